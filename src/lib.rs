@@ -1,0 +1,10 @@
+//! kamaji manages fleets of hosted Kubernetes control planes.
+//!
+//! The rooms, in the way of the data: `cli` and `config` read what was asked, `model` is its validated form, `plan`
+//! decides (with `pki`, `render` and `tenant`), `engine` observes, applies and waits through `cluster` and
+//! `datastore`, and `ui` reports. `commands` wires them, one file per verb. See docs/explanation/architecture.md.
+
+pub mod ambient;
+pub mod error;
+pub mod model;
+pub mod render;

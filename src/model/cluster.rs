@@ -1,0 +1,154 @@
+//! What the user asked for, once: everything that `plan` needs to decide about one control plane.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, KubeVersion, Namespace, Networking, San};
+
+/// How the API server is reached from outside the management cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exposure {
+    /// A Service of type `LoadBalancer`.
+    LoadBalancer,
+    /// A Service of type `NodePort`; the API server listens on the same number.
+    NodePort,
+    /// A Service of type `ClusterIP`: workers in the management cluster's network only.
+    ClusterIp,
+}
+
+impl Exposure {
+    /// The Service type.
+    #[must_use]
+    pub const fn service_type(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "LoadBalancer",
+            Self::NodePort => "NodePort",
+            Self::ClusterIp => "ClusterIP",
+        }
+    }
+}
+
+/// One command-line argument of a component, without the leading dashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arg {
+    /// For example `audit-log-maxage`.
+    pub name: String,
+    /// The value; may be empty.
+    pub value: String,
+}
+
+/// One environment variable of a component, with a literal value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvVar {
+    /// The variable's name.
+    pub name: String,
+    /// The value; `$(…)` in it is not expanded.
+    pub value: String,
+}
+
+/// What the user sets of one component (kubeadm's `apiServer`, `controllerManager`, `scheduler`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Component {
+    /// Extra arguments, in the order given; none of them is one that kamaji owns.
+    pub extra_args: Vec<Arg>,
+    /// Extra environment variables.
+    pub extra_envs: Vec<EnvVar>,
+}
+
+/// The `CoreDNS` addon.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CoreDns {
+    /// The repository that holds `coredns`; without it, the control plane's repository.
+    pub image_repository: Option<String>,
+    /// The tag; without it, the one kubeadm of that minor uses.
+    pub image_tag: Option<String>,
+}
+
+/// What is installed inside the tenant besides what joining needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addons {
+    /// `CoreDNS`, unless disabled.
+    pub coredns: Option<CoreDns>,
+    /// kube-proxy, unless disabled.
+    pub kube_proxy: bool,
+}
+
+/// A bootstrap token the kubeadm file asks for. Not kept in the record.
+#[derive(Debug, Clone)]
+pub struct BootstrapToken {
+    /// `abcdef.0123456789abcdef`.
+    pub token: secrecy::SecretString,
+    /// How long it is valid; `None` is for ever.
+    pub ttl: Option<std::time::Duration>,
+    /// `signing`, `authentication`.
+    pub usages: Vec<String>,
+    /// The groups a bearer belongs to.
+    pub groups: Vec<String>,
+    /// A text for people.
+    pub description: String,
+}
+
+/// The public half of a bootstrap token: the six characters before the dot.
+pub type TokenId = String;
+
+/// Splits `abcdef.0123456789abcdef` into its id and its secret; an error does not repeat the secret.
+pub fn parse_token(text: &str) -> Result<(TokenId, secrecy::SecretString), Error> {
+    let part = |part: &str, length| {
+        part.len() == length && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    match text.split_once('.') {
+        Some((id, secret)) if part(id, 6) && part(secret, 16) => Ok((id.to_owned(), secret.to_owned().into())),
+        Some(_) | None => Err(Error::invalid(
+            "bootstrap token",
+            "(not shown)",
+            "it must be six and sixteen lower-case letters or digits with a dot between, such as abcdef.0123456789abcdef",
+        )),
+    }
+}
+
+/// One validated wish for a control plane. Serialized into the record, so new fields need a default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ControlPlaneSpec {
+    /// The name in the management cluster.
+    pub name: ControlPlaneName,
+    /// The namespace in the management cluster.
+    pub namespace: Namespace,
+    /// The Kubernetes version.
+    pub version: KubeVersion,
+    /// kubeadm's `clusterName`: names in kubeconfigs and `--cluster-name`.
+    pub cluster_name: String,
+    /// Where images come from, for example `registry.k8s.io`.
+    pub image_repository: String,
+    /// Ranges and DNS domain; immutable.
+    pub networking: Networking,
+    /// kubeadm's `controlPlaneEndpoint`, or `--endpoint`; a port not given is 0 here until it is known.
+    pub endpoint: Option<Endpoint>,
+    /// The port the API server listens on where the exposure leaves the choice.
+    pub bind_port: u16,
+    /// How it is exposed; `None` tries a load balancer first, then a node port.
+    pub expose: Option<Exposure>,
+    /// Further names in the API server's certificate.
+    pub cert_sans: Vec<San>,
+    /// Keys and lifetimes of certificates.
+    pub certificates: CertificatePolicy,
+    /// kube-apiserver.
+    pub api_server: Component,
+    /// kube-controller-manager.
+    pub controller_manager: Component,
+    /// kube-scheduler.
+    pub scheduler: Component,
+    /// How many pods.
+    pub replicas: u32,
+    /// Where its data is.
+    pub datastore: DatastoreName,
+    /// `CoreDNS` and kube-proxy.
+    pub addons: Addons,
+    /// The user's `KubeletConfiguration` without apiVersion and kind; empty when not given.
+    pub kubelet: Map<String, Value>,
+    /// The user's `KubeProxyConfiguration` without apiVersion and kind; empty when not given.
+    pub kube_proxy: Map<String, Value>,
+    /// Tokens from the kubeadm file; secret, so not serialized.
+    #[serde(skip)]
+    pub bootstrap_tokens: Vec<BootstrapToken>,
+}

@@ -1,0 +1,23 @@
+//! The words of the domain as types: what a control plane is, once it has been validated. Pure: no I/O, no clock.
+//!
+//! Text becomes one of these at the door (`config`, `cli`) and stays so.
+
+mod certificates;
+mod cluster;
+mod error;
+mod labels;
+mod names;
+mod network;
+mod releases;
+mod version;
+
+pub use certificates::{CertificatePolicy, KeyAlgorithm};
+pub use cluster::{
+    Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId, parse_token,
+};
+pub use error::Error;
+pub use labels::{LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels};
+pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
+pub use network::{Endpoint, Host, Networking, San};
+pub use releases::{Release, RELEASES, release_of};
+pub use version::KubeVersion;
