@@ -1,0 +1,119 @@
+//! The kube-controller-manager and kube-scheduler containers.
+//!
+//! Both listen on the pod's address for the kubelet's probes (CIS 1.3.7 and 1.4.2 ask for 127.0.0.1: a probe of another
+//! host than the pod's is forbidden by Pod Security, so this is a deviation).
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort, Volume};
+
+use super::api_server::CIPHER_SUITES;
+use super::flags::Flags;
+use super::pod::{container, https_probe, mount, projected, projected_secret, requests};
+use crate::model::{Component, ControlPlaneSpec, ObjectNames};
+
+const CONTROLLER_MANAGER_PORT: u16 = 10257;
+const SCHEDULER_PORT: u16 = 10259;
+const PKI: &str = "/etc/kubernetes/pki";
+const CONTROLLER_MANAGER_CONF: &str = "/etc/kubernetes/controller-manager/controller-manager.conf";
+const SCHEDULER_CONF: &str = "/etc/kubernetes/scheduler/scheduler.conf";
+
+fn container_of(spec: &ControlPlaneSpec, name: &str, port: u16, command: Vec<String>, component: &Component) -> Container {
+    let image = format!("{}/{name}:{}", spec.image_repository, spec.version);
+    Container {
+        ports: Some(vec![ContainerPort {
+            name: Some(if port == CONTROLLER_MANAGER_PORT { "kcm-https" } else { "scheduler-https" }.into()),
+            container_port: i32::from(port),
+            protocol: Some("TCP".into()),
+            ..Default::default()
+        }]),
+        startup_probe: Some(https_probe("/healthz", port, 1, 15, 240)),
+        readiness_probe: Some(https_probe("/healthz", port, 5, 15, 3)),
+        liveness_probe: Some(https_probe("/healthz", port, 10, 15, 8)),
+        ..container(name, image, command, &component.extra_envs)
+    }
+}
+
+/// The kube-controller-manager container.
+pub(super) fn controller_manager(spec: &ControlPlaneSpec) -> Container {
+    let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let mut flags = Flags::default();
+    if !spec.networking.pod_subnets.is_empty() {
+        flags.set("allocate-node-cidrs", "true").set("cluster-cidr", join(&spec.networking.pod_subnets));
+    }
+    flags
+        // With the authorities given as files nothing has to be looked up in an API server that is still starting.
+        .set("authentication-kubeconfig", CONTROLLER_MANAGER_CONF)
+        .set("authentication-skip-lookup", "true")
+        .set("authorization-kubeconfig", CONTROLLER_MANAGER_CONF)
+        .set("bind-address", "0.0.0.0")
+        .set("client-ca-file", format!("{PKI}/ca.crt"))
+        .set("cluster-name", &spec.cluster_name)
+        .set("cluster-signing-cert-file", format!("{PKI}/ca.crt"))
+        .set("cluster-signing-key-file", format!("{PKI}/ca.key"))
+        .set("controllers", "*,bootstrapsigner,tokencleaner")
+        .set("kubeconfig", CONTROLLER_MANAGER_CONF)
+        .set("leader-elect", "true")
+        .set("profiling", "false")
+        .set("requestheader-client-ca-file", format!("{PKI}/front-proxy-ca.crt"))
+        .set("root-ca-file", format!("{PKI}/ca.crt"))
+        .set("service-account-private-key-file", format!("{PKI}/sa.key"))
+        .set("service-cluster-ip-range", join(&spec.networking.service_subnets))
+        .set("terminated-pod-gc-threshold", "1000")
+        .set("tls-cipher-suites", CIPHER_SUITES)
+        .set("tls-min-version", "VersionTLS12")
+        .set("use-service-account-credentials", "true");
+    let component = &spec.controller_manager;
+    let command = flags.command("kube-controller-manager", &component.extra_args);
+    Container {
+        resources: Some(requests("25m", "64Mi")),
+        volume_mounts: Some(vec![
+            mount("controller-manager-pki", PKI),
+            mount("controller-manager-kubeconfig", "/etc/kubernetes/controller-manager"),
+        ]),
+        ..container_of(spec, "kube-controller-manager", CONTROLLER_MANAGER_PORT, command, component)
+    }
+}
+
+/// The kube-scheduler container.
+pub(super) fn scheduler(spec: &ControlPlaneSpec) -> Container {
+    let mut flags = Flags::default();
+    flags
+        .set("authentication-kubeconfig", SCHEDULER_CONF)
+        .set("authentication-tolerate-lookup-failure", "true")
+        .set("authorization-kubeconfig", SCHEDULER_CONF)
+        .set("bind-address", "0.0.0.0")
+        .set("kubeconfig", SCHEDULER_CONF)
+        .set("leader-elect", "true")
+        .set("profiling", "false")
+        .set("tls-cipher-suites", CIPHER_SUITES)
+        .set("tls-min-version", "VersionTLS12");
+    let component = &spec.scheduler;
+    let command = flags.command("kube-scheduler", &component.extra_args);
+    Container {
+        resources: Some(requests("10m", "32Mi")),
+        volume_mounts: Some(vec![mount("scheduler-kubeconfig", "/etc/kubernetes/scheduler")]),
+        ..container_of(spec, "kube-scheduler", SCHEDULER_PORT, command, component)
+    }
+}
+
+/// The volumes of both. The CA's key is in the controller manager's only: it signs kubelets' certificates.
+pub(super) fn controller_volumes(names: ObjectNames<'_>) -> Vec<Volume> {
+    let conf = "controller-manager.conf";
+    vec![
+        projected(
+            "controller-manager-pki",
+            vec![
+                projected_secret(names.ca(), &[("ca.crt", "ca.crt"), ("ca.key", "ca.key")]),
+                projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]),
+                projected_secret(names.service_account_key(), &[("sa.key", "sa.key")]),
+            ],
+        ),
+        projected(
+            "controller-manager-kubeconfig",
+            vec![projected_secret(names.controller_manager_kubeconfig(), &[(conf, conf)])],
+        ),
+        projected(
+            "scheduler-kubeconfig",
+            vec![projected_secret(names.scheduler_kubeconfig(), &[("scheduler.conf", "scheduler.conf")])],
+        ),
+    ]
+}

@@ -1,0 +1,124 @@
+//! The Deployment of a control plane and its disruption budget.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec, ServiceAccount, TopologySpreadConstraint};
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::api_server::{api_server, api_server_volumes};
+use super::controllers::{controller_manager, controller_volumes, scheduler};
+use super::pod::pod_security;
+use super::{Address, DatastoreAccess, Manifest, Write};
+use crate::model::{ControlPlaneSpec, LABEL_NAME, ObjectNames, PlaneId, labels};
+
+/// The pod annotation that changes when a mounted file changes, so that the pods are replaced.
+pub const CHECKSUM: &str = "kamaji.clastix.io/checksum";
+
+fn selector(spec: &ControlPlaneSpec) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(BTreeMap::from([(LABEL_NAME.to_owned(), spec.name.to_string())])),
+        ..Default::default()
+    }
+}
+
+fn metadata(spec: &ControlPlaneSpec, name: String, component: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(spec.namespace.to_string()),
+        labels: Some(labels(&spec.name, component)),
+        ..Default::default()
+    }
+}
+
+/// The Deployment. `checksum` is over everything that its pods mount.
+pub fn deployment(
+    spec: &ControlPlaneSpec,
+    id: &PlaneId,
+    address: &Address,
+    datastore: &DatastoreAccess,
+    checksum: &str,
+) -> Manifest {
+    let names = ObjectNames(&spec.name);
+    let mut volumes = api_server_volumes(names);
+    volumes.extend(controller_volumes(names));
+    let pod = PodSpec {
+        automount_service_account_token: Some(false),
+        containers: vec![api_server(spec, id, address, datastore), controller_manager(spec), scheduler(spec)],
+        enable_service_links: Some(false),
+        security_context: Some(pod_security()),
+        service_account_name: Some(names.service_account()),
+        // Longer than the API server's own shutdown: 5 s until endpoints have changed, then open requests.
+        termination_grace_period_seconds: Some(40),
+        topology_spread_constraints: Some(vec![TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: "kubernetes.io/hostname".into(),
+            when_unsatisfiable: "ScheduleAnyway".into(),
+            label_selector: Some(selector(spec)),
+            match_label_keys: Some(vec!["pod-template-hash".into()]),
+            ..Default::default()
+        }]),
+        volumes: Some(volumes),
+        ..Default::default()
+    };
+    let object = Deployment {
+        metadata: metadata(spec, names.deployment(), "deployment"),
+        spec: Some(DeploymentSpec {
+            replicas: Some(i32::try_from(spec.replicas).unwrap_or(i32::MAX)),
+            revision_history_limit: Some(3),
+            selector: selector(spec),
+            strategy: Some(DeploymentStrategy {
+                type_: Some("RollingUpdate".into()),
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_surge: Some(IntOrString::String("100%".into())),
+                    max_unavailable: Some(IntOrString::Int(0)),
+                }),
+            }),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels(&spec.name, "deployment")),
+                    annotations: Some(BTreeMap::from([
+                        (CHECKSUM.to_owned(), checksum.to_owned()),
+                        ("kubectl.kubernetes.io/default-container".to_owned(), "kube-apiserver".to_owned()),
+                    ])),
+                    ..Default::default()
+                }),
+                spec: Some(pod),
+            },
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    Manifest::of(&object, Write::Apply)
+}
+
+/// The identity of the pods: it has no rights, and its token is not mounted.
+#[must_use]
+pub fn service_account(spec: &ControlPlaneSpec) -> Manifest {
+    let object = ServiceAccount {
+        metadata: metadata(spec, ObjectNames(&spec.name).service_account(), "service-account"),
+        automount_service_account_token: Some(false),
+        ..Default::default()
+    };
+    Manifest::of(&object, Write::Apply)
+}
+
+/// With two replicas or more, evictions take one pod at a time; a pod that does not work may always be evicted.
+#[must_use]
+pub fn disruption_budget(spec: &ControlPlaneSpec) -> Option<Manifest> {
+    (spec.replicas > 1).then(|| {
+        let object = PodDisruptionBudget {
+            metadata: metadata(spec, ObjectNames(&spec.name).disruption_budget(), "disruption-budget"),
+            spec: Some(PodDisruptionBudgetSpec {
+                max_unavailable: Some(IntOrString::Int(1)),
+                selector: Some(selector(spec)),
+                unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        Manifest::of(&object, Write::Apply)
+    })
+}
