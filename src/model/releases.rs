@@ -59,8 +59,7 @@ const V33: Release = Release {
 };
 const V32: Release = Release { minor: 32, coredns_tag: "v1.11.3", ..V33 };
 const V31: Release = Release { minor: 31, corefile_skips_own_zone: false, ..V32 };
-const V30: Release =
-    Release { minor: 30, pause_tag: "3.9", etcd_tag: "3.5.15-0", kubeadm_api: KUBEADM_V1BETA3, ..V31 };
+const V30: Release = Release { minor: 30, pause_tag: "3.9", etcd_tag: "3.5.15-0", kubeadm_api: KUBEADM_V1BETA3, ..V31 };
 
 /// All known minors, oldest first.
 pub const RELEASES: &[Release] = &[V30, V31, V32, V33, V34, V35, V36, V37];

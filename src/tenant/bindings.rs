@@ -1,7 +1,7 @@
 //! The cluster-wide permissions of administrators, joining nodes, nodes and the API server, as kubeadm binds them.
 //!
 //! Sources: `phases/bootstraptoken/node/tlsbootstrap.go`, `phases/kubeconfig/kubeconfig.go` (`EnsureRBAC`).
-//! The ClusterRoles other than `kubeadm:get-nodes` are made by the API server itself.
+//! The `ClusterRoles` other than `kubeadm:get-nodes` are made by the API server itself.
 
 use k8s_openapi::api::rbac::v1::ClusterRole;
 

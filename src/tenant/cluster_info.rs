@@ -12,7 +12,7 @@ use super::TenantFacts;
 use super::meta::{KUBE_PUBLIC, config_map, config_map_readers, named, user};
 use super::text::yaml;
 
-/// The ConfigMap and who may read it.
+/// The `ConfigMap` and who may read it.
 pub(super) fn objects(facts: &TenantFacts<'_>) -> Vec<Manifest> {
     const NAME: &str = "cluster-info";
     let anyone = vec![user("system:anonymous")];

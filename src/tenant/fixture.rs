@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::{
-    Addons, CertificatePolicy, ControlPlaneName, ControlPlaneSpec, CoreDns, DatastoreName, Endpoint, KubeVersion,
-    Namespace, Networking,
+    Addons, CertificatePolicy, Component, ControlPlaneName, ControlPlaneSpec, CoreDns, DatastoreName, Endpoint,
+    KubeVersion, Namespace, Networking,
 };
 use crate::render::Manifest;
 
@@ -30,14 +30,14 @@ pub(super) fn spec(version: &str) -> ControlPlaneSpec {
         expose: None,
         cert_sans: vec![],
         certificates: CertificatePolicy::default(),
-        api_server: Default::default(),
-        controller_manager: Default::default(),
-        scheduler: Default::default(),
+        api_server: Component::default(),
+        controller_manager: Component::default(),
+        scheduler: Component::default(),
         replicas: 2,
         datastore: DatastoreName::parse("default").unwrap(),
         addons: Addons { coredns: Some(CoreDns::default()), kube_proxy: true },
-        kubelet: Default::default(),
-        kube_proxy: Default::default(),
+        kubelet: Map::default(),
+        kube_proxy: Map::default(),
         bootstrap_tokens: vec![],
     }
 }
@@ -64,7 +64,7 @@ pub(super) fn body(objects: &[Manifest], shown: &str) -> Value {
     found.unwrap_or_else(|| panic!("no {shown}")).body.clone()
 }
 
-/// A YAML text of a ConfigMap, read again.
+/// A YAML text of a `ConfigMap`, read again.
 pub(super) fn document(objects: &[Manifest], config_map: &str, key: &str) -> Value {
     let body = body(objects, &format!("ConfigMap {config_map}"));
     serde_saphyr::from_str(body["data"][key].as_str().unwrap()).unwrap()

@@ -1,4 +1,4 @@
-//! `kube-system/kubeadm-config`: the ClusterConfiguration that kubeadm on a worker reads at `join` and `upgrade node`.
+//! `kube-system/kubeadm-config`: the `ClusterConfiguration` that kubeadm on a worker reads at `join` and `upgrade node`.
 //!
 //! It is written in the API of the tenant's minor: 1.30 does not know v1beta4, and 1.37 refuses v1beta3. Empty fields
 //! are left out; kubeadm fills in its defaults when it reads.
@@ -14,7 +14,7 @@ use super::TenantFacts;
 use super::meta::{JOINING_NODES, KUBE_SYSTEM, NODES, config_map, config_map_readers, group, named};
 use super::text::{go_duration, yaml};
 
-/// The ConfigMap and who may read it.
+/// The `ConfigMap` and who may read it.
 pub(super) fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Release) -> Vec<Manifest> {
     const NAME: &str = "kubeadm-config";
     let text = yaml(&Value::Object(cluster_configuration(spec, facts, release)));

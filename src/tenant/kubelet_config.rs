@@ -1,4 +1,4 @@
-//! `kube-system/kubelet-config`: the KubeletConfiguration that joining nodes start with.
+//! `kube-system/kubelet-config`: the `KubeletConfiguration` that joining nodes start with.
 //!
 //! The user's fields, completed with what kubeadm sets (`componentconfigs/kubelet.go`), which every supported kubelet
 //! knows. Defaults of any other field are left to the kubelet, so an older one never meets a newer field of ours.
@@ -12,7 +12,7 @@ use super::defaults::fill;
 use super::meta::{JOINING_NODES, KUBE_SYSTEM, NODES, config_map, config_map_readers, group, named};
 use super::text::yaml;
 
-/// The ConfigMap and who may read it.
+/// The `ConfigMap` and who may read it.
 pub(super) fn objects(spec: &ControlPlaneSpec) -> Vec<Manifest> {
     const NAME: &str = "kubelet-config";
     let text = yaml(&Value::Object(kubelet_configuration(spec)));

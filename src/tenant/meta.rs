@@ -32,7 +32,7 @@ pub(super) fn label(mut metadata: ObjectMeta, key: &str, value: &str) -> ObjectM
     metadata
 }
 
-/// A ConfigMap with the given texts.
+/// A `ConfigMap` with the given texts.
 pub(super) fn config_map<const N: usize>(metadata: ObjectMeta, texts: [(&str, String); N]) -> ConfigMap {
     let data = texts.into_iter().map(|(key, text)| (key.to_owned(), text)).collect();
     ConfigMap { metadata, data: Some(data), ..Default::default() }
@@ -69,7 +69,7 @@ pub(super) fn rule(api_group: &str, resources: &[&str], verbs: &[&str]) -> Polic
     }
 }
 
-/// Binds a ClusterRole in the whole cluster.
+/// Binds a `ClusterRole` in the whole cluster.
 pub(super) fn cluster_role_binding(name: &str, cluster_role: &str, subjects: Vec<Subject>) -> Manifest {
     let binding = ClusterRoleBinding {
         metadata: cluster_wide(name),
@@ -79,23 +79,18 @@ pub(super) fn cluster_role_binding(name: &str, cluster_role: &str, subjects: Vec
     Manifest::of(&binding, Write::Apply)
 }
 
-/// A Role that reads one ConfigMap, and its binding of the same name.
+/// A Role that reads one `ConfigMap`, and its binding of the same name.
 pub(super) fn config_map_readers(
     namespace: &str,
     name: &str,
     config_map: &str,
     subjects: Vec<Subject>,
 ) -> [Manifest; 2] {
-    let reading = PolicyRule {
-        resource_names: Some(vec![config_map.to_owned()]),
-        ..rule("", &["configmaps"], &["get"])
-    };
+    let reading =
+        PolicyRule { resource_names: Some(vec![config_map.to_owned()]), ..rule("", &["configmaps"], &["get"]) };
     let role = Role { metadata: named(namespace, name), rules: Some(vec![reading]) };
-    let binding = RoleBinding {
-        metadata: named(namespace, name),
-        role_ref: role_ref("Role", name),
-        subjects: Some(subjects),
-    };
+    let binding =
+        RoleBinding { metadata: named(namespace, name), role_ref: role_ref("Role", name), subjects: Some(subjects) };
     [Manifest::of(&role, Write::Apply), Manifest::of(&binding, Write::Apply)]
 }
 

@@ -1,4 +1,4 @@
-//! Texts inside objects: YAML documents in ConfigMaps, and durations as Go writes them.
+//! Texts inside objects: YAML documents in `ConfigMaps`, and durations as Go writes them.
 
 use std::time::Duration;
 

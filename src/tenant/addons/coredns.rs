@@ -101,11 +101,7 @@ fn service(spec: &ControlPlaneSpec) -> Service {
         spec: Some(ServiceSpec {
             cluster_ip: Some(spec.networking.dns_service_ip().to_string()),
             selector: Some(deployment::pod_labels()),
-            ports: Some(vec![
-                port("dns", 53, "UDP"),
-                port("dns-tcp", 53, "TCP"),
-                port("metrics", METRICS_PORT, "TCP"),
-            ]),
+            ports: Some(vec![port("dns", 53, "UDP"), port("dns-tcp", 53, "TCP"), port("metrics", METRICS_PORT, "TCP")]),
             ..Default::default()
         }),
         ..Default::default()

@@ -51,7 +51,7 @@ pub(in crate::tenant) fn kube_proxy(
     ]
 }
 
-/// The user's KubeProxyConfiguration, completed with what kubeadm sets.
+/// The user's `KubeProxyConfiguration`, completed with what kubeadm sets.
 fn configuration(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Release) -> Map<String, Value> {
     let mut config = spec.kube_proxy.clone();
     config.insert("apiVersion".to_owned(), json!("kubeproxy.config.k8s.io/v1alpha1"));

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
-    PodAffinityTerm, PodAntiAffinity, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SecurityContext,
-    Toleration, Volume, VolumeMount, WeightedPodAffinityTerm,
+    Affinity, Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath, PodAffinityTerm,
+    PodAntiAffinity, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SecurityContext, Toleration, Volume,
+    VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
@@ -98,10 +98,7 @@ fn spread() -> PodAntiAffinity {
         preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
             weight: 100,
             pod_affinity_term: PodAffinityTerm {
-                label_selector: Some(LabelSelector {
-                    match_expressions: Some(vec![same_app]),
-                    ..Default::default()
-                }),
+                label_selector: Some(LabelSelector { match_expressions: Some(vec![same_app]), ..Default::default() }),
                 topology_key: "kubernetes.io/hostname".to_owned(),
                 ..Default::default()
             },
@@ -120,7 +117,8 @@ fn container(image: &str, release: &Release) -> Container {
         protocol: Some(protocol.to_owned()),
         ..Default::default()
     };
-    let mut ports = vec![port(("dns", 53), "UDP"), port(("dns-tcp", 53), "TCP"), port(("metrics", METRICS_PORT), "TCP")];
+    let mut ports =
+        vec![port(("dns", 53), "UDP"), port(("dns-tcp", 53), "TCP"), port(("metrics", METRICS_PORT), "TCP")];
     if release.coredns_names_probe_ports {
         ports.extend([port(LIVENESS, "TCP"), port(READINESS, "TCP")]);
     }
@@ -163,11 +161,8 @@ fn container(image: &str, release: &Release) -> Container {
 }
 
 fn get(path: &str, (name, number): (&str, i32), release: &Release) -> Probe {
-    let port = if release.coredns_names_probe_ports {
-        IntOrString::String(name.to_owned())
-    } else {
-        IntOrString::Int(number)
-    };
+    let port =
+        if release.coredns_names_probe_ports { IntOrString::String(name.to_owned()) } else { IntOrString::Int(number) };
     Probe {
         http_get: Some(HTTPGetAction {
             path: Some(path.to_owned()),
