@@ -7,4 +7,5 @@
 pub mod ambient;
 pub mod error;
 pub mod model;
+pub mod pki;
 pub mod render;
