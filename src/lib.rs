@@ -7,5 +7,6 @@
 pub mod ambient;
 pub mod error;
 pub mod model;
+pub mod pki;
 pub mod render;
 pub mod tenant;

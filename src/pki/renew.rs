@@ -1,0 +1,99 @@
+//! Whether a certificate we made before still does, or why it must be made again. Making it is `issue.rs`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::KeyAndCertificate;
+use super::Leaf;
+use super::inspect;
+use super::keys;
+use super::time;
+use crate::model::San;
+
+/// Why `existing` cannot serve as `leaf` signed by `ca_pem`; `None` if it can be kept. Names beyond those asked for
+/// are fine, because they may have been wanted by somebody.
+#[must_use]
+pub fn why_not_usable(leaf: &Leaf, existing: &KeyAndCertificate, ca_pem: &str, now: Timestamp) -> Option<String> {
+    match problem(leaf, existing, ca_pem, now) {
+        Ok(reason) => reason,
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn problem(
+    leaf: &Leaf,
+    existing: &KeyAndCertificate,
+    ca_pem: &str,
+    now: Timestamp,
+) -> Result<Option<String>, super::Error> {
+    let der = inspect::first_der("the certificate", &existing.certificate)?;
+    let certificate = inspect::parse("the certificate", &der)?;
+    let ca_der = inspect::first_der("the authority", ca_pem)?;
+    let ca = inspect::parse("the authority", &ca_der)?;
+    let facts = inspect::inspect(&existing.certificate)?;
+
+    if facts.common_name != leaf.common_name {
+        let was = inspect::printable(&facts.common_name);
+        return Ok(Some(format!("common name is {was}, not {}", leaf.common_name)));
+    }
+    if facts.organizations != leaf.organizations {
+        return Ok(Some(format!("organization is {}, not {}", list(&facts.organizations), list(&leaf.organizations))));
+    }
+    if (facts.server, facts.client) != (leaf.usage.server(), leaf.usage.client()) {
+        return Ok(Some("usages differ".to_owned()));
+    }
+    let missing: Vec<&San> = leaf.sans.iter().filter(|san| !facts.sans.contains(san)).collect();
+    if !missing.is_empty() {
+        return Ok(Some(format!("{} missing", names(&missing))));
+    }
+    if certificate.issuer().as_raw() != ca.subject().as_raw()
+        || certificate.verify_signature(Some(ca.public_key())).is_err()
+    {
+        return Ok(Some("not signed by the CA".to_owned()));
+    }
+    let key = keys::read("the key", &existing.key)?;
+    if !keys::belongs(&key, &certificate.public_key().subject_public_key.data) {
+        return Ok(Some("key does not belong to it".to_owned()));
+    }
+    Ok(too_old(facts.not_before, facts.not_after, time::from_x509(ca.validity().not_after), now))
+}
+
+/// Expired, or about to: a day before the end, or a third of its life if it lives shorter than three days.
+fn too_old(not_before: Timestamp, not_after: Timestamp, ca_not_after: Timestamp, now: Timestamp) -> Option<String> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    if not_after <= now {
+        return Some(format!("expired on {not_after}"));
+    }
+    if not_before > now {
+        return Some(format!("not valid before {not_before}"));
+    }
+    // A new one could not live longer either, and would be called too old again.
+    if not_after >= ca_not_after {
+        return None;
+    }
+    let span = |from: Timestamp| Duration::try_from(not_after.duration_since(from)).unwrap_or_default();
+    let left = span(now);
+    (left < DAY.min(span(not_before) / 3)).then(|| format!("expires in {}", in_words(left)))
+}
+
+fn in_words(left: Duration) -> String {
+    match left.as_secs() / 3600 {
+        0 => "less than an hour".to_owned(),
+        1 => "an hour".to_owned(),
+        hours => format!("{hours} hours"),
+    }
+}
+
+fn list(values: &[String]) -> String {
+    if values.is_empty() { "empty".to_owned() } else { inspect::printable(&values.join(", ")) }
+}
+
+fn names(missing: &[&San]) -> String {
+    let shown: Vec<String> = missing.iter().take(3).map(ToString::to_string).collect();
+    match missing.len() {
+        1 => format!("name {}", shown[0]),
+        2 | 3 => format!("names {}", shown.join(", ")),
+        more => format!("names {} and {} more", shown.join(", "), more - 3),
+    }
+}
