@@ -86,7 +86,9 @@ pub enum Error {
         reason: &'static str,
     },
     /// Somebody wrote while the data was removed.
-    #[error("{keys} keys under `{prefix}` are still in etcd at {endpoint}, although the user is gone: somebody else writes there")]
+    #[error(
+        "{keys} keys under `{prefix}` are still in etcd at {endpoint}, although the user is gone: somebody else writes there"
+    )]
     KeysLeft {
         /// Where it is.
         endpoint: String,
@@ -148,7 +150,9 @@ impl Advice for Error {
             Self::Denied { .. } => {
                 "the common name of the datastore's client certificate must be a user with the role root"
             }
-            Self::Open { .. } => "switch it on: etcdctl user add root --no-password, role add root, user grant-role root root, auth enable",
+            Self::Open { .. } => {
+                "switch it on: etcdctl user add root --no-password, role add root, user grant-role root root, auth enable"
+            }
             Self::Full { .. } => {
                 "make room: delete what is not needed, then etcdctl compact, etcdctl defrag, etcdctl alarm disarm; or \
                  raise --quota-backend-bytes"

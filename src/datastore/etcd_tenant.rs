@@ -90,7 +90,8 @@ impl EtcdAdmin {
             }
             Step::AddUser => {
                 let no_password = Some(UserAddOptions::new().with_no_pwd());
-                let done = ask(&self.at, &format!("add user `{id}`"), self.client.user_add(name, "", no_password)).await;
+                let done =
+                    ask(&self.at, &format!("add user `{id}`"), self.client.user_add(name, "", no_password)).await;
                 changed_unless(done, USER_EXISTS)
             }
             Step::RevokeRole(role) => {

@@ -169,10 +169,7 @@ mod tests {
     }
 
     fn complete() -> Found {
-        Found {
-            roles_of_user: Some(vec![id().to_string()]),
-            permissions_of_role: Some(vec![Permission::of(&id())]),
-        }
+        Found { roles_of_user: Some(vec![id().to_string()]), permissions_of_role: Some(vec![Permission::of(&id())]) }
     }
 
     #[test]

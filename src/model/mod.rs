@@ -19,5 +19,5 @@ pub use error::Error;
 pub use labels::{LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels};
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Host, Networking, San};
-pub use releases::{Release, RELEASES, release_of};
+pub use releases::{RELEASES, Release, release_of};
 pub use version::KubeVersion;
