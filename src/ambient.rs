@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use rand::RngExt as _;
-use rand::rngs::StdRng;
 use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 
 /// Clock and randomness for one run of a command.
 #[derive(Debug)]

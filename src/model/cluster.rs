@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, KubeVersion, Namespace, Networking, San};
+use super::{
+    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, KubeVersion, Namespace, Networking, San,
+};
 
 /// How the API server is reached from outside the management cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,9 +96,8 @@ pub type TokenId = String;
 
 /// Splits `abcdef.0123456789abcdef` into its id and its secret; an error does not repeat the secret.
 pub fn parse_token(text: &str) -> Result<(TokenId, secrecy::SecretString), Error> {
-    let part = |part: &str, length| {
-        part.len() == length && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let part =
+        |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     match text.split_once('.') {
         Some((id, secret)) if part(id, 6) && part(secret, 16) => Ok((id.to_owned(), secret.to_owned().into())),
         Some(_) | None => Err(Error::invalid(

@@ -179,7 +179,11 @@ pub(crate) fn dns_name(what: &'static str, text: &str, wildcard: bool) -> Result
     if checked.len() <= 253 && !numeric && checked.split('.').all(label_fits) {
         Ok(lower)
     } else {
-        Err(Error::invalid(what, text, "it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`)"))
+        Err(Error::invalid(
+            what,
+            text,
+            "it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`)",
+        ))
     }
 }
 
@@ -236,7 +240,19 @@ mod tests {
         assert_eq!(shown("10.0.0.1:31000").unwrap(), "10.0.0.1:31000");
         assert_eq!(shown("[fd00::1]:6443").unwrap(), "[fd00::1]:6443");
         assert_eq!(shown("fd00::1").unwrap(), "[fd00::1]:6443");
-        for bad in ["", "0.0.0.0", "10.0.0.1:0", "10.0.0.1:65536", "127.0.0.1", "::", "224.0.0.1", "a b", "1.2.3", "https://x", "169.254.1.1"] {
+        for bad in [
+            "",
+            "0.0.0.0",
+            "10.0.0.1:0",
+            "10.0.0.1:65536",
+            "127.0.0.1",
+            "::",
+            "224.0.0.1",
+            "a b",
+            "1.2.3",
+            "https://x",
+            "169.254.1.1",
+        ] {
             assert!(shown(bad).is_err(), "{bad}");
         }
     }

@@ -66,7 +66,9 @@ mod tests {
     #[test]
     fn versions_are_exact() {
         assert_eq!(KubeVersion::parse("1.37.2").unwrap().to_string(), "v1.37.2");
-        for bad in ["", "v1.37", "stable-1", "latest", "1.37.2-rc.0", "1.37.2+k3s1", "v1.037.2", "vv1.37.2", "ci/latest"] {
+        for bad in
+            ["", "v1.37", "stable-1", "latest", "1.37.2-rc.0", "1.37.2+k3s1", "v1.037.2", "vv1.37.2", "ci/latest"]
+        {
             assert!(KubeVersion::parse(bad).is_err(), "{bad}");
         }
     }

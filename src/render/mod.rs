@@ -4,6 +4,7 @@ mod api_server;
 mod controllers;
 mod deployment;
 mod flags;
+pub mod etcd;
 mod manifest;
 mod pod;
 pub mod policy;

@@ -1,0 +1,19 @@
+//! The drivers that make room for control planes in a shared datastore: users, roles and prefixes.
+//!
+//! Pure: `tenancy` (what a tenant has, what is missing), `advisory` (which versions may be shared), `refusal` (what a
+//! failed call means). Edge: `etcd`, `etcd_tenant` (they talk to etcd). Objects of the default datastore are made by
+//! `render::etcd`.
+
+mod advisory;
+mod error;
+mod etcd;
+mod etcd_tenant;
+mod identity;
+mod refusal;
+mod tenancy;
+
+pub use advisory::vulnerable;
+pub use error::Error;
+pub use etcd::EtcdAdmin;
+pub use identity::TlsIdentity;
+pub use tenancy::{Change, TenantState, prefix};
