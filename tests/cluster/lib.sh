@@ -6,15 +6,15 @@ CLUSTER_SOURCE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=tests/cluster/versions
 source "$CLUSTER_SOURCE/versions"
 
-CACHE=${KAMAJI_TEST_CACHE:-$HOME/.cache/kamaji-test-cluster}
-STATE=${KAMAJI_TEST_STATE:-/var/lib/kamaji-test-cluster}
+CACHE=$(readlink -m "${KAMAJI_TEST_CACHE:-$HOME/.cache/kamaji-test-cluster}")
+STATE=$(readlink -m "${KAMAJI_TEST_STATE:-/var/lib/kamaji-test-cluster}")
+GIVEN_BINARIES=${KAMAJI_TEST_BINARIES:+$(readlink -m "$KAMAJI_TEST_BINARIES")}
 
 BRIDGE=kamaji0
 NETWORK=10.89.0           # hosts: 10.89.0.<number>
 MANAGEMENT_NUMBER=2
 MANAGEMENT_PODS=10.90     # pods of a host of the management cluster: 10.90.<number>.0/24
 TENANT_PODS=10.244        # pods of every other host: 10.244.<number>.0/24
-CGROUP=kamaji-test
 
 fail() {
   echo "error: $*" >&2
@@ -34,9 +34,13 @@ part_version() {
     containerd) echo "$CONTAINERD_VERSION" ;;
     coredns) echo "$COREDNS_VERSION" ;;
     kine) echo "$KINE_VERSION" ;;
-    images | store) cat "$CLUSTER_SOURCE"/{versions,images,image-archive.py,pause.c} | sha256sum | cut -c1-12 ;;
+    images) digest_of versions images image-archive.py pause.c ;;
+    store) digest_of versions images image-archive.py pause.c store containerd.toml ;;
   esac
 }
+
+# What has no version of its own is named after what it is made from.
+digest_of() { (cd "$CLUSTER_SOURCE" && cat "$@" | sha256sum | cut -c1-12); }
 
 part_files() {
   case $1 in
@@ -61,15 +65,14 @@ part_folder_name() {
   esac
 }
 
-cache_folder() { echo "$CACHE/$(part_folder_name "$1")"; }
-
 # Where a part's files are: among the given binaries when all of them are there, else in the cache.
 part_folder() {
-  local given=${KAMAJI_TEST_BINARIES:-}
-  if [[ -n $given ]] && part_is_complete "$given/$(part_folder_name "$1")" "$1"; then
-    echo "$given/$(part_folder_name "$1")"
+  local name
+  name=$(part_folder_name "$1")
+  if [[ -n $GIVEN_BINARIES ]] && part_is_complete "$GIVEN_BINARIES/$name" "$1"; then
+    echo "$GIVEN_BINARIES/$name"
   else
-    cache_folder "$1"
+    echo "$CACHE/$name"
   fi
 }
 
@@ -140,27 +143,6 @@ end_process() { # file
   rm -f "$1"
 }
 
-# --- cgroups ---------------------------------------------------------------------------------------------------
-
-cgroup_hierarchies() {
-  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-    echo /sys/fs/cgroup
-  else
-    find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d
-  fi
-}
-
-# Removes what is empty below a cgroup; processes that were just killed take a moment to leave.
-remove_cgroups() { # path below every hierarchy
-  local hierarchy
-  for hierarchy in $(cgroup_hierarchies); do
-    for _ in {1..100}; do
-      [[ -d $hierarchy/$1 ]] || break
-      find "$hierarchy/$1" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
-    done
-  done
-}
-
 end_process_group() { # file with the id of a process that leads its group
   local pid started
   if process_is_alive "$1"; then
@@ -168,4 +150,21 @@ end_process_group() { # file with the id of a process that leads its group
     kill -KILL -- "-$pid" 2>/dev/null || true
   fi
   rm -f "$1"
+}
+
+# --- cgroups: containerd puts every container into k8s.io/<id> of each hierarchy -----------------------------------
+
+container_cgroups() { find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -path '*/k8s.io/*'; }
+
+container_cgroup_parents() { find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name k8s.io; }
+
+# Removes cgroups that are empty, or will be: processes that were just killed take a moment to leave.
+remove_cgroups() { # folder...
+  local folder
+  for folder in "$@"; do
+    for _ in {1..100}; do
+      [[ -d $folder ]] || break
+      find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
+    done
+  done
 }
