@@ -8,3 +8,4 @@ pub mod ambient;
 pub mod error;
 pub mod model;
 pub mod render;
+pub mod yaml;
