@@ -5,6 +5,7 @@
 //! `datastore`, and `ui` reports. `commands` wires them, one file per verb. See docs/explanation/architecture.md.
 
 pub mod ambient;
+pub mod config;
 pub mod error;
 pub mod model;
 pub mod render;
