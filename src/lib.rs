@@ -5,9 +5,11 @@
 //! `datastore`, and `ui` reports. `commands` wires them, one file per verb. See docs/explanation/architecture.md.
 
 pub mod ambient;
+pub mod config;
 pub mod datastore;
 pub mod error;
 pub mod model;
 pub mod pki;
 pub mod render;
 pub mod tenant;
+pub mod yaml;

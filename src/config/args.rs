@@ -1,0 +1,184 @@
+//! `extraArgs` and `extraEnvs` of a component: which arguments are the user's, which are kamaji's, and which deserve
+//! a word. The order and repetitions are kept, as with kubeadm v1beta4.
+
+use super::findings::Findings;
+use super::view::{View, shown};
+use crate::model::{Arg, Component, EnvVar};
+
+/// The components that take arguments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    ApiServer,
+    ControllerManager,
+    Scheduler,
+}
+
+impl Target {
+    /// The field of `ClusterConfiguration`.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::ApiServer => "apiServer",
+            Self::ControllerManager => "controllerManager",
+            Self::Scheduler => "scheduler",
+        }
+    }
+}
+
+const KEYS: &str = "remove it; kamaji makes and mounts keys and certificates";
+
+/// Arguments that kamaji sets, and what to do instead. A trailing `*` stands for any ending.
+const OWNED: &[(&str, &str)] = &[
+    ("etcd-*", "remove it and name a datastore with --datastore"),
+    ("storage-backend", "remove it and name a datastore with --datastore"),
+    ("encryption-provider-config*", "remove it; kamaji makes the encryption configuration"),
+    ("tls-cert-file", KEYS),
+    ("tls-private-key-file", KEYS),
+    ("tls-sni-cert-key", KEYS),
+    ("cert-dir", KEYS),
+    ("client-ca-file", KEYS),
+    ("root-ca-file", KEYS),
+    ("service-account-key-file", KEYS),
+    ("service-account-signing-key-file", KEYS),
+    ("service-account-private-key-file", KEYS),
+    ("requestheader-*", KEYS),
+    ("proxy-client-*", KEYS),
+    ("kubelet-client-*", KEYS),
+    ("kubelet-certificate-authority", KEYS),
+    ("cluster-signing-cert-file", KEYS),
+    ("cluster-signing-key-file", KEYS),
+    ("cluster-signing-kube-*", KEYS),
+    ("cluster-signing-kubelet-*", KEYS),
+    ("cluster-signing-legacy-*", KEYS),
+    ("kubeconfig", KEYS),
+    ("authentication-kubeconfig", KEYS),
+    ("authorization-kubeconfig", KEYS),
+    ("egress-selector-config-file", "remove it"),
+    ("secure-port", "set InitConfiguration.localAPIEndpoint.bindPort"),
+    ("service-cluster-ip-range", "set networking.serviceSubnet"),
+    ("cluster-cidr", "set networking.podSubnet"),
+    ("cluster-name", "set clusterName"),
+];
+
+/// Arguments that Kubernetes no longer has: the component would not start.
+const REMOVED: &[&str] = &["insecure-port", "insecure-bind-address", "port", "address", "basic-auth-file"];
+
+/// Reads one component.
+pub(super) fn read(cluster: &View<'_>, target: Target, findings: &mut Findings<'_>) -> Component {
+    let Some(component) = cluster.at(target.path()) else { return Component::default() };
+    let extra_args = component.list("extraArgs").iter().filter_map(|item| read_arg(item, target, findings)).collect();
+    let mut extra_envs: Vec<EnvVar> = Vec::new();
+    for item in component.list("extraEnvs") {
+        let Some(env) = read_env(&item, findings) else { continue };
+        if extra_envs.iter().any(|other| other.name == env.name) {
+            findings.refuse(
+                &item,
+                format!("the variable `{}` is given twice", shown(&env.name)),
+                "keep one of the two",
+            );
+        } else {
+            extra_envs.push(env);
+        }
+    }
+    Component { extra_args, extra_envs }
+}
+
+fn read_arg(item: &View<'_>, target: Target, findings: &mut Findings<'_>) -> Option<Arg> {
+    let Some((name_view, name)) = item.text("name") else {
+        if item.at("name").is_none_or(|name| name.node.text().is_some()) {
+            findings.refuse(item, "an argument needs a `name`", "write `name: NAME` without dashes before it");
+        }
+        return None;
+    };
+    if let Some(bare) = name.strip_prefix('-') {
+        let bare = shown(bare.trim_start_matches('-'));
+        findings.refuse(&name_view, "the name has leading dashes", format!("write `name: {bare}`"));
+        return None;
+    }
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        let text = format!("`{}` is not the name of an argument: use lower-case letters, digits and `-`", shown(name));
+        findings.refuse(&name_view, text, "write the name in `name` and the value in `value`");
+        return None;
+    }
+    let value = item.text("value").map_or("", |(_, text)| text);
+    if value.chars().any(char::is_control) {
+        let view = item.at("value").unwrap_or_else(|| item.clone());
+        findings.refuse_secret(&view, "the value has a line break or another control character", "remove it");
+        return None;
+    }
+    if let Some((text, remedy)) = refusal(name, value) {
+        findings.refuse(&name_view, text, remedy);
+        return None;
+    }
+    if let Some(text) = doubt(target, name, value) {
+        findings.warn(&name_view, text);
+    }
+    Some(Arg { name: name.to_owned(), value: value.to_owned() })
+}
+
+/// Why an argument is refused, and the remedy.
+fn refusal(name: &str, value: &str) -> Option<(String, &'static str)> {
+    let matches = |pattern: &str| pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start));
+    if let Some((_, remedy)) = OWNED.iter().find(|(pattern, _)| matches(pattern)) {
+        return Some((format!("`{name}` is set by kamaji"), remedy));
+    }
+    if REMOVED.contains(&name) {
+        return Some((format!("Kubernetes has no argument `{name}` any more"), "remove it"));
+    }
+    if name == "authorization-mode" && value.split(',').any(|mode| mode == "AlwaysAllow") {
+        return Some(("`AlwaysAllow` lets everybody do everything".into(), "write Node,RBAC"));
+    }
+    // `audit-log-path: "-"` writes to stdout and needs no file.
+    let standard_output = name == "audit-log-path" && value == "-";
+    let endings = ["-file", "-config", "-kubeconfig", "-dir", "-path"];
+    let names_a_file = name == "config" || endings.iter().any(|ending| name.ends_with(ending));
+    (names_a_file && !standard_output)
+        .then(|| (format!("`{name}` names a file, and the pod has no files of yours"), "remove it"))
+}
+
+/// What may surprise about an argument that is used.
+fn doubt(target: Target, name: &str, value: &str) -> Option<&'static str> {
+    match name {
+        "advertise-address" => Some("used as given, though workers reach the API server at its endpoint"),
+        "bind-address" => Some("used as given; probes reach the component only if it listens on the pod's address"),
+        "authorization-mode" if ["Node", "RBAC"].iter().any(|mode| !value.split(',').any(|part| part == *mode)) => {
+            Some("used as given; without Node and RBAC, workers cannot join")
+        }
+        "anonymous-auth" if target == Target::ApiServer && is_false(value) => {
+            Some("used as given; `kubeadm join` and probes ask anonymously and will be refused")
+        }
+        "enable-bootstrap-token-auth" if is_false(value) => Some("used as given; `kubeadm join` will be refused"),
+        "controllers" if value != "*" && !value.contains("bootstrapsigner") => {
+            Some("used as given; without `bootstrapsigner` and `tokencleaner`, `kubeadm join` does not work")
+        }
+        "cloud-provider" if !matches!(value, "" | "external") => {
+            Some("used as given; Kubernetes has no cloud providers in the tree any more")
+        }
+        _ => None,
+    }
+}
+
+fn is_false(value: &str) -> bool {
+    matches!(value, "false" | "False" | "FALSE" | "f" | "F" | "0")
+}
+
+fn read_env(item: &View<'_>, findings: &mut Findings<'_>) -> Option<EnvVar> {
+    let Some((name_view, name)) = item.text("name") else {
+        if item.at("name").is_none_or(|name| name.node.text().is_some()) {
+            findings.refuse_secret(item, "a variable needs a `name`", "write `name: NAME`");
+        }
+        return None;
+    };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    if !name.bytes().all(fits) || name.starts_with(|c: char| c.is_ascii_digit()) || name.len() > 253 {
+        let text = format!("`{}` is not the name of a variable: use letters, digits, `_`, `-` and `.`", shown(name));
+        findings.refuse(&name_view, text, "");
+        return None;
+    }
+    let value = item.text("value").map_or("", |(_, text)| text);
+    if value.contains(['\0', '\n', '\r']) {
+        let view = item.at("value").unwrap_or_else(|| item.clone());
+        findings.refuse_secret(&view, "the value has a line break or a NUL", "remove it");
+        return None;
+    }
+    Some(EnvVar { name: name.to_owned(), value: value.to_owned() })
+}

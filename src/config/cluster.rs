@@ -1,0 +1,275 @@
+//! What `ClusterConfiguration` means for a hosted control plane, once its fields have the right types.
+
+use std::time::Duration;
+
+use super::args::{self, Target};
+use super::findings::Findings;
+use super::init::Init;
+use super::view::{View, shown};
+use super::{Settings, duration, network};
+use crate::model::{
+    CertificatePolicy, Component, CoreDns, Endpoint, KeyAlgorithm, KubeVersion, Networking, San, release_of,
+};
+use crate::yaml::Content;
+
+const VERSION_REMEDY: &str = "write kubernetesVersion: v1.37.2";
+/// Gates that kubeadm had in any version a file may come from; all of them concern nodes but `PublicKeysECDSA`.
+const GATES: [&str; 8] = [
+    "ControlPlaneKubeletLocalMode",
+    "EtcdLearnerMode",
+    "IPv6DualStack",
+    "NodeLocalCRISocket",
+    "RootlessControlPlane",
+    "UnversionedKubeletConfigMap",
+    "UpgradeAddonsBeforeControlPlane",
+    "WaitForAllControlPlaneComponents",
+];
+
+/// The meaning of a `ClusterConfiguration`.
+#[expect(clippy::struct_field_names, reason = "`cluster_name` is kubeadm's word")]
+pub(super) struct Cluster {
+    pub(super) version: KubeVersion,
+    pub(super) cluster_name: String,
+    pub(super) image_repository: String,
+    pub(super) networking: Networking,
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) cert_sans: Vec<San>,
+    pub(super) certificates: CertificatePolicy,
+    pub(super) api_server: Component,
+    pub(super) controller_manager: Component,
+    pub(super) scheduler: Component,
+    pub(super) coredns: Option<CoreDns>,
+    pub(super) kube_proxy: bool,
+}
+
+/// Reads the document; `None` only after a problem was reported.
+pub(super) fn read(
+    view: Option<&View<'_>>,
+    init: &Init,
+    settings: &Settings,
+    findings: &mut Findings<'_>,
+) -> Option<Cluster> {
+    let Some(view) = view else {
+        if !findings.has_problems() {
+            let remedy = format!("add a document of kind ClusterConfiguration and {VERSION_REMEDY} in it");
+            findings.missing("", "there is no ClusterConfiguration", remedy);
+        }
+        return None;
+    };
+    let version = version(view, findings);
+    let cluster = Cluster {
+        version: version.unwrap_or(KubeVersion { major: 0, minor: 0, patch: 0 }),
+        cluster_name: cluster_name(view, settings, findings),
+        image_repository: repository(view, "imageRepository", findings).unwrap_or_else(|| "registry.k8s.io".into()),
+        networking: network::read(view, findings),
+        endpoint: endpoint(view, init, settings, findings),
+        cert_sans: cert_sans(view, findings),
+        certificates: certificates(view, findings),
+        api_server: args::read(view, Target::ApiServer, findings),
+        controller_manager: args::read(view, Target::ControllerManager, findings),
+        scheduler: args::read(view, Target::Scheduler, findings),
+        coredns: coredns(view, findings),
+        kube_proxy: !view.is_true("proxy.disabled"),
+    };
+    version.map(|_| cluster)
+}
+
+fn version(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<KubeVersion> {
+    let Some((view, text)) = cluster.text("kubernetesVersion") else {
+        if cluster.at("kubernetesVersion").is_none_or(|view| view.node.text().is_some()) {
+            let text = "kubernetesVersion is required: without it, the result would depend on the day";
+            findings.refuse_key(cluster, text, VERSION_REMEDY);
+        }
+        return None;
+    };
+    match KubeVersion::parse(text).and_then(|version| release_of(version).map(|_| version)) {
+        Ok(version) => Some(version),
+        Err(error) => {
+            findings.refuse(&view, error.to_string(), VERSION_REMEDY);
+            None
+        }
+    }
+}
+
+fn cluster_name(cluster: &View<'_>, settings: &Settings, findings: &mut Findings<'_>) -> String {
+    const DEFAULT: &str = "kubernetes";
+    let Some((view, text)) = cluster.text("clusterName") else { return DEFAULT.to_owned() };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if text.len() > 63 || !text.bytes().all(fits) || text.starts_with(['-', '.']) {
+        let rule =
+            "is not a cluster name: use at most 63 letters, digits, `-`, `_` and `.`, not starting with `-` or `.`";
+        findings.refuse(&view, format!("`{}` {rule}", shown(text)), "");
+    } else if text != DEFAULT && text != settings.name.as_str() {
+        findings.warn(&view, format!("used in kubeconfigs; the control plane itself is called `{}`", settings.name));
+    }
+    text.to_owned()
+}
+
+fn endpoint(cluster: &View<'_>, init: &Init, settings: &Settings, findings: &mut Findings<'_>) -> Option<Endpoint> {
+    let (view, text) = cluster.text("controlPlaneEndpoint")?;
+    match Endpoint::parse(text, init.bind_port) {
+        Ok(endpoint) => {
+            if let Some(wanted) = settings.endpoint.as_ref().filter(|wanted| **wanted != endpoint) {
+                findings.warn(&view, format!("ignored: --endpoint says {wanted}"));
+            }
+            Some(endpoint)
+        }
+        Err(error) => {
+            findings.refuse(
+                &view,
+                error.to_string(),
+                "write a name or an address with a port, such as api.example.com:6443",
+            );
+            None
+        }
+    }
+}
+
+fn cert_sans(cluster: &View<'_>, findings: &mut Findings<'_>) -> Vec<San> {
+    let mut sans: Vec<San> = Vec::new();
+    for view in cluster.list("apiServer.certSANs") {
+        match view.node.text().map(San::parse) {
+            Some(Ok(san)) if !sans.contains(&san) => sans.push(san),
+            Some(Ok(_)) | None => {}
+            Some(Err(error)) => findings.refuse(&view, error.to_string(), "write a DNS name or an IP address"),
+        }
+    }
+    sans
+}
+
+fn certificates(cluster: &View<'_>, findings: &mut Findings<'_>) -> CertificatePolicy {
+    let default = CertificatePolicy::default();
+    let algorithm = algorithm(cluster, findings);
+    let leaf_validity = validity(cluster, "certificateValidityPeriod", findings).unwrap_or(default.leaf_validity);
+    let ca_validity = validity(cluster, "caCertificateValidityPeriod", findings).unwrap_or(default.ca_validity);
+    if leaf_validity > ca_validity {
+        let view = cluster.at("certificateValidityPeriod").or_else(|| cluster.at("caCertificateValidityPeriod"));
+        findings.warn(view.as_ref().unwrap_or(cluster), "certificates end with the authority that signed them");
+    }
+    CertificatePolicy { algorithm, leaf_validity, ca_validity }
+}
+
+fn validity(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<Duration> {
+    let (view, text) = cluster.text(path)?;
+    let signed = duration::parse(text).ok()?;
+    if signed.negative || signed.length < Duration::from_secs(1) {
+        findings.refuse(&view, format!("`{}` is not longer than a second", shown(text)), "write it as 8760h0m0s");
+        return None;
+    }
+    Some(signed.length)
+}
+
+fn algorithm(cluster: &View<'_>, findings: &mut Findings<'_>) -> KeyAlgorithm {
+    let named = cluster.text("encryptionAlgorithm").and_then(|(view, text)| match KeyAlgorithm::parse(text) {
+        Ok(algorithm) => Some(algorithm),
+        Err(error) => {
+            findings.refuse(&view, error.to_string(), "write ECDSA-P256, or leave it out");
+            None
+        }
+    });
+    let gates = cluster.at("featureGates");
+    let entries = gates
+        .iter()
+        .flat_map(|gates| gates.node.entries().iter().map(|entry| (entry.key.as_str(), gates.entry(entry))));
+    for (name, gate) in entries {
+        if name == "PublicKeysECDSA" {
+            let ecdsa = matches!(gate.node.content, Content::Bool(true));
+            if ecdsa && matches!(named, Some(KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096)) {
+                findings.refuse_key(
+                    &gate,
+                    "it asks for ECDSA keys, and encryptionAlgorithm for RSA",
+                    "remove one of the two",
+                );
+            }
+        } else if GATES.contains(&name) {
+            findings.warn(&gate, "ignored: it concerns control planes on nodes");
+        } else {
+            let remedy =
+                "remove it; gates of Kubernetes go to extraArgs as `name: feature-gates` with `value: GATE=true`";
+            findings.refuse_key(&gate, "kubeadm has no such feature gate", remedy);
+        }
+    }
+    named.unwrap_or_default()
+}
+
+fn coredns(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<CoreDns> {
+    let image_repository = repository(cluster, "dns.imageRepository", findings);
+    let image_tag = cluster.text("dns.imageTag").map(|(view, text)| {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if text.len() > 128 || !text.bytes().all(fits) || text.starts_with(['.', '-']) {
+            let rule = "is not an image tag: use at most 128 letters, digits, `_`, `.` and `-`";
+            findings.refuse(&view, format!("`{}` {rule}", shown(text)), "write it as v1.14.6");
+        }
+        text.to_owned()
+    });
+    (!cluster.is_true("dns.disabled")).then_some(CoreDns { image_repository, image_tag })
+}
+
+fn repository(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<String> {
+    let (view, text) = cluster.text(path)?;
+    let remedy = "write HOST/PATH, such as registry.k8s.io or registry.example.com:5000/mirror";
+    if let Err(rule) = check_repository(text) {
+        findings.refuse(&view, format!("`{}` is not an image repository: {rule}", shown(text)), remedy);
+    }
+    Some(text.to_owned())
+}
+
+fn check_repository(text: &str) -> Result<(), &'static str> {
+    if text.contains("://") {
+        return Err("leave out the scheme");
+    }
+    if text.contains('@') {
+        return Err("leave out the digest");
+    }
+    if text.len() > 200 {
+        return Err("it is longer than 200 characters");
+    }
+    let (host, path) = text.split_once('/').unwrap_or((text, ""));
+    if path.contains(':') {
+        return Err("leave out the tag");
+    }
+    let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+    if port.parse::<u16>().is_err() || (host.contains(':') && path.is_empty() && !host.contains('.')) {
+        return Err("what follows the colon is not a port");
+    }
+    let fits = |segment: &str| {
+        let bytes = segment.as_bytes();
+        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        edge(bytes.first())
+            && edge(bytes.last())
+            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    if fits(name) && (path.is_empty() || path.split('/').all(fits)) && !text.ends_with('/') {
+        Ok(())
+    } else {
+        Err("use lower-case letters, digits, `.`, `_` and `-` between slashes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_repository;
+
+    #[test]
+    fn repositories_have_no_scheme_tag_or_digest() {
+        for good in ["registry.k8s.io", "registry.example.com:5000/mirror/k8s", "localhost:5000/x", "docker.io/a_b"] {
+            assert_eq!(check_repository(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://x",
+            "x@sha256:abc",
+            "x/y:tag",
+            "foo:bar baz",
+            "x/",
+            "/x",
+            "x//y",
+            "X",
+            "a b",
+            "x/../y",
+            "foo:tag",
+            "",
+        ] {
+            assert!(check_repository(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! kubeadm's `networking`: ranges that are ranges, of the right size, and apart from each other.
+//!
+//! The limits are kubeadm's (`ValidateNetworking`, constants.go of 1.37), except that a service range has room for
+//! sixteen addresses, because the tenth is the DNS service's.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::findings::Findings;
+use super::view::{View, shown};
+use crate::model::Networking;
+
+const DEFAULT_SERVICES: &str = "10.96.0.0/12";
+const DEFAULT_DOMAIN: &str = "cluster.local";
+/// A service range has at most this many bits for addresses, because the API server keeps one bitmap of them.
+const SERVICE_BITS: u8 = 20;
+/// The API server's bitmap of node ranges: a pod range holds at most 2^16 node ranges.
+const NODE_RANGE_BITS: u8 = 16;
+
+/// Ranges that mean something else than an address of a pod or service.
+const RESERVED: [(&str, &str); 9] = [
+    ("0.0.0.0/8", "this network"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local"),
+    ("224.0.0.0/4", "multicast"),
+    ("240.0.0.0/4", "reserved"),
+    ("::1/128", "loopback"),
+    ("::ffff:0:0/96", "mapped IPv4"),
+    ("fe80::/10", "link-local"),
+    ("ff00::/8", "multicast"),
+];
+
+/// Reads `networking`; a wrong value is reported and left out.
+pub(super) fn read(cluster: &View<'_>, findings: &mut Findings<'_>) -> Networking {
+    let services = cluster.text("networking.serviceSubnet");
+    let service_subnets = match &services {
+        Some((view, text)) => ranges(view, text, findings),
+        None => vec![DEFAULT_SERVICES.parse().expect("the default is a range")],
+    };
+    if let Some((view, _)) = &services {
+        for net in &service_subnets {
+            check_service_size(view, net, findings);
+        }
+    }
+    let pods = cluster.text("networking.podSubnet");
+    let pod_subnets = pods.as_ref().map(|(view, text)| ranges(view, text, findings)).unwrap_or_default();
+    if let Some((view, _)) = &pods {
+        if !allocates_no_node_ranges(cluster) {
+            for net in &pod_subnets {
+                check_pod_size(view, net, cluster, findings);
+            }
+        }
+        check_together(view, &pod_subnets, &service_subnets, findings);
+    }
+    Networking { service_subnets, pod_subnets, dns_domain: domain(cluster, findings) }
+}
+
+fn domain(cluster: &View<'_>, findings: &mut Findings<'_>) -> String {
+    let Some((view, text)) = cluster.text("networking.dnsDomain") else { return DEFAULT_DOMAIN.to_owned() };
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() > 200 || !text.split('.').all(label) {
+        let rule = "is not a DNS domain: use labels of lower-case letters, digits and `-`, at most 200 characters";
+        findings.refuse(&view, format!("`{}` {rule}", shown(text)), format!("write {DEFAULT_DOMAIN}, for example"));
+    }
+    text.to_owned()
+}
+
+fn ranges(view: &View<'_>, text: &str, findings: &mut Findings<'_>) -> Vec<IpNet> {
+    let mut nets: Vec<IpNet> = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        match part.parse::<IpNet>() {
+            Ok(net) if net.trunc() == net => nets.push(net),
+            Ok(net) => {
+                let text = format!("`{net}` has bits set behind its mask");
+                findings.refuse(view, text, format!("write {}", net.trunc()));
+            }
+            Err(_) => {
+                let remedy = "write it as 10.244.0.0/16, or two ranges with a comma between";
+                findings.refuse(view, format!("`{}` is not a range of addresses", shown(part)), remedy);
+            }
+        }
+    }
+    let families: Vec<bool> = nets.iter().map(is_v6).collect();
+    if nets.len() > 2 || (nets.len() == 2 && families[0] == families[1]) {
+        findings.refuse(view, "more than one range of one family", "write one range, or one IPv4 and one IPv6 range");
+    }
+    for net in &nets {
+        let reserved = RESERVED.iter().find(|(range, _)| range.parse().is_ok_and(|range: IpNet| overlap(net, &range)));
+        if let Some((range, what)) = reserved {
+            findings.refuse(view, format!("`{net}` overlaps with {range}, which is {what}"), "choose a private range");
+        }
+    }
+    nets
+}
+
+fn check_service_size(view: &View<'_>, net: &IpNet, findings: &mut Findings<'_>) {
+    let bits = net.max_prefix_len() - net.prefix_len();
+    if bits > SERVICE_BITS {
+        let longest = net.max_prefix_len() - SERVICE_BITS;
+        findings.refuse(
+            view,
+            format!("`{net}` is too large for services"),
+            format!("use a mask of /{longest} or longer"),
+        );
+    }
+    if bits < 4 {
+        let shortest = net.max_prefix_len() - 4;
+        let remedy = format!("use a mask of /{shortest} or shorter");
+        findings.refuse(view, format!("`{net}` has fewer than 16 addresses"), remedy);
+    }
+}
+
+fn check_pod_size(view: &View<'_>, net: &IpNet, cluster: &View<'_>, findings: &mut Findings<'_>) {
+    let node_mask = node_mask(cluster, is_v6(net));
+    if net.prefix_len() > node_mask {
+        let text = format!("`{net}` is smaller than the range of one node, which is a /{node_mask}");
+        findings.refuse(view, text, "use a larger range, or set node-cidr-mask-size in controllerManager.extraArgs");
+    } else if node_mask - net.prefix_len() > NODE_RANGE_BITS {
+        let text = format!("`{net}` holds more than 65536 ranges of nodes, which are /{node_mask}");
+        findings.refuse(view, text, format!("use a mask of /{} or longer", node_mask - NODE_RANGE_BITS));
+    }
+}
+
+fn check_together(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings: &mut Findings<'_>) {
+    for pod in pods {
+        for service in services.iter().filter(|service| overlap(pod, service)) {
+            let text = format!("the pod range `{pod}` and the service range `{service}` overlap");
+            findings.refuse(view, text, "choose two ranges that have no address in common");
+        }
+    }
+    if let (Some(pod), Some(service)) = (pods.first(), services.first())
+        && is_v6(pod) != is_v6(service)
+    {
+        let text =
+            format!("the first pod range `{pod}` and the first service range `{service}` are of different families");
+        findings.refuse(view, text, "write the ranges of pods and services in the same order");
+    }
+}
+
+/// The last value of an argument of the controller manager, as kubeadm takes it.
+fn manager_arg<'a>(cluster: &View<'a>, name: &str) -> Option<&'a str> {
+    let args = cluster.list("controllerManager.extraArgs");
+    let named = args.iter().rev().find(|arg| arg.text("name").is_some_and(|(_, text)| text == name))?;
+    named.text("value").map(|(_, text)| text)
+}
+
+fn allocates_no_node_ranges(cluster: &View<'_>) -> bool {
+    manager_arg(cluster, "allocate-node-cidrs") == Some("false")
+}
+
+fn node_mask(cluster: &View<'_>, v6: bool) -> u8 {
+    let (name, default) = if v6 { ("node-cidr-mask-size-ipv6", 64) } else { ("node-cidr-mask-size-ipv4", 24) };
+    let given = manager_arg(cluster, name).or_else(|| manager_arg(cluster, "node-cidr-mask-size"));
+    given.and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn is_v6(net: &IpNet) -> bool {
+    matches!(net.addr(), IpAddr::V6(_))
+}
+
+fn overlap(left: &IpNet, right: &IpNet) -> bool {
+    left.contains(right) || right.contains(left)
+}

@@ -1,0 +1,64 @@
+//! "Did you mean": the known field nearest to an unknown one.
+
+use super::FIELDS;
+use super::fields::ConfigKind;
+use super::view::shown;
+
+/// A remedy for the unknown `path`: a sibling of nearly the same name, or the same name in another place.
+pub(super) fn suggestion(kind: ConfigKind, path: &str) -> Option<String> {
+    let (parent, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+    let siblings = FIELDS
+        .iter()
+        .filter(|field| field.kind == kind && field.path.rsplit_once('.').map_or("", |(parent, _)| parent) == parent);
+    let nearest = siblings
+        .map(|field| (distance(&leaf.to_ascii_lowercase(), &field.leaf().to_ascii_lowercase()), field.leaf()))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len() / 3);
+    if let Some((_, known)) = nearest {
+        return Some(format!("did you mean `{known}`?"));
+    }
+    let elsewhere = FIELDS.iter().filter(|field| field.leaf() == leaf && !field.path.contains("[]"));
+    let place = elsewhere.min_by_key(|field| (field.kind != kind, field.path.len()))?;
+    Some(format!("`{}` belongs in {}.{}", shown(leaf), place.kind.as_str(), place.path))
+}
+
+/// The fewest insertions, deletions and changes of one letter that lead from one to the other.
+fn distance(left: &str, right: &str) -> usize {
+    const LONGEST: usize = 64;
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    if left.len() > LONGEST {
+        return left.len();
+    }
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let change = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_or_misplaced_field_is_recognised() {
+        let said = |kind, path| suggestion(kind, path);
+        assert_eq!(said(ConfigKind::Cluster, "networking.podsubnet").unwrap(), "did you mean `podSubnet`?");
+        assert_eq!(said(ConfigKind::Cluster, "kubernetesVersoin").unwrap(), "did you mean `kubernetesVersion`?");
+        assert_eq!(
+            said(ConfigKind::Cluster, "podSubnet").unwrap(),
+            "`podSubnet` belongs in ClusterConfiguration.networking.podSubnet"
+        );
+        assert_eq!(
+            said(ConfigKind::Cluster, "bootstrapTokens").unwrap(),
+            "`bootstrapTokens` belongs in InitConfiguration.bootstrapTokens"
+        );
+        assert_eq!(said(ConfigKind::Cluster, "zzzzzz"), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! The only YAML door: reading as kubeadm reads, with the position of every key and value, and writing so that
+//! kubectl reads the same back. It knows no Kubernetes type; what a value means is decided by who asked for it.
+//!
+//! Reading is stricter than Go's reader where Go's is silent (duplicate keys, unknown tags) and bounded: every copy
+//! that an alias causes is paid from one budget.
+
+mod error;
+mod read;
+mod scalar;
+mod tree;
+
+use serde_saphyr::granit_parser::{self, Parser};
+use serde_saphyr::ser_options;
+
+pub use error::Error;
+pub use tree::{Content, Document, Entry, Node, Place, looks_secret, snippet};
+
+use read::Builder;
+
+/// The longest text that is read.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// The most documents in one text.
+pub const MAX_DOCUMENTS: usize = 64;
+/// The deepest nesting of lists and maps.
+pub const MAX_DEPTH: usize = 100;
+
+/// Reads every document of `text` that is not empty; `name` is how errors call the text.
+pub fn read_documents(name: &str, text: &str) -> Result<Vec<Document>, Error> {
+    refuse_unreadable(name, text)?;
+    let options = granit_parser::options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH + 1,
+        block_nesting_limit: MAX_DEPTH + 1,
+    };
+    let mut builder = Builder::new(name, text);
+    for step in Parser::new_from_str_with_options(text, options) {
+        match step {
+            Ok((event, span)) => builder.take(event, span)?,
+            Err(error) => return Err(builder.broken(*error.marker(), &error.info())),
+        }
+    }
+    Ok(builder.finish())
+}
+
+/// Writes one value as a YAML document without `---`. Keys keep the order of the map.
+#[must_use]
+pub fn write(value: &serde_json::Value) -> String {
+    // Block scalars whose first line starts with a tab are unreadable to kubectl, so there are none.
+    let options = ser_options! { prefer_block_scalars: false };
+    // A JSON value always has a YAML form; were it not so, JSON is YAML too.
+    serde_saphyr::to_string_with_options(value, options).unwrap_or_else(|_| format!("{value}\n"))
+}
+
+/// Writes several values as one stream of documents.
+#[must_use]
+pub fn write_documents(values: &[serde_json::Value]) -> String {
+    values.iter().map(write).collect::<Vec<_>>().join("---\n")
+}
+
+fn refuse_unreadable(name: &str, text: &str) -> Result<(), Error> {
+    if text.len() > MAX_BYTES {
+        return Err(Error::too_much(name.to_owned(), format!("it has {} bytes", text.len()), "at most 1 MiB is read"));
+    }
+    let is_bad = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}')) || c == '\u{FFFE}';
+    match text.char_indices().find(|(_, c)| is_bad(*c)) {
+        None => Ok(()),
+        Some((offset, bad)) => {
+            let spot = Place::of_offset(text, offset).in_file(name);
+            Err(Error::Encoding { spot, character: bad.escape_unicode().to_string() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
