@@ -112,7 +112,7 @@ pub enum Error {
 impl Error {
     /// Whether etcd answered in these words.
     pub(super) fn says(&self, words: &str) -> bool {
-        matches!(self, Self::Failed { reason, .. } if reason.contains(words))
+        matches!(self, Self::Failed { reason, .. } | Self::NotReady { reason, .. } if reason.contains(words))
     }
 }
 
@@ -134,7 +134,10 @@ impl Advice for Error {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Unreachable { .. } => "check that its pods run: kubectl get pods -A -l app.kubernetes.io/name=etcd",
+            Self::Unreachable { .. } => {
+                "check that its pods run: kubectl get pods -A -l app.kubernetes.io/name=etcd; a connection that is closed \
+                 at once can also mean plain HTTP there, or a client certificate that has expired"
+            }
             Self::NotReady { .. } => {
                 "a majority of its members must run: kubectl get pods -A -l app.kubernetes.io/name=etcd"
             }

@@ -1,10 +1,10 @@
 //! User, role, permission and keys of one control plane in an etcd. What is to be written decides `tenancy`.
 
-use etcd_client::{DeleteOptions, GetOptions, PermissionType, RoleRevokePermissionOptions, UserAddOptions};
+use etcd_client::{Client, DeleteOptions, GetOptions, PermissionType, RoleRevokePermissionOptions};
 
-use super::etcd::{EtcdAdmin, ask, changed_unless};
+use super::etcd::{EtcdAdmin, add_user, changed_unless};
 use super::refusal::{
-    PERMISSION_NOT_GRANTED, ROLE_EXISTS, ROLE_NOT_FOUND, ROLE_NOT_GRANTED, USER_EXISTS, USER_NOT_FOUND,
+    PERMISSION_NOT_GRANTED, ROLE_EXISTS, ROLE_NOT_FOUND, ROLE_NOT_GRANTED, USER_EXISTS, USER_NOT_FOUND, about_us,
 };
 use super::tenancy::{BATCH, Found, Permission, Step, prefix_end, successor};
 use super::{Change, Error, TenantState, prefix};
@@ -38,13 +38,16 @@ impl EtcdAdmin {
     /// batches. `progress` is told the number of keys removed so far. Succeeds when nothing is there.
     pub async fn remove_tenant(&mut self, id: &PlaneId, progress: impl Fn(u64)) -> Result<Change, Error> {
         let found = self.find(id).await?;
+        let name = id.as_str();
         let mut changed = false;
         if found.roles_of_user.is_some() {
-            let deleted = ask(&self.at, &format!("delete user `{id}`"), self.client.user_delete(id.as_str())).await;
+            let doing = format!("delete user `{id}`");
+            let deleted = self.ask(&doing, |mut etcd| async move { etcd.user_delete(name).await }).await;
             changed |= changed_unless(deleted, USER_NOT_FOUND)? == Change::Changed;
         }
         if found.permissions_of_role.is_some() {
-            let deleted = ask(&self.at, &format!("delete role `{id}`"), self.client.role_delete(id.as_str())).await;
+            let doing = format!("delete role `{id}`");
+            let deleted = self.ask(&doing, |mut etcd| async move { etcd.role_delete(name).await }).await;
             changed |= changed_unless(deleted, ROLE_NOT_FOUND)? == Change::Changed;
         }
         changed |= self.remove_keys(id, progress).await?;
@@ -53,15 +56,19 @@ impl EtcdAdmin {
 
     /// The control planes that have a role here, sorted.
     pub async fn tenants(&mut self) -> Result<Vec<String>, Error> {
-        let roles = ask(&self.at, "list roles", self.client.role_list()).await?;
+        let answer = self.ask("list roles", |mut etcd| async move { etcd.role_list().await }).await;
+        let roles = answer.map_err(about_us)?;
         let mut ids: Vec<String> = roles.roles().iter().filter(|role| PlaneId::parse(role).is_ok()).cloned().collect();
         ids.sort_unstable();
         Ok(ids)
     }
 
-    async fn find(&mut self, id: &PlaneId) -> Result<Found, Error> {
-        let user = ask(&self.at, &format!("read user `{id}`"), self.client.user_get(id.as_str())).await;
-        let role = ask(&self.at, &format!("read role `{id}`"), self.client.role_get(id.as_str())).await;
+    async fn find(&self, id: &PlaneId) -> Result<Found, Error> {
+        let name = id.as_str();
+        let doing = format!("read user `{id}`");
+        let user = self.ask(&doing, |mut etcd| async move { etcd.user_get(name).await }).await;
+        let doing = format!("read role `{id}`");
+        let role = self.ask(&doing, |mut etcd| async move { etcd.role_get(name).await }).await.map_err(about_us);
         Ok(Found {
             roles_of_user: unless(user, USER_NOT_FOUND)?.map(|user| user.roles().to_vec()),
             permissions_of_role: unless(role, ROLE_NOT_FOUND)?
@@ -69,52 +76,64 @@ impl EtcdAdmin {
         })
     }
 
-    async fn take(&mut self, id: &PlaneId, step: Step) -> Result<Change, Error> {
+    async fn take(&self, id: &PlaneId, step: Step) -> Result<Change, Error> {
         let name = id.as_str();
         match step {
             Step::AddRole => {
-                let done = ask(&self.at, &format!("add role `{id}`"), self.client.role_add(name)).await;
+                let doing = format!("add role `{id}`");
+                let done = self.ask(&doing, |mut etcd| async move { etcd.role_add(name).await }).await;
                 changed_unless(done, ROLE_EXISTS)
             }
-            Step::RevokePermission(permission) => {
-                let doing = format!("revoke a foreign permission of role `{id}`");
-                let range = Some(RoleRevokePermissionOptions::new().with_range_end(permission.range_end));
-                let done = ask(&self.at, &doing, self.client.role_revoke_permission(name, permission.key, range)).await;
-                changed_unless(done, PERMISSION_NOT_GRANTED)
-            }
-            Step::GrantPermission(permission) => {
-                let doing = format!("grant role `{id}` its prefix");
-                let grant = etcd_client::Permission::read_write(permission.key).with_range_end(permission.range_end);
-                ask(&self.at, &doing, self.client.role_grant_permission(name, grant)).await?;
-                Ok(Change::Changed)
-            }
+            Step::RevokePermission(permission) => self.revoke_permission(name, &permission).await,
+            Step::GrantPermission(permission) => self.grant_permission(name, &permission).await,
             Step::AddUser => {
-                let no_password = Some(UserAddOptions::new().with_no_pwd());
-                let done =
-                    ask(&self.at, &format!("add user `{id}`"), self.client.user_add(name, "", no_password)).await;
+                let doing = format!("add user `{id}`");
+                let done = self.ask(&doing, |mut etcd| async move { add_user(&mut etcd, name).await }).await;
                 changed_unless(done, USER_EXISTS)
             }
             Step::RevokeRole(role) => {
                 let doing = format!("revoke role `{role}` of user `{id}`");
-                let done = ask(&self.at, &doing, self.client.user_revoke_role(name, role)).await;
+                let role = role.as_str();
+                let done = self.ask(&doing, |mut etcd| async move { etcd.user_revoke_role(name, role).await }).await;
                 changed_unless(done, ROLE_NOT_GRANTED)
             }
             Step::GrantRole => {
-                ask(&self.at, &format!("grant user `{id}` its role"), self.client.user_grant_role(name, name)).await?;
+                let doing = format!("grant user `{id}` its role");
+                self.ask(&doing, |mut etcd| async move { etcd.user_grant_role(name, name).await }).await?;
                 Ok(Change::Changed)
             }
         }
     }
 
-    async fn count_keys(&mut self, id: &PlaneId) -> Result<u64, Error> {
-        let prefix = prefix(id);
-        let options = Some(GetOptions::new().with_prefix().with_count_only());
-        let answer = ask(&self.at, &format!("count keys under `{prefix}`"), self.client.get(prefix, options)).await?;
+    async fn grant_permission(&self, role: &str, permission: &Permission) -> Result<Change, Error> {
+        let grant = |mut etcd: Client| async move {
+            let range_end = permission.range_end.clone();
+            let wanted = etcd_client::Permission::read_write(permission.key.clone()).with_range_end(range_end);
+            etcd.role_grant_permission(role, wanted).await
+        };
+        self.ask(&format!("grant role `{role}` its prefix"), grant).await?;
+        Ok(Change::Changed)
+    }
+
+    async fn revoke_permission(&self, role: &str, permission: &Permission) -> Result<Change, Error> {
+        let revoke = |mut etcd: Client| async move {
+            let range = RoleRevokePermissionOptions::new().with_range_end(permission.range_end.clone());
+            etcd.role_revoke_permission(role, permission.key.clone(), Some(range)).await
+        };
+        let done = self.ask(&format!("revoke a foreign permission of role `{role}`"), revoke).await;
+        changed_unless(done, PERMISSION_NOT_GRANTED)
+    }
+
+    async fn count_keys(&self, id: &PlaneId) -> Result<u64, Error> {
+        let count = |mut etcd: Client| async move {
+            etcd.get(prefix(id), Some(GetOptions::new().with_prefix().with_count_only())).await
+        };
+        let answer = self.ask(&format!("count keys under `{}`", prefix(id)), count).await?;
         Ok(answer.count().unsigned_abs())
     }
 
     /// Removes all keys that are there at the start; keys that somebody adds meanwhile are an error, not a long loop.
-    async fn remove_keys(&mut self, id: &PlaneId, progress: impl Fn(u64)) -> Result<bool, Error> {
+    async fn remove_keys(&self, id: &PlaneId, progress: impl Fn(u64)) -> Result<bool, Error> {
         let before = self.count_keys(id).await?;
         if before == 0 {
             return Ok(false);
@@ -122,10 +141,7 @@ impl EtcdAdmin {
         let mut removed = 0;
         while removed < before {
             let Some(last) = self.last_of_first_batch(id).await? else { break };
-            let prefix = prefix(id);
-            let doing = format!("delete keys under `{prefix}`");
-            let options = Some(DeleteOptions::new().with_range(successor(&last)));
-            removed += ask(&self.at, &doing, self.client.delete(prefix, options)).await?.deleted().unsigned_abs();
+            removed += self.delete_up_to(id, &last).await?;
             progress(removed);
         }
         match self.count_keys(id).await? {
@@ -134,12 +150,22 @@ impl EtcdAdmin {
         }
     }
 
-    async fn last_of_first_batch(&mut self, id: &PlaneId) -> Result<Option<Vec<u8>>, Error> {
-        let prefix = prefix(id);
-        let end = prefix_end(prefix.as_bytes());
-        let options = Some(GetOptions::new().with_range(end).with_keys_only().with_limit(BATCH));
-        let answer = ask(&self.at, &format!("list keys under `{prefix}`"), self.client.get(prefix, options)).await?;
+    async fn last_of_first_batch(&self, id: &PlaneId) -> Result<Option<Vec<u8>>, Error> {
+        let list = |mut etcd: Client| async move {
+            let prefix = prefix(id);
+            let range = GetOptions::new().with_range(prefix_end(prefix.as_bytes()));
+            etcd.get(prefix, Some(range.with_keys_only().with_limit(BATCH))).await
+        };
+        let answer = self.ask(&format!("list keys under `{}`", prefix(id)), list).await?;
         Ok(answer.kvs().last().map(|key| key.key().to_vec()))
+    }
+
+    async fn delete_up_to(&self, id: &PlaneId, last: &[u8]) -> Result<u64, Error> {
+        let delete = |mut etcd: Client| async move {
+            etcd.delete(prefix(id), Some(DeleteOptions::new().with_range(successor(last)))).await
+        };
+        let answer = self.ask(&format!("delete keys under `{}`", prefix(id)), delete).await?;
+        Ok(answer.deleted().unsigned_abs())
     }
 }
 

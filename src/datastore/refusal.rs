@@ -15,9 +15,12 @@ pub(super) const ROLE_NOT_GRANTED: &str = "role is not granted to the user";
 pub(super) const PERMISSION_NOT_GRANTED: &str = "permission is not granted to the role";
 pub(super) const AUTH_OFF: &str = "authentication is not enabled";
 pub(super) const AUTH_FAILED: &str = "authentication failed";
+/// Users or roles changed while a request was under way; etcd refuses it, whoever's it is.
+pub(super) const AUTH_CHANGED: &str = "revision of auth store is old";
 
 const DENIED: [&str; 3] = ["permission denied", "user name is empty", "invalid auth token"];
-const NOT_READY: [&str; 7] = [
+const NOT_READY: [&str; 8] = [
+    AUTH_CHANGED,
     "no leader",
     "leader changed",
     "timed out",
@@ -39,18 +42,17 @@ pub(super) struct Address {
 impl Address {
     /// The meaning of an error of the client while `doing` something.
     pub(super) fn explain(&self, doing: &str, error: &ClientError) -> Error {
-        match error {
-            ClientError::GRpcStatus(status) => match status.source() {
+        if let ClientError::GRpcStatus(status) = error {
+            return match status.source() {
                 None => self.answer(doing, &printable(status.message())),
                 Some(cause) => self.broken(&printable(&chain(cause))),
-            },
-            ClientError::TransportError(cause) => self.unusable(&printable(&chain(cause))),
-            other => Error::Failed {
-                endpoint: self.endpoint.clone(),
-                doing: doing.to_owned(),
-                reason: printable(&other.to_string()),
-            },
+            };
         }
+        if let ClientError::TransportError(cause) = error {
+            return self.unusable(&printable(&chain(cause)));
+        }
+        let reason = printable(&error.to_string());
+        Error::Failed { endpoint: self.endpoint.clone(), doing: doing.to_owned(), reason }
     }
 
     /// No answer in time.
@@ -95,6 +97,16 @@ impl Address {
     }
 }
 
+/// The same error; but where etcd misses a user although none was asked for, it is ours that it misses.
+pub(super) fn about_us(error: Error) -> Error {
+    if let Error::Failed { endpoint, doing, reason } = &error
+        && reason.contains(USER_NOT_FOUND)
+    {
+        return Error::Denied { endpoint: endpoint.clone(), doing: doing.clone(), reason: reason.clone() };
+    }
+    error
+}
+
 /// The texts of an error and its causes, each said once.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
@@ -106,7 +118,7 @@ fn chain(error: &dyn std::error::Error) -> String {
         }
         next = cause.source();
     }
-    texts.join(": ")
+    texts.join(": ").trim_start_matches("transport error: ").to_owned()
 }
 
 /// A server's text without control characters: it ends on a terminal.
@@ -130,6 +142,7 @@ mod tests {
         assert!(matches!(answer("etcdserver: no leader"), Error::NotReady { .. }));
         assert!(answer("etcdserver: user name already exists").says(USER_EXISTS));
         assert!(!answer("etcdserver: permission denied").says(USER_EXISTS));
+        assert!(matches!(about_us(answer("etcdserver: user name not found")), Error::Denied { .. }));
     }
 
     #[test]

@@ -24,6 +24,7 @@ impl From<bool> for Change {
 }
 
 /// What of a control plane is in an etcd.
+#[expect(clippy::struct_excessive_bools, reason = "four facts about etcd, each of which can be missing alone")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TenantState {
     /// The user exists.

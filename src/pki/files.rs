@@ -141,3 +141,94 @@ fn text(what: &str, bytes: &[u8]) -> Result<Zeroizing<String>, Error> {
 fn quoted(name: &str) -> String {
     format!("`{name}`")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::fixture;
+    use super::super::fixtures::now;
+    use super::*;
+
+    fn read(files: &[(&str, &[u8])]) -> Result<PartialUserPki, Error> {
+        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+        read_user_pki(&files, now())
+    }
+
+    fn why(files: &[(&str, &[u8])]) -> String {
+        read(files).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_whole_kubeadm_folder_is_taken_as_it_is() {
+        let pki = read(&[
+            ("ca.crt", fixture!("leading-text-crlf.crt")),
+            ("ca.key", fixture!("ec-sec1.key")),
+            ("front-proxy-ca.crt", fixture!("rsa-pkcs8.crt")),
+            ("front-proxy-ca.key", fixture!("rsa-pkcs8.key")),
+            ("sa.key", fixture!("rsa-pkcs1.key")),
+            ("sa.pub", fixture!("sa-rsa.pub")),
+            ("apiserver.crt", b"not looked at"),
+        ])
+        .unwrap()
+        .complete(&CertificatePolicy::default(), now())
+        .unwrap();
+        assert_eq!(pki.ca.certificate.as_bytes(), fixture!("ec-sec1.crt"), "clean PEM, the same certificate");
+        assert_eq!(pki.front_proxy_ca.certificate.as_bytes(), fixture!("rsa-pkcs8.crt"));
+        assert_eq!(pki.service_account.public.as_bytes(), fixture!("sa-rsa.pub"));
+        assert!(!format!("{pki:?}").contains("PRIVATE KEY"));
+    }
+
+    #[test]
+    fn what_nobody_brought_is_made() {
+        let pki = read(&[]).unwrap();
+        assert!(pki.ca.is_none() && pki.front_proxy_ca.is_none() && pki.service_account.is_none());
+        let pki = pki.complete(&CertificatePolicy::default(), now()).unwrap();
+        let name = |pair: &KeyAndCertificate| inspect::inspect(&pair.certificate).unwrap().common_name;
+        assert_eq!((name(&pki.ca).as_str(), name(&pki.front_proxy_ca).as_str()), ("kubernetes", "front-proxy-ca"));
+    }
+
+    #[test]
+    fn half_a_pair_names_the_other_half() {
+        assert_eq!(why(&[("ca.crt", fixture!("ec-sec1.crt"))]), "`ca.key` is missing beside `ca.crt`");
+        assert_eq!(
+            why(&[("front-proxy-ca.key", fixture!("ec-sec1.key"))]),
+            "`front-proxy-ca.crt` is missing beside `front-proxy-ca.key`"
+        );
+        assert_eq!(why(&[("sa.pub", fixture!("sa-ec.pub"))]), "`sa.key` is missing beside `sa.pub`");
+    }
+
+    #[test]
+    fn the_public_key_may_be_left_out_and_must_fit_if_given() {
+        assert!(read(&[("sa.key", fixture!("ec-sec1.key"))]).unwrap().service_account.is_some());
+        assert!(read(&[("sa.key", fixture!("rsa-pkcs1.key")), ("sa.pub", fixture!("sa-rsa-pkcs1.pub"))]).is_ok());
+        assert_eq!(
+            why(&[("sa.key", fixture!("ec-sec1.key")), ("sa.pub", fixture!("sa-rsa.pub"))]),
+            "`sa.pub` does not belong to `sa.key`"
+        );
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_told_apart() {
+        let ca = |bytes: &[u8]| why(&[("ca.crt", bytes), ("ca.key", fixture!("ec-sec1.key"))]);
+        assert_eq!(ca(fixture!("der.crt")), "`ca.crt` is DER, not PEM");
+        assert_eq!(ca(b""), "`ca.crt` is empty");
+        assert_eq!(ca(&vec![b'x'; 10 << 20]), "`ca.crt` has 10485760 bytes, which is no certificate or key");
+        assert_eq!(ca(b"\xff\xfe\x00"), "`ca.crt` cannot be read: it has no PEM block");
+    }
+
+    #[test]
+    fn leading_text_in_another_encoding_does_not_matter() {
+        let dressed = [b"Aussteller: M\xfcnchen\n".as_slice(), fixture!("ec-sec1.crt")].concat();
+        assert!(read(&[("ca.crt", &dressed), ("ca.key", fixture!("ec-sec1.key"))]).is_ok());
+    }
+
+    #[test]
+    fn one_key_for_both_authorities_is_refused() {
+        let shared = [
+            ("ca.crt", fixture!("ec-sec1.crt")),
+            ("ca.key", fixture!("ec-sec1.key")),
+            ("front-proxy-ca.crt", fixture!("pathlen-0.crt")),
+            ("front-proxy-ca.key", fixture!("ec-sec1.key")),
+        ];
+        assert_eq!(why(&shared), "`front-proxy-ca.crt` and `ca.crt` have the same key");
+    }
+}

@@ -192,3 +192,65 @@ fn hex(bytes: &[u8]) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::fixture;
+    use super::*;
+
+    fn facts_of(bytes: &[u8]) -> CertificateFacts {
+        inspect(std::str::from_utf8(bytes).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_facts_of_an_rsa_certificate_are_what_openssl_says() {
+        let facts = facts_of(fixture!("rsa-pkcs1.crt"));
+        assert_eq!(facts.common_name, "fixture-rsa-pkcs1");
+        assert_eq!(
+            (facts.key_algorithm.as_str(), facts.signature_algorithm.as_str()),
+            ("RSA-2048", "RSA with SHA-256")
+        );
+        assert_eq!(facts.serial, "495bfb27e176a003554dbe76645c24de7bfefe84");
+        assert_eq!(facts.not_before.to_string(), "2026-11-23T03:30:35Z");
+        assert_eq!(facts.not_after.to_string(), "2126-10-30T03:30:35Z");
+        assert!(facts.is_ca && facts.sans.is_empty());
+    }
+
+    #[test]
+    fn the_discovery_hash_is_the_one_openssl_computes() {
+        let hash = |bytes: &[u8]| discovery_hash(std::str::from_utf8(bytes).unwrap()).unwrap();
+        assert_eq!(
+            hash(fixture!("ec-sec1.crt")),
+            "sha256:c9d9386ceb115cfa6215802c00b49372d0326c3b8c9f2a4503b608d4a23ea854"
+        );
+        assert_eq!(
+            hash(fixture!("rsa-pkcs1.crt")),
+            "sha256:a517bd23b0ff9da190cc97a54a86437636c7f9e643149e412a5803f443c0f331"
+        );
+    }
+
+    #[test]
+    fn the_first_certificate_counts_and_text_around_it_does_not() {
+        let expected = facts_of(fixture!("ec-sec1.crt"));
+        assert_eq!(facts_of(fixture!("chain-of-two.crt")), expected);
+        assert_eq!(facts_of(fixture!("leading-text-crlf.crt")), expected);
+    }
+
+    #[test]
+    fn curves_and_old_signatures_are_named() {
+        assert_eq!(facts_of(fixture!("ec-pkcs8.crt")).key_algorithm, "ECDSA-P384");
+        assert_eq!(facts_of(fixture!("ec-p521.crt")).key_algorithm, "ECDSA-P521");
+        assert_eq!(facts_of(fixture!("ed25519.crt")).key_algorithm, "Ed25519");
+        assert_eq!(facts_of(fixture!("rsa-1024.crt")).key_algorithm, "RSA-1024");
+        assert_eq!(facts_of(fixture!("sha1.crt")).signature_algorithm, "RSA with SHA-1");
+    }
+
+    #[test]
+    fn a_key_is_not_a_certificate_and_garbage_is_neither() {
+        let why = |text: &str| inspect(text).unwrap_err().to_string();
+        let key = std::str::from_utf8(fixture!("sa-ec.pub")).unwrap();
+        assert_eq!(why(key), "the certificate has no certificate: it holds PUBLIC KEY");
+        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(why(garbage), "the certificate cannot be read: it is not an X.509 certificate");
+    }
+}

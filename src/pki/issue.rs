@@ -168,3 +168,130 @@ fn san_type(san: &San) -> Result<SanType, Error> {
         San::Dns(name) => name.as_str().try_into().map(SanType::DnsName).map_err(|_| invalid()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::fixture;
+    use super::super::fixtures::now;
+    use super::super::fixtures::pair;
+    use super::super::fixtures::policy;
+    use super::super::inspect;
+    use super::super::why_not_usable;
+    use super::*;
+    use crate::model::KeyAlgorithm;
+
+    fn server(sans: &[San]) -> Leaf {
+        Leaf {
+            common_name: "server".into(),
+            organizations: vec!["group".into()],
+            usage: Usage::Both,
+            sans: sans.into(),
+        }
+    }
+
+    #[test]
+    fn every_algorithm_makes_an_authority_and_a_leaf_that_it_verifies() {
+        for (algorithm, name) in [
+            (KeyAlgorithm::EcdsaP256, "ECDSA-P256"),
+            (KeyAlgorithm::EcdsaP384, "ECDSA-P384"),
+            (KeyAlgorithm::Rsa2048, "RSA-2048"),
+        ] {
+            let ca = issue_ca("kubernetes", &policy(algorithm), now()).unwrap();
+            let leaf = issue_leaf(&server(&[]), &ca, &policy(algorithm), now()).unwrap();
+            assert_eq!(inspect(&leaf.certificate).unwrap().key_algorithm, name);
+            assert_eq!(why_not_usable(&server(&[]), &leaf, &ca.certificate, now()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn authorities_made_by_openssl_sign_leaves_of_another_algorithm() {
+        for (name, ca, algorithm) in [
+            ("PKCS#1 RSA", pair(fixture!("rsa-pkcs1.crt"), fixture!("rsa-pkcs1.key")), KeyAlgorithm::EcdsaP256),
+            ("PKCS#8 RSA", pair(fixture!("rsa-pkcs8.crt"), fixture!("rsa-pkcs8.key")), KeyAlgorithm::EcdsaP384),
+            ("SEC1 P-256", pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key")), KeyAlgorithm::Rsa2048),
+            ("PKCS#8 P-384", pair(fixture!("ec-pkcs8.crt"), fixture!("ec-pkcs8.key")), KeyAlgorithm::EcdsaP256),
+        ] {
+            let leaf = issue_leaf(&server(&[]), &ca, &policy(algorithm), now()).expect(name);
+            assert_eq!(why_not_usable(&server(&[]), &leaf, &ca.certificate, now()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_authority_is_as_kubeadm_makes_it() {
+        let ca = inspect(&issue_ca("kubernetes", &CertificatePolicy::default(), now()).unwrap().certificate).unwrap();
+        assert!(ca.is_ca);
+        assert_eq!((ca.common_name.as_str(), ca.issuer.as_str()), ("kubernetes", "kubernetes"));
+        assert_eq!(ca.sans, [San::Dns("kubernetes".into())].into());
+        assert_eq!(ca.not_before.to_string(), "2027-06-01T11:55:00Z");
+        assert_eq!(ca.not_after.to_string(), "2037-05-29T12:00:00Z");
+    }
+
+    #[test]
+    fn a_leaf_has_all_kinds_of_names_and_its_own_lifetime() {
+        let names = ["10.96.0.1", "fd00::1", "*.example.com", "localhost"].map(|name| San::parse(name).unwrap());
+        let policy = CertificatePolicy::default();
+        let ca = pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"));
+        let leaf = inspect(&issue_leaf(&server(&names), &ca, &policy, now()).unwrap().certificate).unwrap();
+        assert!(!leaf.is_ca);
+        assert_eq!(leaf.sans, names.into());
+        assert_eq!((leaf.organizations, leaf.server, leaf.client), (vec!["group".to_owned()], true, true));
+        assert_eq!(leaf.not_before.to_string(), "2027-06-01T11:55:00Z");
+        assert_eq!(leaf.not_after.to_string(), "2028-05-31T12:00:00Z");
+    }
+
+    #[test]
+    fn a_leaf_lives_no_longer_than_its_authority() {
+        let mut policy = CertificatePolicy { ca_validity: std::time::Duration::from_secs(3600), ..Default::default() };
+        let ca = issue_ca("kubernetes", &policy, now()).unwrap();
+        policy.leaf_validity = std::time::Duration::from_secs(u64::MAX);
+        let leaf = inspect(&issue_leaf(&server(&[]), &ca, &policy, now()).unwrap().certificate).unwrap();
+        let ca = inspect(&ca.certificate).unwrap();
+        assert_eq!((leaf.not_before, leaf.not_after), (ca.not_before, ca.not_after));
+    }
+
+    #[test]
+    fn a_leaf_does_not_start_before_its_authority() {
+        let policy = CertificatePolicy::default();
+        let ca = issue_ca("kubernetes", &policy, now()).unwrap();
+        let earlier = time::before(now(), std::time::Duration::from_secs(600));
+        let leaf = issue_leaf(&server(&[]), &ca, &policy, earlier).unwrap();
+        let not_before = |pem: &str| inspect(pem).unwrap().not_before;
+        assert_eq!(not_before(&leaf.certificate), not_before(&ca.certificate));
+    }
+
+    #[test]
+    fn an_expired_authority_signs_nothing() {
+        let ca = pair(fixture!("expired.crt"), fixture!("ec-sec1.key"));
+        let error = issue_leaf(&server(&[]), &ca, &CertificatePolicy::default(), now()).unwrap_err();
+        assert!(error.to_string().starts_with("the authority `fixture-expired` expired on 2026-11-"), "{error}");
+    }
+
+    #[test]
+    fn serial_numbers_are_long_positive_and_never_repeat() {
+        let policy = CertificatePolicy::default();
+        let ca = issue_ca("kubernetes", &policy, now()).unwrap();
+        let serial = || inspect(&issue_leaf(&server(&[]), &ca, &policy, now()).unwrap().certificate).unwrap().serial;
+        let serials: std::collections::BTreeSet<String> = (0..50).map(|_| serial()).collect();
+        assert_eq!(serials.len(), 50);
+        assert!(serials.iter().all(|hex| (16..=40).contains(&hex.len()) && hex.as_bytes()[0] < b'8'), "{serials:?}");
+    }
+
+    #[test]
+    fn a_hundred_names_fit_and_hostile_ones_are_refused() {
+        let ca = pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"));
+        let issue = |sans: &[San]| issue_leaf(&server(sans), &ca, &CertificatePolicy::default(), now());
+        let many: Vec<San> = (0..100).map(|n| San::Dns(format!("n{n}.example.com"))).collect();
+        assert_eq!(inspect(&issue(&many).unwrap().certificate).unwrap().sans.len(), 100);
+        for hostile in ["10.0.0.1", "", "ä.example.com", "a b", "x\u{1b}[31m", "A.example.com", "a.\0evil.com"] {
+            let error = issue(&[San::Dns(hostile.into())]).unwrap_err().to_string();
+            assert!(error.ends_with("cannot be a subject alternative name") && !error.contains('\u{1b}'), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_key() {
+        let ca = issue_ca("kubernetes", &CertificatePolicy::default(), now()).unwrap();
+        let debug = format!("{ca:?}");
+        assert!(debug.contains("[REDACTED]") && !debug.contains("PRIVATE"), "{debug}");
+    }
+}

@@ -101,3 +101,61 @@ fn rsa_bits(der: &[u8]) -> Option<usize> {
     // PKCS#8: version, algorithm, and the PKCS#1 structure as an octet string.
     rsa_bits(third.as_slice().ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::fixture;
+    use super::*;
+
+    fn secret(bytes: &[u8]) -> SecretString {
+        String::from_utf8(bytes.to_vec()).unwrap().into()
+    }
+
+    #[test]
+    fn the_public_key_is_what_openssl_says_whatever_form_the_private_one_has() {
+        let openssl = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        assert_eq!(public_key_of(&secret(fixture!("rsa-pkcs1.key"))).unwrap(), openssl(fixture!("sa-rsa.pub")));
+        assert_eq!(public_key_of(&secret(fixture!("ec-sec1.key"))).unwrap(), openssl(fixture!("sa-ec.pub")));
+        for pkcs8 in [fixture!("rsa-pkcs8.key"), fixture!("ec-pkcs8.key"), fixture!("ec-p521.key")] {
+            assert!(public_key_of(&secret(pkcs8)).unwrap().starts_with("-----BEGIN PUBLIC KEY-----\n"));
+        }
+    }
+
+    #[test]
+    fn every_algorithm_makes_a_pair_whose_halves_belong_together() {
+        for (algorithm, name) in KeyAlgorithm::ALL {
+            let pair = generate_key_pair(algorithm).unwrap();
+            assert_eq!(public_key_of(&pair.private).unwrap(), pair.public, "{name}");
+            assert!(!format!("{pair:?}").contains("PRIVATE"));
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_says_why_and_is_not_repeated() {
+        let why = |bytes: &[u8]| read("`x.key`", &secret(bytes)).unwrap_err().to_string();
+        assert_eq!(
+            why(fixture!("rsa-1024.key")),
+            "`x.key` is an RSA key of 1024 bits, and fewer than 2048 are not safe"
+        );
+        assert_eq!(why(fixture!("encrypted-pkcs8.key")), "`x.key` is encrypted with a passphrase");
+        assert_eq!(why(fixture!("encrypted-pkcs1.key")), "`x.key` is encrypted with a passphrase");
+        assert_eq!(why(fixture!("sa-ec.pub")), "`x.key` has no private key: it holds PUBLIC KEY");
+        assert_eq!(
+            why(fixture!("ed25519.key")),
+            "`x.key` is no key that can be used: it is Ed25519, which Kubernetes does not take"
+        );
+        let damaged = b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+        assert!(why(damaged).ends_with("or it is damaged") && !why(damaged).contains("c2Vj"));
+    }
+
+    #[test]
+    fn lengths_of_rsa_keys_are_exact_and_other_keys_have_none() {
+        let bits = |bytes: &[u8]| rsa_bits(&private_block("x", std::str::from_utf8(bytes).unwrap()).unwrap().1);
+        assert_eq!(bits(fixture!("rsa-pkcs1.key")), Some(2048));
+        assert_eq!(bits(fixture!("rsa-pkcs8.key")), Some(2048));
+        assert_eq!(bits(fixture!("rsa-1024.key")), Some(1024));
+        for other in [fixture!("ec-sec1.key"), fixture!("ec-pkcs8.key"), fixture!("ed25519.key")] {
+            assert_eq!(bits(other), None);
+        }
+    }
+}

@@ -55,8 +55,9 @@ pub fn kubeconfig_yaml(
     client: &KeyAndCertificate,
 ) -> SecretString {
     let document = kubeconfig_document(cluster_name, user, server, ca_pem, client);
-    // JSON is YAML as well, should the writer ever refuse.
-    serde_saphyr::to_string(&document).unwrap_or_else(|_| document.to_string()).into()
+    // Plain scalars on one line, as kubeadm has them. JSON is YAML as well, should the writer ever refuse.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(&document, options).unwrap_or_else(|_| document.to_string()).into()
 }
 
 /// Reads the client certificate with its key, the server and the authority (PEM) of the current context.
@@ -180,5 +181,92 @@ struct User {
 impl Drop for User {
     fn drop(&mut self) {
         self.client_key_data.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::fixture;
+    use super::super::fixtures::pair;
+    use super::*;
+    use crate::error::Advice as _;
+
+    fn written() -> String {
+        let client = pair(fixture!("rsa-pkcs8.crt"), fixture!("rsa-pkcs8.key"));
+        let ca = std::str::from_utf8(fixture!("ec-sec1.crt")).unwrap();
+        kubeconfig_yaml("yes", "kubernetes-admin", "https://10.0.0.1:6443", ca, &client).expose_secret().to_owned()
+    }
+
+    #[test]
+    fn it_looks_as_kubeadm_writes_it() {
+        let shortened: Vec<String> = written().lines().map(|line| line.chars().take(70).collect()).collect();
+        insta::assert_snapshot!(shortened.join("\n"), @r#"
+        apiVersion: v1
+        clusters:
+        - cluster:
+            certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk
+            server: https://10.0.0.1:6443
+          name: "yes"
+        contexts:
+        - context:
+            cluster: "yes"
+            user: kubernetes-admin
+          name: kubernetes-admin@yes
+        current-context: kubernetes-admin@yes
+        kind: Config
+        users:
+        - name: kubernetes-admin
+          user:
+            client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JS
+            client-key-data: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1JSUV2d0lCQ
+        "#);
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let (client, server, ca) = kubeconfig_client(&written()).unwrap();
+        assert_eq!(client.certificate.as_bytes(), fixture!("rsa-pkcs8.crt"));
+        assert_eq!(client.key.expose_secret().as_bytes(), fixture!("rsa-pkcs8.key"));
+        assert_eq!(server, "https://10.0.0.1:6443");
+        assert_eq!(ca.as_bytes(), fixture!("ec-sec1.crt"));
+    }
+
+    #[test]
+    fn what_points_outside_the_file_is_refused() {
+        let key = "    client-key-data:";
+        for (field, text) in [
+            ("exec", "    exec: {command: /bin/evil}"),
+            ("client-certificate", "    client-certificate: /etc/shadow"),
+            ("tokenFile", "    tokenFile: /etc/shadow"),
+            ("auth-provider", "    auth-provider: {name: x}"),
+        ] {
+            let hostile = written().replace(key, &format!("{text}\n{key}"));
+            let error = kubeconfig_client(&hostile).unwrap_err();
+            assert!(error.to_string().contains(&format!("`{field}` is not followed")), "{error}");
+            assert!(!error.hints().is_empty());
+        }
+        let server = "    server: ";
+        for field in ["insecure-skip-tls-verify: true", "proxy-url: http://evil"] {
+            let hostile = written().replace(server, &format!("    {field}\n{server}"));
+            assert!(kubeconfig_client(&hostile).unwrap_err().to_string().contains("is not followed"), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_without_repeating_it() {
+        let broken = written().replace("client-key-data: ", "client-key-data: [\"");
+        let error = kubeconfig_client(&broken).unwrap_err();
+        assert!(error.to_string().contains("it is not a kubeconfig"), "{error}");
+        assert!(!format!("{error:?} {error}").contains("LS0t"), "{error:?}");
+    }
+
+    #[test]
+    fn missing_parts_are_named() {
+        let why = |from: &str, to: &str| kubeconfig_client(&written().replace(from, to)).unwrap_err().to_string();
+        assert!(why("client-key-data", "x").contains("`client-key-data` is missing"));
+        assert!(why("current-context: ", "current-context: x").contains("its current-context does not exist"));
+        assert!(why("client-key-data: LS", "client-key-data: '!' # LS").contains("`client-key-data` is not base64"));
+        assert!(kubeconfig_client("").is_err());
+        assert!(kubeconfig_client("[]").is_err());
     }
 }

@@ -156,3 +156,94 @@ fn api_server_names(spec: &ControlPlaneSpec, addresses: &[San]) -> Vec<San> {
     names.extend(spec.cert_sans.iter().cloned());
     names.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::model::Addons;
+    use crate::model::CertificatePolicy;
+    use crate::model::Component;
+    use crate::model::ControlPlaneName;
+    use crate::model::DatastoreName;
+    use crate::model::KubeVersion;
+    use crate::model::Namespace;
+    use crate::model::Networking;
+
+    fn spec() -> ControlPlaneSpec {
+        ControlPlaneSpec {
+            name: ControlPlaneName::parse("prod").unwrap(),
+            namespace: Namespace::parse("tenants").unwrap(),
+            version: KubeVersion::parse("v1.37.2").unwrap(),
+            cluster_name: "prod".into(),
+            image_repository: "registry.k8s.io".into(),
+            networking: Networking {
+                service_subnets: vec!["10.96.0.0/12".parse().unwrap(), "fd00:1::/108".parse().unwrap()],
+                pod_subnets: vec![],
+                dns_domain: "corp.local".into(),
+            },
+            endpoint: None,
+            bind_port: 6443,
+            expose: None,
+            cert_sans: ["*.example.com", "192.0.2.7"].map(|san| San::parse(san).unwrap()).into(),
+            certificates: CertificatePolicy::default(),
+            api_server: Component::default(),
+            controller_manager: Component::default(),
+            scheduler: Component::default(),
+            replicas: 1,
+            datastore: DatastoreName::parse("etcd").unwrap(),
+            addons: Addons { coredns: None, kube_proxy: true },
+            kubelet: serde_json::Map::new(),
+            kube_proxy: serde_json::Map::new(),
+            bootstrap_tokens: vec![],
+        }
+    }
+
+    #[test]
+    fn the_table_is_kubeadms() {
+        let id = PlaneId::parse(&"0a".repeat(16)).unwrap();
+        let addresses = ["192.0.2.7", "api.prod.example.com"].map(|san| San::parse(san).unwrap());
+        let mut table = String::new();
+        let mut row = |name: &str, signer: Authority, leaf: &Leaf| {
+            let (groups, usage) = (&leaf.organizations, leaf.usage);
+            writeln!(table, "{name}: CN={} O={groups:?} {usage:?} by {signer:?}", leaf.common_name).unwrap();
+            for san in &leaf.sans {
+                writeln!(table, "  {san}").unwrap();
+            }
+        };
+        for certificate in Certificate::ALL {
+            let leaf = leaf_of(certificate, &spec(), &id, &addresses);
+            row(&format!("{certificate:?}"), certificate.authority(), &leaf);
+        }
+        for kubeconfig in Kubeconfig::ALL {
+            row(kubeconfig.file_name(), Authority::Cluster, &kubeconfig_leaf(kubeconfig));
+        }
+        insta::assert_snapshot!(table, @r#"
+        ApiServer: CN=kube-apiserver O=[] Server by Cluster
+          10.96.0.1
+          127.0.0.1
+          192.0.2.7
+          ::1
+          fd00:1::1
+          *.example.com
+          api.prod.example.com
+          kubernetes
+          kubernetes.default
+          kubernetes.default.svc
+          kubernetes.default.svc.corp.local
+          localhost
+          prod
+          prod.tenants
+          prod.tenants.svc
+          prod.tenants.svc.cluster.local
+        ApiServerKubeletClient: CN=kube-apiserver-kubelet-client O=[] Client by Cluster
+        FrontProxyClient: CN=front-proxy-client O=[] Client by FrontProxy
+        DatastoreClient: CN=0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a O=[] Client by Datastore
+        admin.conf: CN=kubernetes-admin O=["kubeadm:cluster-admins"] Client by Cluster
+        super-admin.conf: CN=kubernetes-super-admin O=["system:masters"] Client by Cluster
+        controller-manager.conf: CN=system:kube-controller-manager O=[] Client by Cluster
+        scheduler.conf: CN=system:kube-scheduler O=[] Client by Cluster
+        "#);
+    }
+}

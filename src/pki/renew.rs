@@ -97,3 +97,105 @@ fn names(missing: &[&San]) -> String {
         more => format!("names {} and {} more", shown.join(", "), more - 3),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Usage;
+    use super::super::fixtures::fixture;
+    use super::super::fixtures::now;
+    use super::super::fixtures::pair;
+    use super::super::issue_leaf;
+    use super::*;
+    use crate::model::CertificatePolicy;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn wish() -> Leaf {
+        Leaf {
+            common_name: "kube-apiserver".into(),
+            organizations: vec![],
+            usage: Usage::Server,
+            sans: ["10.0.0.1", "a.example.com"].map(|san| San::parse(san).unwrap()).into(),
+        }
+    }
+
+    fn ca() -> KeyAndCertificate {
+        pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"))
+    }
+
+    fn issued(validity: Duration) -> KeyAndCertificate {
+        let policy = CertificatePolicy { leaf_validity: validity, ..CertificatePolicy::default() };
+        issue_leaf(&wish(), &ca(), &policy, now()).unwrap()
+    }
+
+    fn reason(leaf: &Leaf) -> Option<String> {
+        why_not_usable(leaf, &issued(8760 * HOUR), &ca().certificate, now())
+    }
+
+    fn reason_after(validity: Duration, passed: Duration) -> Option<String> {
+        why_not_usable(&wish(), &issued(validity), &ca().certificate, now() + passed)
+    }
+
+    #[test]
+    fn what_was_just_issued_is_kept() {
+        assert_eq!(reason(&wish()), None);
+    }
+
+    #[test]
+    fn names_it_has_beyond_the_wish_are_fine() {
+        assert_eq!(reason(&Leaf { sans: vec![], ..wish() }), None);
+    }
+
+    #[test]
+    fn a_changed_wish_is_a_reason() {
+        let with = |change: fn(&mut Leaf)| {
+            let mut leaf = wish();
+            change(&mut leaf);
+            reason(&leaf).unwrap()
+        };
+        let san = |n: usize| San::Dns(format!("n{n}"));
+        assert_eq!(with(|leaf| leaf.common_name = "x".into()), "common name is kube-apiserver, not x");
+        assert_eq!(with(|leaf| leaf.organizations = vec!["g".into()]), "organization is empty, not g");
+        assert_eq!(with(|leaf| leaf.usage = Usage::Both), "usages differ");
+        assert_eq!(reason(&Leaf { sans: vec![san(1)], ..wish() }).unwrap(), "name n1 missing");
+        assert_eq!(
+            reason(&Leaf { sans: (1..6).map(san).collect(), ..wish() }).unwrap(),
+            "names n1, n2, n3 and 2 more missing"
+        );
+    }
+
+    #[test]
+    fn another_authority_or_key_is_a_reason() {
+        let existing = issued(8760 * HOUR);
+        let reason = |existing: &KeyAndCertificate, ca: &[u8]| {
+            why_not_usable(&wish(), existing, std::str::from_utf8(ca).unwrap(), now()).unwrap()
+        };
+        assert_eq!(reason(&existing, fixture!("ec-pkcs8.crt")), "not signed by the CA");
+        let other_key = KeyAndCertificate { key: ca().key, ..existing.clone() };
+        assert_eq!(reason(&other_key, fixture!("ec-sec1.crt")), "key does not belong to it");
+        let broken = KeyAndCertificate { certificate: String::new(), ..existing };
+        assert_eq!(reason(&broken, fixture!("ec-sec1.crt")), "the certificate is empty");
+    }
+
+    #[test]
+    fn it_is_renewed_in_its_last_day() {
+        assert_eq!(reason_after(8760 * HOUR, 8735 * HOUR), None);
+        assert_eq!(reason_after(8760 * HOUR, 8737 * HOUR).unwrap(), "expires in 23 hours");
+        assert_eq!(reason_after(8760 * HOUR, 8760 * HOUR).unwrap(), "expired on 2028-05-31T12:00:00Z");
+    }
+
+    #[test]
+    fn one_that_lives_hours_is_not_renewed_at_every_run() {
+        assert_eq!(reason_after(12 * HOUR, 7 * HOUR), None);
+        assert_eq!(reason_after(12 * HOUR, 9 * HOUR).unwrap(), "expires in 3 hours");
+    }
+
+    #[test]
+    fn one_that_ends_with_its_authority_is_kept_to_the_end() {
+        let policy = CertificatePolicy { ca_validity: 10 * HOUR, ..CertificatePolicy::default() };
+        let ca = super::super::issue_ca("kubernetes", &policy, now()).unwrap();
+        let leaf = issue_leaf(&wish(), &ca, &policy, now()).unwrap();
+        assert_eq!(why_not_usable(&wish(), &leaf, &ca.certificate, now() + 9 * HOUR), None);
+        assert!(why_not_usable(&wish(), &leaf, &ca.certificate, now() + 10 * HOUR).is_some());
+    }
+}

@@ -30,7 +30,7 @@ pub(super) fn stateful_set(plan: &EtcdPlan) -> StatefulSet {
         spec: Some(StatefulSetSpec {
             replicas: Some(i32::try_from(plan.members).unwrap_or(1)),
             service_name: Some(names.service()),
-            selector: LabelSelector { match_labels: Some(selector(plan)), ..Default::default() },
+            selector: members(plan),
             // A member is ready only with a majority: they must start together.
             pod_management_policy: Some("Parallel".to_owned()),
             template: PodTemplateSpec {
@@ -188,8 +188,8 @@ fn resources() -> ResourceRequirements {
     }
 }
 
-fn members(plan: &EtcdPlan) -> Option<LabelSelector> {
-    Some(LabelSelector { match_labels: Some(selector(plan)), ..Default::default() })
+fn members(plan: &EtcdPlan) -> LabelSelector {
+    LabelSelector { match_labels: Some(selector(plan)), ..Default::default() }
 }
 
 fn spread(plan: &EtcdPlan) -> TopologySpreadConstraint {
@@ -197,7 +197,7 @@ fn spread(plan: &EtcdPlan) -> TopologySpreadConstraint {
         max_skew: 1,
         topology_key: HOSTNAME.to_owned(),
         when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        label_selector: members(plan),
+        label_selector: Some(members(plan)),
         ..Default::default()
     }
 }
@@ -209,7 +209,7 @@ fn apart(plan: &EtcdPlan) -> Affinity {
                 weight: 100,
                 pod_affinity_term: PodAffinityTerm {
                     topology_key: HOSTNAME.to_owned(),
-                    label_selector: members(plan),
+                    label_selector: Some(members(plan)),
                     ..Default::default()
                 },
             }]),
