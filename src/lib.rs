@@ -5,11 +5,15 @@
 //! `datastore`, and `ui` reports. `commands` wires them, one file per verb. See docs/explanation/architecture.md.
 
 pub mod ambient;
+pub mod cluster;
 pub mod config;
 pub mod datastore;
+pub mod engine;
 pub mod error;
+pub mod event;
 pub mod model;
 pub mod pki;
+pub mod plan;
 pub mod render;
 pub mod tenant;
 pub mod yaml;

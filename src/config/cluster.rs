@@ -62,7 +62,7 @@ pub(super) fn read(
         cluster_name: cluster_name(view, settings, findings),
         image_repository: repository(view, "imageRepository", findings).unwrap_or_else(|| "registry.k8s.io".into()),
         networking: network::read(view, findings),
-        endpoint: endpoint(view, init, settings, findings),
+        endpoint: endpoint(view, settings, findings),
         cert_sans: cert_sans(view, findings),
         certificates: certificates(view, findings),
         api_server: args::read(view, Target::ApiServer, findings),
@@ -105,9 +105,9 @@ fn cluster_name(cluster: &View<'_>, settings: &Settings, findings: &mut Findings
     text.to_owned()
 }
 
-fn endpoint(cluster: &View<'_>, init: &Init, settings: &Settings, findings: &mut Findings<'_>) -> Option<Endpoint> {
+fn endpoint(cluster: &View<'_>, settings: &Settings, findings: &mut Findings<'_>) -> Option<Endpoint> {
     let (view, text) = cluster.text("controlPlaneEndpoint")?;
-    match Endpoint::parse(text, init.bind_port) {
+    match Endpoint::parse(text, 0) {
         Ok(endpoint) => {
             if let Some(wanted) = settings.endpoint.as_ref().filter(|wanted| **wanted != endpoint) {
                 findings.warn(&view, format!("ignored: --endpoint says {wanted}"));

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Component, ControlPlaneSpec, KUBEADM_V1BETA3, KeyAlgorithm, Release};
+use crate::model::{Component, ControlPlaneSpec, Endpoint, KUBEADM_V1BETA3, KeyAlgorithm, Release};
 use crate::render::{Manifest, Write};
 
 use super::TenantFacts;
@@ -17,14 +17,14 @@ use super::text::{go_duration, yaml};
 /// The `ConfigMap` and who may read it.
 pub(super) fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Release) -> Vec<Manifest> {
     const NAME: &str = "kubeadm-config";
-    let text = yaml(&Value::Object(cluster_configuration(spec, facts, release)));
+    let text = yaml(&cluster_configuration(spec, facts.endpoint, release));
     let config = config_map(named(KUBE_SYSTEM, NAME), [("ClusterConfiguration", text)]);
     let nodes = vec![group(JOINING_NODES), group(NODES)];
     let [role, binding] = config_map_readers(KUBE_SYSTEM, "kubeadm:nodes-kubeadm-config", NAME, nodes);
     vec![role, binding, Manifest::of(&config, Write::Apply)]
 }
 
-fn cluster_configuration(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Release) -> Map<String, Value> {
+pub(super) fn cluster_configuration(spec: &ControlPlaneSpec, endpoint: &Endpoint, release: &Release) -> Value {
     let v1beta3 = release.kubeadm_api == KUBEADM_V1BETA3;
     let mut api_server = component(&spec.api_server, v1beta3);
     put(&mut api_server, "certSANs", json!(spec.cert_sans));
@@ -33,7 +33,7 @@ fn cluster_configuration(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, relea
     put(&mut config, "kind", json!("ClusterConfiguration"));
     put(&mut config, "kubernetesVersion", json!(spec.version));
     put(&mut config, "clusterName", json!(spec.cluster_name));
-    put(&mut config, "controlPlaneEndpoint", json!(facts.endpoint.to_string()));
+    put(&mut config, "controlPlaneEndpoint", json!(endpoint.to_string()));
     put(&mut config, "imageRepository", json!(spec.image_repository));
     put(&mut config, "certificatesDir", json!("/etc/kubernetes/pki"));
     put(&mut config, "networking", networking(spec));
@@ -50,7 +50,7 @@ fn cluster_configuration(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, relea
         put(&mut config, "certificateValidityPeriod", json!(go_duration(spec.certificates.leaf_validity)));
         put(&mut config, "caCertificateValidityPeriod", json!(go_duration(spec.certificates.ca_validity)));
     }
-    config
+    Value::Object(config)
 }
 
 /// Sets a field unless the value is empty.

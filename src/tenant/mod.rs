@@ -63,6 +63,12 @@ pub fn joinable_objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec
     objects
 }
 
+/// The `ClusterConfiguration` that kubeadm of the tenant's minor would keep in `kubeadm-config`.
+#[must_use]
+pub fn cluster_configuration(spec: &ControlPlaneSpec, endpoint: &Endpoint) -> serde_json::Value {
+    kubeadm_config::cluster_configuration(spec, endpoint, release(spec))
+}
+
 /// `CoreDNS` and kube-proxy, as far as the spec wants them.
 #[must_use]
 pub fn addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {

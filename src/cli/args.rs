@@ -1,0 +1,271 @@
+//! The flags. They mean the same for every command, and what kubectl's mean where kubectl has them.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+use crate::model::{ControlPlaneName, DatastoreName, Endpoint, Exposure, Namespace};
+use crate::ui::{Color, Format};
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Common {
+    /// Use this namespace of the management cluster instead of the context's
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    pub namespace: Option<Namespace>,
+    /// Use this context of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Use this kubeconfig for the management cluster
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Write results in this format
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+    /// Use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Log what is done on stderr; twice for every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What describes a control plane.
+#[derive(Debug, Args)]
+pub struct SpecArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+    /// Read the kubeadm configuration from this file; `-` is stdin
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kubeadm_config: PathBuf,
+    /// Run this many pods
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub replicas: u32,
+    /// Expose the API server this way [default: a load balancer if the cluster gives one in time, else a node port]
+    #[arg(long, value_name = "HOW")]
+    pub expose: Option<Expose>,
+    /// Tell workers and users to connect to this address
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = endpoint)]
+    pub endpoint: Option<Endpoint>,
+    /// Keep its data in this datastore
+    #[arg(long, default_value = "default", value_name = "NAME")]
+    pub datastore: DatastoreName,
+    /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub pki: Option<PathBuf>,
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, crate::model::Error> {
+    Endpoint::parse(text, 0)
+}
+
+/// How an API server is exposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Expose {
+    /// A Service of type LoadBalancer
+    LoadBalancer,
+    /// A Service of type NodePort; the API server listens on that port too
+    NodePort,
+    /// A Service of type ClusterIP: workers inside the management cluster's network
+    ClusterIp,
+}
+
+impl From<Expose> for Exposure {
+    fn from(expose: Expose) -> Self {
+        match expose {
+            Expose::LoadBalancer => Self::LoadBalancer,
+            Expose::NodePort => Self::NodePort,
+            Expose::ClusterIp => Self::ClusterIp,
+        }
+    }
+}
+
+/// `kamaji create`.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    #[command(flatten)]
+    /// The control plane.
+    pub spec: SpecArgs,
+    /// Show the plan and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Change an existing control plane without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Wait until the control plane can be used; `--wait=false` ends when its objects are written
+    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub wait: bool,
+    /// Stop waiting after this long [default: 5m, or timeouts.controlPlaneComponentHealthCheck of the file]
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Span>,
+}
+
+/// `kamaji render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    #[command(flatten)]
+    /// The control plane.
+    pub spec: SpecArgs,
+    /// Print Secrets too, with their keys
+    #[arg(long)]
+    pub show_secrets: bool,
+}
+
+/// `kamaji delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+    /// Delete without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would be deleted and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave data, user and role in the datastore
+    #[arg(long)]
+    pub keep_data: bool,
+    /// Stop waiting after this long
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub timeout: Span,
+}
+
+/// A command about one control plane.
+#[derive(Debug, Args)]
+pub struct PlaneArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+}
+
+/// `kamaji join`.
+#[derive(Debug, Args)]
+pub struct JoinArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+    /// Let the token end after this long; `0` is never
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub ttl: Span,
+    /// Stop waiting after this long
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub timeout: Span,
+}
+
+/// `kamaji list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// List control planes of all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// List only those whose record has these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "")]
+    pub selector: String,
+}
+
+/// Whose kubeconfig.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum KubeconfigUser {
+    /// Cluster administrator by RBAC: can be revoked
+    #[default]
+    Admin,
+    /// Member of system:masters: cannot be revoked, for emergencies
+    SuperAdmin,
+}
+
+/// `kamaji kubeconfig`.
+#[derive(Debug, Args)]
+pub struct KubeconfigArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+    /// Write it to this file, readable by you only
+    #[arg(long, value_name = "FILE", conflicts_with = "merge", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Merge it into your kubeconfig (KUBECONFIG, else ~/.kube/config) as context kamaji-NAMESPACE-NAME
+    #[arg(long)]
+    pub merge: bool,
+    /// Choose the user
+    #[arg(long, value_enum, default_value_t, value_name = "USER")]
+    pub user: KubeconfigUser,
+}
+
+/// `kamaji token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a bootstrap token and print it
+    Create(TokenCreateArgs),
+    /// List bootstrap tokens, without their secrets
+    #[command(visible_alias = "ls")]
+    List(PlaneArgs),
+    /// Delete a bootstrap token
+    Delete(TokenDeleteArgs),
+}
+
+/// `kamaji token create`.
+#[derive(Debug, Args)]
+pub struct TokenCreateArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+    /// Let the token end after this long; `0` is never
+    #[arg(long, value_name = "DURATION", default_value = "24h")]
+    pub ttl: Span,
+    /// Describe it for people
+    #[arg(long, value_name = "TEXT", default_value = "made by kamaji")]
+    pub description: String,
+    /// Stop waiting after this long
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    pub timeout: Span,
+}
+
+/// `kamaji token delete`.
+#[derive(Debug, Args)]
+pub struct TokenDeleteArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME")]
+    pub name: ControlPlaneName,
+    /// The token's id (the six characters before the dot), or the whole token
+    #[arg(value_name = "TOKEN")]
+    pub token: String,
+}
+
+/// `kamaji completion`.
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// A length of time such as `90s`, `5m` or `24h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        text.parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| Duration::try_from(duration).ok())
+            // Ten years: what is longer is a slip, and would overflow dates.
+            .filter(|duration| duration.as_secs() <= 10 * 366 * 24 * 3600)
+            .map(Self)
+            .ok_or_else(|| "write a length of time such as 90s, 5m or 24h".to_owned())
+    }
+}
+
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}s", self.0.as_secs())
+    }
+}

@@ -1,0 +1,14 @@
+//! The only door to API servers: of the management cluster, and of tenants. An edge.
+//!
+//! It reads, applies, tunnels and turns what servers answer into [`Refusal`]s. It decides nothing.
+
+mod client;
+mod lock;
+mod refusal;
+mod resources;
+mod tunnel;
+
+pub use client::{Connection, Created, Target};
+pub use lock::Lock;
+pub use refusal::Refusal;
+pub use tunnel::Tunnel;

@@ -1,0 +1,136 @@
+//! What an API server answered instead of doing it, with what to do next.
+
+use crate::error::{Advice, Kind};
+
+/// Why a request was not carried out. The server's own words are kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No kubeconfig, or one that cannot be used.
+    #[error("{0}")]
+    Kubeconfig(String),
+    /// No answer from the server.
+    #[error("{server} cannot be reached: {why}")]
+    Unreachable {
+        /// Which server, with its context.
+        server: String,
+        /// The innermost cause.
+        why: String,
+    },
+    /// The credentials are not accepted.
+    #[error("{server} does not accept the credentials: {message}")]
+    Unauthorized {
+        /// Which server.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// A right is missing.
+    #[error("not allowed to {what}: {message}")]
+    Forbidden {
+        /// What was attempted.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// It changed meanwhile, or exists already.
+    #[error("{what}: {message}")]
+    Conflict {
+        /// What was attempted.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// It does not exist.
+    #[error("{what}: {message}")]
+    NotFound {
+        /// What was attempted.
+        what: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The server answered, and the answer was no.
+    #[error("{what} was refused ({code} {reason}): {message}")]
+    Refused {
+        /// What was attempted.
+        what: String,
+        /// The HTTP status.
+        code: u16,
+        /// The reason's name.
+        reason: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The answer cannot be understood.
+    #[error("{what}: {server} gave an answer that is not a Kubernetes API's: {why}")]
+    Unintelligible {
+        /// What was attempted.
+        what: String,
+        /// Which server.
+        server: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Refusal {
+    /// Reads an error of the client library.
+    pub(super) fn of(error: &kube::Error, what: &str, server: &str) -> Self {
+        let what = what.to_owned();
+        let server = server.to_owned();
+        if let kube::Error::Api(status) = error {
+            let message = status.message.trim().to_owned();
+            return match status.code {
+                401 => Self::Unauthorized { server, message },
+                403 => Self::Forbidden { what, message },
+                404 => Self::NotFound { what, message },
+                409 => Self::Conflict { what, message },
+                429 | 502 | 503 | 504 => Self::Unreachable { server, why: format!("{} {message}", status.code) },
+                code => Self::Refused { what, code, reason: status.reason.clone(), message },
+            };
+        }
+        let why = innermost(error);
+        match error {
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Unintelligible { what, server, why },
+            kube::Error::Auth(_) => Self::Unauthorized { server, message: why },
+            _ => Self::Unreachable { server, why },
+        }
+    }
+
+    /// Whether the same request may well succeed later.
+    pub(super) const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+impl Advice for Refusal {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Kubeconfig(_) => Kind::Usage,
+            Self::Unreachable { .. } => Kind::Unavailable,
+            Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => Kind::Failed,
+            Self::Conflict { .. } => Kind::Conflict,
+            Self::NotFound { .. } => Kind::NotFound,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Kubeconfig(_) => {
+                vec!["name the management cluster: --kubeconfig FILE, or --context NAME, or the variable KUBECONFIG".into()]
+            }
+            Self::Unreachable { .. } => vec!["run the same command again when it answers: nothing is lost".into()],
+            Self::Unauthorized { .. } => vec!["renew the credentials in the kubeconfig, then run the command again".into()],
+            Self::Forbidden { .. } => vec!["ask an administrator of the management cluster for this right".into()],
+            Self::Conflict { .. } => vec!["run the command again: it starts from what is there now".into()],
+            Self::NotFound { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => Vec::new(),
+        }
+    }
+}

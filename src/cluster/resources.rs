@@ -1,0 +1,53 @@
+//! The kinds we read and write, with the plural that their address needs. No discovery: one request less, and a
+//! missing API is told by name.
+
+use kube::core::ApiResource;
+
+use crate::render::ObjectRef;
+
+const PLURALS: &[(&str, &str)] = &[
+    ("ConfigMap", "configmaps"),
+    ("ClusterRole", "clusterroles"),
+    ("ClusterRoleBinding", "clusterrolebindings"),
+    ("DaemonSet", "daemonsets"),
+    ("Deployment", "deployments"),
+    ("EndpointSlice", "endpointslices"),
+    ("Endpoints", "endpoints"),
+    ("Event", "events"),
+    ("Lease", "leases"),
+    ("Namespace", "namespaces"),
+    ("Node", "nodes"),
+    ("PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("Pod", "pods"),
+    ("PodDisruptionBudget", "poddisruptionbudgets"),
+    ("ReplicaSet", "replicasets"),
+    ("Role", "roles"),
+    ("RoleBinding", "rolebindings"),
+    ("Secret", "secrets"),
+    ("Service", "services"),
+    ("ServiceAccount", "serviceaccounts"),
+    ("StatefulSet", "statefulsets"),
+    ("StorageClass", "storageclasses"),
+];
+
+/// The address of a kind.
+pub(super) fn resource(api_version: &str, kind: &str) -> ApiResource {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let plural = PLURALS
+        .iter()
+        .find(|(known, _)| *known == kind)
+        .map(|(_, plural)| (*plural).to_owned())
+        .expect("every kind that kamaji uses is in the table");
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        plural,
+    }
+}
+
+/// The address of an object's kind.
+pub(super) fn resource_of(object: &ObjectRef) -> ApiResource {
+    resource(&object.api_version, &object.kind)
+}

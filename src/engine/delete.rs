@@ -1,0 +1,197 @@
+//! Removing a control plane with its data. Can be killed anywhere: the record goes last, so a second run knows the rest.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::journal::{Journal, read_record};
+use super::{Session, datastore};
+use crate::cluster::Lock;
+use crate::error::{Fault, Kind};
+use crate::event::Event;
+use crate::model::{ControlPlaneName, LABEL_MANAGED_BY, LABEL_NAME, MANAGER, Namespace};
+use crate::plan::{Action, Approved, Change, Plan, Step};
+use crate::render::ObjectRef;
+
+/// Kinds that belong to a control plane, in the order they go: the workload first, so that nobody writes any more.
+const KINDS: [(&str, &str); 8] = [
+    ("policy/v1", "PodDisruptionBudget"),
+    ("apps/v1", "Deployment"),
+    ("v1", "Pod"),
+    ("v1", "Service"),
+    ("v1", "Secret"),
+    ("v1", "ConfigMap"),
+    ("v1", "ServiceAccount"),
+    ("coordination.k8s.io/v1", "Lease"),
+];
+
+/// What is to be removed.
+#[derive(Debug)]
+pub struct DeleteRequest {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// The control plane.
+    pub name: ControlPlaneName,
+    /// Leave data, user and role in the datastore.
+    pub keep_data: bool,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is gone.
+    Done,
+    /// There was nothing.
+    Absent,
+}
+
+fn record_name(request: &DeleteRequest) -> String {
+    crate::model::ObjectNames(&request.name).record()
+}
+
+async fn list(session: &Session<'_>, request: &DeleteRequest) -> Result<Vec<(ObjectRef, Value)>, Fault> {
+    // Pods carry the selector's label, and are found by it even when the Deployment is gone.
+    let selector = format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", request.name);
+    let mut found = Vec::new();
+    for (api_version, kind) in KINDS {
+        for body in session.management.list(api_version, kind, Some(request.namespace.as_str()), &selector).await? {
+            let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let object = ObjectRef {
+                api_version: api_version.into(),
+                kind: kind.into(),
+                namespace: Some(request.namespace.to_string()),
+                name,
+            };
+            found.push((object, body));
+        }
+    }
+    Ok(found)
+}
+
+/// What removing it would remove. Writes nothing.
+pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> Result<Plan, Fault> {
+    let recorded = read_record(session.management, &request.namespace, &request.name).await?;
+    let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
+    for (object, _) in list(session, request).await?.iter().filter(|(object, _)| object.kind != "Pod") {
+        plan.changes.push(Change::of(object, Action::Delete, ""));
+    }
+    if let Some(recorded) = recorded {
+        let datastore = &recorded.record.spec.datastore;
+        if request.keep_data {
+            plan.changes.push(Change::of(format!("datastore {datastore}: data, user and role"), Action::Unchanged, "kept"));
+        } else {
+            plan.changes.push(Change::of(
+                format!("datastore {datastore}: user, role and everything under /{}/", recorded.record.id),
+                Action::Delete,
+                "cannot be undone",
+            ));
+        }
+    }
+    Ok(plan)
+}
+
+/// Removes it, and comes back when nothing is left.
+pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &Approved) -> Result<Deletion, Fault> {
+    let waiting = |cause: String| {
+        session.say(Event::Waiting { goal: format!("the lock of `{}`", request.name), causes: vec![cause] });
+    };
+    let lock = Lock::acquire(session.management, &request.namespace, &request.name, session.clock, waiting).await?;
+    let outcome = remove(session, request, &lock).await;
+    let released = lock.release().await;
+    outcome?;
+    released?;
+    Ok(Deletion::Done)
+}
+
+async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> Result<(), Fault> {
+    let recorded = read_record(session.management, &request.namespace, &request.name).await?;
+    let mut journal = recorded.map(|recorded| Journal::resume(session.management, recorded));
+    if let Some(journal) = &mut journal {
+        journal.update(None, |record| record.step = Step::Deleting).await?;
+    }
+    session.say(Event::Step("pods".into()));
+    let objects = list(session, request).await?;
+    let of = |kinds: &'static [&'static str]| objects.iter().map(|(object, _)| object).filter(move |o| kinds.contains(&o.kind.as_str()));
+    lock.check()?;
+    for object in of(&["PodDisruptionBudget", "Deployment"]) {
+        remove_one(session, object, None).await?;
+    }
+    await_pods_gone(session, request).await?;
+
+    if let Some(journal) = &journal
+        && !request.keep_data
+    {
+        remove_data(session, journal, lock).await?;
+    }
+    session.say(Event::Step("objects".into()));
+    let last = record_name(request);
+    for object in of(&["Service", "Secret", "ConfigMap", "ServiceAccount"]).filter(|object| object.name != last) {
+        lock.check()?;
+        remove_one(session, object, None).await?;
+    }
+    if let Some(journal) = journal {
+        journal.remove().await?;
+        session.say(Event::Done("the record removed".into()));
+    }
+    Ok(())
+}
+
+async fn remove_one(session: &Session<'_>, object: &ObjectRef, grace: Option<u32>) -> Result<(), Fault> {
+    if session.management.delete(object, grace, None).await? {
+        session.say(Event::Done(format!("{object} removed")));
+    }
+    Ok(())
+}
+
+/// Nobody needs a graceful end of an API server whose data goes away; so pods get one second.
+async fn await_pods_gone(session: &Session<'_>, request: &DeleteRequest) -> Result<(), Fault> {
+    let selector = format!("{LABEL_NAME}={}", request.name);
+    let mut hurried: Vec<String> = Vec::new();
+    loop {
+        let pods = session.management.list("v1", "Pod", Some(request.namespace.as_str()), &selector).await?;
+        if pods.is_empty() {
+            return Ok(());
+        }
+        let mut causes = Vec::new();
+        for pod in &pods {
+            let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            causes.push(format!("pod {name} is still ending"));
+            if !hurried.contains(&name) {
+                let object = ObjectRef {
+                    api_version: "v1".into(),
+                    kind: "Pod".into(),
+                    namespace: Some(request.namespace.to_string()),
+                    name: name.clone(),
+                };
+                session.management.delete(&object, Some(1), None).await?;
+                hurried.push(name);
+            }
+        }
+        session.wait(Duration::from_millis(200), "the pods to end", &causes).await?;
+    }
+}
+
+async fn remove_data(session: &Session<'_>, journal: &Journal<'_>, lock: &Lock) -> Result<(), Fault> {
+    let record = journal.record();
+    let name = &record.spec.datastore;
+    session.say(Event::Step(format!("data in datastore `{name}`")));
+    let Some(datastore) = datastore::find(session, name).await? else {
+        // Killed while the datastore was being made: there is nothing of ours in it.
+        if record.step == Step::Deleting && record.certificates_end.is_none() {
+            return Ok(());
+        }
+        return Err(Fault::new(Kind::Failed, format!("datastore `{name}` is not described any more, so the data cannot be removed"))
+            .hint("restore its Secret; or leave the data behind: --keep-data"));
+    };
+    let mut admin = datastore::open(session, &datastore)
+        .await
+        .map_err(|fault| fault.hint("to leave the data behind and remove the rest: --keep-data"))?;
+    lock.check()?;
+    let progress = |keys: u64| {
+        session.say(Event::Waiting { goal: format!("data in datastore `{name}` to go"), causes: vec![format!("{keys} keys removed")] });
+    };
+    if admin.etcd.remove_tenant(&record.id, progress).await? == crate::datastore::Change::Changed {
+        session.say(Event::Done(format!("datastore {name}: data, user and role removed")));
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The record in the management cluster: read, made once, and replaced only as it was read.
+
+use serde_json::Value;
+
+use crate::cluster::{Connection, Created, Refusal};
+use crate::error::{Fault, Kind};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
+use crate::plan::{Record, Verdict};
+use crate::render::ObjectRef;
+
+/// A record with what its next write needs.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The record.
+    pub record: Record,
+    /// The user's kubeadm documents.
+    pub documents: String,
+    resource_version: String,
+}
+
+fn object_ref(namespace: &Namespace, name: &ControlPlaneName) -> ObjectRef {
+    ObjectRef {
+        api_version: "v1".into(),
+        kind: "ConfigMap".into(),
+        namespace: Some(namespace.to_string()),
+        name: ObjectNames(name).record(),
+    }
+}
+
+fn parse(object: &ObjectRef, body: &Value) -> Result<Recorded, Fault> {
+    let record = Record::from_object(body).map_err(|verdict| match verdict {
+        Verdict::Damaged(why) => Fault::new(Kind::Failed, format!("the record {object} cannot be read: {why}"))
+            .hint("restore it from a backup"),
+        Verdict::Newer { schema } => {
+            Fault::new(Kind::Conflict, format!("the record {object} was written by a newer kamaji (layout {schema})"))
+                .hint("use that kamaji or a newer one")
+        }
+    })?;
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Recorded { record, documents: text("/data/kubeadm.yaml"), resource_version: text("/metadata/resourceVersion") })
+}
+
+/// Reads the record of a control plane; `None` when it has none.
+pub async fn read_record(connection: &Connection, namespace: &Namespace, name: &ControlPlaneName) -> Result<Option<Recorded>, Fault> {
+    let object = object_ref(namespace, name);
+    match connection.get(&object).await? {
+        Some(body) => parse(&object, &body).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The record while it is being written.
+pub(super) struct Journal<'a> {
+    connection: &'a Connection,
+    object: ObjectRef,
+    recorded: Recorded,
+}
+
+impl<'a> Journal<'a> {
+    /// Goes on with a record.
+    pub(super) fn resume(connection: &'a Connection, recorded: Recorded) -> Self {
+        let object = object_ref(&recorded.record.spec.namespace, &recorded.record.spec.name);
+        Self { connection, object, recorded }
+    }
+
+    /// Makes the record; when somebody made one this moment, it is a conflict.
+    pub(super) async fn begin(connection: &'a Connection, record: Record, documents: &str) -> Result<Self, Fault> {
+        let object = object_ref(&record.spec.namespace, &record.spec.name);
+        let body = match connection.create(&object, &record.to_object(documents, None)).await? {
+            Created::New(body) => body,
+            // Our own POST may have been carried out although its answer was lost.
+            Created::Existing(body) => body,
+        };
+        let recorded = parse(&object, &body)?;
+        Ok(Self { connection, object, recorded })
+    }
+
+    pub(super) const fn record(&self) -> &Record {
+        &self.recorded.record
+    }
+
+    /// Writes the record if `change` changes it.
+    pub(super) async fn update(&mut self, spec: Option<(&ControlPlaneSpec, &str)>, change: impl FnOnce(&mut Record)) -> Result<(), Fault> {
+        let before = self.recorded.record.to_object(&self.recorded.documents, None);
+        if let Some((spec, documents)) = spec {
+            self.recorded.record.spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
+            documents.clone_into(&mut self.recorded.documents);
+        }
+        change(&mut self.recorded.record);
+        if self.recorded.record.to_object(&self.recorded.documents, None) == before {
+            return Ok(());
+        }
+        env!("CARGO_PKG_VERSION").clone_into(&mut self.recorded.record.written_by);
+        let body = self.recorded.record.to_object(&self.recorded.documents, Some(&self.recorded.resource_version));
+        let written = self.connection.replace(&self.object, &body).await.map_err(|refusal| match refusal {
+            Refusal::Conflict { message, .. } => Refusal::Conflict {
+                what: format!("the record {} was changed by another kamaji meanwhile", self.object),
+                message,
+            },
+            other => other,
+        })?;
+        self.recorded = parse(&self.object, &written)?;
+        Ok(())
+    }
+
+    /// Removes the record.
+    pub(super) async fn remove(self) -> Result<(), Fault> {
+        self.connection.delete(&self.object, None, None).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! The order of things: observe, preview, apply, wait. An edge; what is to be done is decided in `plan`.
+//!
+//! Everything here can be killed between any two requests: the next run observes what is there and goes on.
+
+mod create;
+mod datastore;
+mod delete;
+mod journal;
+mod observe;
+mod session;
+mod tenant;
+mod tokens;
+
+pub use create::{CreateRequest, Created, Prepared, converge, prepare, start};
+pub use datastore::{DATASTORE_NAMESPACE, datastore_state};
+pub use delete::{DeleteRequest, Deletion, delete, prepare_delete};
+pub use journal::read_record;
+pub use observe::{Observed, observe};
+pub use session::Session;
+pub use tenant::{Reached, reach};
+pub use tokens::{create_token, delete_token, list_tokens, wait_for_signature};

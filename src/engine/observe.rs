@@ -1,0 +1,106 @@
+//! The only reading of the management cluster about one control plane.
+
+use futures::future::try_join_all;
+use serde_json::Value;
+
+use super::Session;
+use super::journal::{Recorded, read_record};
+use crate::error::{Fault, Kind};
+use crate::model::{ControlPlaneSpec, Exposure, Host, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
+use crate::plan::{ClusterFacts, Live, NodeFacts, object_refs};
+use crate::render::ObjectRef;
+
+/// What there is of a control plane.
+#[derive(Debug)]
+pub struct Observed {
+    /// Its record, if it has one.
+    pub recorded: Option<Recorded>,
+    /// Its objects.
+    pub live: Live,
+}
+
+/// Reads the record and all objects of a control plane.
+pub async fn observe(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Observed, Fault> {
+    let (recorded, live) = tokio::try_join!(read_record(session.management, &spec.namespace, &spec.name), live(session, spec))?;
+    Ok(Observed { recorded, live })
+}
+
+/// Reads all objects of a control plane.
+pub(super) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
+    let mut live = Live::default();
+    let reads = object_refs(spec).into_iter().map(|object| async move {
+        let body = session.management.get(&object).await?;
+        Ok::<_, crate::cluster::Refusal>((object, body))
+    });
+    for (object, body) in try_join_all(reads).await? {
+        if let Some(body) = body {
+            live.insert(object, body);
+        }
+    }
+    Ok(live)
+}
+
+/// Refuses to touch objects that somebody else made under the names of a new control plane.
+pub(super) fn refuse_foreign(spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
+    let foreign = |body: &Value| {
+        let label = |key: &str| body.pointer("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);
+        label(LABEL_MANAGED_BY) != Some(MANAGER) || label(LABEL_NAME) != Some(spec.name.as_str())
+    };
+    let names: Vec<String> = live.iter().filter(|(_, body)| foreign(body)).map(|(object, _)| object.to_string()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(Kind::Conflict, format!("objects of other hands are in the way of control plane `{}`: {}", spec.name, names.join(", ")))
+        .hint("choose another name or namespace; or remove them if nobody needs them"))
+}
+
+/// Refuses a namespace that does not exist; one that may not be read is let pass.
+pub(super) async fn namespace_exists(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    let object = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: spec.namespace.to_string() };
+    match session.management.get(&object).await {
+        Ok(Some(namespace)) if namespace.pointer("/metadata/deletionTimestamp").is_some() => {
+            Err(Fault::new(Kind::Conflict, format!("namespace `{}` is being deleted", spec.namespace))
+                .hint("wait until it is gone, or choose another: -n NAMESPACE"))
+        }
+        Ok(Some(_)) | Err(crate::cluster::Refusal::Forbidden { .. }) => Ok(()),
+        Ok(None) => Err(Fault::new(Kind::NotFound, format!("namespace `{}` does not exist", spec.namespace))
+            .hint(format!("create it: kubectl create namespace {}", spec.namespace))),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Reads what an address is decided from; nodes only where the exposure needs them.
+pub(super) async fn cluster_facts(session: &Session<'_>, spec: &ControlPlaneSpec, exposure: Exposure) -> ClusterFacts {
+    let mut facts = ClusterFacts::default();
+    if exposure == Exposure::NodePort {
+        match session.management.list("v1", "Node", None, "").await {
+            Ok(nodes) => facts.nodes = nodes.iter().map(node_facts).collect(),
+            Err(refusal) => facts.nodes_unknown = Some(format!("the nodes' addresses cannot be read: {refusal}")),
+        }
+        facts.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    if let Some(Host::Name(name)) = spec.endpoint.as_ref().map(|endpoint| &endpoint.host)
+        && let Ok(found) = tokio::net::lookup_host((name.as_str(), 443)).await
+    {
+        facts.resolved = found.map(|address| address.ip()).collect();
+        facts.resolved.sort_unstable();
+        facts.resolved.dedup();
+    }
+    facts
+}
+
+fn node_facts(node: &Value) -> NodeFacts {
+    let list = |pointer: &str| node.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    let ready = list("/status/conditions").iter().any(|c| c["type"] == "Ready" && c["status"] == "True");
+    let of_type = |kind: &str| {
+        list("/status/addresses")
+            .iter()
+            .filter(|address| address["type"] == kind)
+            .filter_map(|address| address["address"].as_str()?.parse().ok())
+            .collect::<Vec<_>>()
+    };
+    let mut addresses = of_type("ExternalIP");
+    addresses.extend(of_type("InternalIP"));
+    let name = node.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    NodeFacts { name, ready, addresses }
+}

@@ -1,0 +1,51 @@
+//! What every step of the engine needs: the management cluster, an ear, a deadline.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::cluster::{Connection, Refusal};
+use crate::error::{Fault, Kind};
+use crate::event::{Event, Observer};
+
+/// One run of a command against one management cluster.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    /// The management cluster.
+    pub management: &'a Connection,
+    /// Who hears what happens.
+    pub observer: &'a dyn Observer,
+    /// When waiting ends.
+    pub deadline: Instant,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
+}
+
+impl Session<'_> {
+    /// Says something.
+    pub fn say(&self, event: Event) {
+        self.observer.on(event);
+    }
+
+    /// Sleeps a little; at the deadline it is an error that tells what was waited for and why it is not there.
+    pub(super) async fn wait(&self, pause: Duration, goal: &str, causes: &[String]) -> Result<(), Fault> {
+        self.say(Event::Waiting { goal: goal.to_owned(), causes: causes.to_vec() });
+        if Instant::now() + pause > self.deadline {
+            let mut text = format!("timed out waiting for {goal}");
+            for cause in causes {
+                text.push_str("\n  - ");
+                text.push_str(cause);
+            }
+            return Err(Fault::new(Kind::TimedOut, text)
+                .hint("run the same command again: it goes on where this one stopped; --timeout gives it longer"));
+        }
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// A refusal is a fault; this keeps `?` short where both occur.
+pub(super) fn fault(refusal: Refusal) -> Fault {
+    Fault::from(refusal)
+}

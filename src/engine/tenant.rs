@@ -1,0 +1,176 @@
+//! Reaching a tenant's API server, and waiting until it answers.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Session;
+use crate::cluster::{Connection, Created, Refusal, Tunnel};
+use crate::error::Fault;
+use crate::event::Event;
+use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace};
+use crate::plan::{Action, Change, causes_of_pods, compare};
+use crate::render::{Address, Manifest, Write};
+
+/// A connection to a tenant; a tunnel it goes through closes with it.
+#[derive(Debug)]
+pub struct Reached {
+    /// The connection.
+    pub connection: Connection,
+    /// Whether it goes straight to the endpoint.
+    pub direct: bool,
+    tunnel: Option<Tunnel>,
+}
+
+impl Reached {
+    /// The same way with other credentials.
+    pub async fn with(&self, kubeconfig: &str, name: &ControlPlaneName) -> Result<Connection, Refusal> {
+        Connection::to_tenant(kubeconfig, self.tunnel.as_ref().map(Tunnel::local), name.as_str()).await
+    }
+}
+
+/// The pods of a control plane.
+pub(super) async fn pods(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName) -> Result<Vec<Value>, Fault> {
+    let selector = format!("{LABEL_NAME}={name}");
+    Ok(session.management.list("v1", "Pod", Some(namespace.as_str()), &selector).await?)
+}
+
+/// Connects to a tenant: directly when its endpoint answers, else through the management cluster. `Err` holds causes.
+pub async fn reach(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+    address: &Address,
+    kubeconfig: &str,
+) -> Result<Result<Reached, Vec<String>>, Fault> {
+    let pods = pods(session, namespace, name).await?;
+    reach_by(session, &pods, namespace, name, address, kubeconfig).await
+}
+
+async fn reach_by(
+    session: &Session<'_>,
+    pods: &[Value],
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+    address: &Address,
+    kubeconfig: &str,
+) -> Result<Result<Reached, Vec<String>>, Fault> {
+    let host = address.endpoint.host.to_string();
+    let connected = timeout(Duration::from_millis(500), TcpStream::connect((host.as_str(), address.endpoint.port))).await;
+    if let Ok(Ok(_)) = connected {
+        let connection = Connection::to_tenant(kubeconfig, None, name.as_str()).await?;
+        if let Ok(Ok(_)) = timeout(Duration::from_secs(2), connection.text("/readyz")).await {
+            return Ok(Ok(Reached { connection, direct: true, tunnel: None }));
+        }
+    }
+    let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(causes_of_pods(pods, &[]))) };
+    let pod_name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let tunnel = Tunnel::open(session.management, namespace.as_str(), pod_name, address.secure_port).await?;
+    let connection = Connection::to_tenant(kubeconfig, Some(tunnel.local()), name.as_str()).await?;
+    match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
+        Ok(Ok(_)) => Ok(Ok(Reached { connection, direct: false, tunnel: Some(tunnel) })),
+        Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
+        Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
+    }
+}
+
+/// Whether the API server of a pod has passed its first probe.
+fn serves(pod: &Value) -> bool {
+    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let gone = pod.pointer("/metadata/deletionTimestamp").is_some();
+    !gone && statuses.is_some_and(|list| list.iter().any(|s| s["name"] == "kube-apiserver" && s["started"] == true))
+}
+
+/// Waits until the API server answers, saying why it does not yet.
+pub(super) async fn await_answer(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    address: &Address,
+    kubeconfig: &str,
+) -> Result<Reached, Fault> {
+    let goal = format!("the API server of `{}` to answer", spec.name);
+    loop {
+        let pods = pods(session, &spec.namespace, &spec.name).await?;
+        let mut causes = Vec::new();
+        if pods.iter().any(serves) {
+            match reach_by(session, &pods, &spec.namespace, &spec.name, address, kubeconfig).await? {
+                Ok(reached) => return Ok(reached),
+                Err(why) => causes = why,
+            }
+        }
+        if causes.is_empty() {
+            causes = why_not_ready(session, spec, &pods).await?;
+        }
+        session.wait(Duration::from_millis(200), &goal, &causes).await?;
+    }
+}
+
+/// Why pods are missing or not ready, with what the Deployment's events say.
+pub(super) async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[Value]) -> Result<Vec<String>, Fault> {
+    let events = session.management.list("v1", "Event", Some(spec.namespace.as_str()), "").await?;
+    let mut causes = causes_of_pods(pods, &events);
+    if pods.is_empty() {
+        causes.extend(crate::plan::warnings(&events, "ReplicaSet", spec.name.as_str()));
+    }
+    Ok(causes)
+}
+
+/// What writing the objects inside the tenant would change.
+pub(super) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Result<Vec<Change>, Fault> {
+    let looks = stream::iter(wishes.iter().map(|wish| async move {
+        let live = connection.get(&wish.object).await?;
+        let preview = match &live {
+            None => None,
+            Some(_) if wish.write == Write::CreateOnly => None,
+            Some(_) => match connection.preview(wish).await {
+                Ok(preview) => Some(preview),
+                Err(Refusal::Conflict { .. }) if wish.write == Write::ApplyUnlessTaken => None,
+                Err(refusal) => return Err(refusal),
+            },
+        };
+        Ok(compare(wish, live.as_ref(), preview.as_ref()))
+    }))
+    .buffered(8)
+    .collect::<Vec<_>>()
+    .await;
+    let mut changes = Vec::new();
+    for look in looks {
+        let mut change = look?;
+        change.what = format!("in the cluster: {}", change.what);
+        if change.action != Action::Unchanged {
+            changes.push(change);
+        }
+    }
+    Ok(changes)
+}
+
+/// Writes the objects inside the tenant. What users changed is left to them, and told.
+pub(super) async fn apply(session: &Session<'_>, connection: &Connection, wishes: &[Manifest]) -> Result<(), Fault> {
+    let results: Vec<Result<Option<String>, Refusal>> = stream::iter(wishes.iter().map(|wish| async move {
+        match wish.write {
+            Write::CreateOnly => match connection.create(&wish.object, &wish.body).await? {
+                Created::New(_) | Created::Existing(_) => Ok(None),
+            },
+            Write::Apply | Write::ApplyUnlessTaken => match connection.apply(wish).await {
+                Ok(_) => Ok(None),
+                Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
+                    Ok(Some(format!("{} is left as it is: others changed it ({message})", wish.object)))
+                }
+                Err(refusal) => Err(refusal),
+            },
+        }
+    }))
+    .buffered(8)
+    .collect()
+    .await;
+    for result in results {
+        if let Some(note) = result? {
+            session.say(Event::Note(note));
+        }
+    }
+    Ok(())
+}

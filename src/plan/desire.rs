@@ -1,0 +1,492 @@
+//! From the wish and what lives to the objects that should be. Keys that exist are kept; what is missing is made here.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+
+use super::{DatastoreAuthority, Live};
+use crate::ambient::Ambient;
+use crate::error::{Advice, Kind};
+use crate::model::{ControlPlaneSpec, Exposure, ObjectNames, PlaneId, San};
+use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig, PartialUserPki};
+use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write, policy};
+use crate::tenant;
+
+/// Everything a decision is made from.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// The wish.
+    pub spec: &'a ControlPlaneSpec,
+    /// The identity.
+    pub id: &'a PlaneId,
+    /// What exists.
+    pub live: &'a Live,
+    /// Keys the user gave.
+    pub given: &'a PartialUserPki,
+    /// The fingerprint of the CA that was made once, if one was.
+    pub recorded_ca: Option<&'a str>,
+    /// How it is exposed, the Service's port, and its node port if we choose it.
+    pub exposure: (Exposure, u16, Option<u16>),
+    /// Where it is reached, if that is known yet.
+    pub address: Option<&'a Address>,
+    /// The datastore, if it is there yet.
+    pub datastore: Option<&'a DatastoreAuthority>,
+}
+
+/// How far a decision could go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Authorities, keys, Service: what needs no address.
+    Identity,
+    /// Everything.
+    Complete,
+}
+
+/// What should be.
+#[derive(Debug)]
+pub struct Desired {
+    /// How far this goes.
+    pub step: Step,
+    /// The objects in the order they are to be written; the Deployment is after what it mounts.
+    pub write: Vec<Manifest>,
+    /// Objects that should not be.
+    pub delete: Vec<ObjectRef>,
+    /// Why certificates are made anew, for people.
+    pub reissued: Vec<String>,
+    /// The SHA-256 of the CA's public key.
+    pub ca: String,
+    /// The CA's certificate, PEM.
+    pub ca_certificate: String,
+    /// When the first certificate ends; `None` while there is none.
+    pub certificates_end: Option<Timestamp>,
+}
+
+/// Why nothing can be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The CA's Secret vanished although there was one.
+    #[error("the certificate authority of control plane `{plane}` is gone: Secret {secret} does not exist any more")]
+    AuthorityLost {
+        /// The control plane.
+        plane: String,
+        /// Namespace and name of the Secret.
+        secret: String,
+    },
+    /// The CA's Secret holds another CA than the one recorded.
+    #[error("Secret {secret} does not hold the certificate authority that control plane `{plane}` was made with")]
+    AuthorityChanged {
+        /// The control plane.
+        plane: String,
+        /// Namespace and name of the Secret.
+        secret: String,
+    },
+    /// The user gave keys for a control plane that has others.
+    #[error("control plane `{plane}` has a {what} already, and --pki gives another one")]
+    OtherKeysGiven {
+        /// The control plane.
+        plane: String,
+        /// Which.
+        what: &'static str,
+    },
+    /// A key could not be made or read.
+    #[error("{what} of control plane `{plane}` cannot be used")]
+    Pki {
+        /// The control plane.
+        plane: String,
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        source: pki::Error,
+    },
+}
+
+impl Advice for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::AuthorityLost { .. } | Self::AuthorityChanged { .. } | Self::Pki { .. } => Kind::Failed,
+            Self::OtherKeysGiven { .. } => Kind::Conflict,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![
+                format!("restore Secret {secret} from a backup: a new authority would lock out every worker and user"),
+            ],
+            Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
+            Self::Pki { source, .. } => source.hints(),
+        }
+    }
+}
+
+/// The objects a control plane consists of, known before anything exists.
+#[must_use]
+pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
+    let names = ObjectNames(&spec.name);
+    let object = |api_version: &str, kind: &str, name: String| ObjectRef {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(spec.namespace.to_string()),
+        name,
+    };
+    let secrets = [
+        names.ca(),
+        names.front_proxy_ca(),
+        names.service_account_key(),
+        names.encryption(),
+        names.api_server(),
+        names.kubelet_client(),
+        names.front_proxy_client(),
+        names.admin_kubeconfig(),
+        names.controller_manager_kubeconfig(),
+        names.scheduler_kubeconfig(),
+        names.datastore_config(),
+        names.datastore_certificate(),
+    ];
+    let mut refs = vec![
+        object("v1", "ServiceAccount", names.service_account()),
+        object("v1", "Service", names.service()),
+        object("v1", "ConfigMap", names.kubeadm_config()),
+        object("v1", "ConfigMap", names.policies()),
+    ];
+    refs.extend(secrets.into_iter().map(|name| object("v1", "Secret", name)));
+    refs.push(object("policy/v1", "PodDisruptionBudget", names.disruption_budget()));
+    refs.push(object("apps/v1", "Deployment", names.deployment()));
+    refs
+}
+
+/// Decides what should be.
+pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
+    Decision { inputs, names: ObjectNames(&inputs.spec.name), now: ambient.now(), reissued: Vec::new(), ends: Vec::new() }
+        .run(ambient)
+}
+
+struct Decision<'a> {
+    inputs: &'a Inputs<'a>,
+    names: ObjectNames<'a>,
+    now: Timestamp,
+    reissued: Vec<String>,
+    ends: Vec<Timestamp>,
+}
+
+impl Decision<'_> {
+    fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
+        let spec = self.inputs.spec;
+        let ca = self.authority("certificate authority", self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
+        let fingerprint = pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
+        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) {
+            return Err(Error::AuthorityChanged { plane: spec.name.to_string(), secret: self.place(&self.names.ca()) });
+        }
+        let front_proxy_ca = self.authority(
+            "front proxy's certificate authority",
+            self.names.front_proxy_ca(),
+            ["front-proxy-ca.crt", "front-proxy-ca.key"],
+            "front-proxy-ca",
+        )?;
+        let service_account = self.service_account_key()?;
+        let encryption = match self.inputs.live.secret_value(&self.names.encryption(), "encryption.yaml") {
+            Some(existing) => existing,
+            None => policy::encryption(&ambient.bytes()),
+        };
+
+        let (exposure, port, node_port) = self.inputs.exposure;
+        let mut write = vec![
+            render::service_account(spec),
+            render::service(spec, exposure, port, node_port),
+            // tls.crt and tls.key are the names Cluster API reads.
+            self.secret(
+                self.names.ca(),
+                "certificate-authority",
+                Write::CreateOnly,
+                &[
+                    ("ca.crt", ca.certificate.clone().into()),
+                    ("ca.key", ca.key.clone()),
+                    ("tls.crt", ca.certificate.clone().into()),
+                    ("tls.key", ca.key.clone()),
+                ],
+            ),
+            self.secret(
+                self.names.front_proxy_ca(),
+                "certificate-authority",
+                Write::CreateOnly,
+                &[
+                    ("front-proxy-ca.crt", front_proxy_ca.certificate.clone().into()),
+                    ("front-proxy-ca.key", front_proxy_ca.key.clone()),
+                ],
+            ),
+            self.secret(
+                self.names.service_account_key(),
+                "certificate",
+                Write::CreateOnly,
+                &[("sa.pub", service_account.public.clone().into()), ("sa.key", service_account.private.clone())],
+            ),
+            self.secret(self.names.encryption(), "encryption", Write::CreateOnly, &[("encryption.yaml", encryption)]),
+            self.policies(),
+        ];
+        let mut step = Step::Identity;
+        if let (Some(address), Some(datastore)) = (self.inputs.address, self.inputs.datastore) {
+            step = Step::Complete;
+            write.push(self.kubeadm_config(address));
+            write.extend(self.certificates(&ca, &front_proxy_ca, address)?);
+            write.extend(self.kubeconfigs(&ca, address)?);
+            write.extend(self.datastore_secrets(datastore)?);
+            let checksum = self.checksum(&write);
+            let access = DatastoreAccess { endpoints: datastore.endpoints.clone() };
+            write.extend(render::disruption_budget(spec));
+            write.push(render::deployment(spec, self.inputs.id, address, &access, &checksum));
+        }
+        let delete = object_refs(spec)
+            .into_iter()
+            .filter(|object| object.kind == "PodDisruptionBudget" && spec.replicas < 2)
+            .filter(|object| self.inputs.live.get(object).is_some())
+            .collect();
+        self.ends.sort_unstable();
+        Ok(Desired {
+            step,
+            write,
+            delete,
+            reissued: self.reissued,
+            ca: fingerprint,
+            ca_certificate: ca.certificate,
+            certificates_end: self.ends.first().copied(),
+        })
+    }
+
+    /// The existing authority, else the given one, else a new one.
+    fn authority(
+        &mut self,
+        what: &'static str,
+        secret: String,
+        [certificate, key]: [&str; 2],
+        common_name: &str,
+    ) -> Result<KeyAndCertificate, Error> {
+        let plane = || self.inputs.spec.name.to_string();
+        let given = match common_name {
+            "kubernetes" => self.inputs.given.ca.as_ref(),
+            _ => self.inputs.given.front_proxy_ca.as_ref(),
+        };
+        let pair = match (self.value(&secret, certificate), self.value(&secret, key)) {
+            (Some(certificate), Some(key)) => {
+                let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
+                if given.is_some_and(|given| given.certificate.trim() != existing.certificate.trim()) {
+                    return Err(Error::OtherKeysGiven { plane: plane(), what });
+                }
+                existing
+            }
+            _ if self.inputs.recorded_ca.is_some() => {
+                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(&secret) });
+            }
+            _ => match given {
+                Some(given) => given.clone(),
+                None => pki::issue_ca(common_name, &self.inputs.spec.certificates, self.now)
+                    .map_err(|source| self.pki(what, source))?,
+            },
+        };
+        let facts = pki::inspect(&pair.certificate).map_err(|source| self.pki(what, source))?;
+        self.ends.push(facts.not_after);
+        Ok(pair)
+    }
+
+    fn service_account_key(&self) -> Result<KeyPair, Error> {
+        let what = "service account key";
+        let secret = self.names.service_account_key();
+        if let (Some(public), Some(private)) = (self.value(&secret, "sa.pub"), self.value(&secret, "sa.key")) {
+            let existing = KeyPair { public: public.expose_secret().to_owned(), private };
+            let given = self.inputs.given.service_account.as_ref();
+            if given.is_some_and(|given| given.public.trim() != existing.public.trim()) {
+                return Err(Error::OtherKeysGiven { plane: self.inputs.spec.name.to_string(), what });
+            }
+            return Ok(existing);
+        }
+        if self.inputs.recorded_ca.is_some() {
+            return Err(Error::AuthorityLost { plane: self.inputs.spec.name.to_string(), secret: self.place(&secret) });
+        }
+        match &self.inputs.given.service_account {
+            Some(given) => Ok(given.clone()),
+            None => pki::generate_key_pair(self.inputs.spec.certificates.algorithm).map_err(|e| self.pki(what, e)),
+        }
+    }
+
+    /// The existing leaf certificate if it still serves, else a new one.
+    fn leaf(
+        &mut self,
+        what: &str,
+        leaf: &pki::Leaf,
+        existing: Option<KeyAndCertificate>,
+        ca: &KeyAndCertificate,
+    ) -> Result<KeyAndCertificate, Error> {
+        let reason = existing.as_ref().map(|pair| pki::why_not_usable(leaf, pair, &ca.certificate, self.now));
+        let pair = match (existing, reason) {
+            (Some(pair), Some(None)) => pair,
+            (_, reason) => {
+                if let Some(Some(reason)) = reason {
+                    self.reissued.push(format!("{what}: {reason}"));
+                }
+                pki::issue_leaf(leaf, ca, &self.inputs.spec.certificates, self.now).map_err(|e| self.pki(what, e))?
+            }
+        };
+        let facts = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?;
+        self.ends.push(facts.not_after);
+        Ok(pair)
+    }
+
+    fn certificates(
+        &mut self,
+        ca: &KeyAndCertificate,
+        front_proxy_ca: &KeyAndCertificate,
+        address: &Address,
+    ) -> Result<Vec<Manifest>, Error> {
+        let sans = sans(address);
+        let table = [
+            (Certificate::ApiServer, self.names.api_server(), "apiserver", ca),
+            (Certificate::ApiServerKubeletClient, self.names.kubelet_client(), "apiserver-kubelet-client", ca),
+            (Certificate::FrontProxyClient, self.names.front_proxy_client(), "front-proxy-client", front_proxy_ca),
+        ];
+        let mut manifests = Vec::new();
+        for (certificate, secret, file, signer) in table {
+            let leaf = pki::leaf_of(certificate, self.inputs.spec, self.inputs.id, &sans);
+            let (crt, key) = (format!("{file}.crt"), format!("{file}.key"));
+            let existing = self.pair(&secret, &crt, &key);
+            let pair = self.leaf(&format!("certificate {file}"), &leaf, existing, signer)?;
+            let data = [(crt.as_str(), pair.certificate.into()), (key.as_str(), pair.key)];
+            manifests.push(self.secret(secret, "certificate", Write::Apply, &data));
+        }
+        Ok(manifests)
+    }
+
+    fn kubeconfigs(&mut self, ca: &KeyAndCertificate, address: &Address) -> Result<Vec<Manifest>, Error> {
+        let spec = self.inputs.spec;
+        let outside = address.endpoint.url();
+        let service = format!("https://{}.{}.svc:{}", spec.name, spec.namespace, address.secure_port);
+        let local = format!("https://127.0.0.1:{}", address.secure_port);
+        let table: [(String, &[(Kubeconfig, &str, &str)]); 3] = [
+            (
+                self.names.admin_kubeconfig(),
+                &[
+                    (Kubeconfig::Admin, "admin.conf", &outside),
+                    (Kubeconfig::Admin, "admin.svc", &service),
+                    (Kubeconfig::SuperAdmin, "super-admin.conf", &outside),
+                    (Kubeconfig::SuperAdmin, "super-admin.svc", &service),
+                ],
+            ),
+            (
+                self.names.controller_manager_kubeconfig(),
+                &[(Kubeconfig::ControllerManager, "controller-manager.conf", &local)],
+            ),
+            (self.names.scheduler_kubeconfig(), &[(Kubeconfig::Scheduler, "scheduler.conf", &local)]),
+        ];
+        let mut manifests = Vec::new();
+        for (secret, files) in table {
+            let mut data = Vec::new();
+            for (kind, file, server) in files {
+                let leaf = pki::kubeconfig_leaf(*kind);
+                let text = self.value(&secret, file);
+                let existing = text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
+                let pair = self.leaf(file, &leaf, existing, ca)?;
+                let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, &ca.certificate, &pair);
+                data.push((*file, yaml));
+            }
+            manifests.push(self.secret(secret, "kubeconfig", Write::Apply, &data));
+        }
+        Ok(manifests)
+    }
+
+    fn datastore_secrets(&mut self, datastore: &DatastoreAuthority) -> Result<Vec<Manifest>, Error> {
+        let secret = self.names.datastore_certificate();
+        let leaf = pki::leaf_of(Certificate::DatastoreClient, self.inputs.spec, self.inputs.id, &[]);
+        let existing = self.pair(&secret, "server.crt", "server.key");
+        let pair = self.leaf("datastore certificate", &leaf, existing, &datastore.ca)?;
+        let certificate = self.secret(
+            secret,
+            "datastore",
+            Write::Apply,
+            &[
+                ("ca.crt", datastore.ca.certificate.clone().into()),
+                ("server.crt", pair.certificate.into()),
+                ("server.key", pair.key),
+            ],
+        );
+        let id = self.inputs.id.to_string();
+        let config = self.secret(
+            self.names.datastore_config(),
+            "datastore",
+            Write::Apply,
+            &[
+                ("DB_CONNECTION_STRING", datastore.endpoints.join(",").into()),
+                ("DB_SCHEMA", id.clone().into()),
+                ("DB_USER", id.into()),
+                ("DB_PASSWORD", SecretString::default()),
+            ],
+        );
+        Ok(vec![certificate, config])
+    }
+
+    fn policies(&self) -> Manifest {
+        let spec = self.inputs.spec;
+        let data = BTreeMap::from([
+            ("audit.yaml".to_owned(), crate::yaml::write(&policy::audit_policy())),
+            ("authentication.yaml".to_owned(), crate::yaml::write(&policy::authentication(spec.version))),
+        ]);
+        render::config_map(&spec.namespace, &spec.name, self.names.policies(), "policies", data)
+    }
+
+    fn kubeadm_config(&self, address: &Address) -> Manifest {
+        let spec = self.inputs.spec;
+        let cluster = tenant::cluster_configuration(spec, &address.endpoint).to_string();
+        let data = BTreeMap::from([("ClusterConfiguration".to_owned(), cluster)]);
+        render::config_map(&spec.namespace, &spec.name, self.names.kubeadm_config(), "kubeadm-config", data)
+    }
+
+    /// Over everything the pods mount, so that a changed file replaces them.
+    fn checksum(&self, write: &[Manifest]) -> String {
+        let unmounted = [
+            self.names.admin_kubeconfig(),
+            self.names.datastore_config(),
+            self.names.kubeadm_config(),
+            self.names.service(),
+            self.names.service_account(),
+        ];
+        let mut hash = Sha256::new();
+        for manifest in write.iter().filter(|manifest| !unmounted.contains(&manifest.object.name)) {
+            hash.update(manifest.object.name.as_bytes());
+            let name = &manifest.object.name;
+            let live = || self.inputs.live.get(&manifest.object);
+            // A key that exists is not made anew: the live one is what the pods see.
+            let body = if manifest.write == Write::CreateOnly { live().unwrap_or(&manifest.body) } else { &manifest.body };
+            hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
+            hash.update([0]);
+            debug_assert!(!name.is_empty());
+        }
+        hash.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
+    fn secret(&self, name: String, component: &str, write: Write, data: &[(&str, SecretString)]) -> Manifest {
+        render::secret(&self.inputs.spec.namespace, &self.inputs.spec.name, name, component, write, data)
+    }
+
+    fn value(&self, secret: &str, key: &str) -> Option<SecretString> {
+        self.inputs.live.secret_value(secret, key)
+    }
+
+    fn pair(&self, secret: &str, certificate: &str, key: &str) -> Option<KeyAndCertificate> {
+        let certificate = self.value(secret, certificate)?.expose_secret().to_owned();
+        Some(KeyAndCertificate { certificate, key: self.value(secret, key)? })
+    }
+
+    fn place(&self, secret: &str) -> String {
+        format!("{}/{secret}", self.inputs.spec.namespace)
+    }
+
+    fn pki(&self, what: &str, source: pki::Error) -> Error {
+        Error::Pki { plane: self.inputs.spec.name.to_string(), what: what.to_owned(), source }
+    }
+}
+
+fn sans(address: &Address) -> Vec<San> {
+    std::iter::once(San::from(address.endpoint.host.clone()))
+        .chain(address.advertise.iter().chain(&address.also).map(|ip| San::Ip(*ip)))
+        .collect()
+}

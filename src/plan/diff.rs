@@ -1,0 +1,223 @@
+//! The difference between what lives and what would live: the plan that is shown, and the consent to it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::render::{Manifest, ObjectRef};
+
+/// What happens to one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// Some of its fields change.
+    Update,
+    /// It is removed.
+    Delete,
+    /// Nothing.
+    Unchanged,
+}
+
+impl Action {
+    /// The sign in front of the line.
+    #[must_use]
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Create => '+',
+            Self::Update => '~',
+            Self::Delete => '-',
+            Self::Unchanged => ' ',
+        }
+    }
+}
+
+/// One field that changes. Values of Secrets are not in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// JSON path with dots.
+    pub field: String,
+    /// The value that lives, as JSON; `None` when absent.
+    pub from: Option<String>,
+    /// The value it would get; `None` when it goes away.
+    pub to: Option<String>,
+}
+
+/// What happens to one object, or to something that is no object (a user in a datastore, objects inside the tenant).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// For example `Deployment prod/prod` or `etcd default: user and prefix /0a…/`.
+    pub what: String,
+    /// What happens.
+    pub action: Action,
+    /// Why, or what follows from it; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The fields that change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
+}
+
+impl Change {
+    /// A change of something that is not compared field by field.
+    #[must_use]
+    pub fn of(what: impl ToString, action: Action, note: &str) -> Self {
+        Self { what: what.to_string(), action, note: note.to_owned(), fields: Vec::new() }
+    }
+}
+
+/// Everything that will happen.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The control plane.
+    pub control_plane: String,
+    /// The changes in order.
+    pub changes: Vec<Change>,
+    /// What cannot be known before it is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+}
+
+impl Plan {
+    /// Whether anything would be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.unknown.is_empty() && self.changes.iter().all(|change| change.action == Action::Unchanged)
+    }
+
+    /// Consent given by a person, or by `--yes`. The only way to an [`Approved`].
+    #[must_use]
+    pub fn approve(self) -> Approved {
+        Approved(self)
+    }
+}
+
+/// A plan somebody agreed to: the only value with which the engine changes anything.
+#[derive(Debug)]
+pub struct Approved(Plan);
+
+impl Approved {
+    /// The plan that was agreed to.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.0
+    }
+}
+
+/// Compares a wish with what lives and with what the server says it would become (`None`: not asked).
+#[must_use]
+pub fn compare(wish: &Manifest, live: Option<&Value>, preview: Option<&Value>) -> Change {
+    let Some(live) = live else { return Change::of(&wish.object, Action::Create, "") };
+    let Some(preview) = preview else { return Change::of(&wish.object, Action::Unchanged, "") };
+    let mut fields = Vec::new();
+    walk(&mut String::new(), &comparable(live), &comparable(preview), &mut fields);
+    if wish.is_secret() {
+        for change in &mut fields {
+            if change.field.starts_with("data") {
+                change.from = change.from.take().map(|_| "(hidden)".to_owned());
+                change.to = change.to.take().map(|_| "(hidden, changed)".to_owned());
+            }
+        }
+    }
+    let action = if fields.is_empty() { Action::Unchanged } else { Action::Update };
+    Change { what: wish.object.to_string(), action, note: note(&wish.object, &fields), fields }
+}
+
+fn note(object: &ObjectRef, fields: &[FieldChange]) -> String {
+    let restarts = object.kind == "Deployment" && fields.iter().any(|change| change.field.starts_with("spec.template"));
+    if restarts { "replaces its pods, new ones first".to_owned() } else { String::new() }
+}
+
+/// The object without what the server keeps for itself.
+fn comparable(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        for key in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"] {
+            metadata.remove(key);
+        }
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("deployment.kubernetes.io/revision");
+        }
+    }
+    object
+}
+
+fn walk(path: &mut String, from: &Value, to: &Value, changes: &mut Vec<FieldChange>) {
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    };
+    if from == to || (empty(from) && empty(to)) {
+        return;
+    }
+    match (from, to) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                step(path, key, a.get(key), b.get(key), changes);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            for index in 0..a.len().max(b.len()) {
+                step(path, &index.to_string(), a.get(index), b.get(index), changes);
+            }
+        }
+        _ => changes.push(FieldChange {
+            field: path.clone(),
+            from: (!from.is_null()).then(|| from.to_string()),
+            to: (!to.is_null()).then(|| to.to_string()),
+        }),
+    }
+}
+
+fn step(path: &mut String, key: &str, from: Option<&Value>, to: Option<&Value>, changes: &mut Vec<FieldChange>) {
+    let length = path.len();
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
+    walk(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null), changes);
+    path.truncate(length);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::render::Write;
+
+    fn wish(kind: &str) -> Manifest {
+        let object = ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: Some("a".into()), name: "x".into() };
+        Manifest { object, body: json!({}), write: Write::Apply }
+    }
+
+    #[test]
+    fn what_the_server_counts_is_no_change() {
+        let live = json!({"metadata": {"resourceVersion": "1", "managedFields": []}, "spec": {"a": 1}, "status": {"x": 1}});
+        let preview = json!({"metadata": {"resourceVersion": "2"}, "spec": {"a": 1}});
+        assert_eq!(compare(&wish("Service"), Some(&live), Some(&preview)).action, Action::Unchanged);
+    }
+
+    #[test]
+    fn a_secrets_values_are_never_in_the_plan() {
+        let change = compare(&wish("Secret"), Some(&json!({"data": {"k": "b2xk"}})), Some(&json!({"data": {"k": "bmV3"}})));
+        assert_eq!(change.action, Action::Update);
+        let shown = format!("{change:?}");
+        assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
+    }
+
+    #[test]
+    fn a_changed_template_says_that_pods_are_replaced() {
+        let live = json!({"spec": {"replicas": 1, "template": {"a": 1}}});
+        let change = compare(&wish("Deployment"), Some(&live), Some(&json!({"spec": {"replicas": 1, "template": {"a": 2}}})));
+        assert_eq!(change.fields[0].field, "spec.template.a");
+        assert!(change.note.contains("replaces its pods"));
+    }
+}

@@ -1,0 +1,193 @@
+//! The record: what kamaji keeps about one control plane, in a `ConfigMap` beside its objects.
+//!
+//! It holds no secrets. Every write of it carries the resourceVersion that was read, so that two writers cannot both win.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
+use crate::render::{Address, ObjectRef};
+
+/// The layout that this program writes. A record with a higher number is refused.
+const SCHEMA: u32 = 1;
+
+/// How far the control plane has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Step {
+    /// The record exists; objects may be missing.
+    Creating,
+    /// Everything was there and usable once.
+    Ready,
+    /// Being removed; only `delete` may go on.
+    Deleting,
+}
+
+impl Step {
+    /// One word for tables.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Ready => "Ready",
+            Self::Deleting => "Deleting",
+        }
+    }
+}
+
+/// The content of the record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// The layout's version.
+    pub schema: u32,
+    /// The identity, made once.
+    pub id: PlaneId,
+    /// How far it has come.
+    pub step: Step,
+    /// When the record was made.
+    pub created: Timestamp,
+    /// The version of the kamaji that wrote it last.
+    pub written_by: String,
+    /// What was asked for.
+    pub spec: ControlPlaneSpec,
+    /// How it is exposed, once decided.
+    pub exposure: Option<Exposure>,
+    /// Where it is reached, once known.
+    pub address: Option<Address>,
+    /// The SHA-256 of the CA's public key, once there is a CA: a CA that is lost is never replaced silently.
+    pub ca: Option<String>,
+    /// When the first certificate or kubeconfig ends.
+    pub certificates_end: Option<Timestamp>,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not one of ours, or damaged.
+    Damaged(String),
+    /// It was written by a newer kamaji.
+    Newer {
+        /// The schema found.
+        schema: u64,
+    },
+}
+
+impl Record {
+    /// A new record.
+    #[must_use]
+    pub fn new(id: PlaneId, spec: ControlPlaneSpec, now: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            id,
+            step: Step::Creating,
+            created: now,
+            written_by: env!("CARGO_PKG_VERSION").to_owned(),
+            spec,
+            exposure: None,
+            address: None,
+            ca: None,
+            certificates_end: None,
+        }
+    }
+
+    /// Which object it is.
+    #[must_use]
+    pub fn object_ref(spec: &ControlPlaneSpec) -> ObjectRef {
+        ObjectRef {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            namespace: Some(spec.namespace.to_string()),
+            name: ObjectNames(&spec.name).record(),
+        }
+    }
+
+    /// The `ConfigMap`, with the user's kubeadm documents beside it. `resource_version` is the one that was read.
+    #[must_use]
+    pub fn to_object(&self, documents: &str, resource_version: Option<&str>) -> Value {
+        let labels: BTreeMap<String, String> = labels(&self.spec.name, "record");
+        debug_assert!(labels.contains_key(LABEL_COMPONENT), "fleet views find records by their component label");
+        let mut metadata = json!({
+            "name": ObjectNames(&self.spec.name).record(),
+            "namespace": self.spec.namespace,
+            "labels": labels,
+        });
+        if let Some(version) = resource_version {
+            metadata["resourceVersion"] = json!(version);
+        }
+        let record = serde_json::to_string_pretty(self).expect("a record serializes to JSON");
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {"record.json": record, "kubeadm.yaml": documents},
+        })
+    }
+
+    /// Reads the `ConfigMap` back.
+    pub fn from_object(object: &Value) -> Result<Self, Verdict> {
+        let text = object
+            .pointer("/data/record.json")
+            .and_then(Value::as_str)
+            .ok_or_else(|| Verdict::Damaged("it has no key `record.json`".into()))?;
+        let value: Value = serde_json::from_str(text).map_err(|error| Verdict::Damaged(error.to_string()))?;
+        let schema = value.get("schema").and_then(Value::as_u64).unwrap_or(0);
+        if schema > u64::from(SCHEMA) {
+            return Err(Verdict::Newer { schema });
+        }
+        serde_json::from_value(value).map_err(|error| Verdict::Damaged(error.to_string()))
+    }
+}
+
+/// A value that cannot change while the control plane lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImmutableChange {
+    /// The field as the user writes it.
+    pub field: &'static str,
+    /// What it is.
+    pub is: String,
+    /// What was asked for now.
+    pub asked: String,
+    /// Why, or what to do instead.
+    pub why: &'static str,
+}
+
+/// Compares a new wish with the recorded one; what is in the result must not differ.
+#[must_use]
+pub fn immutable_changes(recorded: &ControlPlaneSpec, asked: &ControlPlaneSpec) -> Vec<ImmutableChange> {
+    let list = |nets: &[ipnet::IpNet]| match nets {
+        [] => "(none)".to_owned(),
+        nets => nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    };
+    let data = "objects in the cluster depend on it; make a new control plane instead";
+    let pairs = [
+        (
+            "kubernetesVersion",
+            recorded.version.to_string(),
+            asked.version.to_string(),
+            "create does not change versions",
+        ),
+        (
+            "networking.serviceSubnet",
+            list(&recorded.networking.service_subnets),
+            list(&asked.networking.service_subnets),
+            data,
+        ),
+        ("networking.podSubnet", list(&recorded.networking.pod_subnets), list(&asked.networking.pod_subnets), data),
+        ("networking.dnsDomain", recorded.networking.dns_domain.clone(), asked.networking.dns_domain.clone(), data),
+        ("clusterName", recorded.cluster_name.clone(), asked.cluster_name.clone(), data),
+        (
+            "encryptionAlgorithm",
+            recorded.certificates.algorithm.as_str().to_owned(),
+            asked.certificates.algorithm.as_str().to_owned(),
+            "keys exist already",
+        ),
+        ("--datastore", recorded.datastore.to_string(), asked.datastore.to_string(), "the data is there"),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(_, is, asked, _)| is != asked)
+        .map(|(field, is, asked, why)| ImmutableChange { field, is, asked, why })
+        .collect()
+}

@@ -1,0 +1,192 @@
+//! Everything a person sees: results on stdout, all other talk on stderr. Nobody else prints, asks or draws. An edge.
+
+mod output;
+mod progress;
+mod prompt;
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::error::Fault;
+use crate::plan::{Action, Plan};
+
+pub use output::{Format, Report, Table};
+pub use progress::Progress;
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The terminal, as this run uses it.
+#[derive(Debug)]
+pub struct Ui {
+    /// How results are written.
+    pub format: Format,
+    interactive: bool,
+    live: bool,
+}
+
+impl Ui {
+    /// Looks at the terminal once.
+    #[must_use]
+    pub fn new(format: Format, color: Color) -> Self {
+        match color {
+            Color::Auto => {}
+            Color::Always => {
+                console::set_colors_enabled(true);
+                console::set_colors_enabled_stderr(true);
+            }
+            Color::Never => {
+                console::set_colors_enabled(false);
+                console::set_colors_enabled_stderr(false);
+            }
+        }
+        let stderr = std::io::stderr().is_terminal();
+        Self { format, interactive: stderr && std::io::stdin().is_terminal(), live: stderr && console::user_attended_stderr() }
+    }
+
+    /// Whether a question can be asked.
+    #[must_use]
+    pub const fn can_ask(&self) -> bool {
+        self.interactive
+    }
+
+    /// A listener for the engine's events.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress::new(self.live)
+    }
+
+    /// Writes a result.
+    pub fn report(&self, report: &impl Report) {
+        output::write_stdout(&output::render(report, self.format));
+    }
+
+    /// Writes text that is itself the result, such as a join command.
+    pub fn result(&self, text: &str) {
+        output::write_stdout(text);
+    }
+
+    /// Talks.
+    pub fn say(&self, text: &str) {
+        write_stderr(&format!("{}\n", safe(text)));
+    }
+
+    /// Warns.
+    pub fn warn(&self, text: &str) {
+        write_stderr(&format!("{} {}\n", console::style("warning:").yellow().bold().for_stderr(), safe(text)));
+    }
+
+    /// Shows what would happen.
+    pub fn show_plan(&self, plan: &Plan) {
+        for line in plan_lines(plan) {
+            write_stderr(&format!("{line}\n"));
+        }
+    }
+
+    /// Asks a question that can be answered with yes or no. Only where [`Ui::can_ask`].
+    pub fn confirm(&self, question: &str) -> Result<bool, Fault> {
+        prompt::confirm(question)
+    }
+
+    /// Asks for the name to be typed. Only where [`Ui::can_ask`].
+    pub fn confirm_by_name(&self, question: &str, name: &str) -> Result<bool, Fault> {
+        prompt::confirm_by_name(question, name)
+    }
+
+    /// Tells a failure.
+    pub fn fault(&self, fault: &Fault) {
+        write_stderr(&fault_text(fault));
+    }
+}
+
+/// A failure as people read it: what, why, what next.
+#[must_use]
+pub fn fault_text(fault: &Fault) -> String {
+    let mut text = String::new();
+    for (depth, cause) in fault.causes().iter().enumerate() {
+        let label = if depth == 0 { "error:" } else { "  caused by:" };
+        let label = console::style(label).red().bold().for_stderr();
+        text.push_str(&format!("{label} {}\n", safe(cause)));
+    }
+    for hint in fault.hints() {
+        text.push_str(&format!("  {} {}\n", console::style("hint:").cyan().bold().for_stderr(), safe(hint)));
+    }
+    text
+}
+
+/// The plan, a line per change; what does not change is counted only.
+#[must_use]
+pub fn plan_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = vec![format!("Plan for control plane {}:", plan.control_plane)];
+    let mut unchanged = 0;
+    for change in &plan.changes {
+        if change.action == Action::Unchanged {
+            unchanged += 1;
+            continue;
+        }
+        let note = if change.note.is_empty() { String::new() } else { format!("  ({})", change.note) };
+        let line = format!("  {} {}{note}", change.action.sign(), safe(&change.what));
+        lines.push(match change.action {
+            Action::Create => console::style(line).green().for_stderr().to_string(),
+            Action::Update => console::style(line).yellow().for_stderr().to_string(),
+            Action::Delete => console::style(line).red().for_stderr().to_string(),
+            Action::Unchanged => line,
+        });
+        for field in &change.fields {
+            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), safe);
+            lines.push(format!("      {}: {} -> {}", safe(&field.field), value(&field.from), value(&field.to)));
+        }
+    }
+    for unknown in &plan.unknown {
+        lines.push(format!("  ? {}", safe(unknown)));
+    }
+    if unchanged > 0 {
+        lines.push(format!("  {unchanged} unchanged"));
+    }
+    lines
+}
+
+/// Text from elsewhere, without what could steer a terminal. Line breaks stay.
+#[must_use]
+pub fn safe(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| -> Box<dyn Iterator<Item = char>> {
+            if c != '\n' && c != '\t' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+                Box::new(c.escape_default())
+            } else {
+                Box::new(std::iter::once(c))
+            }
+        })
+        .collect()
+}
+
+/// Writes to stderr. There is nobody to tell when that fails.
+pub(crate) fn write_stderr(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_fault_is_told_with_cause_and_hint() {
+        let fault = Fault::new(Kind::Failed, "inner").context("outer").hint("do this");
+        assert_eq!(console::strip_ansi_codes(&fault_text(&fault)), "error: outer\n  caused by: inner\n  hint: do this\n");
+    }
+
+    #[test]
+    fn text_from_elsewhere_cannot_steer_the_terminal() {
+        assert_eq!(safe("a\u{1b}[31mb\u{202e}\n"), "a\\u{1b}[31mb\\u{202e}\n");
+    }
+}

@@ -1,0 +1,104 @@
+//! What the engine says while it works: one living line on a terminal, plain lines elsewhere.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{safe, write_stderr};
+use crate::event::{Event, Observer};
+
+/// How often an unchanged wait is said again where lines cannot be drawn over.
+const REMIND: Duration = Duration::from_secs(15);
+/// Waits shorter than this are not worth a line of their own.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// A listener for events.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    waiting: Mutex<Option<Wait>>,
+}
+
+#[derive(Debug)]
+struct Wait {
+    goal: String,
+    causes: Vec<String>,
+    since: Instant,
+    said: Option<Instant>,
+}
+
+impl Progress {
+    pub(super) fn new(live: bool) -> Self {
+        let bar = live.then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("a constant, valid template");
+            let bar = ProgressBar::new_spinner().with_style(style);
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar, waiting: Mutex::new(None) }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(safe(text)),
+            None => write_stderr(&format!("{}\n", safe(text))),
+        }
+    }
+
+    fn wait(&self, goal: String, causes: Vec<String>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now = Instant::now();
+        let (since, said) = match waiting.take() {
+            Some(old) if old.goal == goal && old.causes == causes => (old.since, old.said),
+            Some(old) if old.goal == goal => (old.since, None),
+            _ => (now, None),
+        };
+        let first = causes.first().map(|cause| cause.lines().next().unwrap_or_default().to_owned()).unwrap_or_default();
+        if let Some(bar) = &self.bar {
+            let message = format!("waiting for {goal} ({} s)  {first}", since.elapsed().as_secs());
+            let width = usize::from(console::Term::stderr().size().1).saturating_sub(4).max(20);
+            bar.set_message(safe(&message).chars().take(width).collect::<String>());
+        }
+        let due = match said {
+            None => since.elapsed() >= SHORT,
+            Some(at) => self.bar.is_none() && at.elapsed() >= REMIND,
+        };
+        let mut said = said;
+        if due {
+            if self.bar.is_none() {
+                write_stderr(&format!("waiting for {} ({} s)\n", safe(&goal), since.elapsed().as_secs()));
+                for cause in &causes {
+                    write_stderr(&format!("  - {}\n", safe(cause)));
+                }
+            } else {
+                // The living line shows the first line of the first cause; what has more is told whole, once.
+                for cause in causes.iter().filter(|cause| cause.contains('\n')) {
+                    self.line(&format!("  - {cause}"));
+                }
+            }
+            said = Some(now);
+        }
+        *waiting = Some(Wait { goal, causes, since, said });
+    }
+}
+
+impl Observer for Progress {
+    fn on(&self, event: Event) {
+        match event {
+            Event::Step(step) => self.line(&format!("{step} ...")),
+            Event::Done(done) => self.line(&format!("  {done}")),
+            Event::Waiting { goal, causes } => self.wait(goal, causes),
+            Event::Note(note) => self.line(&format!("note: {note}")),
+            Event::Warning(warning) => self.line(&format!("warning: {warning}")),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
