@@ -1,6 +1,8 @@
 //! `extraArgs` and `extraEnvs` of a component: which arguments are the user's, which are kamaji's, and which deserve
 //! a word. The order and repetitions are kept, as with kubeadm v1beta4.
 
+use std::collections::HashSet;
+
 use super::findings::Findings;
 use super::view::{View, shown};
 use crate::model::{Arg, Component, EnvVar};
@@ -66,16 +68,17 @@ const REMOVED: &[&str] = &["insecure-port", "insecure-bind-address", "port", "ad
 pub(super) fn read(cluster: &View<'_>, target: Target, findings: &mut Findings<'_>) -> Component {
     let Some(component) = cluster.at(target.path()) else { return Component::default() };
     let extra_args = component.list("extraArgs").iter().filter_map(|item| read_arg(item, target, findings)).collect();
-    let mut extra_envs: Vec<EnvVar> = Vec::new();
+    let (mut extra_envs, mut seen) = (Vec::new(), HashSet::new());
     for item in component.list("extraEnvs") {
         let Some(env) = read_env(&item, findings) else { continue };
-        if extra_envs.iter().any(|other| other.name == env.name) {
+        if seen.contains(&env.name) {
             findings.refuse(
                 &item,
                 format!("the variable `{}` is given twice", shown(&env.name)),
                 "keep one of the two",
             );
         } else {
+            seen.insert(env.name.clone());
             extra_envs.push(env);
         }
     }

@@ -21,6 +21,8 @@ fn check_map(kind: ConfigKind, view: &View<'_>, path: &str, findings: &mut Findi
         let view = view.entry(entry);
         if let Some(field) = FIELDS.iter().find(|field| field.kind == kind && field.path == path) {
             check_field(field, &view, findings);
+        } else if findings.is_full() {
+            findings.refuse_key(&view, "", "");
         } else {
             let remedy = similar::suggestion(kind, &path).unwrap_or_else(|| "remove it".to_owned());
             findings.refuse_key(&view, format!("there is no such field in {}", kind.api_version()), remedy);

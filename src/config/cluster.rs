@@ -1,5 +1,6 @@
 //! What `ClusterConfiguration` means for a hosted control plane, once its fields have the right types.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::args::{self, Target};
@@ -52,7 +53,7 @@ pub(super) fn read(
     let Some(view) = view else {
         if !findings.has_problems() {
             let remedy = format!("add a document of kind ClusterConfiguration and {VERSION_REMEDY} in it");
-            findings.missing("", "there is no ClusterConfiguration", remedy);
+            findings.missing("there is no ClusterConfiguration", remedy);
         }
         return None;
     };
@@ -126,10 +127,10 @@ fn endpoint(cluster: &View<'_>, settings: &Settings, findings: &mut Findings<'_>
 }
 
 fn cert_sans(cluster: &View<'_>, findings: &mut Findings<'_>) -> Vec<San> {
-    let mut sans: Vec<San> = Vec::new();
+    let (mut sans, mut seen) = (Vec::new(), HashSet::new());
     for view in cluster.list("apiServer.certSANs") {
         match view.node.text().map(San::parse) {
-            Some(Ok(san)) if !sans.contains(&san) => sans.push(san),
+            Some(Ok(san)) if seen.insert(san.clone()) => sans.push(san),
             Some(Ok(_)) | None => {}
             Some(Err(error)) => findings.refuse(&view, error.to_string(), "write a DNS name or an IP address"),
         }

@@ -90,6 +90,7 @@ fn ranges(view: &View<'_>, text: &str, findings: &mut Findings<'_>) -> Vec<IpNet
     if nets.len() > 2 || (nets.len() == 2 && families[0] == families[1]) {
         findings.refuse(view, "more than one range of one family", "write one range, or one IPv4 and one IPv6 range");
     }
+    nets.truncate(2);
     for net in &nets {
         let reserved = RESERVED.iter().find(|(range, _)| range.parse().is_ok_and(|range: IpNet| overlap(net, &range)));
         if let Some((range, what)) = reserved {

@@ -2,6 +2,8 @@
 
 use crate::error::{Advice, Kind};
 
+const HANG_UPS: [&str; 4] = ["connection closed", "broken pipe", "connection reset", "stream closed"];
+
 /// A failure of a datastore. `reason` keeps the datastore's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -110,6 +112,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether there was a connection and the other side closed it without a word.
+    pub(super) fn is_hang_up(&self) -> bool {
+        let closed = |reason: &str| HANG_UPS.iter().any(|words| reason.to_ascii_lowercase().contains(words));
+        matches!(self, Self::Unreachable { reason, .. } if closed(reason))
+    }
+
     /// Whether etcd answered in these words.
     pub(super) fn says(&self, words: &str) -> bool {
         matches!(self, Self::Failed { reason, .. } | Self::NotReady { reason, .. } if reason.contains(words))

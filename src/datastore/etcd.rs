@@ -12,7 +12,7 @@ use super::{Change, Error, TlsIdentity, vulnerable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a request is sent when users or roles change while it is under way, and the time between.
+/// How often a request is sent that met a change of users or a broken connection, and the time between.
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The administrator and its role; etcd knows both by this name.
@@ -41,8 +41,21 @@ impl EtcdAdmin {
         let client = Client::connect([url], Some(options)).await.map_err(|error| at.explain("connect", &error))?;
         let mut admin = Self { client, at };
         // The client connects with the first request; the caller wants to know now.
-        admin.version().await?;
+        admin.answer_or_reason().await?;
         Ok(admin)
+    }
+
+    /// A server that refuses our certificate says so only after the handshake (TLS 1.3), and its word is lost when the
+    /// connection breaks first. Then another try is worth more than a wrong "try again".
+    async fn answer_or_reason(&mut self) -> Result<(), Error> {
+        let mut attempt = 1;
+        loop {
+            match self.version().await {
+                Err(error) if error.is_hang_up() && attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+                answer => return answer.map(drop),
+            }
+            attempt += 1;
+        }
     }
 
     /// The version of the server, for example `3.7.3`.

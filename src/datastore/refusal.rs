@@ -152,6 +152,8 @@ mod tests {
         assert!(matches!(broken(name), Error::Untrusted { .. }));
         assert!(matches!(broken("received fatal alert: CertificateRequired"), Error::CertificateRefused { .. }));
         assert!(matches!(broken("tcp connect error: Connection refused"), Error::Unreachable { .. }));
+        assert!(broken("connection error: stream closed because of a broken pipe").is_hang_up());
+        assert!(!broken("tcp connect error: Connection refused").is_hang_up());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Content, Document, Entry, Error, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS
 /// The most bytes of text values, copies made by aliases and anchors included.
 const MAX_TEXT: usize = 4 * MAX_BYTES;
 /// The most keys and values in one text, copies made by aliases and anchors included.
-const MAX_NODES: usize = 200_000;
+const MAX_NODES: usize = 50_000;
 fn place(marker: Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }

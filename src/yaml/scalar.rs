@@ -40,8 +40,18 @@ pub(super) fn fits(content: &Content, tag: &str) -> bool {
 }
 
 fn number(text: &str) -> Option<Number> {
-    // Go takes underscores out before it looks, except after a leading dot.
-    let plain = if text.starts_with('.') { text.to_owned() } else { text.replace('_', "") };
+    // Go takes underscores out before it looks; after a leading dot, each must be between two digits.
+    let starts_and_ends_with_digits = |run: &str| {
+        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_digit);
+        edge(run.as_bytes().first()) && edge(run.as_bytes().last())
+    };
+    if let Some(fraction) = text.strip_prefix('.')
+        && fraction.contains('_')
+        && !fraction.split('_').all(starts_and_ends_with_digits)
+    {
+        return None;
+    }
+    let plain = text.replace('_', "");
     integer(&plain).or_else(|| float(&plain))
 }
 

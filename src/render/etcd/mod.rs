@@ -1,8 +1,9 @@
 //! The default datastore: an etcd with TLS, of one member or three, in the management cluster.
 //!
-//! `names` says what everything is called, `stateful_set` is the members, `secrets` is their key material and the
+//! `names` says what everything is called, `stateful_set` and `member` are the pods, `secrets` is their key material and the
 //! description of the datastore. Issuing certificates is `pki`; users and roles inside etcd are `datastore`.
 
+mod member;
 mod names;
 mod secrets;
 mod stateful_set;
