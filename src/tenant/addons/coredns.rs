@@ -55,7 +55,7 @@ fn image(spec: &ControlPlaneSpec, dns: &CoreDns, release: &Release) -> String {
     format!("{repository}{folder}/coredns:{tag}")
 }
 
-/// Pods cache answers of their own cluster's zone from 1.31 back: later Corefiles keep it out of the cache.
+/// Up to 1.31 the answers of the cluster's own zone are cached too; later Corefiles keep it out of the cache.
 fn corefile(domain: &str, release: &Release) -> String {
     let cache = if release.corefile_skips_own_zone {
         format!("cache 30 {{\n       disable success {domain}\n       disable denial {domain}\n    }}")
