@@ -54,3 +54,10 @@ impl Ambient {
         })
     }
 }
+
+/// The real clock, read anew, for work that goes on while time passes.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "edge: the one place that reads the clock")]
+pub fn clock() -> Timestamp {
+    Timestamp::now()
+}

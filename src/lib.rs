@@ -5,7 +5,9 @@
 //! `datastore`, and `ui` reports. `commands` wires them, one file per verb. See docs/explanation/architecture.md.
 
 pub mod ambient;
+pub mod cli;
 pub mod cluster;
+pub mod commands;
 pub mod config;
 pub mod datastore;
 pub mod engine;
@@ -15,5 +17,7 @@ pub mod model;
 pub mod pki;
 pub mod plan;
 pub mod render;
+pub mod start;
 pub mod tenant;
+pub mod ui;
 pub mod yaml;

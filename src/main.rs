@@ -1,1 +1,25 @@
-fn main() {}
+//! The kamaji program: parse, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use kamaji::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    kamaji::start::prepare(cli.common.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(_) => return ExitCode::FAILURE,
+    };
+    let code = match runtime.block_on(kamaji::commands::run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((ui, fault)) => {
+            ui.fault(&fault);
+            ExitCode::from(fault.kind().exit_code())
+        }
+    };
+    // Tunnels and renewals still running are of no use any more.
+    runtime.shutdown_background();
+    code
+}

@@ -302,3 +302,17 @@ pub async fn datastore_state(session: &Session<'_>, name: &DatastoreName, id: &P
     }
     Ok((version, state.keys))
 }
+
+/// What signing needs of a datastore, if it exists.
+pub async fn datastore_authority(session: &Session<'_>, name: &DatastoreName) -> Result<Option<DatastoreAuthority>, Fault> {
+    Ok(find(session, name).await?.map(|datastore| datastore.authority))
+}
+
+/// Where the default datastore will be, while it does not exist: with one member.
+#[must_use]
+pub fn default_datastore_endpoints() -> Vec<String> {
+    let (name, namespace) = (DatastoreName::parse(DEFAULT).expect("a constant, valid name"), namespace());
+    let plan =
+        EtcdPlan { name: &name, namespace: &namespace, members: 1, image: "", storage_class: None, volume_size: VOLUME };
+    etcd::member_addresses(&plan)
+}

@@ -1,0 +1,71 @@
+//! What every verb needs: the terminal, the management cluster, the namespace, clock and randomness.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::ambient::{self, Ambient};
+use crate::cli::Common;
+use crate::cluster::{Connection, Target};
+use crate::engine::Session;
+use crate::error::Fault;
+use crate::event::Observer;
+use crate::model::Namespace;
+use crate::ui::Ui;
+
+/// How long requests are repeated while the management cluster is away for a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Context {
+    pub(super) ui: Ui,
+    pub(super) ambient: Ambient,
+    common: Common,
+}
+
+/// The management cluster as this run uses it.
+pub(super) struct Management {
+    pub(super) connection: Connection,
+    pub(super) namespace: Namespace,
+}
+
+impl Context {
+    pub(super) fn new(common: Common) -> Self {
+        Self { ui: Ui::new(common.output, common.color), ambient: Ambient::real(), common }
+    }
+
+    pub(super) fn into_ui(self) -> Ui {
+        self.ui
+    }
+
+    /// Connects, and asks the server once: who cannot reach it learns so at once, later it is waited for.
+    pub(super) async fn management(&self) -> Result<Management, Fault> {
+        let target = Target { kubeconfig: self.common.kubeconfig.clone(), context: self.common.context.clone() };
+        let connection = Connection::open(&target).await?;
+        let namespace = match &self.common.namespace {
+            Some(namespace) => namespace.clone(),
+            None => Namespace::parse(connection.default_namespace())?,
+        };
+        connection.text("/version").await?;
+        Ok(Management { connection: connection.patient(PATIENCE), namespace })
+    }
+
+    pub(super) fn namespace_or(&self, fallback: &str) -> Result<Namespace, Fault> {
+        Ok(match &self.common.namespace {
+            Some(namespace) => namespace.clone(),
+            None => Namespace::parse(fallback)?,
+        })
+    }
+}
+
+impl Management {
+    /// A session whose waits end after `timeout`.
+    pub(super) fn session<'a>(&'a self, observer: &'a dyn Observer, timeout: Duration) -> Session<'a> {
+        Session { management: &self.connection, observer, deadline: Instant::now() + timeout, clock: clock() }
+    }
+}
+
+/// The clock, for work that goes on while time passes.
+pub(super) fn clock() -> fn() -> Timestamp {
+    ambient::clock
+}

@@ -1,0 +1,147 @@
+//! Files of the user: read with a limit, written so that nobody else reads them and nothing is ever half there.
+#![expect(clippy::disallowed_methods, reason = "edge: the one place that reads and writes the user's files")]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::error::{Fault, Kind, While as _};
+
+/// More than any kubeadm file has.
+const LIMIT: u64 = 1024 * 1024;
+
+/// Reads a text file, or stdin for `-`. The name in the result is the one for messages.
+pub(super) fn read_text(path: &Path) -> Result<(String, String), Fault> {
+    let stdin = path.as_os_str() == "-";
+    let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
+    let what = || format!("read {name}");
+    let mut bytes = Vec::new();
+    if stdin {
+        std::io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, what)?;
+    } else {
+        let file = open_regular(path, &name)?;
+        file.take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, what)?;
+    }
+    if bytes.len() as u64 > LIMIT {
+        return Err(Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB: that is no kubeadm configuration")));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Fault::new(Kind::Usage, format!("{name} is not UTF-8 text (byte {at})")).hint("save it as UTF-8")
+    })?;
+    Ok((name, text))
+}
+
+/// Opens a file that can be read to an end: no folder, no device, and a pipe only where somebody writes.
+fn open_regular(path: &Path, name: &str) -> Result<std::fs::File, Fault> {
+    let what = || format!("read {name}");
+    let kind = std::fs::metadata(path).while_doing(Kind::Usage, what)?.file_type();
+    if kind.is_dir() {
+        return Err(Fault::new(Kind::Usage, format!("{name} is a folder")).hint("name the file in it"));
+    }
+    std::fs::OpenOptions::new().read(true).open(path).while_doing(Kind::Usage, what)
+}
+
+/// Reads the files kubeadm keeps keys in, those that are there.
+pub(super) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, Vec<u8>>, Fault> {
+    let meta = std::fs::metadata(dir).while_doing(Kind::Usage, || format!("read the folder {}", dir.display()))?;
+    if !meta.is_dir() {
+        return Err(Fault::new(Kind::Usage, format!("{} is not a folder", dir.display()))
+            .hint("--pki takes a folder like /etc/kubernetes/pki"));
+    }
+    let mut files = std::collections::BTreeMap::new();
+    for name in ["ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "sa.key", "sa.pub"] {
+        let path = dir.join(name);
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => {
+                other.while_doing(Kind::Usage, || format!("read {}", path.display()))?;
+            }
+        }
+        let mut bytes = Vec::new();
+        let file = open_regular(&path, &path.display().to_string())?;
+        file.take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, || format!("read {}", path.display()))?;
+        files.insert(name.to_owned(), bytes);
+    }
+    if files.is_empty() {
+        return Err(Fault::new(Kind::Usage, format!("{} holds none of the files that --pki reads", dir.display()))
+            .hint("it takes ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key"));
+    }
+    Ok(files)
+}
+
+/// Writes a secret file: mode 0600, all or nothing. A link is followed to the file it names, which is replaced.
+pub(super) fn write_secret(path: &Path, text: &SecretString) -> Result<(), Fault> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let what = || format!("write {}", target.display());
+    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).while_doing(Kind::Failed, what)?;
+    let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = (|| {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.expose_secret().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &target)?;
+        std::fs::File::open(dir)?.sync_all()
+    })();
+    if written.is_err() {
+        // What is half written is of no use; that it cannot be removed either is not the failure to tell.
+        drop(std::fs::remove_file(&temporary));
+    }
+    written.while_doing(Kind::Failed, what)
+}
+
+/// The kubeconfig that kubectl would write to.
+pub(super) fn own_kubeconfig() -> Result<PathBuf, Fault> {
+    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty())
+        && let Some(first) = std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())
+    {
+        return Ok(first);
+    }
+    let home = std::env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .ok_or_else(|| Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("name the file: --file FILE"))?;
+    Ok(Path::new(&home).join(".kube/config"))
+}
+
+/// kubectl's lock of a kubeconfig: a file beside it. Removed when dropped.
+pub(super) struct KubeconfigLock(PathBuf);
+
+impl KubeconfigLock {
+    pub(super) async fn acquire(path: &Path) -> Result<Self, Fault> {
+        let lock = PathBuf::from(format!("{}.lock", path.display()));
+        if let Some(dir) = lock.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .while_doing(Kind::Failed, || format!("write {}", path.display()))?;
+        }
+        for _ in 0..50 {
+            match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&lock) {
+                Ok(_) => return Ok(Self(lock)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(error).while_doing(Kind::Failed, || format!("lock {}", path.display())),
+            }
+        }
+        Err(Fault::new(Kind::Conflict, format!("{} is locked by another program", path.display()))
+            .hint(format!("if none is running, remove {}", lock.display())))
+    }
+}
+
+impl Drop for KubeconfigLock {
+    fn drop(&mut self) {
+        // Nobody can be told here; a lock left behind is named by the next run.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+/// Whether the file exists.
+pub(super) fn exists(path: &Path) -> bool {
+    path.exists()
+}

@@ -1,0 +1,40 @@
+//! One file per verb: the pipeline from arguments to report, and nothing more.
+
+mod age;
+mod completion;
+mod context;
+mod create;
+mod delete;
+mod files;
+mod join;
+mod kubeconfig;
+mod list;
+mod plane;
+mod render;
+mod source;
+mod status;
+mod token;
+
+use crate::cli::{Cli, Command};
+use crate::error::Fault;
+use context::Context;
+
+/// Runs what was asked; the failure was not told yet.
+pub async fn run(cli: Cli) -> Result<(), (Box<crate::ui::Ui>, Fault)> {
+    let mut context = Context::new(cli.common);
+    let outcome = match &cli.command {
+        Command::Create(args) => create::run(args, &mut context).await,
+        Command::Delete(args) => delete::run(args, &mut context).await,
+        Command::Join(args) => join::run(args, &mut context).await,
+        Command::List(args) => list::run(args, &context).await,
+        Command::Status(args) => status::run(args, &context).await,
+        Command::Kubeconfig(args) => kubeconfig::run(args, &context).await,
+        Command::Token(command) => token::run(command, &mut context).await,
+        Command::Render(args) => render::run(args, &mut context).await,
+        Command::Completion(args) => {
+            completion::run(args, &context);
+            Ok(())
+        }
+    };
+    outcome.map_err(|fault| (Box::new(context.into_ui()), fault))
+}

@@ -1,0 +1,62 @@
+//! An existing control plane: its record, its address, a way into it.
+
+use secrecy::ExposeSecret as _;
+
+use super::context::Management;
+use crate::cluster::Connection;
+use crate::engine::{self, Reached, Session};
+use crate::error::{Fault, Kind};
+use crate::model::{ControlPlaneName, ObjectNames};
+use crate::plan::{Record, Step};
+use crate::render::{Address, ObjectRef};
+
+/// Reads the record, or says that there is no such control plane.
+pub(super) async fn record(session: &Session<'_>, management: &Management, name: &ControlPlaneName) -> Result<Record, Fault> {
+    Ok(engine::start(session, &management.namespace, name).await?.record)
+}
+
+/// The address, or what to do while there is none.
+pub(super) fn address(record: &Record) -> Result<&Address, Fault> {
+    let name = &record.spec.name;
+    match (&record.address, record.step) {
+        (_, Step::Deleting) => Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
+            .hint(format!("finish that: kamaji delete {name}"))),
+        (Some(address), Step::Creating | Step::Ready) => Ok(address),
+        (None, Step::Creating | Step::Ready) => {
+            Err(Fault::new(Kind::Unavailable, format!("control plane `{name}` has no address yet: its creation is not finished"))
+                .hint("run the create command again: it goes on where it stopped"))
+        }
+    }
+}
+
+/// One file of the Secret with the administrators' kubeconfigs.
+pub(super) async fn kubeconfig(connection: &Connection, record: &Record, file: &str) -> Result<secrecy::SecretString, Fault> {
+    let secret = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Secret".into(),
+        namespace: Some(record.spec.namespace.to_string()),
+        name: ObjectNames(&record.spec.name).admin_kubeconfig(),
+    };
+    let mut live = crate::plan::Live::default();
+    if let Some(body) = connection.get(&secret).await? {
+        live.insert(secret.clone(), body);
+    }
+    live.secret_value(&secret.name, file).ok_or_else(|| {
+        Fault::new(Kind::Unavailable, format!("{secret} has no key `{file}`: the creation of the control plane is not finished"))
+            .hint("run the create command again: it goes on where it stopped")
+    })
+}
+
+/// A connection as super-admin, waiting for nothing.
+pub(super) async fn reach(session: &Session<'_>, record: &Record) -> Result<Reached, Fault> {
+    let kubeconfig = kubeconfig(session.management, record, "super-admin.conf").await?;
+    let (spec, address) = (&record.spec, address(record)?);
+    engine::reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await?.map_err(|causes| {
+        let mut fault = Fault::new(
+            Kind::Unavailable,
+            format!("the API server of `{}` does not answer: {}", spec.name, causes.join("; ")),
+        );
+        fault = fault.hint(format!("see what is wrong: kamaji status {}", spec.name));
+        fault
+    })
+}

@@ -1,0 +1,154 @@
+//! `kamaji render`: the objects of a control plane as YAML. Uses what lives where a cluster answers, so that ids and
+//! keys are those in use; writes nothing anywhere.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::context::Context;
+use super::source;
+use crate::cli::RenderArgs;
+use crate::engine::{self, CreateRequest};
+use crate::error::{Fault, Kind};
+use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, ObjectNames, PlaneId};
+use crate::pki;
+use crate::plan::{DatastoreAuthority, Inputs, Live, Record, decide_exposure, desire};
+use crate::render::{Address, CHECKSUM, Manifest};
+use crate::yaml;
+
+const SHORT: Duration = Duration::from_secs(30);
+
+/// What a cluster tells, if one answers.
+#[derive(Default)]
+struct Known {
+    record: Option<Record>,
+    live: Live,
+    datastore: Option<DatastoreAuthority>,
+}
+
+pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Fault> {
+    let early = context.namespace_or("default")?;
+    let mut request = source::load(&args.spec, &early, context)?.request;
+    let known = match context.management().await {
+        Ok(management) => {
+            request.spec.namespace = management.namespace.clone();
+            let quiet = |_| {};
+            let session = management.session(&quiet, SHORT);
+            let observed = engine::observe(&session, &request.spec).await?;
+            let datastore = engine::datastore_authority(&session, &request.spec.datastore).await?;
+            Known { record: observed.recorded.map(|recorded| recorded.record), live: observed.live, datastore }
+        }
+        Err(fault) if matches!(fault.kind(), Kind::Unavailable | Kind::Usage) => {
+            context.ui.say("note: no management cluster answers: rendered from the file alone");
+            Known::default()
+        }
+        Err(fault) => return Err(fault),
+    };
+    let objects = render(&request, known, args.show_secrets, context)?;
+    context.ui.result(&yaml::write_documents(&objects));
+    Ok(())
+}
+
+fn render(request: &CreateRequest, known: Known, show_secrets: bool, context: &mut Context) -> Result<Vec<Value>, Fault> {
+    let spec = &request.spec;
+    let id = match &known.record {
+        Some(record) => record.id.clone(),
+        None => derived_id(spec)?,
+    };
+    let recorded = known.record.as_ref();
+    let exposure = spec.expose.or(recorded.and_then(|record| record.exposure)).unwrap_or(Exposure::LoadBalancer);
+    let service = known.live.named("Service", &ObjectNames(&spec.name).service());
+    let ports = decide_exposure(spec, Some(exposure), service);
+    let address = match recorded.and_then(|record| record.address.clone()) {
+        Some(address) => address,
+        None => offline_address(spec, ports.1)?,
+    };
+    let has_datastore = known.datastore.is_some();
+    let datastore = match known.datastore {
+        Some(authority) => authority,
+        None => stand_in(context)?,
+    };
+    let desired = desire(
+        &Inputs {
+            spec,
+            id: &id,
+            live: &known.live,
+            given: &request.given,
+            recorded_ca: recorded.and_then(|record| record.ca.as_deref()),
+            exposure: ports,
+            address: Some(&address),
+            datastore: Some(&datastore),
+        },
+        &mut context.ambient,
+    )?;
+    let record = known.record.unwrap_or_else(|| Record {
+        exposure: Some(exposure),
+        address: Some(address),
+        ..Record::new(id, spec.clone(), context.ambient.now())
+    });
+    let mut objects = vec![record.to_object(&request.documents, None)];
+    let (secrets, rest): (Vec<Manifest>, Vec<Manifest>) = desired.write.into_iter().partition(Manifest::is_secret);
+    let withheld = |manifest: &&Manifest| {
+        !show_secrets || (!has_datastore && manifest.object.name == ObjectNames(&spec.name).datastore_certificate())
+    };
+    let (left_out, printed): (Vec<&Manifest>, Vec<&Manifest>) = secrets.iter().partition(withheld);
+    if !left_out.is_empty() {
+        let names: Vec<&str> = left_out.iter().map(|manifest| manifest.object.name.as_str()).collect();
+        context.ui.say(&format!(
+            "note: left out: Secrets {}; `kamaji create` makes what is missing{}",
+            names.join(", "),
+            if show_secrets { "" } else { "; --show-secrets prints them" }
+        ));
+    }
+    objects.extend(printed.iter().map(|manifest| manifest.body.clone()));
+    for manifest in rest {
+        let mut body = manifest.body;
+        if !show_secrets && recorded_nothing(&known.live) {
+            steady_checksum(&mut body, spec);
+        }
+        objects.push(body);
+    }
+    Ok(objects)
+}
+
+fn recorded_nothing(live: &Live) -> bool {
+    live.iter().next().is_none()
+}
+
+/// Without the Secrets, the checksum of new keys would be another one at each run.
+fn steady_checksum(body: &mut Value, spec: &ControlPlaneSpec) {
+    if let Some(checksum) =
+        body.pointer_mut("/spec/template/metadata/annotations").and_then(|annotations| annotations.get_mut(CHECKSUM))
+    {
+        *checksum = Value::String(hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()));
+    }
+}
+
+/// The identity of a control plane that does not exist: the same at each run. `create` keeps the one in the record.
+fn derived_id(spec: &ControlPlaneSpec) -> Result<PlaneId, Fault> {
+    Ok(PlaneId::parse(&hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()))?)
+}
+
+fn hex(text: &[u8]) -> String {
+    Sha256::digest(text).iter().take(16).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+fn offline_address(spec: &ControlPlaneSpec, port: u16) -> Result<Address, Fault> {
+    let Some(endpoint) = &spec.endpoint else {
+        return Err(Fault::new(Kind::Usage, "where the control plane will be reached is not known yet, and certificates name it")
+            .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
+    };
+    let mut endpoint = endpoint.clone();
+    if endpoint.port == 0 {
+        endpoint.port = port;
+    }
+    let advertise = endpoint.host.ip().into_iter().collect();
+    Ok(Address { endpoint, advertise, secure_port: port, also: Vec::new() })
+}
+
+/// Signs the datastore certificate that is not printed, where there is no datastore yet.
+fn stand_in(context: &Context) -> Result<DatastoreAuthority, Fault> {
+    let ca = pki::issue_ca("stand-in", &CertificatePolicy::default(), context.ambient.now())?;
+    Ok(DatastoreAuthority { endpoints: engine::default_datastore_endpoints(), ca })
+}

@@ -1,0 +1,293 @@
+//! `kamaji status`: a tree of what there is; what is wrong stands out with its cause.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::context::Context;
+use super::{age, plane};
+use crate::cli::PlaneArgs;
+use crate::cluster::Connection;
+use crate::engine::{self, Session};
+use crate::error::Fault;
+use crate::model::{LABEL_NAME, ObjectNames};
+use crate::plan::{Live, Record, Step, causes_of_pods, pod_summary};
+use crate::ui::Report;
+
+/// How long to try to reach what may be gone.
+const SHORT: Duration = Duration::from_secs(8);
+/// Certificates that end sooner are pointed out.
+const SOON_DAYS: i64 = 30;
+
+pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault> {
+    let management = context.management().await?;
+    let progress = context.ui.progress();
+    let quiet = |_| {};
+    let session = management.session(&quiet, SHORT);
+    let record = plane::record(&session, &management, &args.name).await?;
+    let now = context.ambient.now();
+    let observed = engine::observe(&session, &record.spec).await?;
+    let (control_plane, datastore, inside) = tokio::join!(
+        pods(&session, &record, &observed.live),
+        datastore(&session, &record),
+        inside(&session, &record),
+    );
+    let sections = vec![control_plane?, service(&record, &observed.live), datastore, certificates(&record, &observed.live, now), inside];
+    drop(progress);
+    let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready;
+    context.ui.report(&Status {
+        api_version: "kamaji/v1",
+        kind: "ControlPlaneStatus",
+        name: record.spec.name.to_string(),
+        namespace: record.spec.namespace.to_string(),
+        version: record.spec.version.to_string(),
+        endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),
+        status: record.step.word(),
+        healthy,
+        sections,
+    });
+    Ok(())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    api_version: &'static str,
+    kind: &'static str,
+    name: String,
+    namespace: String,
+    version: String,
+    endpoint: Option<String>,
+    status: &'static str,
+    healthy: bool,
+    sections: Vec<Section>,
+}
+
+/// One branch of the tree.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Section {
+    name: &'static str,
+    ok: bool,
+    summary: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    items: Vec<Item>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    name: String,
+    ok: bool,
+    state: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+}
+
+impl Section {
+    fn of(name: &'static str, summary: impl Into<String>, items: Vec<Item>) -> Self {
+        Self { name, ok: items.iter().all(|item| item.ok), summary: summary.into(), items }
+    }
+
+    fn bad(name: &'static str, why: impl Into<String>) -> Self {
+        Self { name, ok: false, summary: why.into(), items: Vec::new() }
+    }
+}
+
+impl Item {
+    fn of(name: impl Into<String>, ok: bool, state: impl Into<String>) -> Self {
+        Self { name: name.into(), ok, state: state.into(), causes: Vec::new() }
+    }
+}
+
+impl Report for Status {
+    fn text(&self, _wide: bool) -> String {
+        let mark = |ok: bool| {
+            if ok { console::style("ok").green().to_string() } else { console::style("NOT OK").red().bold().to_string() }
+        };
+        let endpoint = self.endpoint.as_deref().unwrap_or("no address yet");
+        let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.status) };
+        let mut text = format!("{}/{}  {}  {endpoint}  {state}\n", self.namespace, self.name, self.version);
+        for (index, section) in self.sections.iter().enumerate() {
+            let last = index + 1 == self.sections.len();
+            let (branch, stem) = if last { ("└─", "   ") } else { ("├─", "│  ") };
+            text.push_str(&format!("{branch} {}  {}  {}\n", section.name, mark(section.ok), crate::ui::safe(&section.summary)));
+            for (index, item) in section.items.iter().enumerate() {
+                let twig = if index + 1 == section.items.len() { "└─" } else { "├─" };
+                let sign = if item.ok { String::new() } else { format!("{}  ", mark(false)) };
+                text.push_str(&format!("{stem}{twig} {sign}{}  {}\n", crate::ui::safe(&item.name), crate::ui::safe(&item.state)));
+                for cause in &item.causes {
+                    let cause = crate::ui::safe(cause).replace('\n', &format!("\n{stem}      "));
+                    text.push_str(&format!("{stem}   · {cause}\n"));
+                }
+            }
+        }
+        text
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![format!("controlplane/{}", self.name)]
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Section, Fault> {
+    let spec = &record.spec;
+    let selector = format!("{LABEL_NAME}={}", spec.name);
+    let namespace = Some(spec.namespace.as_str());
+    let (pods, events) = tokio::try_join!(
+        session.management.list("v1", "Pod", namespace, &selector),
+        session.management.list("v1", "Event", namespace, ""),
+    )?;
+    let mut ready = 0;
+    let mut items = Vec::new();
+    for pod in &pods {
+        let (state, ok) = pod_summary(pod);
+        ready += u32::from(ok);
+        let node = text(pod, "/spec/nodeName");
+        let mut item = Item::of(text(pod, "/metadata/name"), ok, format!("{state} on {}", if node.is_empty() { "no node" } else { node }));
+        if !ok {
+            item.causes = causes_of_pods(std::slice::from_ref(pod), &events);
+        }
+        items.push(item);
+    }
+    if live.named("Deployment", &ObjectNames(&spec.name).deployment()).is_none() {
+        return Ok(Section::bad("pods", "the Deployment does not exist: run the create command again"));
+    }
+    let mut section = Section::of("pods", format!("{ready} of {} ready", spec.replicas), items);
+    section.ok = ready >= spec.replicas;
+    if pods.is_empty() {
+        section.items = causes_of_pods(&pods, &events).into_iter().map(|cause| Item::of("no pods", false, cause)).collect();
+    }
+    Ok(section)
+}
+
+fn service(record: &Record, live: &Live) -> Section {
+    let Some(service) = live.named("Service", &ObjectNames(&record.spec.name).service()) else {
+        return Section::bad("service", "the Service does not exist: run the create command again");
+    };
+    let address = record.address.as_ref().map_or_else(|| "no address yet".to_owned(), |address| address.endpoint.to_string());
+    let mut section = Section::of("service", format!("{} {address}", text(service, "/spec/type")), Vec::new());
+    section.ok = record.address.is_some();
+    section
+}
+
+async fn datastore(session: &Session<'_>, record: &Record) -> Section {
+    let name = &record.spec.datastore;
+    match engine::datastore_state(session, name, &record.id).await {
+        Ok((version, keys)) => Section::of("datastore", format!("{name}: etcd {version}, {keys} keys under /{}/", record.id), Vec::new()),
+        Err(fault) => Section::bad("datastore", format!("{name}: {fault}")),
+    }
+}
+
+fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
+    let names = ObjectNames(&record.spec.name);
+    let certificates = [
+        ("ca", names.ca(), "ca.crt"),
+        ("front-proxy-ca", names.front_proxy_ca(), "front-proxy-ca.crt"),
+        ("apiserver", names.api_server(), "apiserver.crt"),
+        ("apiserver-kubelet-client", names.kubelet_client(), "apiserver-kubelet-client.crt"),
+        ("front-proxy-client", names.front_proxy_client(), "front-proxy-client.crt"),
+        ("datastore client", names.datastore_certificate(), "server.crt"),
+    ];
+    let kubeconfigs = [
+        ("admin.conf", names.admin_kubeconfig()),
+        ("super-admin.conf", names.admin_kubeconfig()),
+        ("controller-manager.conf", names.controller_manager_kubeconfig()),
+        ("scheduler.conf", names.scheduler_kubeconfig()),
+    ];
+    let read = certificates
+        .into_iter()
+        .map(|(name, secret, key)| (name, live.secret_value(&secret, key).map(|text| text.expose_secret().to_owned())));
+    let inside = kubeconfigs.into_iter().map(|(name, secret)| {
+        let text = live.secret_value(&secret, name);
+        (name, text.and_then(|text| crate::pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair.certificate))
+    });
+    let mut first: Option<i64> = None;
+    let items = read
+        .chain(inside)
+        .map(|(name, certificate)| {
+            let Some(facts) = certificate.and_then(|text| crate::pki::inspect(&text).ok()) else {
+                return Item::of(name, false, "missing or unreadable: run the create command again");
+            };
+            let days = age::days(now, facts.not_after);
+            first = Some(first.map_or(days, |first| first.min(days)));
+            let state = if days < 0 { format!("ended {} days ago", -days) } else { format!("{days} days left") };
+            Item::of(name, days >= SOON_DAYS, state)
+        })
+        .collect();
+    let summary = first.map_or_else(|| "none".to_owned(), |days| format!("the first ends in {days} days"));
+    Section::of("certificates", summary, items)
+}
+
+async fn inside(session: &Session<'_>, record: &Record) -> Section {
+    let name = "cluster";
+    match plane::reach(session, record).await {
+        Ok(reached) => match look_inside(&reached.connection, record).await {
+            Ok(mut section) => {
+                section.summary = format!(
+                    "{}; reached {}",
+                    section.summary,
+                    if reached.direct { "directly" } else { "through the management cluster" }
+                );
+                section
+            }
+            Err(fault) => Section::bad(name, fault.to_string()),
+        },
+        Err(fault) => Section::bad(name, fault.causes().join(": ")),
+    }
+}
+
+async fn look_inside(connection: &Connection, record: &Record) -> Result<Section, Fault> {
+    let system = Some("kube-system");
+    let (nodes, deployments, daemon_sets) = tokio::try_join!(
+        connection.list("v1", "Node", None, ""),
+        connection.list("apps/v1", "Deployment", system, "k8s-app=kube-dns"),
+        connection.list("apps/v1", "DaemonSet", system, "k8s-app=kube-proxy"),
+    )?;
+    let number = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let mut items = Vec::new();
+    if record.spec.addons.coredns.is_some() {
+        items.push(match deployments.first() {
+            Some(coredns) => {
+                let (ready, wanted) = (number(coredns, "/status/readyReplicas"), number(coredns, "/spec/replicas"));
+                // Without a worker it cannot run, and that is nobody's fault.
+                Item::of("addon coredns", ready >= wanted || nodes.is_empty(), format!("{ready} of {wanted} ready"))
+            }
+            None => Item::of("addon coredns", false, "missing: run the create command again"),
+        });
+    }
+    if record.spec.addons.kube_proxy {
+        items.push(match daemon_sets.first() {
+            Some(proxy) => {
+                let (ready, wanted) = (number(proxy, "/status/numberReady"), number(proxy, "/status/desiredNumberScheduled"));
+                Item::of("addon kube-proxy", ready >= wanted, format!("{ready} of {wanted} ready"))
+            }
+            None => Item::of("addon kube-proxy", false, "missing: run the create command again"),
+        });
+    }
+    let mut ready_nodes = 0;
+    for node in &nodes {
+        let conditions = node.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+        let ok = ready.is_some_and(|condition| condition["status"] == "True");
+        ready_nodes += usize::from(ok);
+        let version = text(node, "/status/nodeInfo/kubeletVersion");
+        let mut item = Item::of(format!("node {}", text(node, "/metadata/name")), ok, format!("{} {version}", if ok { "Ready" } else { "NotReady" }));
+        if !ok && let Some(message) = ready.and_then(|condition| condition["message"].as_str()) {
+            item.causes.push(message.to_owned());
+        }
+        items.push(item);
+    }
+    let summary = if nodes.is_empty() {
+        format!("no workers yet: kamaji join {}", record.spec.name)
+    } else {
+        format!("{ready_nodes} of {} nodes ready", nodes.len())
+    };
+    Ok(Section::of("cluster", summary, items))
+}

@@ -1,0 +1,20 @@
+//! What the process needs before anything else: one TLS provider, and a log that holds no secrets. An edge.
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Prepares the process. `verbose` counts the `-v`.
+pub fn prepare(verbose: u8) {
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed already");
+    }
+    if verbose == 0 {
+        return;
+    }
+    let level = if verbose == 1 { LevelFilter::DEBUG } else { LevelFilter::TRACE };
+    // Only our own messages, and the client library's names of requests: bodies and headers are logged by neither.
+    let targets = Targets::new().with_target("kamaji", level).with_target("kube_client::client", LevelFilter::DEBUG);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).without_time();
+    tracing_subscriber::registry().with(targets).with(layer).init();
+}
