@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::duration;
 use super::findings::Findings;
-use super::view::{View, shown};
+use super::view::View;
 use crate::model::{BootstrapToken, parse_token};
-use crate::yaml::Content;
+use crate::yaml::{Content, shown};
 
 const DEFAULT_PORT: u16 = 6443;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::findings::Findings;
-use super::view::{View, shown};
+use super::view::View;
 use crate::model::Networking;
+use crate::yaml::shown;
 
 const DEFAULT_SERVICES: &str = "10.96.0.0/12";
 const DEFAULT_DOMAIN: &str = "cluster.local";
