@@ -113,14 +113,14 @@ fn every_field_that_is_used_arrives() {
         cluster(
             "clusterName: prod\ncontrolPlaneEndpoint: api.example.com\nimageRepository: r.example.com:5000/k8s\n\
              encryptionAlgorithm: ECDSA-P384\ncertificateValidityPeriod: 24h\ncaCertificateValidityPeriod: 48h\n\
-             networking: {serviceSubnet: '10.1.0.0/16,fd01::/112', podSubnet: '10.2.0.0/16, fd02::/56', dnsDomain: c.example}\n\
+             networking: {serviceSubnet: '10.1.0.0/16,fd01::/112', podSubnet: '10.2.0.0/16,fd02::/56', dnsDomain: c.example}\n\
              dns: {imageRepository: r.example.com/dns, imageTag: v1.14.6}\nproxy: {disabled: yes}\n\
              apiServer:\n  certSANs: [a.example.com, '*.b.example.com', 10.0.0.1, a.example.com]\n  \
              extraArgs: [{name: v, value: '2'}, {name: v, value: '3'}, {name: profiling}]\n  \
              extraEnvs: [{name: TZ, value: 'UTC $(X)'}]"
         ),
         "localAPIEndpoint: {bindPort: 7443}\ntimeouts: {controlPlaneComponentHealthCheck: 90s}\ndryRun: on\n\
-         bootstrapTokens:\n- token: aaaaaa.bbbbbbbbbbbbbbbb\n  ttl: 1h\n  usages: [signing]\n  groups: ['system:bootstrappers:x']\n  description: d\n\
+         bootstrapTokens:\n- token: aaaaaa.bbbbbbbbbbbbbbbb\n  ttl: 1h\n  usages: [authentication]\n  groups: ['system:bootstrappers:x']\n  description: d\n\
          - token: cccccc.bbbbbbbbbbbbbbbb\n",
         "maxPods: 50\n",
         "mode: nftables\n",
@@ -155,7 +155,7 @@ fn every_field_that_is_used_arrives() {
     assert_eq!((first.ttl, first.description.as_str()), (Some(Duration::from_secs(3600)), "d"));
     assert_eq!(
         (&first.usages[..], &first.groups[..]),
-        (&["signing".to_owned()][..], &["system:bootstrappers:x".to_owned()][..])
+        (&["authentication".to_owned()][..], &["system:bootstrappers:x".to_owned()][..])
     );
     assert_eq!(second.ttl, Some(Duration::from_secs(86400)));
     assert_eq!(second.usages, ["signing", "authentication"]);
