@@ -13,7 +13,7 @@ use serde_saphyr::granit_parser::{self, Parser};
 use serde_saphyr::ser_options;
 
 pub use error::Error;
-pub use tree::{Content, Document, Entry, Node, Place, looks_secret, snippet};
+pub use tree::{Content, Document, Entry, Node, Place, shown, snippet};
 
 use read::Builder;
 

@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 
 use super::findings::Findings;
-use super::view::{View, shown};
+use super::view::View;
 use crate::model::{Arg, Component, EnvVar};
+use crate::yaml::shown;
 
 /// The components that take arguments.
 #[derive(Clone, Copy, PartialEq, Eq)]

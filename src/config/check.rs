@@ -3,9 +3,9 @@
 
 use super::fields::{Action, ConfigKind, Field, Shape};
 use super::findings::Findings;
-use super::view::{View, shown};
+use super::view::View;
 use super::{FIELDS, duration, similar};
-use crate::yaml::{Content, Node};
+use crate::yaml::{Content, Node, shown};
 
 /// Reports everything in the document that the table does not allow.
 pub(super) fn check(kind: ConfigKind, document: &View<'_>, findings: &mut Findings<'_>) {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::args::{self, Target};
 use super::findings::Findings;
 use super::init::Init;
-use super::view::{View, shown};
+use super::view::View;
 use super::{Settings, duration, network};
 use crate::model::{
     CertificatePolicy, Component, CoreDns, Endpoint, KeyAlgorithm, KubeVersion, Networking, San, release_of,
 };
-use crate::yaml::Content;
+use crate::yaml::{Content, shown};
 
 const VERSION_REMEDY: &str = "write kubernetesVersion: v1.37.2";
 /// Gates that kubeadm had in any version a file may come from; all of them concern nodes but `PublicKeysECDSA`.

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::fields::ConfigKind;
 use super::findings::Findings;
-use super::view::{View, shown};
-use crate::yaml::{self, Content, Document, Place};
+use super::view::View;
+use crate::yaml::{self, Content, Document, Place, shown};
 
 /// The documents that are read.
 #[derive(Default)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::duration;
 use super::findings::Findings;
-use super::view::{View, shown};
+use super::view::View;
 use crate::model::{BootstrapToken, parse_token};
-use crate::yaml::Content;
+use crate::yaml::{Content, shown};
 
 const DEFAULT_PORT: u16 = 6443;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -94,7 +94,9 @@ fn tokens(init: &View<'_>, findings: &mut Findings<'_>) -> Vec<BootstrapToken> {
 
 fn token(item: &View<'_>, findings: &mut Findings<'_>) -> Option<(String, BootstrapToken)> {
     let Some((view, text)) = item.text("token") else {
-        if item.at("token").is_none_or(|token| token.node.text().is_some()) && !item.node.entries().is_empty() {
+        if item.at("token").is_none_or(|token| token.node.text().is_some())
+            && matches!(item.node.content, Content::Map(_))
+        {
             findings.refuse_secret(item, "a bootstrap token needs a `token`", "make one with `kubeadm token generate`");
         }
         return None;
@@ -103,6 +105,10 @@ fn token(item: &View<'_>, findings: &mut Findings<'_>) -> Option<(String, Bootst
     let usages = words(item, "usages", &["signing", "authentication"], findings, |usage| {
         matches!(usage, "signing" | "authentication").then_some(()).ok_or("a usage is `signing` or `authentication`")
     });
+    if !usages.iter().any(|usage| usage == "authentication") {
+        let view = item.at("usages").unwrap_or_else(|| item.clone());
+        findings.refuse(&view, "nobody can join with a token that is not for `authentication`", "add `authentication`");
+    }
     let groups = words(item, "groups", &[DEFAULT_GROUP], findings, check_group);
     match parse_token(text) {
         Ok((id, _)) => {

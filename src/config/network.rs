@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::findings::Findings;
-use super::view::{View, shown};
+use super::view::View;
 use crate::model::Networking;
+use crate::yaml::shown;
 
 const DEFAULT_SERVICES: &str = "10.96.0.0/12";
 const DEFAULT_DOMAIN: &str = "cluster.local";
@@ -73,7 +74,7 @@ fn domain(cluster: &View<'_>, findings: &mut Findings<'_>) -> String {
 
 fn ranges(view: &View<'_>, text: &str, findings: &mut Findings<'_>) -> Vec<IpNet> {
     let mut nets: Vec<IpNet> = Vec::new();
-    for part in text.split(',').map(str::trim) {
+    for part in text.split(',') {
         match part.parse::<IpNet>() {
             Ok(net) if net.trunc() == net => nets.push(net),
             Ok(net) => {
@@ -81,7 +82,7 @@ fn ranges(view: &View<'_>, text: &str, findings: &mut Findings<'_>) -> Vec<IpNet
                 findings.refuse(view, text, format!("write {}", net.trunc()));
             }
             Err(_) => {
-                let remedy = "write it as 10.244.0.0/16, or two ranges with a comma between";
+                let remedy = "write it as 10.244.0.0/16, or two ranges with only a comma between";
                 findings.refuse(view, format!("`{}` is not a range of addresses", shown(part)), remedy);
             }
         }

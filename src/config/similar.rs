@@ -2,7 +2,7 @@
 
 use super::FIELDS;
 use super::fields::ConfigKind;
-use super::view::shown;
+use crate::yaml::shown;
 
 /// A remedy for the unknown `path`: a sibling of nearly the same name, or the same name in another place.
 pub(super) fn suggestion(kind: ConfigKind, path: &str) -> Option<String> {

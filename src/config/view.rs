@@ -1,6 +1,6 @@
 //! A value of the file together with the path that leads to it, so that a message can name both.
 
-use crate::yaml::{Content, Entry, Node, Place};
+use crate::yaml::{Content, Entry, Node, Place, shown};
 
 /// A value and how it is reached.
 #[derive(Clone)]
@@ -55,12 +55,4 @@ impl<'a> View<'a> {
     pub(super) fn is_true(&self, path: &str) -> bool {
         self.at(path).is_some_and(|view| matches!(view.node.content, Content::Bool(true)))
     }
-}
-
-/// A key or value made safe to print: control characters escaped, long text cut, what could be a secret left out.
-pub(super) fn shown(text: &str) -> String {
-    if crate::yaml::looks_secret(text) && !text.contains("@sha256:") {
-        return "(not shown)".to_owned();
-    }
-    text.chars().take(80).flat_map(char::escape_debug).collect()
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{Event, Marker, ScalarStyle, Span, Tag};
 
-use super::{Content, Document, Entry, Error, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, Node, Place, scalar, snippet};
+use super::{
+    Content, Document, Entry, Error, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, Node, Place, scalar, shown, snippet,
+};
 
 /// The most bytes of text values, copies made by aliases and anchors included.
 const MAX_TEXT: usize = 4 * MAX_BYTES;
@@ -146,7 +148,7 @@ impl<'a> Builder<'a> {
             if let Some(before) = first.insert(entry.key.clone(), entry.place) {
                 return Err(Error::DuplicateKey {
                     spot: entry.place.in_file(self.name),
-                    key: entry.key.chars().take(80).flat_map(char::escape_debug).collect(),
+                    key: shown(&entry.key),
                     first: before.to_string(),
                     snippet: snippet(self.text, entry.place),
                 });
@@ -302,8 +304,7 @@ impl<'a> Builder<'a> {
     }
 
     fn unsupported_tag(&self, at: Place, tag: &Tag) -> Error {
-        let shown: String = tag.original().chars().take(80).flat_map(char::escape_debug).collect();
-        self.syntax(at, &format!("the tag `{shown}` has no meaning here"))
+        self.syntax(at, &format!("the tag `{}` has no meaning here", shown(&tag.original())))
     }
 
     fn limit(&self, at: Place, what: &str, remedy: &'static str) -> Error {

@@ -196,12 +196,14 @@ fn a_line_that_may_hold_a_secret_is_not_shown() {
         "abcdef.0123456789abcdef: 1\nabcdef.0123456789abcdef: 2",
     ] {
         let error = read_documents("f.yaml", text).unwrap_err();
-        if !matches!(error, Error::DuplicateKey { .. }) {
-            assert!(!format!("{error} {error:?}").contains("0123456789"), "{error}");
-        }
+        assert!(!format!("{error} {error:?}").contains("0123456789"), "{error}");
     }
     let tree = read_documents("f.yaml", "token: abcdef.0123456789abcdef").unwrap();
     assert!(!format!("{tree:?}").contains("0123456789"));
+}
+
+fn repeated(times: usize, line: impl Fn(usize) -> String) -> String {
+    (0..times).map(line).collect()
 }
 
 fn refused_quickly(what: &str, text: &str) {
@@ -214,20 +216,19 @@ fn refused_quickly(what: &str, text: &str) {
 
 #[test]
 fn hostile_texts_are_refused_in_less_than_a_second() {
-    let mut laughs = String::from("a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
-    for level in 1..10 {
-        let alias = format!("*a{}", level - 1);
-        laughs += &format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 9].join(", "));
-    }
+    let laughs = repeated(10, |level| match level {
+        0 => format!("a0: &a0 [{}]\n", ["lol"; 9].join(", ")),
+        _ => format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", ")),
+    });
     refused_quickly("billion laughs", &laughs);
     let long = "x".repeat(500_000);
     refused_quickly("one long text many times", &format!("a: &a {long}\nb: [{}]", "*a, ".repeat(1000)));
-    let nested: String = (0..90).map(|i| format!("&n{i} [")).collect();
+    let nested = repeated(90, |i| format!("&n{i} ["));
     refused_quickly("anchors within anchors", &format!("{nested}{}{}", "1, ".repeat(45_000), "]".repeat(90)));
     refused_quickly("too long", &"a".repeat(MAX_BYTES + 1));
     refused_quickly("1000 lists deep", &"[".repeat(1000));
     refused_quickly("1000 block lists deep", &"- ".repeat(1000));
-    refused_quickly("1000 maps deep", &(0..1000).map(|i| format!("{}a:\n", " ".repeat(i))).collect::<String>());
+    refused_quickly("1000 maps deep", &repeated(1000, |i| format!("{}a:\n", " ".repeat(i))));
     refused_quickly("a million brackets", &"[".repeat(MAX_BYTES));
     refused_quickly("a million braces", &"{".repeat(MAX_BYTES));
     refused_quickly("half a million explicit keys", &"? ".repeat(MAX_BYTES / 2));
@@ -235,7 +236,7 @@ fn hostile_texts_are_refused_in_less_than_a_second() {
     refused_quickly("100000 empty documents", &"---\n".repeat(100_000));
     refused_quickly("too many values", &"- 1\n".repeat(250_000));
     refused_quickly("deep through aliases", &{
-        let chain: String = (1..60).map(|i| format!("a{i}: &a{i} [[*a{}]]\n", i - 1)).collect();
+        let chain = repeated(59, |i| format!("a{}: &a{} [[*a{i}]]\n", i + 1, i + 1));
         format!("a0: &a0 [1]\n{chain}")
     });
 }

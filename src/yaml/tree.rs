@@ -168,9 +168,17 @@ fn line_looks_secret(line: &str) -> bool {
     ["token", "certificatekey", "secret", "password"].iter().any(|word| lower.contains(word)) || looks_secret(line)
 }
 
-/// Whether the text holds what could be a token or a key: sixteen letters and digits in a row, mixed, of one case.
+/// A key or value made safe to print: control characters escaped, long text cut, what could be a secret left out.
 #[must_use]
-pub fn looks_secret(text: &str) -> bool {
+pub fn shown(text: &str) -> String {
+    if looks_secret(text) && !text.contains("@sha256:") {
+        return "(not shown)".to_owned();
+    }
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+/// Whether the text holds what could be a token or a key: sixteen letters and digits in a row, mixed, of one case.
+fn looks_secret(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
         let has = |test: fn(&u8) -> bool| run.as_bytes().iter().any(test);
         let (lower, upper) = (has(u8::is_ascii_lowercase), has(u8::is_ascii_uppercase));
