@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::args::{self, Target};
 use super::findings::Findings;
-use super::init::Init;
 use super::view::View;
 use super::{Settings, duration, network};
 use crate::model::{
@@ -46,7 +45,6 @@ pub(super) struct Cluster {
 /// Reads the document; `None` only after a problem was reported.
 pub(super) fn read(
     view: Option<&View<'_>>,
-    init: &Init,
     settings: &Settings,
     findings: &mut Findings<'_>,
 ) -> Option<Cluster> {

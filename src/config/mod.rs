@@ -99,7 +99,7 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
         check::check(kind, &view, &mut findings);
     }
     let init = init::read(documents.init.as_ref(), &mut findings);
-    let cluster = cluster::read(documents.cluster.as_ref(), &init, &settings, &mut findings);
+    let cluster = cluster::read(documents.cluster.as_ref(), &settings, &mut findings);
     let kubelet = documents.kubelet.as_ref().map(|view| nodes::kubelet(view, &mut findings)).unwrap_or_default();
     let kube_proxy =
         documents.kube_proxy.as_ref().map(|view| nodes::kube_proxy(view, &mut findings)).unwrap_or_default();

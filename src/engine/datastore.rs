@@ -28,8 +28,8 @@ const DEFAULT: &str = "default";
 /// other tenants' keys, so a later patch is used.
 const ETCD_TAG: &str = "3.7.3-0";
 
-/// How many GiB each member gets: etcd's quota of 8 GiB and room for a defragmentation.
-const VOLUME: &str = "16Gi";
+/// The volume of each member: the quota of 8 GiB, and room for the write-ahead log.
+const VOLUME: &str = "10Gi";
 
 /// A datastore with what opening it as administrator needs.
 pub(super) struct Datastore {

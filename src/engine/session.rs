@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::cluster::{Connection, Refusal};
+use crate::cluster::Connection;
 use crate::error::{Fault, Kind};
 use crate::event::{Event, Observer};
 
@@ -43,9 +43,4 @@ impl Session<'_> {
         tokio::time::sleep(pause).await;
         Ok(())
     }
-}
-
-/// A refusal is a fault; this keeps `?` short where both occur.
-pub(super) fn fault(refusal: Refusal) -> Fault {
-    Fault::from(refusal)
 }
