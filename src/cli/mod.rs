@@ -5,8 +5,8 @@ mod args;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    CompletionArgs, Common, CreateArgs, DeleteArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs,
-    SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs,
+    RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 
 /// Manage fleets of hosted Kubernetes control planes
@@ -65,9 +65,12 @@ pub enum Command {
   ssh root@worker-1 \"$(kamaji join prod --ttl 10m)\"")]
     Join(JoinArgs),
     /// List control planes
-    #[command(visible_alias = "ls", after_help = "Examples:
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:
   kamaji list -A
-  kamaji list -l env=prod -o wide")]
+  kamaji list -l env=prod -o wide"
+    )]
     List(ListArgs),
     /// Show a control plane: pods, service, datastore, certificates, addons, nodes
     #[command(after_help = "Examples:

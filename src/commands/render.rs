@@ -50,7 +50,12 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
     Ok(())
 }
 
-fn render(request: &CreateRequest, known: Known, show_secrets: bool, context: &mut Context) -> Result<Vec<Value>, Fault> {
+fn render(
+    request: &CreateRequest,
+    known: Known,
+    show_secrets: bool,
+    context: &mut Context,
+) -> Result<Vec<Value>, Fault> {
     let spec = &request.spec;
     let id = match &known.record {
         Some(record) => record.id.clone(),
@@ -136,8 +141,11 @@ fn hex(text: &[u8]) -> String {
 
 fn offline_address(spec: &ControlPlaneSpec, port: u16) -> Result<Address, Fault> {
     let Some(endpoint) = &spec.endpoint else {
-        return Err(Fault::new(Kind::Usage, "where the control plane will be reached is not known yet, and certificates name it")
-            .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
+        return Err(Fault::new(
+            Kind::Usage,
+            "where the control plane will be reached is not known yet, and certificates name it",
+        )
+        .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
     };
     let mut endpoint = endpoint.clone();
     if endpoint.port == 0 {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::{Connection, Created, Refusal};
+use crate::cluster::{Connection, Created, Refusal, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
 use crate::plan::{Record, Verdict};
@@ -41,7 +41,11 @@ fn parse(object: &ObjectRef, body: &Value) -> Result<Recorded, Fault> {
 }
 
 /// Reads the record of a control plane; `None` when it has none.
-pub async fn read_record(connection: &Connection, namespace: &Namespace, name: &ControlPlaneName) -> Result<Option<Recorded>, Fault> {
+pub async fn read_record(
+    connection: &Connection,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<Option<Recorded>, Fault> {
     let object = object_ref(namespace, name);
     match connection.get(&object).await? {
         Some(body) => parse(&object, &body).map(Some),
@@ -80,7 +84,11 @@ impl<'a> Journal<'a> {
     }
 
     /// Writes the record if `change` changes it.
-    pub(super) async fn update(&mut self, spec: Option<(&ControlPlaneSpec, &str)>, change: impl FnOnce(&mut Record)) -> Result<(), Fault> {
+    pub(super) async fn update(
+        &mut self,
+        spec: Option<(&ControlPlaneSpec, &str)>,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), Fault> {
         let before = self.recorded.record.to_object(&self.recorded.documents, None);
         if let Some((spec, documents)) = spec {
             self.recorded.record.spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
@@ -105,7 +113,7 @@ impl<'a> Journal<'a> {
 
     /// Removes the record.
     pub(super) async fn remove(self) -> Result<(), Fault> {
-        self.connection.delete(&self.object, None, None).await?;
+        self.connection.delete(&self.object, &Removal::default()).await?;
         Ok(())
     }
 }

@@ -113,9 +113,9 @@ impl Advice for Error {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![
-                format!("restore Secret {secret} from a backup: a new authority would lock out every worker and user"),
-            ],
+            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![format!(
+                "restore Secret {secret} from a backup: a new authority would lock out every worker and user"
+            )],
             Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
             Self::Pki { source, .. } => source.hints(),
         }
@@ -160,8 +160,14 @@ pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
 
 /// Decides what should be.
 pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
-    Decision { inputs, names: ObjectNames(&inputs.spec.name), now: ambient.now(), reissued: Vec::new(), ends: Vec::new() }
-        .run(ambient)
+    Decision {
+        inputs,
+        names: ObjectNames(&inputs.spec.name),
+        now: ambient.now(),
+        reissued: Vec::new(),
+        ends: Vec::new(),
+    }
+    .run(ambient)
 }
 
 struct Decision<'a> {
@@ -176,7 +182,8 @@ impl Decision<'_> {
     fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
         let spec = self.inputs.spec;
         let ca = self.authority("certificate authority", self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
-        let fingerprint = pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
+        let fingerprint =
+            pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
         if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) {
             return Err(Error::AuthorityChanged { plane: spec.name.to_string(), secret: self.place(&self.names.ca()) });
         }
@@ -384,7 +391,8 @@ impl Decision<'_> {
             for (kind, file, server) in files {
                 let leaf = pki::kubeconfig_leaf(*kind);
                 let text = self.value(&secret, file);
-                let existing = text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
+                let existing =
+                    text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
                 let pair = self.leaf(file, &leaf, existing, ca)?;
                 let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, &ca.certificate, &pair);
                 data.push((*file, yaml));
@@ -455,7 +463,8 @@ impl Decision<'_> {
             let name = &manifest.object.name;
             let live = || self.inputs.live.get(&manifest.object);
             // A key that exists is not made anew: the live one is what the pods see.
-            let body = if manifest.write == Write::CreateOnly { live().unwrap_or(&manifest.body) } else { &manifest.body };
+            let body =
+                if manifest.write == Write::CreateOnly { live().unwrap_or(&manifest.body) } else { &manifest.body };
             hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
             hash.update([0]);
             debug_assert!(!name.is_empty());
