@@ -63,7 +63,8 @@ fn endpoint(text: &str) -> Result<Endpoint, crate::model::Error> {
     Endpoint::parse(text, 0)
 }
 
-/// How an API server is exposed.
+/// How an API server is exposed. The help names Kubernetes' types as they are written.
+#[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Expose {
     /// A Service of type LoadBalancer

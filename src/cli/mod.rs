@@ -39,6 +39,7 @@ pub struct Cli {
 }
 
 /// What to do.
+#[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a control plane, or finish one that was interrupted

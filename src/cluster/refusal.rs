@@ -89,11 +89,19 @@ impl Refusal {
             };
         }
         let why = innermost(error);
-        match error {
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Unintelligible { what, server, why },
-            kube::Error::Auth(_) => Self::Unauthorized { server, message: why },
-            _ => Self::Unreachable { server, why },
+        if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
+            Self::Unintelligible { what, server, why }
+        } else if matches!(error, kube::Error::Auth(_)) {
+            Self::Unauthorized { server, message: why }
+        } else {
+            Self::Unreachable { server, why }
         }
+    }
+
+    /// Whether somebody else changed it, or it exists already.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
     }
 
     /// Whether the same request may well succeed later.

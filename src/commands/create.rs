@@ -29,7 +29,8 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     let prepared = engine::prepare(&session, &request, &mut context.ambient).await?;
     if args.dry_run || loaded.dry_run {
         drop(progress);
-        return Ok(show_dry_run(&context.ui, prepared.plan));
+        show_dry_run(&context.ui, prepared.plan);
+        return Ok(());
     }
     if prepared.plan.is_empty() {
         drop(progress);

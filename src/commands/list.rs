@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::cli::ListArgs;
 use crate::error::Fault;
 use crate::model::LABEL_COMPONENT;
-use crate::plan::Record;
+use crate::plan::{Record, Step};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -106,8 +106,8 @@ impl Item {
     fn of(record: &Record, ready: u64, now: Timestamp) -> Self {
         let spec = &record.spec;
         let status = match record.step {
-            crate::plan::Step::Ready if ready < u64::from(spec.replicas) => "NotReady",
-            step => step.word(),
+            Step::Ready if ready < u64::from(spec.replicas) => "NotReady",
+            step @ (Step::Creating | Step::Ready | Step::Deleting) => step.word(),
         };
         let list = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect();
         Self {

@@ -47,7 +47,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         namespace: record.spec.namespace.to_string(),
         version: record.spec.version.to_string(),
         endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),
-        status: record.step.word(),
+        step: record.step.word(),
         healthy,
         sections,
     });
@@ -63,7 +63,8 @@ struct Status {
     namespace: String,
     version: String,
     endpoint: Option<String>,
-    status: &'static str,
+    #[serde(rename = "status")]
+    step: &'static str,
     healthy: bool,
     sections: Vec<Section>,
 }
@@ -115,7 +116,7 @@ impl Report for Status {
             }
         };
         let endpoint = self.endpoint.as_deref().unwrap_or("no address yet");
-        let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.status) };
+        let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.step) };
         let mut text = format!("{}/{}  {}  {endpoint}  {state}\n", self.namespace, self.name, self.version);
         for (index, section) in self.sections.iter().enumerate() {
             let last = index + 1 == self.sections.len();

@@ -274,17 +274,13 @@ impl Creation<'_> {
         let spec = &self.request.spec;
         let management = self.session.management;
         // Read again under the lock: what was shown may be older.
-        let mut journal = match read_record(management, &spec.namespace, &spec.name).await? {
-            Some(recorded) => {
-                refuse_immutable(&recorded, spec)?;
-                Journal::resume(management, recorded)
-            }
-            None => {
-                let id = crate::model::PlaneId::parse(&ambient.hex_id())?;
-                let record =
-                    Record::new(id, ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() }, ambient.now());
-                Journal::begin(management, record, &self.request.documents).await?
-            }
+        let mut journal = if let Some(recorded) = read_record(management, &spec.namespace, &spec.name).await? {
+            refuse_immutable(&recorded, spec)?;
+            Journal::resume(management, recorded)
+        } else {
+            let id = crate::model::PlaneId::parse(&ambient.hex_id())?;
+            let wish = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
+            Journal::begin(management, Record::new(id, wish, ambient.now()), &self.request.documents).await?
         };
         journal.update(Some((spec, &self.request.documents)), |_| {}).await?;
 

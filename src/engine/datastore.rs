@@ -109,7 +109,7 @@ pub(super) async fn preview(session: &Session<'_>, name: &DatastoreName) -> Resu
     )))
 }
 
-/// As many as a StatefulSet that exists has; else three where three nodes can carry them.
+/// As many as a `StatefulSet` that exists has; else three where three nodes can carry them.
 async fn members(session: &Session<'_>, name: &DatastoreName) -> Result<u32, Fault> {
     if let Some(set) = session.management.get(&object("apps/v1", "StatefulSet", EtcdNames(name).stateful_set())).await?
     {

@@ -50,7 +50,7 @@ fn record_name(request: &DeleteRequest) -> String {
     crate::model::ObjectNames(&request.name).record()
 }
 
-/// Pods and ReplicaSets carry the labels of the Deployment's template, and are found by them even when it is gone.
+/// Pods and `ReplicaSets` carry the labels of the Deployment's template, and are found by them even when it is gone.
 fn selector(request: &DeleteRequest) -> String {
     format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", request.name)
 }

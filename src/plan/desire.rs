@@ -170,6 +170,9 @@ pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Err
     .run(ambient)
 }
 
+/// Who, in which file, connecting where.
+type KubeconfigFile<'a> = (Kubeconfig, &'a str, &'a str);
+
 struct Decision<'a> {
     inputs: &'a Inputs<'a>,
     names: ObjectNames<'a>,
@@ -181,7 +184,7 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
         let spec = self.inputs.spec;
-        let ca = self.authority("certificate authority", self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
+        let ca = self.authority("certificate authority", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
         let fingerprint =
             pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
         if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) {
@@ -189,7 +192,7 @@ impl Decision<'_> {
         }
         let front_proxy_ca = self.authority(
             "front proxy's certificate authority",
-            self.names.front_proxy_ca(),
+            &self.names.front_proxy_ca(),
             ["front-proxy-ca.crt", "front-proxy-ca.key"],
             "front-proxy-ca",
         )?;
@@ -266,7 +269,7 @@ impl Decision<'_> {
     fn authority(
         &mut self,
         what: &'static str,
-        secret: String,
+        secret: &str,
         [certificate, key]: [&str; 2],
         common_name: &str,
     ) -> Result<KeyAndCertificate, Error> {
@@ -275,7 +278,7 @@ impl Decision<'_> {
             "kubernetes" => self.inputs.given.ca.as_ref(),
             _ => self.inputs.given.front_proxy_ca.as_ref(),
         };
-        let pair = match (self.value(&secret, certificate), self.value(&secret, key)) {
+        let pair = match (self.value(secret, certificate), self.value(secret, key)) {
             (Some(certificate), Some(key)) => {
                 let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
                 if given.is_some_and(|given| given.certificate.trim() != existing.certificate.trim()) {
@@ -284,7 +287,7 @@ impl Decision<'_> {
                 existing
             }
             _ if self.inputs.recorded_ca.is_some() => {
-                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(&secret) });
+                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(secret) });
             }
             _ => match given {
                 Some(given) => given.clone(),
@@ -369,7 +372,7 @@ impl Decision<'_> {
         let outside = address.endpoint.url();
         let service = format!("https://{}.{}.svc:{}", spec.name, spec.namespace, address.secure_port);
         let local = format!("https://127.0.0.1:{}", address.secure_port);
-        let table: [(String, &[(Kubeconfig, &str, &str)]); 3] = [
+        let table: [(String, &[KubeconfigFile<'_>]); 3] = [
             (
                 self.names.admin_kubeconfig(),
                 &[

@@ -61,8 +61,8 @@ pub struct Change {
 impl Change {
     /// A change of something that is not compared field by field.
     #[must_use]
-    pub fn of(what: impl ToString, action: Action, note: &str) -> Self {
-        Self { what: what.to_string(), action, note: note.to_owned(), fields: Vec::new() }
+    pub fn of(what: impl std::fmt::Display, action: Action, note: &str) -> Self {
+        Self { what: format!("{what}"), action, note: note.to_owned(), fields: Vec::new() }
     }
 }
 
