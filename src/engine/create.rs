@@ -16,7 +16,9 @@ use crate::ambient::Ambient;
 use crate::cluster::{Created as Posted, Lock, Removal};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Exposure, Namespace, ObjectNames, parse_token};
+use crate::model::{
+    ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Exposure, Namespace, ObjectNames, PlaneId, parse_token,
+};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Approved, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address,
@@ -88,7 +90,11 @@ fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> Result<(), 
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
     }
-    let changes = immutable_changes(&recorded.record.spec, spec);
+    let mut changes = immutable_changes(&recorded.record.spec, spec);
+    if recorded.record.step == Step::Creating {
+        // Nothing was written by a version that never came up, such as one that does not exist.
+        changes.retain(|change| change.field != "kubernetesVersion");
+    }
     if changes.is_empty() {
         return Ok(());
     }
@@ -107,6 +113,12 @@ fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
     }
     plan.changes.push(data_change(spec));
     plan.changes.push(tenant_change(spec));
+}
+
+/// The identity of a Deployment that is there without a record: applied from rendered files, or its record was lost.
+fn adopted(spec: &ControlPlaneSpec, live: &Live) -> Option<PlaneId> {
+    let deployment = live.named("Deployment", &ObjectNames(&spec.name).deployment())?;
+    PlaneId::parse(deployment.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
 }
 
 fn wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
@@ -278,7 +290,10 @@ impl Creation<'_> {
             refuse_immutable(&recorded, spec)?;
             Journal::resume(management, recorded)
         } else {
-            let id = crate::model::PlaneId::parse(&ambient.hex_id())?;
+            let id = match adopted(spec, &self.live().await?) {
+                Some(id) => id,
+                None => PlaneId::parse(&ambient.hex_id())?,
+            };
             let wish = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
             Journal::begin(management, Record::new(id, wish, ambient.now()), &self.request.documents).await?
         };
