@@ -22,7 +22,7 @@ use crate::model::{
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Approved, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address,
-    decide_exposure, desire, immutable_changes, object_refs,
+    decide_exposure, desire, immutable_changes, impossible_endpoint, object_refs,
 };
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, token_secret};
@@ -66,6 +66,12 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;
+    if let Some(exposure) = spec.expose {
+        let facts = cluster_facts(session, spec, exposure).await;
+        if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
+            return Err(Fault::new(Kind::Usage, cause).hint(remedy));
+        }
+    }
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     if let Some(what) = new_datastore {
         plan.changes.push(Change::of(
