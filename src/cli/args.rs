@@ -54,6 +54,9 @@ pub struct SpecArgs {
     /// Keep its data in this datastore
     #[arg(long, default_value = "default", value_name = "NAME")]
     pub datastore: DatastoreName,
+    /// Label the control plane, for selecting it later (can be repeated)
+    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = crate::model::parse_label)]
+    pub labels: Vec<(String, String)>,
     /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,

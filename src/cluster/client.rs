@@ -106,6 +106,7 @@ impl Connection {
         if let Some(local) = via {
             config.cluster_url = format!("https://{local}").parse().map_err(|e: http::uri::InvalidUri| unusable(&e))?;
             config.tls_server_name = Some("kubernetes".into());
+            config.proxy_url = None;
             server = format!("the API server of control plane `{name}` (through the management cluster)");
         }
         Self::from_config(config, server)

@@ -64,11 +64,8 @@ pub(super) async fn reach(session: &Session<'_>, record: &Record) -> Result<Reac
     let kubeconfig = kubeconfig(session.management, record, "super-admin.conf").await?;
     let (spec, address) = (&record.spec, address(record)?);
     engine::reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await?.map_err(|causes| {
-        let mut fault = Fault::new(
-            Kind::Unavailable,
-            format!("the API server of `{}` does not answer: {}", spec.name, causes.join("; ")),
-        );
-        fault = fault.hint(format!("see what is wrong: kamaji status {}", spec.name));
-        fault
+        let why = causes.first().and_then(|cause| cause.lines().next()).unwrap_or("no pod runs");
+        Fault::new(Kind::Unavailable, format!("the API server of `{}` does not answer: {why}", spec.name))
+            .hint(format!("see what is wrong: kamaji status {}", spec.name))
     })
 }

@@ -87,12 +87,7 @@ fn render(
         },
         &mut context.ambient,
     )?;
-    let record = known.record.unwrap_or_else(|| Record {
-        exposure: Some(exposure),
-        address: Some(address),
-        ..Record::new(id, spec.clone(), context.ambient.now())
-    });
-    let mut objects = vec![record.to_object(&request.documents, None)];
+    let mut objects = Vec::new();
     let (secrets, rest): (Vec<Manifest>, Vec<Manifest>) = desired.write.into_iter().partition(Manifest::is_secret);
     let withheld = |manifest: &&Manifest| {
         !show_secrets || (!has_datastore && manifest.object.name == ObjectNames(&spec.name).datastore_certificate())
@@ -109,28 +104,20 @@ fn render(
     objects.extend(printed.iter().map(|manifest| manifest.body.clone()));
     for manifest in rest {
         let mut body = manifest.body;
-        if !show_secrets && recorded_nothing(&known.live) {
-            steady_checksum(&mut body, spec);
+        if !show_secrets && known.live.iter().next().is_none() {
+            // Over keys that are not printed, and made anew at each run.
+            if let Some(annotations) =
+                body.pointer_mut("/spec/template/metadata/annotations").and_then(Value::as_object_mut)
+            {
+                annotations.remove(CHECKSUM);
+            }
         }
         objects.push(body);
     }
     Ok(objects)
 }
 
-fn recorded_nothing(live: &Live) -> bool {
-    live.iter().next().is_none()
-}
-
-/// Without the Secrets, the checksum of new keys would be another one at each run.
-fn steady_checksum(body: &mut Value, spec: &ControlPlaneSpec) {
-    if let Some(checksum) =
-        body.pointer_mut("/spec/template/metadata/annotations").and_then(|annotations| annotations.get_mut(CHECKSUM))
-    {
-        *checksum = Value::String(hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()));
-    }
-}
-
-/// The identity of a control plane that does not exist: the same at each run. `create` keeps the one in the record.
+/// The identity of a control plane that does not exist: the same at each run. `create` adopts it from the Deployment.
 fn derived_id(spec: &ControlPlaneSpec) -> Result<PlaneId, Fault> {
     Ok(PlaneId::parse(&hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()))?)
 }

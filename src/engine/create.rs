@@ -16,11 +16,13 @@ use crate::ambient::Ambient;
 use crate::cluster::{Created as Posted, Lock, Removal};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Exposure, Namespace, ObjectNames, parse_token};
+use crate::model::{
+    ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Exposure, Namespace, ObjectNames, PlaneId, parse_token,
+};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Approved, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address,
-    decide_exposure, desire, immutable_changes, object_refs,
+    decide_exposure, desire, immutable_changes, impossible_endpoint, object_refs,
 };
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, token_secret};
@@ -64,6 +66,12 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;
+    if let Some(exposure) = spec.expose {
+        let facts = cluster_facts(session, spec, exposure).await;
+        if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
+            return Err(Fault::new(Kind::Usage, cause).hint(remedy));
+        }
+    }
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     if let Some(what) = new_datastore {
         plan.changes.push(Change::of(
@@ -88,7 +96,11 @@ fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> Result<(), 
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
     }
-    let changes = immutable_changes(&recorded.record.spec, spec);
+    let mut changes = immutable_changes(&recorded.record.spec, spec);
+    if recorded.record.step == Step::Creating {
+        // Nothing was written by a version that never came up, such as one that does not exist.
+        changes.retain(|change| change.field != "kubernetesVersion");
+    }
     if changes.is_empty() {
         return Ok(());
     }
@@ -107,6 +119,12 @@ fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
     }
     plan.changes.push(data_change(spec));
     plan.changes.push(tenant_change(spec));
+}
+
+/// The identity of a Deployment that is there without a record: applied from rendered files, or its record was lost.
+fn adopted(spec: &ControlPlaneSpec, live: &Live) -> Option<PlaneId> {
+    let deployment = live.named("Deployment", &ObjectNames(&spec.name).deployment())?;
+    PlaneId::parse(deployment.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
 }
 
 fn wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
@@ -278,7 +296,10 @@ impl Creation<'_> {
             refuse_immutable(&recorded, spec)?;
             Journal::resume(management, recorded)
         } else {
-            let id = crate::model::PlaneId::parse(&ambient.hex_id())?;
+            let id = match adopted(spec, &self.live().await?) {
+                Some(id) => id,
+                None => PlaneId::parse(&ambient.hex_id())?,
+            };
             let wish = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
             Journal::begin(management, Record::new(id, wish, ambient.now()), &self.request.documents).await?
         };

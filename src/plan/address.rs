@@ -157,6 +157,22 @@ pub fn decide_address(
     })
 }
 
+/// What no exposure can give: a port that is no node port, on a node's own address. Cause and remedy.
+#[must_use]
+pub fn impossible_endpoint(spec: &ControlPlaneSpec, exposure: Exposure, cluster: &Cluster) -> Option<(String, String)> {
+    let endpoint =
+        spec.endpoint.as_ref().filter(|endpoint| endpoint.port != 0 && !NODE_PORTS.contains(&endpoint.port))?;
+    let ip = endpoint.host.ip()?;
+    let on_a_node = cluster.nodes.iter().any(|node| node.addresses.contains(&ip));
+    (exposure == Exposure::NodePort && on_a_node).then(|| {
+        let (first, last) = (NODE_PORTS.start(), NODE_PORTS.end());
+        (
+            format!("{endpoint} is asked for, and a node port cannot be {} on a node's own address", endpoint.port),
+            format!("leave the port out, or choose one from {first} to {last}"),
+        )
+    })
+}
+
 fn load_balancer(service: &Value) -> (Vec<IpAddr>, Vec<Host>) {
     let entries = || service.pointer("/status/loadBalancer/ingress").and_then(Value::as_array).into_iter().flatten();
     let ips = entries().filter_map(|entry| entry.get("ip")?.as_str()?.parse().ok()).collect();

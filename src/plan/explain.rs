@@ -68,6 +68,9 @@ fn container_causes(pod: &Value) -> Vec<(String, String)> {
                 if !reason.is_empty() {
                     let said = text(status, "/state/terminated/message");
                     causes.push((name, format!("ended ({reason}, exit code {}){}", number(exit), tail(said))));
+                } else if status.pointer("/ready") == Some(&Value::Bool(false)) && restarts(status) > 0 {
+                    let (count, exit) = (restarts(status), number(exit));
+                    causes.push((name, format!("runs again (exit code {exit}, {count} restarts){}", tail(last))));
                 } else if status.pointer("/ready") == Some(&Value::Bool(false)) {
                     let started = status.pointer("/started") == Some(&Value::Bool(true));
                     causes.push((name, if started { "started, not ready yet" } else { "starting" }.to_owned()));

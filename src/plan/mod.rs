@@ -8,7 +8,9 @@ mod explain;
 mod live;
 mod record;
 
-pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure};
+pub use address::{
+    AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure, impossible_endpoint,
+};
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs};
 pub use diff::{Action, Approved, Change, FieldChange, Plan, compare};
