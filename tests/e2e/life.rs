@@ -186,10 +186,7 @@ fn pods_run_talk_and_are_talked_to(tenant: &Kube, worker: &Host) {
          image: 'kamaji.test/tools:1', command: [sh, -c, 'echo hello from the pod; sleep 3600']}}]}}}}",
         worker.name()
     );
-    wait_until("the namespace's ServiceAccount", Duration::from_secs(30), || {
-        let look = tenant.run(&["get", "serviceaccount", "default"]);
-        if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
-    });
+    tenant.await_service_account("default");
     tenant.create(&pod);
     tenant.run(&["wait", "--for=condition=Ready", "pod/tools", "--timeout=90s"]).ok();
     eventually("the pod's output is read through the control plane", || {

@@ -5,6 +5,11 @@
 #![expect(clippy::disallowed_methods, reason = "edge: tests read and write files, and the environment")]
 #![expect(clippy::disallowed_types, reason = "none of ours is used: the types are those of the tests")]
 
+mod again;
+mod kill;
+mod laptop;
 mod life;
+mod neighbours;
+mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

@@ -113,6 +113,15 @@ impl Kube {
         self.json(arguments)["items"].as_array().cloned().unwrap_or_default()
     }
 
+    /// Waits until a namespace takes pods: that is when its `ServiceAccount` is there.
+    #[track_caller]
+    pub(crate) fn await_service_account(&self, namespace: &str) {
+        super::wait_until("the namespace's ServiceAccount", Duration::from_secs(30), || {
+            let look = self.run(&["get", "serviceaccount", "default", "-n", namespace]);
+            if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
+        });
+    }
+
     /// Creates objects from text.
     #[track_caller]
     pub(crate) fn create(&self, yaml: &str) {

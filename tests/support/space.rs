@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Proxy;
 use super::cluster::{Kube, management, sources};
 use super::command::{Run, Running, start};
-use super::{Proxy, wait_until};
 
 /// How long one run of kamaji may take.
 const LIMIT: Duration = Duration::from_secs(330);
@@ -62,11 +62,7 @@ impl Space {
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
              {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
         ));
-        // A namespace takes pods only when its ServiceAccount is there.
-        wait_until("the namespace's ServiceAccount", Duration::from_secs(30), || {
-            let look = kube.run(&["get", "serviceaccount", "default", "-n", namespace]);
-            if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
-        });
+        kube.await_service_account(namespace);
         space
     }
 
