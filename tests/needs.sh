@@ -20,12 +20,12 @@ at_least() { # version, wanted
 
 # --- packages --------------------------------------------------------------------------------------------------
 
-# Installs those packages whose program is missing: need_packages PROGRAM:PACKAGE...
+# Installs those packages whose program or file is missing: need_packages PROGRAM:PACKAGE... /FILE:PACKAGE...
 need_packages() {
   local pair
   local -a missing=()
   for pair; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    [[ -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   if ((${#missing[@]} == 0)); then return; fi
   ((EUID == 0)) || fail "missing: ${missing[*]}; install them: apt-get install ${missing[*]}"
@@ -36,14 +36,16 @@ need_packages() {
 
 apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" >/dev/null; }
 
+# What https needs.
+CERTIFICATES=/etc/ssl/certs/ca-certificates.crt:ca-certificates
+
 # --- Rust ------------------------------------------------------------------------------------------------------
 
 rust_is_new_enough() { at_least "$(cargo --version 2>/dev/null | cut -d' ' -f2)" "$RUST_NEEDED"; }
 
 # A new enough cargo: the one that is there, else by rustup, which Debian has from 13 on.
 need_rust() {
-  need_packages cc:gcc protoc:protobuf-compiler
-  [[ -e /usr/include/stdio.h ]] || apt_get install --no-install-recommends libc6-dev
+  need_packages cc:gcc /usr/include/stdio.h:libc6-dev protoc:protobuf-compiler "$CERTIFICATES"
   if rust_is_new_enough; then return; fi
   if ! command -v rustup >/dev/null && [[ -n $(apt-cache search --names-only '^rustup$') ]]; then
     need_packages rustup:rustup
@@ -70,13 +72,13 @@ go_version() { GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//'; }
 
 # A new enough go. An older one is enough to fetch that: Go's toolchains are modules, checked by its checksum database.
 need_go() {
-  local folder
+  local told folder
   if cluster_is_built || at_least "$(go_version)" "$GO_NEEDED"; then return; fi
-  need_packages go:golang-go
+  need_packages go:golang-go "$CERTIFICATES"
   echo "fetching Go $GO_NEEDED with Go $(go_version)"
-  folder=$(cd / && GOFLAGS='' go mod download -json "golang.org/toolchain@v0.0.1-go$GO_NEEDED.$(go env GOOS)-$(go env GOARCH)" |
-    sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-  [[ -d $folder ]] || fail "Go $GO_NEEDED could not be fetched; install it, then run this again"
+  told=$(cd / && GOFLAGS='' go mod download -json "golang.org/toolchain@v0.0.1-go$GO_NEEDED.$(go env GOOS)-$(go env GOARCH)" 2>&1) ||
+    fail "Go $GO_NEEDED could not be fetched; install it, then run this again: $told"
+  folder=$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' <<<"$told")
   chmod -R u+x "$folder/bin" "$folder/pkg/tool" # modules carry no execute bits
   unset GOROOT
   PATH=$folder/bin:$PATH
