@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::proxy::{Fault, Moment};
+use crate::support::command::Running;
+use crate::support::proxy::{Fault, Moment, Request};
 use crate::support::{Etcd, Identity, Proxy, Space, management};
 
 const NAME: &str = "killed";
@@ -27,7 +28,7 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
 
     space.run_through(&proxy, &create).ok();
     let creating = proxy.requests().len();
-    let last_write = proxy.requests().iter().rposition(super::support::proxy::Request::writes).unwrap_or(creating);
+    let last_write = proxy.requests().iter().rposition(Request::writes).unwrap_or(creating);
     let shape: Vec<String> = names(&space);
     proxy.reset();
     space.run_through(&proxy, &delete).ok();
@@ -48,7 +49,9 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
             assert_eq!(after.get(secret), Some(data), "{secret} was made twice; killed at {at} {moment:?}: {finished}");
         }
         assert_eq!(after.len(), IDENTITY.len());
-        assert_eq!(names(&space), shape, "killed at {at} {moment:?}");
+        // The lock of one killed after its last step may stay: nobody waits for a holder that is gone.
+        let made: Vec<String> = names(&space).into_iter().filter(|name| name != "Lease/killed-lock").collect();
+        assert_eq!(made, shape, "killed at {at} {moment:?}");
         let id = space.id(NAME);
         assert!(root.names("user").contains(&id) && root.names("role").contains(&id));
         assert_eq!(orphans(&root, &users, &id), Vec::<String>::new(), "killed at {at} {moment:?}");
@@ -79,13 +82,13 @@ fn spread(count: usize, last: usize) -> impl Iterator<Item = usize> {
 /// Runs kamaji and kills it at a request. Says how it went.
 fn kill(space: &Space, proxy: &Proxy, words: &[&str], at: usize, moment: Moment) -> String {
     proxy.reset();
-    let victim = Arc::new(Mutex::new(None));
+    let victim = Arc::new(Mutex::new(None::<Running>));
     let target = Arc::clone(&victim);
     let call = move || {
         // The first request may come before the line below has put the process here.
         for _ in 0..1000 {
             if let Some(running) = target.lock().expect("nobody panics with it").as_mut() {
-                crate::support::command::Running::kill(running);
+                running.kill();
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -93,12 +96,12 @@ fn kill(space: &Space, proxy: &Proxy, words: &[&str], at: usize, moment: Moment)
     };
     proxy.harm(at, Fault::Call(moment, Box::new(call)));
     *victim.lock().expect("nobody panics with it") = Some(space.start_through(proxy, words));
+    let ended = || victim.lock().expect("nobody panics with it").as_mut().and_then(Running::ended);
     let code = loop {
-        if let Some(status) = victim.lock().expect("nobody panics with it").as_mut().and_then(|running| running.ended())
-        {
-            break status.code();
+        match ended() {
+            Some(status) => break status.code(),
+            None => std::thread::sleep(Duration::from_millis(10)),
         }
-        std::thread::sleep(Duration::from_millis(10));
     };
     let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
     let run = space.note(running.collected(code), false);

@@ -77,14 +77,13 @@ async fn poll(identity: &Identity, path: &str, keep: bool, end: &AtomicBool) -> 
         ticks.tick().await;
         let asked = Instant::now();
         let ask = async {
-            let mut sender = match kept.take().filter(|sender| keep && !sender.is_closed()) {
-                Some(sender) => sender,
-                None => {
-                    let (sender, connection) =
-                        hyper::client::conn::http1::handshake(dial(&identity.server, &tls).await?).await?;
-                    tokio::spawn(connection);
-                    sender
-                }
+            let mut sender = if let Some(sender) = kept.take().filter(|sender| keep && !sender.is_closed()) {
+                sender
+            } else {
+                let stream = dial(&identity.server, &tls).await?;
+                let (sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+                tokio::spawn(connection);
+                sender
             };
             let request =
                 hyper::Request::get(path).header(header::HOST, &identity.server).body(Empty::<Bytes>::new())?;
@@ -99,16 +98,15 @@ async fn poll(identity: &Identity, path: &str, keep: bool, end: &AtomicBool) -> 
             }
             Ok(sender)
         };
-        match timeout(Duration::from_secs(5), ask).await {
-            Ok(Ok(sender)) => {
+        let answer = timeout(Duration::from_secs(5), ask).await;
+        match answer.unwrap_or_else(|_| Err("no answer in 5 s".into())) {
+            Ok(sender) => {
                 seen.answered += 1;
                 kept = Some(sender);
             }
-            Ok(Err(error)) => {
-                seen.failures.push(format!("GET {path} after {:.1} s: {error}", begun.elapsed().as_secs_f32()))
-            }
-            Err(_) => {
-                seen.failures.push(format!("GET {path} after {:.1} s: no answer in 5 s", begun.elapsed().as_secs_f32()))
+            Err(error) => {
+                let after = begun.elapsed().as_secs_f32();
+                seen.failures.push(format!("GET {path} after {after:.1} s: {error}"));
             }
         }
         seen.longest = seen.longest.max(asked.elapsed());

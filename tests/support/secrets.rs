@@ -33,7 +33,7 @@ pub(crate) fn of_secret(secret: &Value) -> Vec<Hidden> {
         for text in confidential(&key, &plain) {
             add(&mut hidden, &format!("{name}/{key}"), &text);
         }
-        if key.ends_with(".key") || key == "encryption.yaml" || key.ends_with(".conf") || key.ends_with(".svc") {
+        if [".key", ".conf", ".svc"].iter().any(|end| key.ends_with(end)) || key == "encryption.yaml" {
             hidden.push(Hidden { what: format!("{name}/{key}"), text: base64.to_owned() });
         }
     }
