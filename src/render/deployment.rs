@@ -34,6 +34,7 @@ fn metadata(spec: &ControlPlaneSpec, name: String, component: &str) -> ObjectMet
 }
 
 /// The Deployment. `checksum` is over everything that its pods mount.
+#[must_use]
 pub fn deployment(
     spec: &ControlPlaneSpec,
     id: &PlaneId,

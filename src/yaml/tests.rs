@@ -1,3 +1,5 @@
+//! Reading as kubeadm reads, hostile texts, and writing so that kubectl reads the same.
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
