@@ -8,9 +8,8 @@ use kamaji::cli::Cli;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     kamaji::start::prepare(cli.common.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return ExitCode::FAILURE,
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
+        return ExitCode::FAILURE;
     };
     let code = match runtime.block_on(kamaji::commands::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -54,6 +54,9 @@ pub struct SpecArgs {
     /// Keep its data in this datastore
     #[arg(long, default_value = "default", value_name = "NAME")]
     pub datastore: DatastoreName,
+    /// Label the control plane, for selecting it later (can be repeated)
+    #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = crate::model::parse_label)]
+    pub labels: Vec<(String, String)>,
     /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,
@@ -63,7 +66,8 @@ fn endpoint(text: &str) -> Result<Endpoint, crate::model::Error> {
     Endpoint::parse(text, 0)
 }
 
-/// How an API server is exposed.
+/// How an API server is exposed. The help names Kubernetes' types as they are written.
+#[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Expose {
     /// A Service of type LoadBalancer

@@ -5,8 +5,8 @@ mod args;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    CompletionArgs, Common, CreateArgs, DeleteArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs,
-    SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs,
+    RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 
 /// Manage fleets of hosted Kubernetes control planes
@@ -39,6 +39,7 @@ pub struct Cli {
 }
 
 /// What to do.
+#[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a control plane, or finish one that was interrupted
@@ -65,9 +66,12 @@ pub enum Command {
   ssh root@worker-1 \"$(kamaji join prod --ttl 10m)\"")]
     Join(JoinArgs),
     /// List control planes
-    #[command(visible_alias = "ls", after_help = "Examples:
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:
   kamaji list -A
-  kamaji list -l env=prod -o wide")]
+  kamaji list -l env=prod -o wide"
+    )]
     List(ListArgs),
     /// Show a control plane: pods, service, datastore, certificates, addons, nodes
     #[command(after_help = "Examples:

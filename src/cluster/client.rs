@@ -36,6 +36,17 @@ pub enum Created {
     Existing(Value),
 }
 
+/// How an object is deleted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Removal<'a> {
+    /// For pods: how many seconds they get to end; `None` is what they ask for themselves.
+    pub grace: Option<u32>,
+    /// Only if it is still the one that was read.
+    pub resource_version: Option<&'a str>,
+    /// Leave what it owns.
+    pub orphan: bool,
+}
+
 /// A connection to an API server.
 #[derive(Clone)]
 pub struct Connection {
@@ -55,7 +66,8 @@ impl Connection {
     /// Connects to the management cluster. Nothing is sent yet but what the credentials need.
     pub async fn open(target: &Target) -> Result<Self, Refusal> {
         let options = KubeConfigOptions { context: target.context.clone(), ..Default::default() };
-        let unusable = |error: &dyn std::error::Error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", error));
+        let unusable =
+            |error: &dyn std::error::Error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", error));
         let (config, context) = match &target.kubeconfig {
             Some(path) => {
                 let file = Kubeconfig::read_from(path).map_err(|e| unusable(&e))?;
@@ -83,14 +95,18 @@ impl Connection {
     /// Connects to a tenant with the text of a kubeconfig. With `via`, the connection goes to that local port and the
     /// server's certificate is still verified, by the name `kubernetes` that every API server of ours carries.
     pub async fn to_tenant(kubeconfig: &str, via: Option<std::net::SocketAddr>, name: &str) -> Result<Self, Refusal> {
-        let unusable = |error: &dyn std::error::Error| Refusal::Kubeconfig(chain("the control plane's kubeconfig cannot be used", error));
+        let unusable = |error: &dyn std::error::Error| {
+            Refusal::Kubeconfig(chain("the control plane's kubeconfig cannot be used", error))
+        };
         let file = Kubeconfig::from_yaml(kubeconfig).map_err(|e| unusable(&e))?;
-        let mut config =
-            kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|e| unusable(&e))?;
+        let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+            .await
+            .map_err(|e| unusable(&e))?;
         let mut server = format!("the API server of control plane `{name}` at {}", bare(&config.cluster_url));
         if let Some(local) = via {
             config.cluster_url = format!("https://{local}").parse().map_err(|e: http::uri::InvalidUri| unusable(&e))?;
             config.tls_server_name = Some("kubernetes".into());
+            config.proxy_url = None;
             server = format!("the API server of control plane `{name}` (through the management cluster)");
         }
         Self::from_config(config, server)
@@ -212,9 +228,8 @@ impl Connection {
             field_validation: None,
         };
         let patch = Patch::Apply(&wish.body);
-        let object = self
-            .request(&format!("apply {}", wish.object), || api.patch(&wish.object.name, &params, &patch))
-            .await?;
+        let object =
+            self.request(&format!("apply {}", wish.object), || api.patch(&wish.object.name, &params, &patch)).await?;
         Ok(to_value(&object))
     }
 
@@ -243,14 +258,16 @@ impl Connection {
         Ok(to_value(&made))
     }
 
-    /// Deletes the object; `false` when it did not exist. `grace` is for pods, in seconds; `resource_version` makes
-    /// sure that nobody changed it meanwhile.
-    pub async fn delete(&self, object: &ObjectRef, grace: Option<u32>, resource_version: Option<&str>) -> Result<bool, Refusal> {
+    /// Deletes the object; `false` when it did not exist.
+    pub async fn delete(&self, object: &ObjectRef, how: &Removal<'_>) -> Result<bool, Refusal> {
         let api = self.api(object);
+        let base = if how.orphan { DeleteParams::orphan() } else { DeleteParams::background() };
         let params = DeleteParams {
-            grace_period_seconds: grace,
-            preconditions: resource_version.map(|version| Preconditions { resource_version: Some(version.to_owned()), uid: None }),
-            ..DeleteParams::background()
+            grace_period_seconds: how.grace,
+            preconditions: how
+                .resource_version
+                .map(|version| Preconditions { resource_version: Some(version.to_owned()), uid: None }),
+            ..base
         };
         match self.request(&format!("delete {object}"), || api.delete(&object.name, &params)).await {
             Ok(_) => Ok(true),

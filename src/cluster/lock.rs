@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::{Connection, Created, Refusal};
+use super::{Connection, Created, Refusal, Removal};
 use crate::model::{ControlPlaneName, Namespace, ObjectNames, labels};
 use crate::render::ObjectRef;
 
@@ -68,11 +68,17 @@ impl Lock {
             {
                 if seen.as_ref().is_some_and(|renewed| *renewed != holding.renewed) {
                     return Err(Refusal::Conflict {
-                        what: format!("control plane `{plane}` is being changed by {} since {}", holding.holder, holding.since),
+                        what: format!(
+                            "control plane `{plane}` is being changed by {} since {}",
+                            holding.holder, holding.since
+                        ),
                         message: "wait until it is done".into(),
                     });
                 }
-                waiting(format!("{} holds the lock since {}; its lease runs out if it is gone", holding.holder, holding.since));
+                waiting(format!(
+                    "{} holds the lock since {}; its lease runs out if it is gone",
+                    holding.holder, holding.since
+                ));
                 seen = Some(holding.renewed);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
@@ -107,7 +113,8 @@ impl Lock {
         let Some(lease) = self.connection.get(&self.object).await? else { return Ok(()) };
         if lease.pointer("/spec/holderIdentity").and_then(Value::as_str) == Some(self.holder.as_str()) {
             let version = lease.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-            self.connection.delete(&self.object, None, version).await?;
+            let only_ours = Removal { resource_version: version, ..Removal::default() };
+            self.connection.delete(&self.object, &only_ours).await?;
         }
         Ok(())
     }
@@ -141,10 +148,15 @@ struct Holder {
 impl Holder {
     fn this_process() -> Self {
         let line = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
-        let namespace = std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
+        let namespace =
+            std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
         let boot: String = line("/proc/sys/kernel/random/boot_id").chars().take(8).collect();
         let namespace: String = namespace.chars().filter(char::is_ascii_digit).collect();
-        Self { host: line("/proc/sys/kernel/hostname"), pid: std::process::id(), machine: format!("{boot}.{namespace}") }
+        Self {
+            host: line("/proc/sys/kernel/hostname"),
+            pid: std::process::id(),
+            machine: format!("{boot}.{namespace}"),
+        }
     }
 
     /// Whether `holder` was a process of this machine that has ended.
@@ -162,7 +174,13 @@ impl std::fmt::Display for Holder {
     }
 }
 
-async fn renew(connection: Connection, object: ObjectRef, mut lease: Value, lost: Arc<AtomicBool>, now: fn() -> Timestamp) {
+async fn renew(
+    connection: Connection,
+    object: ObjectRef,
+    mut lease: Value,
+    lost: Arc<AtomicBool>,
+    now: fn() -> Timestamp,
+) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         lease["spec"]["renewTime"] = json!(format!("{:.6}", now()));

@@ -8,7 +8,7 @@ mod refusal;
 mod resources;
 mod tunnel;
 
-pub use client::{Connection, Created, Target};
+pub use client::{Connection, Created, Removal, Target};
 pub use lock::Lock;
 pub use refusal::Refusal;
 pub use tunnel::Tunnel;

@@ -89,11 +89,19 @@ impl Refusal {
             };
         }
         let why = innermost(error);
-        match error {
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Self::Unintelligible { what, server, why },
-            kube::Error::Auth(_) => Self::Unauthorized { server, message: why },
-            _ => Self::Unreachable { server, why },
+        if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
+            Self::Unintelligible { what, server, why }
+        } else if matches!(error, kube::Error::Auth(_)) {
+            Self::Unauthorized { server, message: why }
+        } else {
+            Self::Unreachable { server, why }
         }
+    }
+
+    /// Whether somebody else changed it, or it exists already.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
     }
 
     /// Whether the same request may well succeed later.
@@ -115,7 +123,9 @@ impl Advice for Refusal {
         match self {
             Self::Kubeconfig(_) => Kind::Usage,
             Self::Unreachable { .. } => Kind::Unavailable,
-            Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => Kind::Failed,
+            Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => {
+                Kind::Failed
+            }
             Self::Conflict { .. } => Kind::Conflict,
             Self::NotFound { .. } => Kind::NotFound,
         }
@@ -124,10 +134,15 @@ impl Advice for Refusal {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Kubeconfig(_) => {
-                vec!["name the management cluster: --kubeconfig FILE, or --context NAME, or the variable KUBECONFIG".into()]
+                vec![
+                    "name the management cluster: --kubeconfig FILE, or --context NAME, or the variable KUBECONFIG"
+                        .into(),
+                ]
             }
             Self::Unreachable { .. } => vec!["run the same command again when it answers: nothing is lost".into()],
-            Self::Unauthorized { .. } => vec!["renew the credentials in the kubeconfig, then run the command again".into()],
+            Self::Unauthorized { .. } => {
+                vec!["renew the credentials in the kubeconfig, then run the command again".into()]
+            }
             Self::Forbidden { .. } => vec!["ask an administrator of the management cluster for this right".into()],
             Self::Conflict { .. } => vec!["run the command again: it starts from what is there now".into()],
             Self::NotFound { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => Vec::new(),

@@ -21,14 +21,12 @@ pub struct Tunnel {
 impl Tunnel {
     /// Opens a tunnel to `port` of a pod.
     pub async fn open(connection: &Connection, namespace: &str, pod: &str, port: u16) -> Result<Self, Refusal> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| Refusal::Unreachable {
-            server: "a local port".into(),
-            why: error.to_string(),
-        })?;
-        let local = listener.local_addr().map_err(|error| Refusal::Unreachable {
-            server: "a local port".into(),
-            why: error.to_string(),
-        })?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(|error| Refusal::Unreachable { server: "a local port".into(), why: error.to_string() })?;
+        let local = listener
+            .local_addr()
+            .map_err(|error| Refusal::Unreachable { server: "a local port".into(), why: error.to_string() })?;
         let pods = connection.pods(namespace);
         let pod = pod.to_owned();
         let task = tokio::spawn(async move {

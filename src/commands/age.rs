@@ -42,7 +42,17 @@ mod tests {
 
     #[test]
     fn ages_are_written_as_kubectl_writes_them() {
-        for (seconds, text) in [(5, "5s"), (119, "119s"), (120, "2m"), (150, "2m30s"), (900, "15m"), (10800, "3h"), (11_000, "3h3m"), (90000, "25h"), (200_000, "2d")] {
+        for (seconds, text) in [
+            (5, "5s"),
+            (119, "119s"),
+            (120, "2m"),
+            (150, "2m30s"),
+            (900, "15m"),
+            (10800, "3h"),
+            (11_000, "3h3m"),
+            (90000, "25h"),
+            (200_000, "2d"),
+        ] {
             assert_eq!(human(seconds), text);
         }
     }

@@ -29,7 +29,8 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     let prepared = engine::prepare(&session, &request, &mut context.ambient).await?;
     if args.dry_run || loaded.dry_run {
         drop(progress);
-        return Ok(show_dry_run(&context.ui, prepared.plan));
+        show_dry_run(&context.ui, prepared.plan);
+        return Ok(());
     }
     if prepared.plan.is_empty() {
         drop(progress);
@@ -67,8 +68,11 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
 /// Changing what exists needs consent; making something new does not.
 fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     if !ui.can_ask() {
-        return Err(Fault::new(Kind::Declined, format!("control plane {} exists and would be changed", plan.control_plane))
-            .hint("agree to it with --yes; see it first with --dry-run"));
+        return Err(Fault::new(
+            Kind::Declined,
+            format!("control plane {} exists and would be changed", plan.control_plane),
+        )
+        .hint("agree to it with --yes; see it first with --dry-run"));
     }
     if ui.confirm("Make these changes?")? {
         Ok(())
@@ -93,12 +97,19 @@ struct DryRun {
 impl Report for DryRun {
     fn text(&self, _wide: bool) -> String {
         let mut lines = crate::ui::plan_lines(&self.plan);
-        lines.push(if self.plan.is_empty() { "No changes." } else { "Nothing was changed: this was a dry run." }.to_owned());
+        lines.push(
+            if self.plan.is_empty() { "No changes." } else { "Nothing was changed: this was a dry run." }.to_owned(),
+        );
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn names(&self) -> Vec<String> {
-        self.plan.changes.iter().filter(|change| change.action != Action::Unchanged).map(|change| change.what.clone()).collect()
+        self.plan
+            .changes
+            .iter()
+            .filter(|change| change.action != Action::Unchanged)
+            .map(|change| change.what.clone())
+            .collect()
     }
 }
 

@@ -10,11 +10,8 @@ use crate::ui::Report;
 
 pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
-    let request = DeleteRequest {
-        namespace: management.namespace.clone(),
-        name: args.name.clone(),
-        keep_data: args.keep_data,
-    };
+    let request =
+        DeleteRequest { namespace: management.namespace.clone(), name: args.name.clone(), keep_data: args.keep_data };
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
     let plan = engine::prepare_delete(&session, &request).await?;

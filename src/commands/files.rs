@@ -101,9 +101,9 @@ pub(super) fn own_kubeconfig() -> Result<PathBuf, Fault> {
     {
         return Ok(first);
     }
-    let home = std::env::var_os("HOME")
-        .filter(|home| !home.is_empty())
-        .ok_or_else(|| Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("name the file: --file FILE"))?;
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).ok_or_else(|| {
+        Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("name the file: --file FILE")
+    })?;
     Ok(Path::new(&home).join(".kube/config"))
 }
 

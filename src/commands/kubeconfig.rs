@@ -36,7 +36,11 @@ pub(super) async fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), 
         context.ui.say(&format!("context {name} is in {}; use it: kubectl --context {name} get nodes", path.display()));
     } else if let Some(path) = &args.file {
         files::write_secret(path, &text)?;
-        context.ui.say(&format!("written: {}; use it: kubectl --kubeconfig {} get nodes", path.display(), path.display()));
+        context.ui.say(&format!(
+            "written: {}; use it: kubectl --kubeconfig {} get nodes",
+            path.display(),
+            path.display()
+        ));
     } else {
         context.ui.result(text.expose_secret());
     }
@@ -98,7 +102,12 @@ fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Fault> {
     let value = match documents.len() {
         0 => return Ok(Map::new()),
         1 => documents.remove(0).root.to_json(),
-        _ => return Err(Fault::new(Kind::Failed, format!("{name} holds several documents, so nothing is merged into it"))),
+        _ => {
+            return Err(Fault::new(
+                Kind::Failed,
+                format!("{name} holds several documents, so nothing is merged into it"),
+            ));
+        }
     };
     match value {
         Value::Object(map) => Ok(map),

@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::cli::ListArgs;
 use crate::error::Fault;
 use crate::model::LABEL_COMPONENT;
-use crate::plan::Record;
+use crate::plan::{Record, Step};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -33,7 +33,8 @@ pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault>
         connection.list("apps/v1", "Deployment", namespace.as_deref(), &deployment_selector),
     )?;
     drop(progress);
-    let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let ready: BTreeMap<(String, String), u64> = deployments
         .iter()
         .map(|deployment| {
@@ -57,7 +58,13 @@ pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault>
     }
     items.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     let all = args.all_namespaces;
-    context.ui.report(&ControlPlanes { api_version: "kamaji/v1", kind: "ControlPlaneList", items, all, where_: management.namespace.to_string() });
+    context.ui.report(&ControlPlanes {
+        api_version: "kamaji/v1",
+        kind: "ControlPlaneList",
+        items,
+        all,
+        where_: management.namespace.to_string(),
+    });
     Ok(())
 }
 
@@ -99,8 +106,8 @@ impl Item {
     fn of(record: &Record, ready: u64, now: Timestamp) -> Self {
         let spec = &record.spec;
         let status = match record.step {
-            crate::plan::Step::Ready if ready < u64::from(spec.replicas) => "NotReady",
-            step => step.word(),
+            Step::Ready if ready < u64::from(spec.replicas) => "NotReady",
+            step @ (Step::Creating | Step::Ready | Step::Deleting) => step.word(),
         };
         let list = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect();
         Self {

@@ -11,7 +11,11 @@ use crate::plan::{Record, Step};
 use crate::render::{Address, ObjectRef};
 
 /// Reads the record, or says that there is no such control plane.
-pub(super) async fn record(session: &Session<'_>, management: &Management, name: &ControlPlaneName) -> Result<Record, Fault> {
+pub(super) async fn record(
+    session: &Session<'_>,
+    management: &Management,
+    name: &ControlPlaneName,
+) -> Result<Record, Fault> {
     Ok(engine::start(session, &management.namespace, name).await?.record)
 }
 
@@ -22,15 +26,20 @@ pub(super) fn address(record: &Record) -> Result<&Address, Fault> {
         (_, Step::Deleting) => Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that: kamaji delete {name}"))),
         (Some(address), Step::Creating | Step::Ready) => Ok(address),
-        (None, Step::Creating | Step::Ready) => {
-            Err(Fault::new(Kind::Unavailable, format!("control plane `{name}` has no address yet: its creation is not finished"))
-                .hint("run the create command again: it goes on where it stopped"))
-        }
+        (None, Step::Creating | Step::Ready) => Err(Fault::new(
+            Kind::Unavailable,
+            format!("control plane `{name}` has no address yet: its creation is not finished"),
+        )
+        .hint("run the create command again: it goes on where it stopped")),
     }
 }
 
 /// One file of the Secret with the administrators' kubeconfigs.
-pub(super) async fn kubeconfig(connection: &Connection, record: &Record, file: &str) -> Result<secrecy::SecretString, Fault> {
+pub(super) async fn kubeconfig(
+    connection: &Connection,
+    record: &Record,
+    file: &str,
+) -> Result<secrecy::SecretString, Fault> {
     let secret = ObjectRef {
         api_version: "v1".into(),
         kind: "Secret".into(),
@@ -42,8 +51,11 @@ pub(super) async fn kubeconfig(connection: &Connection, record: &Record, file: &
         live.insert(secret.clone(), body);
     }
     live.secret_value(&secret.name, file).ok_or_else(|| {
-        Fault::new(Kind::Unavailable, format!("{secret} has no key `{file}`: the creation of the control plane is not finished"))
-            .hint("run the create command again: it goes on where it stopped")
+        Fault::new(
+            Kind::Unavailable,
+            format!("{secret} has no key `{file}`: the creation of the control plane is not finished"),
+        )
+        .hint("run the create command again: it goes on where it stopped")
     })
 }
 
@@ -52,11 +64,8 @@ pub(super) async fn reach(session: &Session<'_>, record: &Record) -> Result<Reac
     let kubeconfig = kubeconfig(session.management, record, "super-admin.conf").await?;
     let (spec, address) = (&record.spec, address(record)?);
     engine::reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await?.map_err(|causes| {
-        let mut fault = Fault::new(
-            Kind::Unavailable,
-            format!("the API server of `{}` does not answer: {}", spec.name, causes.join("; ")),
-        );
-        fault = fault.hint(format!("see what is wrong: kamaji status {}", spec.name));
-        fault
+        let why = causes.first().and_then(|cause| cause.lines().next()).unwrap_or("no pod runs");
+        Fault::new(Kind::Unavailable, format!("the API server of `{}` does not answer: {why}", spec.name))
+            .hint(format!("see what is wrong: kamaji status {}", spec.name))
     })
 }

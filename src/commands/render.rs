@@ -50,7 +50,12 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
     Ok(())
 }
 
-fn render(request: &CreateRequest, known: Known, show_secrets: bool, context: &mut Context) -> Result<Vec<Value>, Fault> {
+fn render(
+    request: &CreateRequest,
+    known: Known,
+    show_secrets: bool,
+    context: &mut Context,
+) -> Result<Vec<Value>, Fault> {
     let spec = &request.spec;
     let id = match &known.record {
         Some(record) => record.id.clone(),
@@ -82,12 +87,7 @@ fn render(request: &CreateRequest, known: Known, show_secrets: bool, context: &m
         },
         &mut context.ambient,
     )?;
-    let record = known.record.unwrap_or_else(|| Record {
-        exposure: Some(exposure),
-        address: Some(address),
-        ..Record::new(id, spec.clone(), context.ambient.now())
-    });
-    let mut objects = vec![record.to_object(&request.documents, None)];
+    let mut objects = Vec::new();
     let (secrets, rest): (Vec<Manifest>, Vec<Manifest>) = desired.write.into_iter().partition(Manifest::is_secret);
     let withheld = |manifest: &&Manifest| {
         !show_secrets || (!has_datastore && manifest.object.name == ObjectNames(&spec.name).datastore_certificate())
@@ -104,28 +104,20 @@ fn render(request: &CreateRequest, known: Known, show_secrets: bool, context: &m
     objects.extend(printed.iter().map(|manifest| manifest.body.clone()));
     for manifest in rest {
         let mut body = manifest.body;
-        if !show_secrets && recorded_nothing(&known.live) {
-            steady_checksum(&mut body, spec);
+        if !show_secrets && known.live.iter().next().is_none() {
+            // Over keys that are not printed, and made anew at each run.
+            if let Some(annotations) =
+                body.pointer_mut("/spec/template/metadata/annotations").and_then(Value::as_object_mut)
+            {
+                annotations.remove(CHECKSUM);
+            }
         }
         objects.push(body);
     }
     Ok(objects)
 }
 
-fn recorded_nothing(live: &Live) -> bool {
-    live.iter().next().is_none()
-}
-
-/// Without the Secrets, the checksum of new keys would be another one at each run.
-fn steady_checksum(body: &mut Value, spec: &ControlPlaneSpec) {
-    if let Some(checksum) =
-        body.pointer_mut("/spec/template/metadata/annotations").and_then(|annotations| annotations.get_mut(CHECKSUM))
-    {
-        *checksum = Value::String(hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()));
-    }
-}
-
-/// The identity of a control plane that does not exist: the same at each run. `create` keeps the one in the record.
+/// The identity of a control plane that does not exist: the same at each run. `create` adopts it from the Deployment.
 fn derived_id(spec: &ControlPlaneSpec) -> Result<PlaneId, Fault> {
     Ok(PlaneId::parse(&hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()))?)
 }
@@ -136,8 +128,11 @@ fn hex(text: &[u8]) -> String {
 
 fn offline_address(spec: &ControlPlaneSpec, port: u16) -> Result<Address, Fault> {
     let Some(endpoint) = &spec.endpoint else {
-        return Err(Fault::new(Kind::Usage, "where the control plane will be reached is not known yet, and certificates name it")
-            .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
+        return Err(Fault::new(
+            Kind::Usage,
+            "where the control plane will be reached is not known yet, and certificates name it",
+        )
+        .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
     };
     let mut endpoint = endpoint.clone();
     if endpoint.port == 0 {

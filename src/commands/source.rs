@@ -28,7 +28,8 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
         endpoint: args.endpoint.clone(),
         datastore: args.datastore.clone(),
     };
-    let loaded = config::load(&Source { name: &name, text: &text }, settings)?;
+    let mut loaded = config::load(&Source { name: &name, text: &text }, settings)?;
+    loaded.spec.labels = args.labels.iter().cloned().collect();
     let given = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,
         None => PartialUserPki::default(),

@@ -29,12 +29,15 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
     let record = plane::record(&session, &management, &args.name).await?;
     let now = context.ambient.now();
     let observed = engine::observe(&session, &record.spec).await?;
-    let (control_plane, datastore, inside) = tokio::join!(
-        pods(&session, &record, &observed.live),
-        datastore(&session, &record),
-        inside(&session, &record),
-    );
-    let sections = vec![control_plane?, service(&record, &observed.live), datastore, certificates(&record, &observed.live, now), inside];
+    let (control_plane, datastore, inside) =
+        tokio::join!(pods(&session, &record, &observed.live), datastore(&session, &record), inside(&session, &record),);
+    let sections = vec![
+        control_plane?,
+        service(&record, &observed.live),
+        datastore,
+        certificates(&record, &observed.live, now),
+        inside,
+    ];
     drop(progress);
     let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready;
     context.ui.report(&Status {
@@ -44,7 +47,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         namespace: record.spec.namespace.to_string(),
         version: record.spec.version.to_string(),
         endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),
-        status: record.step.word(),
+        step: record.step.word(),
         healthy,
         sections,
     });
@@ -60,7 +63,8 @@ struct Status {
     namespace: String,
     version: String,
     endpoint: Option<String>,
-    status: &'static str,
+    #[serde(rename = "status")]
+    step: &'static str,
     healthy: bool,
     sections: Vec<Section>,
 }
@@ -105,19 +109,32 @@ impl Item {
 impl Report for Status {
     fn text(&self, _wide: bool) -> String {
         let mark = |ok: bool| {
-            if ok { console::style("ok").green().to_string() } else { console::style("NOT OK").red().bold().to_string() }
+            if ok {
+                console::style("ok").green().to_string()
+            } else {
+                console::style("NOT OK").red().bold().to_string()
+            }
         };
         let endpoint = self.endpoint.as_deref().unwrap_or("no address yet");
-        let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.status) };
+        let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.step) };
         let mut text = format!("{}/{}  {}  {endpoint}  {state}\n", self.namespace, self.name, self.version);
         for (index, section) in self.sections.iter().enumerate() {
             let last = index + 1 == self.sections.len();
             let (branch, stem) = if last { ("└─", "   ") } else { ("├─", "│  ") };
-            text.push_str(&format!("{branch} {}  {}  {}\n", section.name, mark(section.ok), crate::ui::safe(&section.summary)));
+            text.push_str(&format!(
+                "{branch} {}  {}  {}\n",
+                section.name,
+                mark(section.ok),
+                crate::ui::safe(&section.summary)
+            ));
             for (index, item) in section.items.iter().enumerate() {
                 let twig = if index + 1 == section.items.len() { "└─" } else { "├─" };
                 let sign = if item.ok { String::new() } else { format!("{}  ", mark(false)) };
-                text.push_str(&format!("{stem}{twig} {sign}{}  {}\n", crate::ui::safe(&item.name), crate::ui::safe(&item.state)));
+                text.push_str(&format!(
+                    "{stem}{twig} {sign}{}  {}\n",
+                    crate::ui::safe(&item.name),
+                    crate::ui::safe(&item.state)
+                ));
                 for cause in &item.causes {
                     let cause = crate::ui::safe(cause).replace('\n', &format!("\n{stem}      "));
                     text.push_str(&format!("{stem}   · {cause}\n"));
@@ -150,7 +167,11 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
         let (state, ok) = pod_summary(pod);
         ready += u32::from(ok);
         let node = text(pod, "/spec/nodeName");
-        let mut item = Item::of(text(pod, "/metadata/name"), ok, format!("{state} on {}", if node.is_empty() { "no node" } else { node }));
+        let mut item = Item::of(
+            text(pod, "/metadata/name"),
+            ok,
+            format!("{state} on {}", if node.is_empty() { "no node" } else { node }),
+        );
         if !ok {
             item.causes = causes_of_pods(std::slice::from_ref(pod), &events);
         }
@@ -162,7 +183,8 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
     let mut section = Section::of("pods", format!("{ready} of {} ready", spec.replicas), items);
     section.ok = ready >= spec.replicas;
     if pods.is_empty() {
-        section.items = causes_of_pods(&pods, &events).into_iter().map(|cause| Item::of("no pods", false, cause)).collect();
+        section.items =
+            causes_of_pods(&pods, &events).into_iter().map(|cause| Item::of("no pods", false, cause)).collect();
     }
     Ok(section)
 }
@@ -171,7 +193,8 @@ fn service(record: &Record, live: &Live) -> Section {
     let Some(service) = live.named("Service", &ObjectNames(&record.spec.name).service()) else {
         return Section::bad("service", "the Service does not exist: run the create command again");
     };
-    let address = record.address.as_ref().map_or_else(|| "no address yet".to_owned(), |address| address.endpoint.to_string());
+    let address =
+        record.address.as_ref().map_or_else(|| "no address yet".to_owned(), |address| address.endpoint.to_string());
     let mut section = Section::of("service", format!("{} {address}", text(service, "/spec/type")), Vec::new());
     section.ok = record.address.is_some();
     section
@@ -180,7 +203,9 @@ fn service(record: &Record, live: &Live) -> Section {
 async fn datastore(session: &Session<'_>, record: &Record) -> Section {
     let name = &record.spec.datastore;
     match engine::datastore_state(session, name, &record.id).await {
-        Ok((version, keys)) => Section::of("datastore", format!("{name}: etcd {version}, {keys} keys under /{}/", record.id), Vec::new()),
+        Ok((version, keys)) => {
+            Section::of("datastore", format!("{name}: etcd {version}, {keys} keys under /{}/", record.id), Vec::new())
+        }
         Err(fault) => Section::bad("datastore", format!("{name}: {fault}")),
     }
 }
@@ -206,7 +231,11 @@ fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
         .map(|(name, secret, key)| (name, live.secret_value(&secret, key).map(|text| text.expose_secret().to_owned())));
     let inside = kubeconfigs.into_iter().map(|(name, secret)| {
         let text = live.secret_value(&secret, name);
-        (name, text.and_then(|text| crate::pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair.certificate))
+        (
+            name,
+            text.and_then(|text| crate::pki::kubeconfig_client(text.expose_secret()).ok())
+                .map(|(pair, _, _)| pair.certificate),
+        )
     });
     let mut first: Option<i64> = None;
     let items = read
@@ -265,7 +294,8 @@ async fn look_inside(connection: &Connection, record: &Record) -> Result<Section
     if record.spec.addons.kube_proxy {
         items.push(match daemon_sets.first() {
             Some(proxy) => {
-                let (ready, wanted) = (number(proxy, "/status/numberReady"), number(proxy, "/status/desiredNumberScheduled"));
+                let (ready, wanted) =
+                    (number(proxy, "/status/numberReady"), number(proxy, "/status/desiredNumberScheduled"));
                 Item::of("addon kube-proxy", ready >= wanted, format!("{ready} of {wanted} ready"))
             }
             None => Item::of("addon kube-proxy", false, "missing: run the create command again"),
@@ -278,7 +308,11 @@ async fn look_inside(connection: &Connection, record: &Record) -> Result<Section
         let ok = ready.is_some_and(|condition| condition["status"] == "True");
         ready_nodes += usize::from(ok);
         let version = text(node, "/status/nodeInfo/kubeletVersion");
-        let mut item = Item::of(format!("node {}", text(node, "/metadata/name")), ok, format!("{} {version}", if ok { "Ready" } else { "NotReady" }));
+        let mut item = Item::of(
+            format!("node {}", text(node, "/metadata/name")),
+            ok,
+            format!("{} {version}", if ok { "Ready" } else { "NotReady" }),
+        );
         if !ok && let Some(message) = ready.and_then(|condition| condition["message"].as_str()) {
             item.causes.push(message.to_owned());
         }

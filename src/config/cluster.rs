@@ -43,11 +43,7 @@ pub(super) struct Cluster {
 }
 
 /// Reads the document; `None` only after a problem was reported.
-pub(super) fn read(
-    view: Option<&View<'_>>,
-    settings: &Settings,
-    findings: &mut Findings<'_>,
-) -> Option<Cluster> {
+pub(super) fn read(view: Option<&View<'_>>, settings: &Settings, findings: &mut Findings<'_>) -> Option<Cluster> {
     let Some(view) = view else {
         if !findings.has_problems() {
             let remedy = format!("add a document of kind ClusterConfiguration and {VERSION_REMEDY} in it");

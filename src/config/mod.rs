@@ -20,6 +20,7 @@ mod similar;
 mod table;
 mod view;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -129,6 +130,7 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
         addons,
         kubelet,
         kube_proxy,
+        labels: BTreeMap::new(),
         bootstrap_tokens: init.tokens,
     };
     Ok(Loaded { spec, warnings, documents: kept, timeout: init.timeout, dry_run: init.dry_run })

@@ -13,14 +13,16 @@ use super::observe::{cluster_facts, live, namespace_exists, observe, refuse_fore
 use super::tenant::{self, Reached, await_answer, pods, reach, why_not_ready};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
-use crate::cluster::{Created as Posted, Lock};
+use crate::cluster::{Created as Posted, Lock, Removal};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneSpec, Exposure, Namespace, ControlPlaneName, ObjectNames, parse_token};
+use crate::model::{
+    ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Exposure, Namespace, ObjectNames, PlaneId, parse_token,
+};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Approved, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address,
-    decide_exposure, desire, immutable_changes, object_refs,
+    decide_exposure, desire, immutable_changes, impossible_endpoint, object_refs,
 };
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, token_secret};
@@ -61,11 +63,22 @@ pub struct Created {
 pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
     let spec = &request.spec;
     namespace_exists(session, spec).await?;
-    let (observed, new_datastore) = tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
+    let (observed, new_datastore) =
+        tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;
+    if let Some(exposure) = spec.expose {
+        let facts = cluster_facts(session, spec, exposure).await;
+        if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
+            return Err(Fault::new(Kind::Usage, cause).hint(remedy));
+        }
+    }
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     if let Some(what) = new_datastore {
-        plan.changes.push(Change::of(format!("datastore {}: {what}", spec.datastore), Action::Create, "shared by control planes"));
+        plan.changes.push(Change::of(
+            format!("datastore {}: {what}", spec.datastore),
+            Action::Create,
+            "shared by control planes",
+        ));
     }
     match &observed.recorded {
         None => preview_new(spec, &observed.live, &mut plan),
@@ -83,7 +96,11 @@ fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> Result<(), 
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
     }
-    let changes = immutable_changes(&recorded.record.spec, spec);
+    let mut changes = immutable_changes(&recorded.record.spec, spec);
+    if recorded.record.step == Step::Creating {
+        // Nothing was written by a version that never came up, such as one that does not exist.
+        changes.retain(|change| change.field != "kubernetesVersion");
+    }
     if changes.is_empty() {
         return Ok(());
     }
@@ -102,6 +119,12 @@ fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
     }
     plan.changes.push(data_change(spec));
     plan.changes.push(tenant_change(spec));
+}
+
+/// The identity of a Deployment that is there without a record: applied from rendered files, or its record was lost.
+fn adopted(spec: &ControlPlaneSpec, live: &Live) -> Option<PlaneId> {
+    let deployment = live.named("Deployment", &ObjectNames(&spec.name).deployment())?;
+    PlaneId::parse(deployment.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
 }
 
 fn wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
@@ -161,17 +184,18 @@ async fn preview_existing(
         },
         ambient,
     )?;
-    let changes: Vec<Result<Change, crate::cluster::Refusal>> = stream::iter(desired.write.iter().map(|wish| async move {
-        let existing = live.get(&wish.object);
-        let preview = match existing {
-            Some(_) if wish.write == Write::Apply => Some(session.management.preview(wish).await?),
-            Some(_) | None => None,
-        };
-        Ok(compare(wish, existing, preview.as_ref()))
-    }))
-    .buffered(8)
-    .collect()
-    .await;
+    let changes: Vec<Result<Change, crate::cluster::Refusal>> =
+        stream::iter(desired.write.iter().map(|wish| async move {
+            let existing = live.get(&wish.object);
+            let preview = match existing {
+                Some(_) if wish.write == Write::Apply => Some(session.management.preview(wish).await?),
+                Some(_) | None => None,
+            };
+            Ok(compare(wish, existing, preview.as_ref()))
+        }))
+        .buffered(8)
+        .collect()
+        .await;
     for change in changes {
         plan.changes.push(change?);
     }
@@ -268,24 +292,28 @@ impl Creation<'_> {
         let spec = &self.request.spec;
         let management = self.session.management;
         // Read again under the lock: what was shown may be older.
-        let mut journal = match read_record(management, &spec.namespace, &spec.name).await? {
-            Some(recorded) => {
-                refuse_immutable(&recorded, spec)?;
-                Journal::resume(management, recorded)
-            }
-            None => {
-                let id = crate::model::PlaneId::parse(&ambient.hex_id())?;
-                let record = Record::new(id, ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() }, ambient.now());
-                Journal::begin(management, record, &self.request.documents).await?
-            }
+        let mut journal = if let Some(recorded) = read_record(management, &spec.namespace, &spec.name).await? {
+            refuse_immutable(&recorded, spec)?;
+            Journal::resume(management, recorded)
+        } else {
+            let id = match adopted(spec, &self.live().await?) {
+                Some(id) => id,
+                None => PlaneId::parse(&ambient.hex_id())?,
+            };
+            let wish = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
+            Journal::begin(management, Record::new(id, wish, ambient.now()), &self.request.documents).await?
         };
         journal.update(Some((spec, &self.request.documents)), |_| {}).await?;
 
         let id = journal.record().id.clone();
         let datastore = async {
-            let (datastore, mut admin) = datastore::ensure(self.session, &spec.datastore, &spec.image_repository).await?;
+            let (datastore, mut admin) =
+                datastore::ensure(self.session, &spec.datastore, &spec.image_repository).await?;
             if admin.etcd.ensure_tenant(&id).await? == crate::datastore::Change::Changed {
-                self.session.say(Event::Done(format!("datastore {}: user, role and prefix of this control plane", spec.datastore)));
+                self.session.say(Event::Done(format!(
+                    "datastore {}: user, role and prefix of this control plane",
+                    spec.datastore
+                )));
             }
             Ok::<_, Fault>(datastore)
         };
@@ -300,7 +328,7 @@ impl Creation<'_> {
         for reason in &desired.reissued {
             self.session.say(Event::Note(format!("new {reason}")));
         }
-        self.write(&desired).await?;
+        self.write(&desired, &live).await?;
         journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         if !wait {
             return Ok(None);
@@ -309,7 +337,10 @@ impl Creation<'_> {
         self.await_usable(&reached).await?;
         self.lock.check()?;
         journal.update(None, |record| record.step = Step::Ready).await?;
-        Ok(Some(Created { record: journal.record().clone(), direct: reached.direct }))
+        // The first answer may have come through the tunnel only because the endpoint was a moment behind.
+        let direct = reached.direct
+            || tenant::answers_directly(&address, &self.kubeconfig("admin.conf").await?, &spec.name).await;
+        Ok(Some(Created { record: journal.record().clone(), direct }))
     }
 
     async fn live(&self) -> Result<Live, Fault> {
@@ -346,42 +377,57 @@ impl Creation<'_> {
         self.session.say(Event::Step("keys and Service".into()));
         let live = self.live().await?;
         let desired = self.desire(journal.record(), &live, None, None, ambient)?;
-        self.write(&desired).await?;
+        self.write(&desired, &live).await?;
         journal.update(None, |record| record.ca = Some(desired.ca.clone())).await
     }
 
     /// Writes objects: all but the workload at once, then the workload, which mounts them.
-    async fn write(&self, desired: &Desired) -> Result<(), Fault> {
+    async fn write(&self, desired: &Desired, live: &Live) -> Result<(), Fault> {
         self.lock.check()?;
         let last = |wish: &&Manifest| wish.object.kind == "Deployment" || wish.object.kind == "PodDisruptionBudget";
         let (workload, rest): (Vec<&Manifest>, Vec<&Manifest>) = desired.write.iter().partition(last);
         for group in [rest, workload] {
             let results: Vec<Result<(), Fault>> =
-                stream::iter(group.into_iter().map(|wish| self.write_one(wish))).buffered(8).collect().await;
+                stream::iter(group.into_iter().map(|wish| self.write_one(wish, live.get(&wish.object))))
+                    .buffered(8)
+                    .collect()
+                    .await;
             results.into_iter().collect::<Result<Vec<()>, Fault>>()?;
         }
         for object in &desired.delete {
-            self.session.management.delete(object, None, None).await?;
+            self.session.management.delete(object, &Removal::default()).await?;
             self.session.say(Event::Done(format!("{object} removed")));
         }
         Ok(())
     }
 
-    async fn write_one(&self, wish: &Manifest) -> Result<(), Fault> {
+    async fn write_one(&self, wish: &Manifest, before: Option<&Value>) -> Result<(), Fault> {
         match wish.write {
+            // What exists is what the wish was made from.
+            Write::CreateOnly if before.is_some() => {}
             Write::CreateOnly => match self.session.management.create(&wish.object, &wish.body).await? {
                 Posted::New(_) => self.session.say(Event::Done(format!("{} created", wish.object))),
                 Posted::Existing(existing) => {
                     // Either it was there and `wish` repeats it, or a POST of ours was carried out unheard.
                     if existing.get("data") != wish.body.get("data") {
-                        return Err(Fault::new(Kind::Conflict, format!("{} was made by another kamaji this moment", wish.object))
-                            .hint("run the command again: it goes on with the keys that are there"));
+                        return Err(Fault::new(
+                            Kind::Conflict,
+                            format!("{} was made by another kamaji this moment", wish.object),
+                        )
+                        .hint("run the command again: it goes on with the keys that are there"));
                     }
                 }
             },
             Write::Apply | Write::ApplyUnlessTaken => {
-                self.session.management.apply(wish).await?;
-                self.session.say(Event::Done(format!("{} applied", wish.object)));
+                let after = self.session.management.apply(wish).await?;
+                let version = |object: &Value| object.pointer("/metadata/resourceVersion").cloned();
+                match before {
+                    None => self.session.say(Event::Done(format!("{} created", wish.object))),
+                    Some(before) if version(before) != version(&after) => {
+                        self.session.say(Event::Done(format!("{} changed", wish.object)));
+                    }
+                    Some(_) => {}
+                }
             }
         }
         Ok(())
@@ -446,7 +492,9 @@ impl Creation<'_> {
                 Ok(()) => break,
                 // A namespace of a brand-new cluster may not be there yet.
                 Err(fault) if fault.kind() == Kind::NotFound => {
-                    self.session.wait(Duration::from_millis(200), "the cluster's own namespaces", &fault.causes()).await?;
+                    self.session
+                        .wait(Duration::from_millis(200), "the cluster's own namespaces", &fault.causes())
+                        .await?;
                 }
                 Err(fault) => return Err(fault),
             }
@@ -472,7 +520,12 @@ impl Creation<'_> {
     async fn await_usable(&self, reached: &Reached) -> Result<(), Fault> {
         let spec = &self.request.spec;
         let admin = reached.with(&self.kubeconfig("admin.conf").await?, &spec.name).await?;
-        let kube_system = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: "kube-system".into() };
+        let kube_system = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Namespace".into(),
+            namespace: None,
+            name: "kube-system".into(),
+        };
         let goal = format!("`{}` to be ready", spec.name);
         loop {
             let mut causes = Vec::new();

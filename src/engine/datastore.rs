@@ -95,19 +95,24 @@ pub(super) async fn preview(session: &Session<'_>, name: &DatastoreName) -> Resu
     let members = members(session, name).await?;
     let classes = session.management.list("storage.k8s.io/v1", "StorageClass", None, "").await?;
     let is_default = |class: &&Value| {
-        class.pointer("/metadata/annotations/storageclass.kubernetes.io~1is-default-class").and_then(Value::as_str) == Some("true")
+        class.pointer("/metadata/annotations/storageclass.kubernetes.io~1is-default-class").and_then(Value::as_str)
+            == Some("true")
     };
     let Some(class) = classes.iter().find(is_default) else {
         return Err(DatastoreError::NoDefaultStorageClass { name: name.to_string() }.into());
     };
     let class = class.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let count = if members == 1 { "one member".to_owned() } else { format!("{members} members") };
-    Ok(Some(format!("etcd {} with {count}, a volume of {VOLUME} each on StorageClass `{class}`", ETCD_TAG.trim_end_matches("-0"))))
+    Ok(Some(format!(
+        "etcd {} with {count}, a volume of {VOLUME} each on StorageClass `{class}`",
+        ETCD_TAG.trim_end_matches("-0")
+    )))
 }
 
-/// As many as a StatefulSet that exists has; else three where three nodes can carry them.
+/// As many as a `StatefulSet` that exists has; else three where three nodes can carry them.
 async fn members(session: &Session<'_>, name: &DatastoreName) -> Result<u32, Fault> {
-    if let Some(set) = session.management.get(&object("apps/v1", "StatefulSet", EtcdNames(name).stateful_set())).await? {
+    if let Some(set) = session.management.get(&object("apps/v1", "StatefulSet", EtcdNames(name).stateful_set())).await?
+    {
         let replicas = set.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
         return Ok(u32::try_from(replicas).unwrap_or(1));
     }
@@ -116,12 +121,17 @@ async fn members(session: &Session<'_>, name: &DatastoreName) -> Result<u32, Fau
         Err(crate::cluster::Refusal::Forbidden { .. }) => Vec::new(),
         Err(refusal) => return Err(refusal.into()),
     };
-    let schedulable = nodes.iter().filter(|node| node.pointer("/spec/unschedulable") != Some(&Value::Bool(true))).count();
+    let schedulable =
+        nodes.iter().filter(|node| node.pointer("/spec/unschedulable") != Some(&Value::Bool(true))).count();
     Ok(if schedulable >= 3 { 3 } else { 1 })
 }
 
 /// Makes the datastore if it does not exist, and waits until it takes administrators.
-pub(super) async fn ensure(session: &Session<'_>, name: &DatastoreName, image_repository: &str) -> Result<(Datastore, Admin), Fault> {
+pub(super) async fn ensure(
+    session: &Session<'_>,
+    name: &DatastoreName,
+    image_repository: &str,
+) -> Result<(Datastore, Admin), Fault> {
     let datastore = match find(session, name).await? {
         Some(datastore) => datastore,
         None if name.as_str() == DEFAULT => make(session, name, image_repository).await?,
@@ -152,7 +162,12 @@ async fn make(session: &Session<'_>, name: &DatastoreName, image_repository: &st
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": DATASTORE_NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
     });
-    let object = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: DATASTORE_NAMESPACE.into() };
+    let object = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Namespace".into(),
+        namespace: None,
+        name: DATASTORE_NAMESPACE.into(),
+    };
     if session.management.get(&object).await?.is_none() {
         session.management.create(&object, &restricted).await?;
     }
@@ -209,7 +224,12 @@ async fn authority(session: &Session<'_>, plan: &EtcdPlan<'_>) -> Result<KeyAndC
 }
 
 /// The certificate that exists if it serves, else a new one.
-async fn certificate(session: &Session<'_>, secret: &str, leaf: &Leaf, ca: &KeyAndCertificate) -> Result<KeyAndCertificate, Fault> {
+async fn certificate(
+    session: &Session<'_>,
+    secret: &str,
+    leaf: &Leaf,
+    ca: &KeyAndCertificate,
+) -> Result<KeyAndCertificate, Fault> {
     let now = (session.clock)();
     if let Some(body) = session.management.get(&object("v1", "Secret", secret.to_owned())).await?
         && let (Some(certificate), Some(key)) = (secret_value(&body, "tls.crt"), secret_value(&body, "tls.key"))
@@ -246,7 +266,9 @@ async fn await_members(session: &Session<'_>, plan: &EtcdPlan<'_>) -> Result<(),
             session.management.list("v1", "PersistentVolumeClaim", Some(DATASTORE_NAMESPACE), &selector),
         )?;
         let mut causes = causes_of_pods(&pods, &events);
-        for claim in claims.iter().filter(|claim| claim.pointer("/status/phase").and_then(Value::as_str) != Some("Bound")) {
+        for claim in
+            claims.iter().filter(|claim| claim.pointer("/status/phase").and_then(Value::as_str) != Some("Bound"))
+        {
             let name = claim.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
             causes.push(format!("volume claim {name} is not bound: no volume of its StorageClass is available yet"));
         }
@@ -291,20 +313,29 @@ pub(super) async fn open(session: &Session<'_>, datastore: &Datastore) -> Result
 }
 
 /// What a datastore holds of a control plane: `None` when it cannot be asked, with the reason said as a warning.
-pub async fn datastore_state(session: &Session<'_>, name: &DatastoreName, id: &PlaneId) -> Result<(String, u64), Fault> {
-    let datastore =
-        find(session, name).await?.ok_or_else(|| DatastoreError::Missing { name: name.to_string() })?;
+pub async fn datastore_state(
+    session: &Session<'_>,
+    name: &DatastoreName,
+    id: &PlaneId,
+) -> Result<(String, u64), Fault> {
+    let datastore = find(session, name).await?.ok_or_else(|| DatastoreError::Missing { name: name.to_string() })?;
     let mut admin = open(session, &datastore).await?;
     let version = admin.etcd.version().await?;
     let state = admin.etcd.tenant(id).await?;
     if !state.is_complete() {
-        return Err(Fault::new(Kind::Failed, format!("datastore `{name}` has no complete user and role for this control plane")));
+        return Err(Fault::new(
+            Kind::Failed,
+            format!("datastore `{name}` has no complete user and role for this control plane"),
+        ));
     }
     Ok((version, state.keys))
 }
 
 /// What signing needs of a datastore, if it exists.
-pub async fn datastore_authority(session: &Session<'_>, name: &DatastoreName) -> Result<Option<DatastoreAuthority>, Fault> {
+pub async fn datastore_authority(
+    session: &Session<'_>,
+    name: &DatastoreName,
+) -> Result<Option<DatastoreAuthority>, Fault> {
     Ok(find(session, name).await?.map(|datastore| datastore.authority))
 }
 
@@ -312,7 +343,13 @@ pub async fn datastore_authority(session: &Session<'_>, name: &DatastoreName) ->
 #[must_use]
 pub fn default_datastore_endpoints() -> Vec<String> {
     let (name, namespace) = (DatastoreName::parse(DEFAULT).expect("a constant, valid name"), namespace());
-    let plan =
-        EtcdPlan { name: &name, namespace: &namespace, members: 1, image: "", storage_class: None, volume_size: VOLUME };
+    let plan = EtcdPlan {
+        name: &name,
+        namespace: &namespace,
+        members: 1,
+        image: "",
+        storage_class: None,
+        volume_size: VOLUME,
+    };
     etcd::member_addresses(&plan)
 }

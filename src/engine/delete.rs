@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::journal::{Journal, read_record};
 use super::{Session, datastore};
-use crate::cluster::Lock;
+use crate::cluster::{Lock, Removal};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, LABEL_MANAGED_BY, LABEL_NAME, MANAGER, Namespace};
@@ -14,9 +14,10 @@ use crate::plan::{Action, Approved, Change, Plan, Step};
 use crate::render::ObjectRef;
 
 /// Kinds that belong to a control plane, in the order they go: the workload first, so that nobody writes any more.
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 9] = [
     ("policy/v1", "PodDisruptionBudget"),
     ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
     ("v1", "Pod"),
     ("v1", "Service"),
     ("v1", "Secret"),
@@ -49,9 +50,13 @@ fn record_name(request: &DeleteRequest) -> String {
     crate::model::ObjectNames(&request.name).record()
 }
 
+/// Pods and `ReplicaSets` carry the labels of the Deployment's template, and are found by them even when it is gone.
+fn selector(request: &DeleteRequest) -> String {
+    format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", request.name)
+}
+
 async fn list(session: &Session<'_>, request: &DeleteRequest) -> Result<Vec<(ObjectRef, Value)>, Fault> {
-    // Pods carry the selector's label, and are found by it even when the Deployment is gone.
-    let selector = format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", request.name);
+    let selector = selector(request);
     let mut found = Vec::new();
     for (api_version, kind) in KINDS {
         for body in session.management.list(api_version, kind, Some(request.namespace.as_str()), &selector).await? {
@@ -72,13 +77,21 @@ async fn list(session: &Session<'_>, request: &DeleteRequest) -> Result<Vec<(Obj
 pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> Result<Plan, Fault> {
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
-    for (object, _) in list(session, request).await?.iter().filter(|(object, _)| object.kind != "Pod") {
+    for (object, _) in list(session, request)
+        .await?
+        .iter()
+        .filter(|(object, _)| !matches!(object.kind.as_str(), "Pod" | "ReplicaSet" | "Lease"))
+    {
         plan.changes.push(Change::of(object, Action::Delete, ""));
     }
     if let Some(recorded) = recorded {
         let datastore = &recorded.record.spec.datastore;
         if request.keep_data {
-            plan.changes.push(Change::of(format!("datastore {datastore}: data, user and role"), Action::Unchanged, "kept"));
+            plan.changes.push(Change::of(
+                format!("datastore {datastore}: data, user and role"),
+                Action::Unchanged,
+                "kept",
+            ));
         } else {
             plan.changes.push(Change::of(
                 format!("datastore {datastore}: user, role and everything under /{}/", recorded.record.id),
@@ -111,10 +124,16 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     }
     session.say(Event::Step("pods".into()));
     let objects = list(session, request).await?;
-    let of = |kinds: &'static [&'static str]| objects.iter().map(|(object, _)| object).filter(move |o| kinds.contains(&o.kind.as_str()));
+    let of = |kinds: &'static [&'static str]| {
+        objects.iter().map(|(object, _)| object).filter(move |o| kinds.contains(&o.kind.as_str()))
+    };
     lock.check()?;
-    for object in of(&["PodDisruptionBudget", "Deployment"]) {
-        remove_one(session, object, None).await?;
+    for object in of(&["PodDisruptionBudget"]) {
+        remove_one(session, object).await?;
+    }
+    // What makes pods goes first and leaves its pods, so that they can be given a short end and nobody replaces them.
+    for kind in ["Deployment", "ReplicaSet"] {
+        orphan_all(session, request, kind).await?;
     }
     await_pods_gone(session, request).await?;
 
@@ -127,7 +146,7 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     let last = record_name(request);
     for object in of(&["Service", "Secret", "ConfigMap", "ServiceAccount"]).filter(|object| object.name != last) {
         lock.check()?;
-        remove_one(session, object, None).await?;
+        remove_one(session, object).await?;
     }
     if let Some(journal) = journal {
         journal.remove().await?;
@@ -136,8 +155,37 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     Ok(())
 }
 
-async fn remove_one(session: &Session<'_>, object: &ObjectRef, grace: Option<u32>) -> Result<(), Fault> {
-    if session.management.delete(object, grace, None).await? {
+/// Removes all of a kind that makes pods, and comes back when they are gone.
+async fn orphan_all(session: &Session<'_>, request: &DeleteRequest, kind: &str) -> Result<(), Fault> {
+    let mut asked: Vec<String> = Vec::new();
+    loop {
+        let left =
+            session.management.list("apps/v1", kind, Some(request.namespace.as_str()), &selector(request)).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut causes = Vec::new();
+        for body in &left {
+            let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            causes.push(format!("{kind} {name} is still there"));
+            if !asked.contains(&name) {
+                let object = ObjectRef {
+                    api_version: "apps/v1".into(),
+                    kind: kind.into(),
+                    namespace: Some(request.namespace.to_string()),
+                    name: name.clone(),
+                };
+                session.management.delete(&object, &Removal { orphan: true, ..Removal::default() }).await?;
+                session.say(Event::Done(format!("{object} removed")));
+                asked.push(name);
+            }
+        }
+        session.wait(Duration::from_millis(100), &format!("each {kind} to go"), &causes).await?;
+    }
+}
+
+async fn remove_one(session: &Session<'_>, object: &ObjectRef) -> Result<(), Fault> {
+    if session.management.delete(object, &Removal::default()).await? {
         session.say(Event::Done(format!("{object} removed")));
     }
     Ok(())
@@ -145,7 +193,7 @@ async fn remove_one(session: &Session<'_>, object: &ObjectRef, grace: Option<u32
 
 /// Nobody needs a graceful end of an API server whose data goes away; so pods get one second.
 async fn await_pods_gone(session: &Session<'_>, request: &DeleteRequest) -> Result<(), Fault> {
-    let selector = format!("{LABEL_NAME}={}", request.name);
+    let selector = selector(request);
     let mut hurried: Vec<String> = Vec::new();
     loop {
         let pods = session.management.list("v1", "Pod", Some(request.namespace.as_str()), &selector).await?;
@@ -163,7 +211,7 @@ async fn await_pods_gone(session: &Session<'_>, request: &DeleteRequest) -> Resu
                     namespace: Some(request.namespace.to_string()),
                     name: name.clone(),
                 };
-                session.management.delete(&object, Some(1), None).await?;
+                session.management.delete(&object, &Removal { grace: Some(1), ..Removal::default() }).await?;
                 hurried.push(name);
             }
         }
@@ -180,15 +228,21 @@ async fn remove_data(session: &Session<'_>, journal: &Journal<'_>, lock: &Lock) 
         if record.step == Step::Deleting && record.certificates_end.is_none() {
             return Ok(());
         }
-        return Err(Fault::new(Kind::Failed, format!("datastore `{name}` is not described any more, so the data cannot be removed"))
-            .hint("restore its Secret; or leave the data behind: --keep-data"));
+        return Err(Fault::new(
+            Kind::Failed,
+            format!("datastore `{name}` is not described any more, so the data cannot be removed"),
+        )
+        .hint("restore its Secret; or leave the data behind: --keep-data"));
     };
     let mut admin = datastore::open(session, &datastore)
         .await
         .map_err(|fault| fault.hint("to leave the data behind and remove the rest: --keep-data"))?;
     lock.check()?;
     let progress = |keys: u64| {
-        session.say(Event::Waiting { goal: format!("data in datastore `{name}` to go"), causes: vec![format!("{keys} keys removed")] });
+        session.say(Event::Waiting {
+            goal: format!("data in datastore `{name}` to go"),
+            causes: vec![format!("{keys} keys removed")],
+        });
     };
     if admin.etcd.remove_tenant(&record.id, progress).await? == crate::datastore::Change::Changed {
         session.say(Event::Done(format!("datastore {name}: data, user and role removed")));

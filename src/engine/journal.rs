@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::{Connection, Created, Refusal};
+use crate::cluster::{Connection, Created, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
 use crate::plan::{Record, Verdict};
@@ -41,7 +41,11 @@ fn parse(object: &ObjectRef, body: &Value) -> Result<Recorded, Fault> {
 }
 
 /// Reads the record of a control plane; `None` when it has none.
-pub async fn read_record(connection: &Connection, namespace: &Namespace, name: &ControlPlaneName) -> Result<Option<Recorded>, Fault> {
+pub async fn read_record(
+    connection: &Connection,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<Option<Recorded>, Fault> {
     let object = object_ref(namespace, name);
     match connection.get(&object).await? {
         Some(body) => parse(&object, &body).map(Some),
@@ -67,9 +71,8 @@ impl<'a> Journal<'a> {
     pub(super) async fn begin(connection: &'a Connection, record: Record, documents: &str) -> Result<Self, Fault> {
         let object = object_ref(&record.spec.namespace, &record.spec.name);
         let body = match connection.create(&object, &record.to_object(documents, None)).await? {
-            Created::New(body) => body,
-            // Our own POST may have been carried out although its answer was lost.
-            Created::Existing(body) => body,
+            // Existing: a POST of ours may have been carried out although its answer was lost.
+            Created::New(body) | Created::Existing(body) => body,
         };
         let recorded = parse(&object, &body)?;
         Ok(Self { connection, object, recorded })
@@ -80,7 +83,11 @@ impl<'a> Journal<'a> {
     }
 
     /// Writes the record if `change` changes it.
-    pub(super) async fn update(&mut self, spec: Option<(&ControlPlaneSpec, &str)>, change: impl FnOnce(&mut Record)) -> Result<(), Fault> {
+    pub(super) async fn update(
+        &mut self,
+        spec: Option<(&ControlPlaneSpec, &str)>,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), Fault> {
         let before = self.recorded.record.to_object(&self.recorded.documents, None);
         if let Some((spec, documents)) = spec {
             self.recorded.record.spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
@@ -92,12 +99,10 @@ impl<'a> Journal<'a> {
         }
         env!("CARGO_PKG_VERSION").clone_into(&mut self.recorded.record.written_by);
         let body = self.recorded.record.to_object(&self.recorded.documents, Some(&self.recorded.resource_version));
-        let written = self.connection.replace(&self.object, &body).await.map_err(|refusal| match refusal {
-            Refusal::Conflict { message, .. } => Refusal::Conflict {
-                what: format!("the record {} was changed by another kamaji meanwhile", self.object),
-                message,
-            },
-            other => other,
+        let written = self.connection.replace(&self.object, &body).await.map_err(|refusal| {
+            let conflict = refusal.is_conflict();
+            let fault = Fault::from(refusal);
+            if conflict { fault.context("another kamaji changed the control plane meanwhile") } else { fault }
         })?;
         self.recorded = parse(&self.object, &written)?;
         Ok(())
@@ -105,7 +110,7 @@ impl<'a> Journal<'a> {
 
     /// Removes the record.
     pub(super) async fn remove(self) -> Result<(), Fault> {
-        self.connection.delete(&self.object, None, None).await?;
+        self.connection.delete(&self.object, &Removal::default()).await?;
         Ok(())
     }
 }

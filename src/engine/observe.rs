@@ -21,7 +21,8 @@ pub struct Observed {
 
 /// Reads the record and all objects of a control plane.
 pub async fn observe(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Observed, Fault> {
-    let (recorded, live) = tokio::try_join!(read_record(session.management, &spec.namespace, &spec.name), live(session, spec))?;
+    let (recorded, live) =
+        tokio::try_join!(read_record(session.management, &spec.namespace, &spec.name), live(session, spec))?;
     Ok(Observed { recorded, live })
 }
 
@@ -43,20 +44,30 @@ pub(super) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Resu
 /// Refuses to touch objects that somebody else made under the names of a new control plane.
 pub(super) fn refuse_foreign(spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
     let foreign = |body: &Value| {
-        let label = |key: &str| body.pointer("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);
+        let label =
+            |key: &str| body.pointer("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);
         label(LABEL_MANAGED_BY) != Some(MANAGER) || label(LABEL_NAME) != Some(spec.name.as_str())
     };
-    let names: Vec<String> = live.iter().filter(|(_, body)| foreign(body)).map(|(object, _)| object.to_string()).collect();
+    let names: Vec<String> =
+        live.iter().filter(|(_, body)| foreign(body)).map(|(object, _)| object.to_string()).collect();
     if names.is_empty() {
         return Ok(());
     }
-    Err(Fault::new(Kind::Conflict, format!("objects of other hands are in the way of control plane `{}`: {}", spec.name, names.join(", ")))
-        .hint("choose another name or namespace; or remove them if nobody needs them"))
+    Err(Fault::new(
+        Kind::Conflict,
+        format!("objects of other hands are in the way of control plane `{}`: {}", spec.name, names.join(", ")),
+    )
+    .hint("choose another name or namespace; or remove them if nobody needs them"))
 }
 
 /// Refuses a namespace that does not exist; one that may not be read is let pass.
 pub(super) async fn namespace_exists(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
-    let object = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: spec.namespace.to_string() };
+    let object = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Namespace".into(),
+        namespace: None,
+        name: spec.namespace.to_string(),
+    };
     match session.management.get(&object).await {
         Ok(Some(namespace)) if namespace.pointer("/metadata/deletionTimestamp").is_some() => {
             Err(Fault::new(Kind::Conflict, format!("namespace `{}` is being deleted", spec.namespace))

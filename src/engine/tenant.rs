@@ -34,7 +34,11 @@ impl Reached {
 }
 
 /// The pods of a control plane.
-pub(super) async fn pods(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName) -> Result<Vec<Value>, Fault> {
+pub(super) async fn pods(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<Vec<Value>, Fault> {
     let selector = format!("{LABEL_NAME}={name}");
     Ok(session.management.list("v1", "Pod", Some(namespace.as_str()), &selector).await?)
 }
@@ -59,13 +63,8 @@ async fn reach_by(
     address: &Address,
     kubeconfig: &str,
 ) -> Result<Result<Reached, Vec<String>>, Fault> {
-    let host = address.endpoint.host.to_string();
-    let connected = timeout(Duration::from_millis(500), TcpStream::connect((host.as_str(), address.endpoint.port))).await;
-    if let Ok(Ok(_)) = connected {
-        let connection = Connection::to_tenant(kubeconfig, None, name.as_str()).await?;
-        if let Ok(Ok(_)) = timeout(Duration::from_secs(2), connection.text("/readyz")).await {
-            return Ok(Ok(Reached { connection, direct: true, tunnel: None }));
-        }
+    if let Some(connection) = direct(address, kubeconfig, name).await {
+        return Ok(Ok(Reached { connection, direct: true, tunnel: None }));
     }
     let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(causes_of_pods(pods, &[]))) };
     let pod_name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -76,6 +75,22 @@ async fn reach_by(
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
         Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
     }
+}
+
+/// A connection straight to the endpoint, if it answers and is the one it should be.
+async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName) -> Option<Connection> {
+    let host = address.endpoint.host.to_string();
+    let connected =
+        timeout(Duration::from_millis(500), TcpStream::connect((host.as_str(), address.endpoint.port))).await;
+    connected.ok()?.ok()?;
+    let connection = Connection::to_tenant(kubeconfig, None, name.as_str()).await.ok()?;
+    timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
+    Some(connection)
+}
+
+/// Whether the endpoint answers from here.
+pub(super) async fn answers_directly(address: &Address, kubeconfig: &str, name: &ControlPlaneName) -> bool {
+    direct(address, kubeconfig, name).await.is_some()
 }
 
 /// Whether the API server of a pod has passed its first probe.
@@ -110,7 +125,11 @@ pub(super) async fn await_answer(
 }
 
 /// Why pods are missing or not ready, with what the Deployment's events say.
-pub(super) async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[Value]) -> Result<Vec<String>, Fault> {
+pub(super) async fn why_not_ready(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    pods: &[Value],
+) -> Result<Vec<String>, Fault> {
     let events = session.management.list("v1", "Event", Some(spec.namespace.as_str()), "").await?;
     let mut causes = causes_of_pods(pods, &events);
     if pods.is_empty() {

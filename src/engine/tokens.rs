@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Session;
-use crate::cluster::{Connection, Created};
+use crate::cluster::{Connection, Created, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::TokenId;
 use crate::render::{Manifest, ObjectRef};
@@ -32,15 +32,18 @@ pub async fn create_token(connection: &Connection, wish: &Manifest) -> Result<()
 /// All tokens, without their secrets.
 pub async fn list_tokens(connection: &Connection) -> Result<Vec<TokenFacts>, Fault> {
     let secrets = connection.list("v1", "Secret", Some("kube-system"), "").await?;
-    let mut tokens: Vec<TokenFacts> =
-        secrets.into_iter().filter_map(|secret| serde_json::from_value(secret).ok()).filter_map(|secret| read_token(&secret)).collect();
+    let mut tokens: Vec<TokenFacts> = secrets
+        .into_iter()
+        .filter_map(|secret| serde_json::from_value(secret).ok())
+        .filter_map(|secret| read_token(&secret))
+        .collect();
     tokens.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(tokens)
 }
 
 /// Deletes a token; `false` when there is none with this id.
 pub async fn delete_token(connection: &Connection, id: &TokenId) -> Result<bool, Fault> {
-    Ok(connection.delete(&secret(id), None, None).await?)
+    Ok(connection.delete(&secret(id), &Removal::default()).await?)
 }
 
 /// Waits until `cluster-info` is signed with the token: only then can a worker trust it.
@@ -61,4 +64,3 @@ pub async fn wait_for_signature(session: &Session<'_>, connection: &Connection, 
         session.wait(Duration::from_millis(150), "the token to be usable", &[cause]).await?;
     }
 }
-

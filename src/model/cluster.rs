@@ -1,5 +1,7 @@
 //! What the user asked for, once: everything that `plan` needs to decide about one control plane.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -149,6 +151,9 @@ pub struct ControlPlaneSpec {
     pub kubelet: Map<String, Value>,
     /// The user's `KubeProxyConfiguration` without apiVersion and kind; empty when not given.
     pub kube_proxy: Map<String, Value>,
+    /// The user's labels, for selecting control planes; on the record, the Deployment and the Service.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// Tokens from the kubeadm file; secret, so not serialized.
     #[serde(skip)]
     pub bootstrap_tokens: Vec<BootstrapToken>,

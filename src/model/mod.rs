@@ -16,7 +16,9 @@ pub use cluster::{
     Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId, parse_token,
 };
 pub use error::Error;
-pub use labels::{LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels};
+pub use labels::{
+    ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
+};
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Host, Networking, San};
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};

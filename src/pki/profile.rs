@@ -196,6 +196,7 @@ mod tests {
             addons: Addons { coredns: None, kube_proxy: true },
             kubelet: serde_json::Map::new(),
             kube_proxy: serde_json::Map::new(),
+            labels: std::collections::BTreeMap::new(),
             bootstrap_tokens: vec![],
         }
     }

@@ -53,7 +53,11 @@ pub enum AddressState {
 
 /// How to expose it, and which ports to ask for: the Service's port and, where we choose it, the node port.
 #[must_use]
-pub fn decide_exposure(spec: &ControlPlaneSpec, decided: Option<Exposure>, service: Option<&Value>) -> (Exposure, u16, Option<u16>) {
+pub fn decide_exposure(
+    spec: &ControlPlaneSpec,
+    decided: Option<Exposure>,
+    service: Option<&Value>,
+) -> (Exposure, u16, Option<u16>) {
     let exposure = decided.or(spec.expose).unwrap_or(Exposure::LoadBalancer);
     let asked_port = spec.endpoint.as_ref().map(|endpoint| endpoint.port).filter(|port| *port != 0);
     match exposure {
@@ -120,7 +124,10 @@ pub fn decide_address(
     };
     let Some(host) = asked.map(|endpoint| endpoint.host.clone()).or(own_host) else {
         return AddressState::Impossible {
-            cause: cluster.nodes_unknown.clone().unwrap_or_else(|| "no node of the management cluster is ready and has an address".into()),
+            cause: cluster
+                .nodes_unknown
+                .clone()
+                .unwrap_or_else(|| "no node of the management cluster is ready and has an address".into()),
             remedy: "say which address workers are to use: --endpoint HOST".into(),
         };
     };
@@ -142,7 +149,28 @@ pub fn decide_address(
     also.extend(load_balancer(service).0);
     also.sort_unstable();
     also.dedup();
-    AddressState::Known(Address { endpoint: Endpoint { host, port: asked_port.unwrap_or(secure_port) }, advertise, secure_port, also })
+    AddressState::Known(Address {
+        endpoint: Endpoint { host, port: asked_port.unwrap_or(secure_port) },
+        advertise,
+        secure_port,
+        also,
+    })
+}
+
+/// What no exposure can give: a port that is no node port, on a node's own address. Cause and remedy.
+#[must_use]
+pub fn impossible_endpoint(spec: &ControlPlaneSpec, exposure: Exposure, cluster: &Cluster) -> Option<(String, String)> {
+    let endpoint =
+        spec.endpoint.as_ref().filter(|endpoint| endpoint.port != 0 && !NODE_PORTS.contains(&endpoint.port))?;
+    let ip = endpoint.host.ip()?;
+    let on_a_node = cluster.nodes.iter().any(|node| node.addresses.contains(&ip));
+    (exposure == Exposure::NodePort && on_a_node).then(|| {
+        let (first, last) = (NODE_PORTS.start(), NODE_PORTS.end());
+        (
+            format!("{endpoint} is asked for, and a node port cannot be {} on a node's own address", endpoint.port),
+            format!("leave the port out, or choose one from {first} to {last}"),
+        )
+    })
 }
 
 fn load_balancer(service: &Value) -> (Vec<IpAddr>, Vec<Host>) {

@@ -113,9 +113,9 @@ impl Advice for Error {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![
-                format!("restore Secret {secret} from a backup: a new authority would lock out every worker and user"),
-            ],
+            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![format!(
+                "restore Secret {secret} from a backup: a new authority would lock out every worker and user"
+            )],
             Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
             Self::Pki { source, .. } => source.hints(),
         }
@@ -160,9 +160,18 @@ pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
 
 /// Decides what should be.
 pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
-    Decision { inputs, names: ObjectNames(&inputs.spec.name), now: ambient.now(), reissued: Vec::new(), ends: Vec::new() }
-        .run(ambient)
+    Decision {
+        inputs,
+        names: ObjectNames(&inputs.spec.name),
+        now: ambient.now(),
+        reissued: Vec::new(),
+        ends: Vec::new(),
+    }
+    .run(ambient)
 }
+
+/// Who, in which file, connecting where.
+type KubeconfigFile<'a> = (Kubeconfig, &'a str, &'a str);
 
 struct Decision<'a> {
     inputs: &'a Inputs<'a>,
@@ -175,14 +184,15 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
         let spec = self.inputs.spec;
-        let ca = self.authority("certificate authority", self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
-        let fingerprint = pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
+        let ca = self.authority("certificate authority", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
+        let fingerprint =
+            pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
         if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) {
             return Err(Error::AuthorityChanged { plane: spec.name.to_string(), secret: self.place(&self.names.ca()) });
         }
         let front_proxy_ca = self.authority(
             "front proxy's certificate authority",
-            self.names.front_proxy_ca(),
+            &self.names.front_proxy_ca(),
             ["front-proxy-ca.crt", "front-proxy-ca.key"],
             "front-proxy-ca",
         )?;
@@ -259,7 +269,7 @@ impl Decision<'_> {
     fn authority(
         &mut self,
         what: &'static str,
-        secret: String,
+        secret: &str,
         [certificate, key]: [&str; 2],
         common_name: &str,
     ) -> Result<KeyAndCertificate, Error> {
@@ -268,7 +278,7 @@ impl Decision<'_> {
             "kubernetes" => self.inputs.given.ca.as_ref(),
             _ => self.inputs.given.front_proxy_ca.as_ref(),
         };
-        let pair = match (self.value(&secret, certificate), self.value(&secret, key)) {
+        let pair = match (self.value(secret, certificate), self.value(secret, key)) {
             (Some(certificate), Some(key)) => {
                 let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
                 if given.is_some_and(|given| given.certificate.trim() != existing.certificate.trim()) {
@@ -277,7 +287,7 @@ impl Decision<'_> {
                 existing
             }
             _ if self.inputs.recorded_ca.is_some() => {
-                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(&secret) });
+                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(secret) });
             }
             _ => match given {
                 Some(given) => given.clone(),
@@ -362,7 +372,7 @@ impl Decision<'_> {
         let outside = address.endpoint.url();
         let service = format!("https://{}.{}.svc:{}", spec.name, spec.namespace, address.secure_port);
         let local = format!("https://127.0.0.1:{}", address.secure_port);
-        let table: [(String, &[(Kubeconfig, &str, &str)]); 3] = [
+        let table: [(String, &[KubeconfigFile<'_>]); 3] = [
             (
                 self.names.admin_kubeconfig(),
                 &[
@@ -384,7 +394,8 @@ impl Decision<'_> {
             for (kind, file, server) in files {
                 let leaf = pki::kubeconfig_leaf(*kind);
                 let text = self.value(&secret, file);
-                let existing = text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
+                let existing =
+                    text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
                 let pair = self.leaf(file, &leaf, existing, ca)?;
                 let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, &ca.certificate, &pair);
                 data.push((*file, yaml));
@@ -455,7 +466,8 @@ impl Decision<'_> {
             let name = &manifest.object.name;
             let live = || self.inputs.live.get(&manifest.object);
             // A key that exists is not made anew: the live one is what the pods see.
-            let body = if manifest.write == Write::CreateOnly { live().unwrap_or(&manifest.body) } else { &manifest.body };
+            let body =
+                if manifest.write == Write::CreateOnly { live().unwrap_or(&manifest.body) } else { &manifest.body };
             hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
             hash.update([0]);
             debug_assert!(!name.is_empty());

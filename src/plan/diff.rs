@@ -61,8 +61,8 @@ pub struct Change {
 impl Change {
     /// A change of something that is not compared field by field.
     #[must_use]
-    pub fn of(what: impl ToString, action: Action, note: &str) -> Self {
-        Self { what: what.to_string(), action, note: note.to_owned(), fields: Vec::new() }
+    pub fn of(what: impl std::fmt::Display, action: Action, note: &str) -> Self {
+        Self { what: format!("{what}"), action, note: note.to_owned(), fields: Vec::new() }
     }
 }
 
@@ -194,20 +194,23 @@ mod tests {
     use crate::render::Write;
 
     fn wish(kind: &str) -> Manifest {
-        let object = ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: Some("a".into()), name: "x".into() };
+        let object =
+            ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: Some("a".into()), name: "x".into() };
         Manifest { object, body: json!({}), write: Write::Apply }
     }
 
     #[test]
     fn what_the_server_counts_is_no_change() {
-        let live = json!({"metadata": {"resourceVersion": "1", "managedFields": []}, "spec": {"a": 1}, "status": {"x": 1}});
+        let live =
+            json!({"metadata": {"resourceVersion": "1", "managedFields": []}, "spec": {"a": 1}, "status": {"x": 1}});
         let preview = json!({"metadata": {"resourceVersion": "2"}, "spec": {"a": 1}});
         assert_eq!(compare(&wish("Service"), Some(&live), Some(&preview)).action, Action::Unchanged);
     }
 
     #[test]
     fn a_secrets_values_are_never_in_the_plan() {
-        let change = compare(&wish("Secret"), Some(&json!({"data": {"k": "b2xk"}})), Some(&json!({"data": {"k": "bmV3"}})));
+        let change =
+            compare(&wish("Secret"), Some(&json!({"data": {"k": "b2xk"}})), Some(&json!({"data": {"k": "bmV3"}})));
         assert_eq!(change.action, Action::Update);
         let shown = format!("{change:?}");
         assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
@@ -216,7 +219,8 @@ mod tests {
     #[test]
     fn a_changed_template_says_that_pods_are_replaced() {
         let live = json!({"spec": {"replicas": 1, "template": {"a": 1}}});
-        let change = compare(&wish("Deployment"), Some(&live), Some(&json!({"spec": {"replicas": 1, "template": {"a": 2}}})));
+        let change =
+            compare(&wish("Deployment"), Some(&live), Some(&json!({"spec": {"replicas": 1, "template": {"a": 2}}})));
         assert_eq!(change.fields[0].field, "spec.template.a");
         assert!(change.note.contains("replaces its pods"));
     }

@@ -29,7 +29,11 @@ pub fn causes_of_pods(pods: &[Value], events: &[Value]) -> Vec<String> {
 }
 
 /// The latest warnings about what makes pods: quota, admission.
-pub(crate) fn warnings<'a>(events: &'a [Value], kind: &'a str, name_prefix: &'a str) -> impl Iterator<Item = String> + 'a {
+pub(crate) fn warnings<'a>(
+    events: &'a [Value],
+    kind: &'a str,
+    name_prefix: &'a str,
+) -> impl Iterator<Item = String> + 'a {
     let mut seen: Vec<String> = Vec::new();
     events
         .iter()
@@ -56,13 +60,17 @@ fn container_causes(pod: &Value) -> Vec<(String, String)> {
         let waiting = text(status, "/state/waiting/reason");
         let message = text(status, "/state/waiting/message");
         let last = text(status, "/lastState/terminated/message");
-        let exit = status.pointer("/lastState/terminated/exitCode").or_else(|| status.pointer("/state/terminated/exitCode"));
+        let exit =
+            status.pointer("/lastState/terminated/exitCode").or_else(|| status.pointer("/state/terminated/exitCode"));
         match waiting {
             "" => {
                 let reason = text(status, "/state/terminated/reason");
                 if !reason.is_empty() {
                     let said = text(status, "/state/terminated/message");
                     causes.push((name, format!("ended ({reason}, exit code {}){}", number(exit), tail(said))));
+                } else if status.pointer("/ready") == Some(&Value::Bool(false)) && restarts(status) > 0 {
+                    let (count, exit) = (restarts(status), number(exit));
+                    causes.push((name, format!("runs again (exit code {exit}, {count} restarts){}", tail(last))));
                 } else if status.pointer("/ready") == Some(&Value::Bool(false)) {
                     let started = status.pointer("/started") == Some(&Value::Bool(true));
                     causes.push((name, if started { "started, not ready yet" } else { "starting" }.to_owned()));
@@ -70,7 +78,10 @@ fn container_causes(pod: &Value) -> Vec<(String, String)> {
             }
             "ContainerCreating" | "PodInitializing" => causes.push((name, "being created".to_owned())),
             "CrashLoopBackOff" => {
-                causes.push((name, format!("crashes (exit code {}, {} restarts){}", number(exit), restarts(status), tail(last))));
+                causes.push((
+                    name,
+                    format!("crashes (exit code {}, {} restarts){}", number(exit), restarts(status), tail(last)),
+                ));
             }
             other => causes.push((name, format!("{other}: {message}"))),
         }
@@ -144,6 +155,9 @@ mod tests {
     fn an_unscheduled_pod_says_why() {
         let pod = json!({"metadata": {"name": "p"}, "status": {"conditions": [
             {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}});
-        assert_eq!(causes_of_pods(&[pod], &[]), ["pod p is not scheduled: 0/1 nodes are available: 1 Insufficient cpu."]);
+        assert_eq!(
+            causes_of_pods(&[pod], &[]),
+            ["pod p is not scheduled: 0/1 nodes are available: 1 Insufficient cpu."]
+        );
     }
 }

@@ -8,11 +8,13 @@ mod explain;
 mod live;
 mod record;
 
-pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure};
+pub use address::{
+    AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure, impossible_endpoint,
+};
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs};
 pub use diff::{Action, Approved, Change, FieldChange, Plan, compare};
-pub use explain::{causes_of_pods, pod_summary};
 pub(crate) use explain::warnings;
+pub use explain::{causes_of_pods, pod_summary};
 pub use live::Live;
 pub use record::{ImmutableChange, Record, Step, Verdict, immutable_changes};

@@ -106,7 +106,8 @@ impl Record {
     /// The `ConfigMap`, with the user's kubeadm documents beside it. `resource_version` is the one that was read.
     #[must_use]
     pub fn to_object(&self, documents: &str, resource_version: Option<&str>) -> Value {
-        let labels: BTreeMap<String, String> = labels(&self.spec.name, "record");
+        let mut labels: BTreeMap<String, String> = labels(&self.spec.name, "record");
+        labels.extend(self.spec.labels.clone());
         debug_assert!(labels.contains_key(LABEL_COMPONENT), "fleet views find records by their component label");
         let mut metadata = json!({
             "name": ObjectNames(&self.spec.name).record(),

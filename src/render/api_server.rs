@@ -7,7 +7,9 @@
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, Container, ContainerPort, SecretVolumeSource, Volume};
 
 use super::flags::Flags;
-use super::pod::{SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret, requests};
+use super::pod::{
+    SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret, requests,
+};
 use super::{Address, DatastoreAccess};
 use crate::model::{ControlPlaneSpec, ObjectNames, PlaneId};
 
@@ -78,6 +80,8 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("service-account-signing-key-file", pki("sa.key"))
         .set("service-cluster-ip-range", join(&spec.networking.service_subnets))
         .set("shutdown-delay-duration", "5s")
+        // Without it a stopping server waits a minute for clients that keep a watch open.
+        .set("shutdown-send-retry-after", "true")
         .set("tls-cert-file", pki("apiserver.crt"))
         .set("tls-cipher-suites", CIPHER_SUITES)
         .set("tls-min-version", "VersionTLS12")
@@ -125,7 +129,10 @@ pub(super) fn api_server_volumes(names: ObjectNames<'_>) -> Vec<Volume> {
             "api-server-pki",
             vec![
                 projected_secret(names.ca(), &[("ca.crt", "ca.crt")]),
-                projected_secret(names.api_server(), &[("apiserver.crt", "apiserver.crt"), ("apiserver.key", "apiserver.key")]),
+                projected_secret(
+                    names.api_server(),
+                    &[("apiserver.crt", "apiserver.crt"), ("apiserver.key", "apiserver.key")],
+                ),
                 projected_secret(
                     names.kubelet_client(),
                     &[

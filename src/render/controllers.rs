@@ -16,7 +16,13 @@ const PKI: &str = "/etc/kubernetes/pki";
 const CONTROLLER_MANAGER_CONF: &str = "/etc/kubernetes/controller-manager/controller-manager.conf";
 const SCHEDULER_CONF: &str = "/etc/kubernetes/scheduler/scheduler.conf";
 
-fn container_of(spec: &ControlPlaneSpec, name: &str, port: u16, command: Vec<String>, component: &Component) -> Container {
+fn container_of(
+    spec: &ControlPlaneSpec,
+    name: &str,
+    port: u16,
+    command: Vec<String>,
+    component: &Component,
+) -> Container {
     let image = format!("{}/{name}:{}", spec.image_repository, spec.version);
     Container {
         ports: Some(vec![ContainerPort {

@@ -12,7 +12,7 @@ use super::api_server::{api_server, api_server_volumes};
 use super::controllers::{controller_manager, controller_volumes, scheduler};
 use super::pod::pod_security;
 use super::{Address, DatastoreAccess, Manifest, Write};
-use crate::model::{ControlPlaneSpec, LABEL_NAME, ObjectNames, PlaneId, labels};
+use crate::model::{ANNOTATION_ID, ControlPlaneSpec, LABEL_NAME, ObjectNames, PlaneId, labels};
 
 /// The pod annotation that changes when a mounted file changes, so that the pods are replaced.
 pub const CHECKSUM: &str = "kamaji.clastix.io/checksum";
@@ -64,8 +64,11 @@ pub fn deployment(
         volumes: Some(volumes),
         ..Default::default()
     };
+    let mut own = metadata(spec, names.deployment(), "deployment");
+    own.annotations = Some(BTreeMap::from([(ANNOTATION_ID.to_owned(), id.to_string())]));
+    own.labels.get_or_insert_default().extend(spec.labels.clone());
     let object = Deployment {
-        metadata: metadata(spec, names.deployment(), "deployment"),
+        metadata: own,
         spec: Some(DeploymentSpec {
             replicas: Some(i32::try_from(spec.replicas).unwrap_or(i32::MAX)),
             revision_history_limit: Some(3),

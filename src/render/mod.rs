@@ -3,8 +3,8 @@
 mod api_server;
 mod controllers;
 mod deployment;
-mod flags;
 pub mod etcd;
+mod flags;
 mod manifest;
 mod pod;
 pub mod policy;

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, EnvVar as KubeEnvVar, HTTPGetAction, KeyToPath, PodSecurityContext, Probe, ProjectedVolumeSource,
-    ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext, Volume, VolumeMount, VolumeProjection,
+    Capabilities, Container, EnvVar as KubeEnvVar, HTTPGetAction, KeyToPath, PodSecurityContext, Probe,
+    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext, Volume,
+    VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -124,10 +125,5 @@ pub(super) fn projected(name: &str, sources: Vec<VolumeProjection>) -> Volume {
 
 /// A read-only mount.
 pub(super) fn mount(volume: &str, path: &str) -> VolumeMount {
-    VolumeMount {
-        name: volume.to_owned(),
-        mount_path: path.to_owned(),
-        read_only: Some(true),
-        ..Default::default()
-    }
+    VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), read_only: Some(true), ..Default::default() }
 }

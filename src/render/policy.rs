@@ -37,7 +37,8 @@ pub fn audit_policy() -> Value {
 #[must_use]
 pub fn authentication(version: KubeVersion) -> Value {
     let paths = ["/livez", "/readyz", "/healthz", "/api/v1/namespaces/kube-public/configmaps/cluster-info"];
-    let api_version = if version.minor >= 34 { "apiserver.config.k8s.io/v1" } else { "apiserver.config.k8s.io/v1beta1" };
+    let api_version =
+        if version.minor >= 34 { "apiserver.config.k8s.io/v1" } else { "apiserver.config.k8s.io/v1beta1" };
     json!({
         "apiVersion": api_version,
         "kind": "AuthenticationConfiguration",

@@ -43,7 +43,8 @@ pub fn config_map(
     component: &str,
     data: BTreeMap<String, String>,
 ) -> Manifest {
-    let object = ConfigMap { metadata: metadata(namespace, plane, name, component), data: Some(data), ..Default::default() };
+    let object =
+        ConfigMap { metadata: metadata(namespace, plane, name, component), data: Some(data), ..Default::default() };
     Manifest::of(&object, Write::Apply)
 }
 

@@ -21,11 +21,13 @@ pub fn service(spec: &ControlPlaneSpec, exposure: Exposure, port: u16, node_port
         node_port: node_port.map(i32::from),
         ..Default::default()
     };
+    let mut own = labels(&spec.name, "service");
+    own.extend(spec.labels.clone());
     let object = Service {
         metadata: ObjectMeta {
             name: Some(ObjectNames(&spec.name).service()),
             namespace: Some(spec.namespace.to_string()),
-            labels: Some(labels(&spec.name, "service")),
+            labels: Some(own),
             ..Default::default()
         },
         spec: Some(ServiceSpec {

@@ -38,6 +38,7 @@ pub(super) fn spec(version: &str) -> ControlPlaneSpec {
         addons: Addons { coredns: Some(CoreDns::default()), kube_proxy: true },
         kubelet: Map::default(),
         kube_proxy: Map::default(),
+        labels: std::collections::BTreeMap::new(),
         bootstrap_tokens: vec![],
     }
 }

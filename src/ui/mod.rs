@@ -49,7 +49,11 @@ impl Ui {
             }
         }
         let stderr = std::io::stderr().is_terminal();
-        Self { format, interactive: stderr && std::io::stdin().is_terminal(), live: stderr && console::user_attended_stderr() }
+        Self {
+            format,
+            interactive: stderr && std::io::stdin().is_terminal(),
+            live: stderr && console::user_attended_stderr(),
+        }
     }
 
     /// Whether a question can be asked.
@@ -159,7 +163,10 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
 pub fn safe(text: &str) -> String {
     text.chars()
         .flat_map(|c| -> Box<dyn Iterator<Item = char>> {
-            if c != '\n' && c != '\t' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+            if c != '\n'
+                && c != '\t'
+                && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+            {
                 Box::new(c.escape_default())
             } else {
                 Box::new(std::iter::once(c))
@@ -182,7 +189,10 @@ mod tests {
     #[test]
     fn a_fault_is_told_with_cause_and_hint() {
         let fault = Fault::new(Kind::Failed, "inner").context("outer").hint("do this");
-        assert_eq!(console::strip_ansi_codes(&fault_text(&fault)), "error: outer\n  caused by: inner\n  hint: do this\n");
+        assert_eq!(
+            console::strip_ansi_codes(&fault_text(&fault)),
+            "error: outer\n  caused by: inner\n  hint: do this\n"
+        );
     }
 
     #[test]

@@ -67,9 +67,7 @@ pub(super) fn render(report: &impl Report, format: Format) -> String {
             text.push('\n');
             text
         }
-        Format::Yaml => {
-            crate::yaml::write(&serde_json::to_value(report).expect("a report serializes to JSON"))
-        }
+        Format::Yaml => crate::yaml::write(&serde_json::to_value(report).expect("a report serializes to JSON")),
         Format::Name => report.names().iter().map(|name| format!("{name}\n")).collect(),
     }
 }

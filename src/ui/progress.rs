@@ -10,6 +10,8 @@ use crate::event::{Event, Observer};
 
 /// How often an unchanged wait is said again where lines cannot be drawn over.
 const REMIND: Duration = Duration::from_secs(15);
+/// How long to be silent about causes that changed.
+const BREATH: Duration = Duration::from_secs(4);
 /// Waits shorter than this are not worth a line of their own.
 const SHORT: Duration = Duration::from_secs(2);
 
@@ -23,9 +25,20 @@ pub struct Progress {
 #[derive(Debug)]
 struct Wait {
     goal: String,
-    causes: Vec<String>,
     since: Instant,
-    said: Option<Instant>,
+    /// When it was said last, and with which causes.
+    said: Option<(Instant, Vec<String>)>,
+}
+
+impl Wait {
+    /// Whether it is time to say it (again).
+    fn is_due(&self, causes: &[String], live: bool) -> bool {
+        match &self.said {
+            None => self.since.elapsed() >= SHORT,
+            Some((at, said)) if said != causes => at.elapsed() >= BREATH,
+            Some((at, _)) => !live && at.elapsed() >= REMIND,
+        }
+    }
 }
 
 impl Progress {
@@ -48,26 +61,21 @@ impl Progress {
 
     fn wait(&self, goal: String, causes: Vec<String>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let now = Instant::now();
-        let (since, said) = match waiting.take() {
-            Some(old) if old.goal == goal && old.causes == causes => (old.since, old.said),
-            Some(old) if old.goal == goal => (old.since, None),
-            _ => (now, None),
-        };
-        let first = causes.first().map(|cause| cause.lines().next().unwrap_or_default().to_owned()).unwrap_or_default();
+        let mut wait = waiting.take().filter(|wait| wait.goal == goal).unwrap_or_else(|| Wait {
+            goal,
+            since: Instant::now(),
+            said: None,
+        });
+        let seconds = wait.since.elapsed().as_secs();
         if let Some(bar) = &self.bar {
-            let message = format!("waiting for {goal} ({} s)  {first}", since.elapsed().as_secs());
+            let first = causes.first().and_then(|cause| cause.lines().next()).unwrap_or_default();
+            let message = format!("waiting for {} ({seconds} s)  {first}", wait.goal);
             let width = usize::from(console::Term::stderr().size().1).saturating_sub(4).max(20);
             bar.set_message(safe(&message).chars().take(width).collect::<String>());
         }
-        let due = match said {
-            None => since.elapsed() >= SHORT,
-            Some(at) => self.bar.is_none() && at.elapsed() >= REMIND,
-        };
-        let mut said = said;
-        if due {
+        if wait.is_due(&causes, self.bar.is_some()) {
             if self.bar.is_none() {
-                write_stderr(&format!("waiting for {} ({} s)\n", safe(&goal), since.elapsed().as_secs()));
+                write_stderr(&format!("waiting for {} ({seconds} s)\n", safe(&wait.goal)));
                 for cause in &causes {
                     write_stderr(&format!("  - {}\n", safe(cause)));
                 }
@@ -77,9 +85,9 @@ impl Progress {
                     self.line(&format!("  - {cause}"));
                 }
             }
-            said = Some(now);
+            wait.said = Some((Instant::now(), causes));
         }
-        *waiting = Some(Wait { goal, causes, since, said });
+        *waiting = Some(wait);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::{AddressState, ClusterFacts, NodeFacts, decide_address, decide_exposure};
+use kamaji::plan::{AddressState, ClusterFacts, NodeFacts, decide_address, decide_exposure, impossible_endpoint};
 use serde_json::{Value, json};
 
 use crate::plane::{MINIMAL, spec};
@@ -145,4 +145,15 @@ fn ports_follow_the_endpoint_the_file_and_what_the_cluster_chose() {
 fn what_was_decided_once_wins_over_a_new_wish() {
     let spec = ControlPlaneSpec { expose: Some(Exposure::ClusterIp), ..wish("") };
     assert_eq!(decide_exposure(&spec, Some(Exposure::NodePort), None).0, Exposure::NodePort);
+}
+
+#[test]
+fn a_port_that_no_node_can_open_is_impossible_on_a_nodes_own_address_only() {
+    let at = |endpoint: &str, exposure| impossible_endpoint(&wish(endpoint), exposure, &nodes()).is_some();
+    assert!(at("10.1.0.2:6443", Exposure::NodePort));
+    assert!(!at("10.1.0.2:31000", Exposure::NodePort), "a node port");
+    assert!(!at("10.1.0.2", Exposure::NodePort), "any port");
+    assert!(!at("192.0.2.1:6443", Exposure::NodePort), "a balancer of the user's before the nodes");
+    assert!(!at("api.example.com:6443", Exposure::NodePort), "nobody knows what is behind a name");
+    assert!(!at("10.1.0.2:6443", Exposure::LoadBalancer));
 }

@@ -176,16 +176,6 @@ fn render_from_a_file_alone_says_so() {
 }
 
 #[test]
-fn render_from_a_file_alone_gives_the_same_objects_at_each_run() {
-    let place = with_file(MINIMAL);
-    let [first, second] = [(); 2].map(|()| objects(&render(&place, &[]).stdout));
-    // The record is about the run; all others are about the wish.
-    assert!(first.len() > 4 && first[0]["metadata"]["name"] == "prod-record");
-    assert_eq!(first[1..], second[1..]);
-}
-
-#[test]
-#[ignore = "the record that is printed carries the time of the run so far"]
 fn render_from_a_file_alone_is_the_same_to_the_byte_at_each_run() {
     let place = with_file(MINIMAL);
     assert!(render(&place, &[]).stdout == render(&place, &[]).stdout);
@@ -199,7 +189,7 @@ fn render_prints_objects_and_no_secret_unless_asked() {
         kinds.iter().map(|object| object["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let plain = render(&place, &[]);
-    assert_eq!(kinds(&plain), ["ConfigMap", "ServiceAccount", "Service", "ConfigMap", "ConfigMap", "Deployment"]);
+    assert_eq!(kinds(&plain), ["ServiceAccount", "Service", "ConfigMap", "ConfigMap", "Deployment"]);
     assert!(!plain.stdout.contains("PRIVATE KEY"));
     let all = render(&place, &["--show-secrets"]);
     assert!(kinds(&all).iter().filter(|kind| *kind == "Secret").count() > 5, "{:?}", kinds(&all));

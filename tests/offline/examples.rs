@@ -66,7 +66,8 @@ fn load(folder: &Path, name: String) -> Example {
         endpoint: args.spec.endpoint,
         datastore: args.spec.datastore,
     };
-    let loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
+    let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
+    loaded.spec.labels = args.spec.labels.into_iter().collect();
     let mut plane = Plane::new(loaded.spec);
     if args.spec.pki.is_some() {
         plane.given = PartialUserPki {

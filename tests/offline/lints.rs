@@ -141,6 +141,19 @@ fn every_object_carries_the_labels_that_find_it() {
 }
 
 #[test]
+fn a_users_labels_are_on_the_deployment_and_the_service_and_replace_no_pod() {
+    let mut plane = Plane::new(spec(MINIMAL));
+    plane.spec.labels.insert("env".into(), "prod".into());
+    let write = plane.desire().unwrap().write;
+    for manifest in &write {
+        let labelled = ["Deployment", "Service"].contains(&manifest.object.kind.as_str());
+        assert_eq!(manifest.body["metadata"]["labels"].get("env").is_some(), labelled, "{}", manifest.object);
+    }
+    let deployment = write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
+    assert!(!deployment.body["spec"].to_string().contains("env\":"), "the template stays as it is");
+}
+
+#[test]
 fn what_is_written_is_among_the_objects_that_are_read_and_deleted() {
     for (example, write) in manifests() {
         let known = object_refs(&example.plane.spec);
