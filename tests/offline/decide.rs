@@ -101,6 +101,29 @@ fn without_an_address_keys_and_service_are_decided_and_kept_afterwards() {
 }
 
 #[test]
+fn a_creation_that_ends_after_any_object_goes_on_with_the_keys_that_are_there() {
+    let complete = Plane::new(spec(MINIMAL)).desire().unwrap();
+    for written in 0..=complete.write.len() {
+        let mut plane = Plane::new(spec(MINIMAL));
+        for manifest in &complete.write[..written] {
+            plane.live.insert(manifest.object.clone(), manifest.body.clone());
+        }
+        let resumed = plane.desire().unwrap();
+        assert!(resumed.reissued.is_empty(), "after {written} objects: {:?}", resumed.reissued);
+        assert!(
+            plane.live.named("Secret", "prod-ca").is_none() || resumed.ca == complete.ca,
+            "after {written} objects"
+        );
+        for (object, body) in plane.live.iter().filter(|(object, _)| object.kind == "Secret") {
+            let again = resumed.write.iter().find(|manifest| manifest.object == *object).unwrap();
+            assert_eq!(again.body["data"], body["data"], "after {written} objects: {object}");
+        }
+        apply(&mut plane, &resumed);
+        expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    }
+}
+
+#[test]
 fn the_deployment_is_written_last() {
     let desired = created().desire().unwrap();
     assert_eq!(desired.write.last().unwrap().object.kind, "Deployment");
