@@ -106,10 +106,18 @@ fn inside_the_cluster_it_is_the_cluster_ip() {
 }
 
 #[test]
-fn a_name_that_resolves_nowhere_is_told_and_not_waited_for() {
+fn a_given_name_that_resolves_nowhere_is_told_and_not_waited_for() {
+    let balanced = service(6443, None, &json!([{"hostname": "lb.example.com"}]));
+    let told = decided("api.example.com", Exposure::LoadBalancer, Some(&balanced), &ClusterFacts::default());
+    assert!(told.starts_with("impossible: the name `api.example.com` does not resolve here"), "{told}");
+}
+
+#[test]
+#[ignore = "it is called impossible so far, although the name of a new load balancer takes minutes to resolve"]
+fn a_load_balancers_own_name_is_waited_for_until_it_resolves() {
     let balanced = service(6443, None, &json!([{"hostname": "lb.example.com"}]));
     let told = decided("", Exposure::LoadBalancer, Some(&balanced), &ClusterFacts::default());
-    assert!(told.starts_with("impossible: the name `lb.example.com` does not resolve here"), "{told}");
+    assert!(told.starts_with("waiting: "), "{told}");
 }
 
 #[test]

@@ -220,6 +220,20 @@ fn a_reader_that_went_away_is_no_failure() {
 }
 
 #[test]
+#[ignore = "what cannot be written is dropped silently so far"]
+fn a_result_that_could_not_be_written_is_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = Place::new().command(&["completion", "bash"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+#[ignore = "render takes it for a cluster that does not answer so far"]
+fn render_refuses_a_kubeconfig_that_was_named_and_is_not_there() {
+    failed(&render(&with_file(MINIMAL), &["--kubeconfig", "gone"]), 2, &["gone"]);
+}
+
+#[test]
 fn a_listener_to_errors_that_went_away_is_no_panic() {
     let place = Place::new();
     let (gone, writer) = std::io::pipe().unwrap();
