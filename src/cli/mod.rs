@@ -5,8 +5,8 @@ mod args;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    Common, CompletionArgs, CreateArgs, DeleteArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs,
-    RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs,
+    PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 
 /// Manage fleets of hosted Kubernetes control planes
@@ -65,6 +65,14 @@ pub enum Command {
   kamaji join prod
   ssh root@worker-1 \"$(kamaji join prod --ttl 10m)\"")]
     Join(JoinArgs),
+    /// Run a command with a kubeconfig for a control plane
+    ///
+    /// Works where the endpoint cannot be reached: the connection then goes through the management cluster. Ends with
+    /// the command's exit code, and leaves no file behind.
+    #[command(after_help = "Examples:
+  kamaji exec prod -- kubectl get nodes
+  kamaji exec prod -- helm list -A")]
+    Exec(ExecArgs),
     /// List control planes
     #[command(
         visible_alias = "ls",
