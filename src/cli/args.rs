@@ -158,9 +158,40 @@ pub struct JoinArgs {
     /// Let the token end after this long; `0` is never
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub ttl: Span,
-    /// Stop waiting after this long
+    /// Print this instead of the command line
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", conflicts_with = "hosts")]
+    pub format: JoinFormat,
+    /// Join this machine over ssh instead of printing (can be repeated)
+    #[arg(long = "host", value_name = "USER@HOST", value_hint = ValueHint::Hostname, value_parser = ssh_host)]
+    pub hosts: Vec<String>,
+    /// With --host: say what would be done and do nothing
+    #[arg(long, requires = "hosts")]
+    pub dry_run: bool,
+    /// Stop waiting for the token after this long
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub timeout: Span,
+}
+
+/// A host for ssh; what ssh would take for an option is refused.
+fn ssh_host(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('-') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("write it as HOST or USER@HOST".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// What a worker is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum JoinFormat {
+    /// The `kubeadm join` line
+    #[default]
+    Command,
+    /// A kubeadm `JoinConfiguration`
+    KubeadmConfig,
+    /// User data for cloud-init
+    CloudInit,
+    /// A shell script
+    Script,
 }
 
 /// `kamaji list`.

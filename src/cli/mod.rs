@@ -5,8 +5,8 @@ mod args;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs,
-    PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, JoinArgs, JoinFormat, KubeconfigArgs, KubeconfigUser,
+    ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 
 /// Manage fleets of hosted Kubernetes control planes
@@ -63,6 +63,8 @@ pub enum Command {
     /// Makes a bootstrap token and prints exactly one line. The token ends by itself.
     #[command(after_help = "Examples:
   kamaji join prod
+  kamaji join prod --format cloud-init > user-data
+  kamaji join prod --host root@worker-1 --host admin@worker-2
   ssh root@worker-1 \"$(kamaji join prod --ttl 10m)\"")]
     Join(JoinArgs),
     /// Run a command with a kubeconfig for a control plane
