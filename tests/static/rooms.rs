@@ -37,7 +37,9 @@ pub(crate) const ROOMS: &[Room] = &[
         &["ambient", "cluster", "datastore", "error", "event", "model", "pki", "plan", "render", "tenant"],
     ),
     room("ui", "edge", &["error", "event", "plan", "yaml"]),
-    room("cli", "pure", &["model", "ui"]),
+    // It completes what `cli` says can be typed, and `cli` names it for each value: the one circle.
+    room("complete", "edge", &["cli", "cluster", "model", "plan", "start"]),
+    room("cli", "pure", &["complete", "model", "ui"]),
     room("commands", "wiring", ALL),
     room("start", "edge", &[]),
 ];
@@ -46,8 +48,8 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("anyhow", &["error"]),
     ("base64", &["engine", "pki", "plan", "render"]),
-    ("clap", &["cli", "commands", "ui"]),
-    ("clap_complete", &["cli", "commands"]),
+    ("clap", &["cli", "complete", "ui"]),
+    ("clap_complete", &["cli", "complete"]),
     ("comfy_table", &["ui"]),
     ("console", &["ui", "commands"]),
     ("dialoguer", &["ui"]),
@@ -65,7 +67,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("serde_saphyr", &["pki", "yaml"]),
     ("sha2", &["commands", "pki", "plan"]),
     ("time", &["pki"]),
-    ("tokio", &["cluster", "commands", "datastore", "engine"]),
+    ("tokio", &["cluster", "commands", "complete", "datastore", "engine"]),
     ("tracing", &["cluster", "start"]),
     ("tracing_subscriber", &["start"]),
     ("x509_parser", &["pki"]),
