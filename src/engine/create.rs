@@ -166,7 +166,7 @@ async fn preview_existing(
     let exposure = exposure(record, spec);
     let service = live.named("Service", &ObjectNames(&spec.name).service());
     let facts = cluster_facts(session, spec, exposure, service).await;
-    let address = match decide_address(spec, exposure, service, &facts) {
+    let address = match decide_address(spec, exposure, service, &facts, record.address.as_ref()) {
         AddressState::Known(address) => Some(address),
         AddressState::Waiting { .. } | AddressState::Impossible { .. } => record.address.clone(),
     };
@@ -452,7 +452,8 @@ impl Creation<'_> {
                 continue;
             }
             let facts = cluster_facts(self.session, spec, chosen, service.as_ref()).await;
-            let cause = match decide_address(spec, chosen, service.as_ref(), &facts) {
+            let cause = match decide_address(spec, chosen, service.as_ref(), &facts, journal.record().address.as_ref())
+            {
                 AddressState::Known(address) => {
                     let known = address.clone();
                     journal
