@@ -5,6 +5,7 @@
 mod create;
 mod datastore;
 mod delete;
+mod join;
 mod journal;
 mod observe;
 mod session;
@@ -14,6 +15,7 @@ mod tokens;
 pub use create::{CreateRequest, Created, Prepared, converge, prepare, start};
 pub use datastore::{DATASTORE_NAMESPACE, datastore_authority, datastore_state, default_datastore_endpoints};
 pub use delete::{DeleteRequest, Deletion, delete, prepare_delete};
+pub use join::{HostOutcome, join_hosts};
 pub use journal::read_record;
 pub use observe::{Observed, observe};
 pub use session::Session;
