@@ -39,7 +39,9 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
             let datastore = engine::datastore_authority(&session, &request.spec.datastore).await?;
             Known { record: observed.recorded.map(|recorded| recorded.record), live: observed.live, datastore }
         }
-        Err(fault) if matches!(fault.kind(), Kind::Unavailable | Kind::Usage) => {
+        Err(fault)
+            if fault.kind() == Kind::Unavailable || (fault.kind() == Kind::Usage && !context.names_a_cluster()) =>
+        {
             context.ui.say("note: no management cluster answers: rendered from the file alone");
             Known::default()
         }

@@ -67,7 +67,7 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;
     if let Some(exposure) = spec.expose {
-        let facts = cluster_facts(session, spec, exposure).await;
+        let facts = cluster_facts(session, spec, exposure, None).await;
         if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
             return Err(Fault::new(Kind::Usage, cause).hint(remedy));
         }
@@ -165,7 +165,7 @@ async fn preview_existing(
     }
     let exposure = exposure(record, spec);
     let service = live.named("Service", &ObjectNames(&spec.name).service());
-    let facts = cluster_facts(session, spec, exposure).await;
+    let facts = cluster_facts(session, spec, exposure, service).await;
     let address = match decide_address(spec, exposure, service, &facts) {
         AddressState::Known(address) => Some(address),
         AddressState::Waiting { .. } | AddressState::Impossible { .. } => record.address.clone(),
@@ -451,7 +451,7 @@ impl Creation<'_> {
                 self.session.management.apply(&crate::render::service(spec, chosen, port, node_port)).await?;
                 continue;
             }
-            let facts = cluster_facts(self.session, spec, chosen).await;
+            let facts = cluster_facts(self.session, spec, chosen, service.as_ref()).await;
             let cause = match decide_address(spec, chosen, service.as_ref(), &facts) {
                 AddressState::Known(address) => {
                     let known = address.clone();

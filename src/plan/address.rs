@@ -28,7 +28,7 @@ pub struct Cluster {
     pub nodes: Vec<NodeFacts>,
     /// Why there are no nodes in `nodes`, if that is so.
     pub nodes_unknown: Option<String>,
-    /// What the wish's endpoint name resolves to here; empty when it is an address or does not resolve.
+    /// What the endpoint's name resolves to here, be it the wish's or the load balancer's; empty when there is none.
     pub resolved: Vec<IpAddr>,
 }
 
@@ -136,6 +136,9 @@ pub fn decide_address(
         None if !own_ips.is_empty() => own_ips,
         None => cluster.resolved.clone(),
     };
+    if advertise.is_empty() && asked.is_none() {
+        return AddressState::Waiting { cause: format!("the load balancer's name `{host}` does not resolve here yet") };
+    }
     if advertise.is_empty() {
         return AddressState::Impossible {
             cause: format!("the name `{host}` does not resolve here, and the Service has no address of its own"),
@@ -171,6 +174,19 @@ pub fn impossible_endpoint(spec: &ControlPlaneSpec, exposure: Exposure, cluster:
             format!("leave the port out, or choose one from {first} to {last}"),
         )
     })
+}
+
+/// The name that has to be resolved before an address is known: the wish's, else the load balancer's.
+#[must_use]
+pub fn name_to_resolve(spec: &ControlPlaneSpec, service: Option<&Value>) -> Option<String> {
+    let name_of = |host: &Host| match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Ip(_) => None,
+    };
+    match &spec.endpoint {
+        Some(endpoint) => name_of(&endpoint.host),
+        None => load_balancer(service?).1.first().and_then(name_of),
+    }
 }
 
 fn load_balancer(service: &Value) -> (Vec<IpAddr>, Vec<Host>) {
