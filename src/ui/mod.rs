@@ -171,6 +171,12 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// A word that tells at a glance whether something is well.
+#[must_use]
+pub fn mark(ok: bool) -> String {
+    if ok { console::style("ok").green().to_string() } else { console::style("NOT OK").red().bold().to_string() }
+}
+
 /// Text from elsewhere, without what could steer a terminal. Line breaks stay.
 #[must_use]
 pub fn safe(text: &str) -> String {

@@ -50,7 +50,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "complete", "ui"]),
     ("clap_complete", &["cli", "complete"]),
     ("comfy_table", &["ui"]),
-    ("console", &["ui", "commands"]),
+    ("console", &["ui"]),
     ("dialoguer", &["ui"]),
     ("etcd_client", &["datastore"]),
     ("futures", &["engine"]),
