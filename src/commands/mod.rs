@@ -39,7 +39,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
             return exec::run(args, &context).await.map_err(|fault| (Box::new(context.into_ui()), fault));
         }
     };
-    match outcome {
+    match outcome.and_then(|()| context.ui.check_written()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(fault) => Err((Box::new(context.into_ui()), fault)),
     }

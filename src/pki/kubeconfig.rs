@@ -72,9 +72,7 @@ pub fn kubeconfig_via(
 }
 
 fn written(document: &Value) -> SecretString {
-    // Plain scalars on one line, as kubeadm has them. JSON is YAML as well, should the writer ever refuse.
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(document, options).unwrap_or_else(|_| document.to_string()).into()
+    crate::yaml::write(document).into()
 }
 
 /// Reads the client certificate with its key, the server and the authority (PEM) of the current context.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The value as a YAML document. Long texts stay quoted, because Go's parser and ours must read the same.
+/// The value as a YAML document.
 pub(super) fn yaml(value: &Value) -> String {
     crate::yaml::write(value)
 }

@@ -129,7 +129,8 @@ fn every_field_that_is_used_arrives() {
     let spec = &loaded.spec;
     assert_eq!(loaded.warnings, []);
     assert_eq!(spec.cluster_name, "prod");
-    assert_eq!(spec.endpoint.as_ref().unwrap().to_string(), "api.example.com:7443");
+    // Port 0: the one the API server gets, which the plan decides.
+    assert_eq!(spec.endpoint.as_ref().unwrap().to_string(), "api.example.com:0");
     assert_eq!(spec.image_repository, "r.example.com:5000/k8s");
     assert_eq!(spec.certificates.algorithm, KeyAlgorithm::EcdsaP384);
     assert_eq!((spec.certificates.leaf_validity.as_secs(), spec.certificates.ca_validity.as_secs()), (86400, 172_800));
