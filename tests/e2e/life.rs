@@ -147,7 +147,7 @@ fn kubeconfigs_are_written_for_their_owner_only(space: &Space) {
     let mut make = Command::new("mkfifo");
     make.arg(&pipe);
     run(make).ok();
-    space.run(&["kubeconfig", NAME, "--file", &pipe.display().to_string()]).exits(1);
+    space.run(&["kubeconfig", NAME, "--file", &pipe.display().to_string()]).exits(2);
     assert!(fs::metadata(&pipe).expect("it is still there").file_type().is_fifo(), "a pipe is not replaced by a file");
     let to = |target: &str| {
         let mut shell = Command::new("bash");
