@@ -1,5 +1,4 @@
 //! Live names for the Tab key: asked of the management cluster, within a second, silent when it does not answer. An edge.
-#![expect(clippy::disallowed_methods, reason = "edge: what is being typed is read from the arguments and environment")]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,9 +15,9 @@ const VARIABLE: &str = "KAMAJI_COMPLETE";
 /// How long a person waits for the Tab key.
 const PATIENCE: Duration = Duration::from_millis(900);
 
-/// Answers a shell that asks for completions, and ends the process then; else does nothing.
-pub fn answer_shell() {
-    CompleteEnv::with_factory(<crate::cli::Cli as clap::CommandFactory>::command).var(VARIABLE).complete();
+/// Answers a shell that asks for completions of `command`, and ends the process then; else does nothing.
+pub fn answer_shell(command: fn() -> clap::Command) {
+    CompleteEnv::with_factory(command).var(VARIABLE).complete();
 }
 
 /// The script by which a shell learns to ask; `None` for a shell that is not known.

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use kamaji::cli::Cli;
 
 fn main() -> ExitCode {
-    kamaji::complete::answer_shell();
+    kamaji::complete::answer_shell(Cli::command);
     let cli = Cli::parse();
     kamaji::start::prepare(cli.common.verbose);
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {

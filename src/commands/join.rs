@@ -68,14 +68,12 @@ fn report_hosts(context: &Context, outcomes: Vec<HostOutcome>) -> Result<(), Fau
         .map(|outcome| HostItem { host: outcome.host, joined: outcome.failure.is_none(), failure: outcome.failure })
         .collect();
     context.ui.report(&Hosts { api_version: "kamaji/v1", kind: "JoinOutcomeList", items });
-    match failed {
-        0 => Ok(()),
-        _ => {
-            let kind = if failed == total { Kind::Failed } else { Kind::Partial };
-            Err(Fault::new(kind, format!("{failed} of {total} machines did not join"))
-                .hint("run the command again: a machine that has joined is left alone"))
-        }
+    if failed == 0 {
+        return Ok(());
     }
+    let kind = if failed == total { Kind::Failed } else { Kind::Partial };
+    Err(Fault::new(kind, format!("{failed} of {total} machines did not join"))
+        .hint("run the command again: a machine that has joined is left alone"))
 }
 
 #[derive(Serialize)]

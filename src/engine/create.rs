@@ -27,8 +27,9 @@ use crate::plan::{
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, token_secret};
 
-/// How long a load balancer may take where the user left the exposure to us.
-const LOAD_BALANCER_GRACE: Duration = Duration::from_secs(10);
+/// How long a load balancer may take to be heard of where the user left the exposure to us. Who provides one says so in
+/// an event about the Service, and is then waited for.
+const LOAD_BALANCER_GRACE: Duration = Duration::from_secs(5);
 
 /// What is to be made.
 #[derive(Debug)]
@@ -166,7 +167,7 @@ async fn preview_existing(
     let exposure = exposure(record, spec);
     let service = live.named("Service", &ObjectNames(&spec.name).service());
     let facts = cluster_facts(session, spec, exposure, service).await;
-    let address = match decide_address(spec, exposure, service, &facts) {
+    let address = match decide_address(spec, exposure, service, &facts, record.address.as_ref()) {
         AddressState::Known(address) => Some(address),
         AddressState::Waiting { .. } | AddressState::Impossible { .. } => record.address.clone(),
     };
@@ -281,6 +282,11 @@ pub async fn converge(
     Ok(created)
 }
 
+/// Removes the lock of a run that ended after its work and before it could give the lock back.
+pub async fn tidy(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    Ok(Lock::remove_abandoned(session.management, &spec.namespace, &spec.name, (session.clock)()).await?)
+}
+
 struct Creation<'a> {
     session: &'a Session<'a>,
     request: &'a CreateRequest,
@@ -335,11 +341,11 @@ impl Creation<'_> {
         }
         let reached = self.inside(&address, &desired).await?;
         self.await_usable(&reached).await?;
-        self.lock.check()?;
-        journal.update(None, |record| record.step = Step::Ready).await?;
         // The first answer may have come through the tunnel only because the endpoint was a moment behind.
         let direct = reached.direct
             || tenant::answers_directly(&address, &self.kubeconfig("admin.conf").await?, &spec.name).await;
+        self.lock.check()?;
+        journal.update(None, |record| record.step = Step::Ready).await?;
         Ok(Some(Created { record: journal.record().clone(), direct }))
     }
 
@@ -452,7 +458,8 @@ impl Creation<'_> {
                 continue;
             }
             let facts = cluster_facts(self.session, spec, chosen, service.as_ref()).await;
-            let cause = match decide_address(spec, chosen, service.as_ref(), &facts) {
+            let cause = match decide_address(spec, chosen, service.as_ref(), &facts, journal.record().address.as_ref())
+            {
                 AddressState::Known(address) => {
                     let known = address.clone();
                     journal
@@ -466,9 +473,13 @@ impl Creation<'_> {
                 AddressState::Impossible { cause, remedy } => return Err(Fault::new(Kind::Failed, cause).hint(remedy)),
                 AddressState::Waiting { cause } => cause,
             };
-            if spec.expose.is_none() && chosen == Exposure::LoadBalancer && begun.elapsed() > LOAD_BALANCER_GRACE {
+            if spec.expose.is_none()
+                && chosen == Exposure::LoadBalancer
+                && begun.elapsed() > LOAD_BALANCER_GRACE
+                && !self.somebody_balances(&service_ref).await?
+            {
                 self.session.say(Event::Note(format!(
-                    "no load balancer gave an address within {} s: using a node port",
+                    "nothing in this cluster gave a load balancer within {} s: using a node port",
                     LOAD_BALANCER_GRACE.as_secs()
                 )));
                 journal.update(None, |record| record.exposure = Some(Exposure::NodePort)).await?;
@@ -476,6 +487,15 @@ impl Creation<'_> {
             }
             self.session.wait(Duration::from_millis(200), &format!("an address for `{}`", spec.name), &[cause]).await?;
         }
+    }
+
+    /// Whether a controller is at work on the Service's load balancer: it tells so in an event.
+    async fn somebody_balances(&self, service: &ObjectRef) -> Result<bool, Fault> {
+        let events = self.session.management.list("v1", "Event", service.namespace.as_deref(), "").await?;
+        Ok(events.iter().any(|event| {
+            event.pointer("/involvedObject/kind").and_then(Value::as_str) == Some(service.kind.as_str())
+                && event.pointer("/involvedObject/name").and_then(Value::as_str) == Some(service.name.as_str())
+        }))
     }
 
     /// Waits for the API server and writes the objects inside the tenant.

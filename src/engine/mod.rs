@@ -12,7 +12,7 @@ mod session;
 mod tenant;
 mod tokens;
 
-pub use create::{CreateRequest, Created, Prepared, converge, prepare, start};
+pub use create::{CreateRequest, Created, Prepared, converge, prepare, start, tidy};
 pub use datastore::{DATASTORE_NAMESPACE, datastore_authority, datastore_state, default_datastore_endpoints};
 pub use delete::{DeleteRequest, Deletion, delete, prepare_delete};
 pub use join::{HostOutcome, join_hosts};

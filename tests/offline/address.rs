@@ -49,7 +49,7 @@ fn told(state: AddressState) -> String {
 }
 
 fn decided(endpoint: &str, exposure: Exposure, service: Option<&Value>, facts: &ClusterFacts) -> String {
-    told(decide_address(&wish(endpoint), exposure, service, facts))
+    told(decide_address(&wish(endpoint), exposure, service, facts, None))
 }
 
 #[test]
@@ -163,4 +163,27 @@ fn a_port_that_no_node_can_open_is_impossible_on_a_nodes_own_address_only() {
     assert!(!at("192.0.2.1:6443", Exposure::NodePort), "a balancer of the user's before the nodes");
     assert!(!at("api.example.com:6443", Exposure::NodePort), "nobody knows what is behind a name");
     assert!(!at("10.1.0.2:6443", Exposure::LoadBalancer));
+}
+
+#[test]
+fn an_address_stays_when_nodes_come_and_goes_only_with_its_node() {
+    let live = service(31000, Some(31000), &json!([]));
+    let node =
+        |name: &str, ip: &str| NodeFacts { name: name.into(), ready: true, addresses: vec![ip.parse().unwrap()] };
+    let facts = |nodes: Vec<NodeFacts>| ClusterFacts { nodes, ..ClusterFacts::default() };
+    let decide = |nodes: Vec<NodeFacts>, recorded: Option<&kamaji::render::Address>| match decide_address(
+        &wish(""),
+        Exposure::NodePort,
+        Some(&live),
+        &facts(nodes),
+        recorded,
+    ) {
+        AddressState::Known(address) => address,
+        other @ (AddressState::Waiting { .. } | AddressState::Impossible { .. }) => panic!("{other:?}"),
+    };
+    let first = decide(vec![node("b", "192.0.2.2")], None);
+    let grown = decide(vec![node("a", "192.0.2.1"), node("b", "192.0.2.2")], Some(&first));
+    assert_eq!(grown, first, "a new node changes no certificate");
+    let moved = decide(vec![node("a", "192.0.2.1")], Some(&first));
+    assert_eq!(moved.endpoint.to_string(), "192.0.2.1:31000", "a node that is gone serves nobody");
 }

@@ -37,8 +37,7 @@ pub(crate) const ROOMS: &[Room] = &[
         &["ambient", "cluster", "datastore", "error", "event", "model", "pki", "plan", "render", "tenant"],
     ),
     room("ui", "edge", &["error", "event", "plan", "yaml"]),
-    // It completes what `cli` says can be typed, and `cli` names it for each value: the one circle.
-    room("complete", "edge", &["cli", "cluster", "model", "plan", "start"]),
+    room("complete", "edge", &["cluster", "model", "plan", "start"]),
     room("cli", "pure", &["complete", "model", "ui"]),
     room("commands", "wiring", ALL),
     room("start", "edge", &[]),
