@@ -66,7 +66,7 @@ fn hostile_files_are_refused_quickly() {
     ] {
         let start = Instant::now();
         let error = read(&text).unwrap_err();
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?} for {}", start.elapsed(), &text[..200.min(text.len())]);
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?} for {}", start.elapsed(), &text[..200.min(text.len())]);
         assert!(error.problems().len() <= 101 && error.to_string().len() < 100_000);
     }
 }
