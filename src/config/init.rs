@@ -79,7 +79,7 @@ fn tokens(init: &View<'_>, findings: &mut Findings<'_>) -> Vec<BootstrapToken> {
     let mut tokens = Vec::new();
     for item in init.list("bootstrapTokens") {
         let Some((id, token)) = token(&item, findings) else { continue };
-        let place = item.key.in_file(findings.file());
+        let place = item.key.in_file(findings.file()).to_string();
         if let Some(first) = first_places.insert(id.clone(), place) {
             findings.refuse_secret(
                 &item,

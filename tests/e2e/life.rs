@@ -1,7 +1,7 @@
 //! The life of one control plane: made, used by people and workers, looked at, deleted.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::process::Command;
 use std::time::Duration;
 
@@ -141,6 +141,27 @@ fn kubeconfigs_are_written_for_their_owner_only(space: &Space) {
 
     let printed = space.run_for_secrets(&["kubeconfig", NAME]).ok();
     assert_eq!(printed.stdout, fs::read_to_string(&path).expect("it is readable"));
+
+    // A name that is no file, a disk that is full, a reader that has seen enough.
+    let pipe = space.files.path().join("pipe");
+    let mut make = Command::new("mkfifo");
+    make.arg(&pipe);
+    run(make).ok();
+    space.run(&["kubeconfig", NAME, "--file", &pipe.display().to_string()]).exits(1);
+    assert!(fs::metadata(&pipe).expect("it is still there").file_type().is_fifo(), "a pipe is not replaced by a file");
+    let to = |target: &str| {
+        let mut shell = Command::new("bash");
+        let kamaji = format!("'{}' kubeconfig {NAME} -n '{}'", env!("CARGO_BIN_EXE_kamaji"), space.namespace);
+        shell.env("KUBECONFIG", management().kubeconfig()).args([
+            "-o",
+            "pipefail",
+            "-c",
+            &format!("{kamaji} {target}"),
+        ]);
+        run(shell)
+    };
+    assert_ne!(to("> /dev/full").code, Some(0), "what was not written is not reported as written");
+    to("| head -1").ok();
 
     let mine = space.file(
         "mine.conf",

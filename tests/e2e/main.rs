@@ -13,3 +13,4 @@ mod neighbours;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
+mod together;

@@ -1,9 +1,12 @@
 //! A file is read field by field here: small files, and what they become or why they are refused.
 
+mod corpus;
+mod defaults;
 mod documents;
 mod hostile;
 mod rules;
 mod table;
+mod versions;
 
 use super::*;
 use crate::error::Advice as _;
@@ -15,14 +18,8 @@ const KUBELET: &str = "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: Kub
 const PROXY: &str = "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";
 
 fn settings() -> Settings {
-    Settings {
-        name: "prod".parse().unwrap(),
-        namespace: "tenants".parse().unwrap(),
-        replicas: 2,
-        expose: None,
-        endpoint: None,
-        datastore: "main".parse().unwrap(),
-    }
+    let new = Settings::new("prod".parse().unwrap(), "tenants".parse().unwrap(), "main".parse().unwrap());
+    Settings { replicas: 2, ..new }
 }
 
 fn read(text: &str) -> Result<Loaded, Error> {

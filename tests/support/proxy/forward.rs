@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Fault, Moment, Request, Shared};
+use super::{Fault, Moment, Shared};
 
 type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 
@@ -43,7 +43,8 @@ pub(super) async fn pass(
     shared: &Shared,
     upstream: &Upstream,
 ) -> Result<Answer, Error> {
-    let (number, fault) = count(&request, shared);
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let (number, fault) = shared.lock().count(request.method().to_string(), path);
     let after = match fault {
         Some(Fault::Call(Moment::Before, call)) => {
             call();
@@ -63,14 +64,6 @@ pub(super) async fn pass(
         }
         None => Ok(answer),
     }
-}
-
-fn count(request: &hyper::Request<Incoming>, shared: &Shared) -> (usize, Option<Fault>) {
-    let mut state = shared.lock();
-    let number = state.requests.len() + 1;
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    state.requests.push(Request { number, method: request.method().to_string(), path, status: None });
-    (number, state.faults.remove(&number))
 }
 
 /// Asks the server on a connection of its own. An upgrade goes on as a tunnel.

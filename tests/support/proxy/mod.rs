@@ -5,7 +5,6 @@ mod forward;
 
 pub(in crate::support) use forward::dial;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -69,15 +68,36 @@ impl std::fmt::Debug for Fault {
     }
 }
 
-#[derive(Debug, Default)]
+/// Which request is harmed.
+type Trigger = Box<dyn Fn(&Request) -> bool + Send>;
+
+#[derive(Default)]
 struct State {
     requests: Vec<Request>,
-    faults: BTreeMap<usize, Fault>,
+    /// Each strikes once.
+    faults: Vec<(Trigger, Fault)>,
+}
+
+impl State {
+    /// Counts a request, and gives the harm that is meant for it.
+    fn count(&mut self, method: String, path: String) -> (usize, Option<Fault>) {
+        let request = Request { number: self.requests.len() + 1, method, path, status: None };
+        let number = request.number;
+        let struck = self.faults.iter().position(|(trigger, _)| trigger(&request));
+        self.requests.push(request);
+        (number, struck.map(|index| self.faults.remove(index).1))
+    }
 }
 
 /// What the connections share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared(Mutex<State>);
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.lock().requests).finish()
+    }
+}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -131,7 +151,12 @@ impl Proxy {
 
     /// Does harm to request `number`.
     pub(crate) fn harm(&self, number: usize, fault: Fault) {
-        self.shared.lock().faults.insert(number, fault);
+        self.harm_where(move |request| request.number == number, fault);
+    }
+
+    /// Does harm to the next request that is like this.
+    pub(crate) fn harm_where(&self, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
+        self.shared.lock().faults.push((Box::new(like), fault));
     }
 
     /// Whether every harm that was asked for has been done.
