@@ -254,6 +254,8 @@ pub struct ExecArgs {
 pub enum TokenCommand {
     /// Make a bootstrap token and print it
     Create(TokenCreateArgs),
+    /// Print a new token for a kubeadm file; no cluster is asked or changed
+    Generate,
     /// List bootstrap tokens, without their secrets
     #[command(visible_alias = "ls")]
     List(PlaneArgs),
