@@ -68,7 +68,7 @@ build_from_source() {
   TREE=$(cd "$(dirname "$0")" && pwd)
   [ -f "$TREE/Cargo.toml" ] || fail "this is no checkout of kamaji; give --archive and --checksum"
   need cargo "Rust 1.90 or newer, see https://rustup.rs"
-  need protoc "Debian's package protobuf-compiler"
+  need protoc "Debian's packages protobuf-compiler and libprotobuf-dev"
   need cc "Debian's packages gcc and libc6-dev"
   (umask 022 && cd "$TREE" && cargo build --release --locked) || fail "building failed"
   BINARY=${CARGO_TARGET_DIR:-$TREE/target}/release/kamaji

@@ -12,7 +12,7 @@ mod tree;
 use serde_saphyr::granit_parser::{self, Parser};
 use serde_saphyr::ser_options;
 
-pub use error::Error;
+pub use error::{Error, Spot};
 pub use tree::{Content, Document, Entry, Node, Place, shown, snippet};
 
 use read::Builder;
@@ -59,7 +59,11 @@ pub fn write_documents(values: &[serde_json::Value]) -> String {
 
 fn refuse_unreadable(name: &str, text: &str) -> Result<(), Error> {
     if text.len() > MAX_BYTES {
-        return Err(Error::too_much(name.to_owned(), format!("it has {} bytes", text.len()), "at most 1 MiB is read"));
+        return Err(Error::too_much(
+            Spot { file: name.to_owned(), at: None },
+            format!("it has {} bytes", text.len()),
+            "at most 1 MiB is read",
+        ));
     }
     let is_bad = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}')) || c == '\u{FFFE}';
     match text.char_indices().find(|(_, c)| is_bad(*c)) {

@@ -45,10 +45,12 @@ rust_is_new_enough() { at_least "$(cargo --version 2>/dev/null | cut -d' ' -f2)"
 
 # A new enough cargo: the one that is there, else by rustup, which Debian has from 13 on.
 need_rust() {
-  need_packages cc:gcc /usr/include/stdio.h:libc6-dev protoc:protobuf-compiler "$CERTIFICATES"
+  need_packages cc:gcc /usr/include/stdio.h:libc6-dev protoc:protobuf-compiler \
+    /usr/include/google/protobuf/descriptor.proto:libprotobuf-dev "$CERTIFICATES"
   if rust_is_new_enough; then return; fi
-  if ! command -v rustup >/dev/null && [[ -n $(apt-cache search --names-only '^rustup$') ]]; then
-    need_packages rustup:rustup
+  if ! command -v rustup >/dev/null && ((EUID == 0)); then
+    apt_get update
+    if [[ -n $(apt-cache search --names-only '^rustup$') ]]; then need_packages rustup:rustup; fi
   fi
   command -v rustup >/dev/null || fail "Rust $RUST_NEEDED or newer is needed, and Debian's rustup is not to be had here:" \
     "install Rust as https://rustup.rs tells, then run this again"

@@ -62,6 +62,9 @@ pub struct SpecArgs {
     /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,
+    /// Read kubeadm.k8s.io/v1 too, which kubeadm calls experimental
+    #[arg(long)]
+    pub allow_experimental_api: bool,
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, crate::model::Error> {
@@ -251,6 +254,8 @@ pub struct ExecArgs {
 pub enum TokenCommand {
     /// Make a bootstrap token and print it
     Create(TokenCreateArgs),
+    /// Print a new token for a kubeadm file; no cluster is asked or changed
+    Generate,
     /// List bootstrap tokens, without their secrets
     #[command(visible_alias = "ls")]
     List(PlaneArgs),

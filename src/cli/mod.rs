@@ -1,6 +1,7 @@
 //! What can be typed: commands, flags and their help. No I/O; `commands` does what was asked.
 
 mod args;
+mod config;
 
 use clap::{Parser, Subcommand};
 
@@ -8,6 +9,7 @@ pub use args::{
     Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, JoinArgs, JoinFormat, KubeconfigArgs, KubeconfigUser,
     ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
+pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 
 /// Manage fleets of hosted Kubernetes control planes
 ///
@@ -104,6 +106,9 @@ pub enum Command {
   kamaji render prod --kubeadm-config prod.yaml --endpoint 192.0.2.10:6443 > prod-objects.yaml
   kamaji render prod --kubeadm-config prod.yaml --endpoint 192.0.2.10:6443 --show-secrets | kubectl apply -f -")]
     Render(RenderArgs),
+    /// Check and convert kubeadm files, without any cluster
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the completion script of a shell
     #[command(after_help = "Examples:
   source <(kamaji completion bash)")]

@@ -2,6 +2,7 @@
 
 mod age;
 mod completion;
+mod config;
 mod context;
 mod create;
 mod delete;
@@ -34,6 +35,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::Kubeconfig(args) => kubeconfig::run(args, &context).await,
         Command::Token(command) => token::run(command, &mut context).await,
         Command::Render(args) => render::run(args, &mut context).await,
+        Command::Config(command) => config::run(command, &context),
         Command::Completion(args) => completion::run(args, &context),
         Command::Exec(args) => {
             return exec::run(args, &context).await.map_err(|fault| (Box::new(context.into_ui()), fault));

@@ -27,6 +27,7 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
         expose: args.expose.map(Into::into),
         endpoint: args.endpoint.clone(),
         datastore: args.datastore.clone(),
+        allow_experimental: args.allow_experimental_api,
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings)?;
     loaded.spec.labels = args.labels.iter().cloned().collect();

@@ -1,12 +1,13 @@
 //! `extraArgs` and `extraEnvs` of a component: which arguments are the user's, which are kamaji's, and which deserve
-//! a word. The order and repetitions are kept, as with kubeadm v1beta4.
+//! a word. The order and repetitions are kept, as with kubeadm v1beta4; the map of v1beta3 is read in the order of its names,
+//! as kubeadm converts it.
 
 use std::collections::HashSet;
 
 use super::findings::Findings;
 use super::view::View;
 use crate::model::{Arg, Component, EnvVar};
-use crate::yaml::shown;
+use crate::yaml::{Content, shown};
 
 /// The components that take arguments.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,10 +66,58 @@ const OWNED: &[(&str, &str)] = &[
 /// Arguments that Kubernetes no longer has: the component would not start.
 const REMOVED: &[&str] = &["insecure-port", "insecure-bind-address", "port", "address", "basic-auth-file"];
 
+/// One entry of `extraArgs`, as a list has it or a map.
+pub(super) struct Entry<'a> {
+    /// The whole entry.
+    whole: View<'a>,
+    /// Where the name is, unless there is none.
+    name: Option<(View<'a>, &'a str)>,
+    /// Where the value is, and what it says; a wrong type counts as empty.
+    value: (View<'a>, &'a str),
+    /// Whether the name is the key of a map.
+    keyed: bool,
+}
+
+impl Entry<'_> {
+    /// The name and the value, if there is a name.
+    pub(super) fn pair(&self) -> Option<(&str, &str)> {
+        self.name.as_ref().map(|(_, name)| (*name, self.value.1))
+    }
+
+    fn refuse_name(&self, at: &View<'_>, text: impl Into<String>, remedy: &str, findings: &mut Findings<'_>) {
+        if self.keyed { findings.refuse_key(at, text, remedy) } else { findings.refuse(at, text, remedy) }
+    }
+}
+
+/// The arguments of a component, in the order in which they are rendered.
+pub(super) fn entries<'a>(component: &View<'a>) -> Vec<Entry<'a>> {
+    let Some(view) = component.at("extraArgs") else { return Vec::new() };
+    if matches!(view.node.content, Content::Map(_)) {
+        let mut keyed: Vec<Entry<'a>> = view
+            .node
+            .entries()
+            .iter()
+            .map(|entry| {
+                let whole = view.entry(entry);
+                let value = (whole.clone(), entry.value.text().unwrap_or_default());
+                let name = (!entry.key.is_empty()).then(|| (whole.clone(), entry.key.as_str()));
+                Entry { name, value, whole, keyed: true }
+            })
+            .collect();
+        keyed.sort_by_key(|entry| entry.name.as_ref().map(|(_, name)| *name));
+        return keyed;
+    }
+    let listed = view.items().into_iter().map(|item| {
+        let value = item.text("value").unwrap_or_else(|| (item.at("value").unwrap_or_else(|| item.clone()), ""));
+        Entry { name: item.text("name"), value, whole: item, keyed: false }
+    });
+    listed.collect()
+}
+
 /// Reads one component.
 pub(super) fn read(cluster: &View<'_>, target: Target, findings: &mut Findings<'_>) -> Component {
     let Some(component) = cluster.at(target.path()) else { return Component::default() };
-    let extra_args = component.list("extraArgs").iter().filter_map(|item| read_arg(item, target, findings)).collect();
+    let extra_args = entries(&component).iter().filter_map(|entry| read_arg(entry, target, findings)).collect();
     let (mut extra_envs, mut seen) = (Vec::new(), HashSet::new());
     for item in component.list("extraEnvs") {
         let Some(env) = read_env(&item, findings) else { continue };
@@ -86,37 +135,39 @@ pub(super) fn read(cluster: &View<'_>, target: Target, findings: &mut Findings<'
     Component { extra_args, extra_envs }
 }
 
-fn read_arg(item: &View<'_>, target: Target, findings: &mut Findings<'_>) -> Option<Arg> {
-    let Some((name_view, name)) = item.text("name") else {
-        if item.at("name").is_none_or(|name| name.node.text().is_some()) {
-            findings.refuse(item, "an argument needs a `name`", "write `name: NAME` without dashes before it");
+fn read_arg(entry: &Entry<'_>, target: Target, findings: &mut Findings<'_>) -> Option<Arg> {
+    let Some((name_view, name)) = &entry.name else {
+        if entry.keyed || entry.whole.at("name").is_none_or(|name| name.node.text().is_some()) {
+            findings.refuse(&entry.whole, "an argument needs a `name`", "write `name: NAME` without dashes before it");
         }
         return None;
     };
     if let Some(bare) = name.strip_prefix('-') {
         let bare = shown(bare.trim_start_matches('-'));
-        findings.refuse(&name_view, "the name has leading dashes", format!("write `name: {bare}`"));
+        let remedy = if entry.keyed { format!("write `{bare}: VALUE`") } else { format!("write `name: {bare}`") };
+        entry.refuse_name(name_view, "the name has leading dashes", &remedy, findings);
         return None;
     }
     if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         let text = format!("`{}` is not the name of an argument: use lower-case letters, digits and `-`", shown(name));
-        findings.refuse(&name_view, text, "write the name in `name` and the value in `value`");
+        let remedy =
+            if entry.keyed { "write `NAME: VALUE`" } else { "write the name in `name` and the value in `value`" };
+        entry.refuse_name(name_view, text, remedy, findings);
         return None;
     }
-    let value = item.text("value").map_or("", |(_, text)| text);
+    let (value_view, value) = &entry.value;
     if value.chars().any(char::is_control) {
-        let view = item.at("value").unwrap_or_else(|| item.clone());
-        findings.refuse_secret(&view, "the value has a line break or another control character", "remove it");
+        findings.refuse_secret(value_view, "the value has a line break or another control character", "remove it");
         return None;
     }
     if let Some((text, remedy)) = refusal(name, value) {
-        findings.refuse(&name_view, text, remedy);
+        entry.refuse_name(name_view, text, remedy, findings);
         return None;
     }
     if let Some(text) = doubt(target, name, value) {
-        findings.warn(&name_view, text);
+        findings.warn(name_view, text);
     }
-    Some(Arg { name: name.to_owned(), value: value.to_owned() })
+    Some(Arg { name: (*name).to_owned(), value: (*value).to_owned() })
 }
 
 /// Why an argument is refused, and the remedy.

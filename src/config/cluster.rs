@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::args::{self, Target};
 use super::findings::Findings;
 use super::view::View;
-use super::{Settings, duration, network};
+use super::{CommandLine, duration, network};
 use crate::model::{
     CertificatePolicy, Component, CoreDns, Endpoint, KeyAlgorithm, KubeVersion, Networking, San, release_of,
 };
@@ -40,10 +40,12 @@ pub(super) struct Cluster {
     pub(super) scheduler: Component,
     pub(super) coredns: Option<CoreDns>,
     pub(super) kube_proxy: bool,
+    /// v1beta3's `apiServer.timeoutForControlPlane`.
+    pub(super) timeout: Option<Duration>,
 }
 
 /// Reads the document; `None` only after a problem was reported.
-pub(super) fn read(view: Option<&View<'_>>, settings: &Settings, findings: &mut Findings<'_>) -> Option<Cluster> {
+pub(super) fn read(view: Option<&View<'_>>, said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Cluster> {
     let Some(view) = view else {
         if !findings.has_problems() {
             let remedy = format!("add a document of kind ClusterConfiguration and {VERSION_REMEDY} in it");
@@ -54,10 +56,10 @@ pub(super) fn read(view: Option<&View<'_>>, settings: &Settings, findings: &mut 
     let version = version(view, findings);
     let cluster = Cluster {
         version: version.unwrap_or(KubeVersion { major: 0, minor: 0, patch: 0 }),
-        cluster_name: cluster_name(view, settings, findings),
+        cluster_name: cluster_name(view, said, findings),
         image_repository: repository(view, "imageRepository", findings).unwrap_or_else(|| "registry.k8s.io".into()),
         networking: network::read(view, findings),
-        endpoint: endpoint(view, settings, findings),
+        endpoint: endpoint(view, said, findings),
         cert_sans: cert_sans(view, findings),
         certificates: certificates(view, findings),
         api_server: args::read(view, Target::ApiServer, findings),
@@ -65,6 +67,7 @@ pub(super) fn read(view: Option<&View<'_>>, settings: &Settings, findings: &mut 
         scheduler: args::read(view, Target::Scheduler, findings),
         coredns: coredns(view, findings),
         kube_proxy: !view.is_true("proxy.disabled"),
+        timeout: timeout(view, findings),
     };
     version.map(|_| cluster)
 }
@@ -86,7 +89,7 @@ fn version(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<KubeVersio
     }
 }
 
-fn cluster_name(cluster: &View<'_>, settings: &Settings, findings: &mut Findings<'_>) -> String {
+fn cluster_name(cluster: &View<'_>, said: &CommandLine<'_>, findings: &mut Findings<'_>) -> String {
     const DEFAULT: &str = "kubernetes";
     let Some((view, text)) = cluster.text("clusterName") else { return DEFAULT.to_owned() };
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
@@ -94,17 +97,17 @@ fn cluster_name(cluster: &View<'_>, settings: &Settings, findings: &mut Findings
         let rule =
             "is not a cluster name: use at most 63 letters, digits, `-`, `_` and `.`, not starting with `-` or `.`";
         findings.refuse(&view, format!("`{}` {rule}", shown(text)), "");
-    } else if text != DEFAULT && text != settings.name.as_str() {
-        findings.warn(&view, format!("used in kubeconfigs; the control plane itself is called `{}`", settings.name));
+    } else if let Some(name) = said.name.filter(|name| text != DEFAULT && text != name.as_str()) {
+        findings.warn(&view, format!("used in kubeconfigs; the control plane itself is called `{name}`"));
     }
     text.to_owned()
 }
 
-fn endpoint(cluster: &View<'_>, settings: &Settings, findings: &mut Findings<'_>) -> Option<Endpoint> {
+fn endpoint(cluster: &View<'_>, said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Endpoint> {
     let (view, text) = cluster.text("controlPlaneEndpoint")?;
     match Endpoint::parse(text, 0) {
         Ok(endpoint) => {
-            if let Some(wanted) = settings.endpoint.as_ref().filter(|wanted| **wanted != endpoint) {
+            if let Some(wanted) = said.endpoint.filter(|wanted| **wanted != endpoint) {
                 findings.warn(&view, format!("ignored: --endpoint says {wanted}"));
             }
             Some(endpoint)
@@ -152,6 +155,16 @@ fn validity(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Opti
         return None;
     }
     Some(signed.length)
+}
+
+/// Zero means the default, as for kubeadm.
+fn timeout(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    let (view, text) = cluster.text("apiServer.timeoutForControlPlane")?;
+    let signed = duration::parse(text).ok()?;
+    if signed.negative {
+        findings.refuse(&view, format!("`{}` leaves no time", shown(text)), "write it as 4m0s");
+    }
+    Some(signed.length).filter(|length| !length.is_zero())
 }
 
 fn algorithm(cluster: &View<'_>, findings: &mut Findings<'_>) -> KeyAlgorithm {

@@ -2,64 +2,68 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::ConfigKind;
+use super::CommandLine;
+use super::api::KubeadmApi;
+use super::convert::{self, Piece};
+use super::fields::{Api, ConfigKind};
 use super::findings::Findings;
 use super::view::View;
 use crate::yaml::{self, Content, Document, Place, shown};
 
-/// The documents that are read.
-#[derive(Default)]
-pub(super) struct Documents<'a> {
-    pub(super) init: Option<View<'a>>,
-    pub(super) cluster: Option<View<'a>>,
-    pub(super) kubelet: Option<View<'a>>,
-    pub(super) kube_proxy: Option<View<'a>>,
+/// A document that is read.
+#[derive(Clone)]
+pub(super) struct Held<'a> {
+    pub(super) kind: ConfigKind,
+    pub(super) api: Api,
+    pub(super) view: View<'a>,
 }
 
+/// The documents that are read, at most one of a kind.
+#[derive(Default)]
+pub(super) struct Documents<'a>(Vec<Held<'a>>);
+
 impl<'a> Documents<'a> {
-    fn slot(&mut self, kind: ConfigKind) -> &mut Option<View<'a>> {
-        match kind {
-            ConfigKind::Cluster => &mut self.cluster,
-            ConfigKind::Init => &mut self.init,
-            ConfigKind::Kubelet => &mut self.kubelet,
-            ConfigKind::KubeProxy => &mut self.kube_proxy,
-        }
+    /// The document of a kind.
+    pub(super) fn of(&self, kind: ConfigKind) -> Option<&View<'a>> {
+        self.0.iter().find(|held| held.kind == kind).map(|held| &held.view)
     }
 
-    /// The documents that are there, with their kinds.
-    pub(super) fn used(&self) -> Vec<(ConfigKind, View<'a>)> {
-        let slots = [
-            (ConfigKind::Init, &self.init),
-            (ConfigKind::Cluster, &self.cluster),
-            (ConfigKind::Kubelet, &self.kubelet),
-            (ConfigKind::KubeProxy, &self.kube_proxy),
-        ];
-        slots.into_iter().filter_map(|(kind, view)| Some((kind, view.clone()?))).collect()
+    /// All of them, in the order in which they are kept.
+    pub(super) fn used(&self) -> Vec<&Held<'a>> {
+        let order = [ConfigKind::Init, ConfigKind::Cluster, ConfigKind::Kubelet, ConfigKind::KubeProxy];
+        order.iter().filter_map(|kind| self.0.iter().find(|held| held.kind == *kind)).collect()
     }
 
-    /// The documents as YAML, without what is secret and without nulls.
+    /// The documents as YAML in the API that kamaji writes, without what is secret and without nulls.
     pub(super) fn without_secrets(&self) -> String {
-        let kept = self.used().into_iter().map(|(_, view)| {
-            let mut value = view.node.to_json();
-            strip_nulls(&mut value);
-            if let Value::Object(map) = &mut value {
+        let pieces = self.used().into_iter().map(|held| Piece {
+            kind: held.kind.as_str(),
+            api: held.api,
+            value: held.view.node.to_json(),
+        });
+        let mut kept = convert::converted(pieces.collect(), KubeadmApi::V1beta4);
+        for value in &mut kept {
+            if let Value::Object(map) = value {
                 map.remove("bootstrapTokens");
                 map.remove("certificateKey");
             }
-            value
-        });
-        yaml::write_documents(&kept.collect::<Vec<_>>())
+        }
+        yaml::write_documents(&kept)
     }
 }
 
 /// The settings in a document, without `apiVersion`, `kind` and nulls.
 pub(super) fn settings(view: &View<'_>) -> Map<String, Value> {
-    let mut value = view.node.to_json();
-    strip_nulls(&mut value);
-    let Value::Object(mut map) = value else { return Map::new() };
+    let Value::Object(mut map) = without_nulls(view.node.to_json()) else { return Map::new() };
     map.remove("apiVersion");
     map.remove("kind");
     map
+}
+
+/// The same without nulls, which mean the same as absent.
+pub(super) fn without_nulls(mut value: Value) -> Value {
+    strip_nulls(&mut value);
+    value
 }
 
 fn strip_nulls(value: &mut Value) {
@@ -71,27 +75,63 @@ fn strip_nulls(value: &mut Value) {
     }
 }
 
-const READ: &str = "kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4, \
+const READ: &str = "kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, \
     KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1";
 
+/// kubeadm's kinds that say nothing about a control plane.
+const OTHER_KINDS: [&str; 3] = ["JoinConfiguration", "ResetConfiguration", "UpgradeConfiguration"];
+
 /// Puts each document in its place and reports those that have none.
-pub(super) fn sort<'a>(parsed: &'a [Document], findings: &mut Findings<'_>) -> Documents<'a> {
+pub(super) fn sort<'a>(parsed: &'a [Document], said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Documents<'a> {
     let mut documents = Documents::default();
     for document in parsed {
-        let Some((kind, view)) = identify(document, findings) else { continue };
-        let file = findings.file();
-        let slot = documents.slot(kind);
-        if let Some(first) = slot {
-            let text = format!("given twice, first at {}", first.key.in_file(file));
-            findings.refuse_key(&view, text, "join the two documents, or remove one");
-        } else {
-            *slot = Some(view);
+        let Some(named) = identify(document, said.allow_experimental, findings) else { continue };
+        match named.kind {
+            Kind::Read(kind) => {
+                if let Some(first) = documents.of(kind) {
+                    let text = format!("given twice, first at {}", first.key.in_file(findings.file()));
+                    findings.refuse_key(&named.view, text, "join the two documents, or remove one");
+                } else {
+                    documents.0.push(Held { kind, api: named.api, view: named.view });
+                }
+            }
+            Kind::Other(kind) => refuse_other(kind, &named.view, findings),
         }
     }
     documents
 }
 
-fn identify<'a>(document: &'a Document, findings: &mut Findings<'_>) -> Option<(ConfigKind, View<'a>)> {
+/// The kinds of document that kubeadm knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its fields are known.
+    Read(ConfigKind),
+    /// One of [`OTHER_KINDS`].
+    Other(&'static str),
+}
+
+impl Kind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read(kind) => kind.as_str(),
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// A document whose kind and API are known.
+pub(super) struct Named<'a> {
+    pub(super) kind: Kind,
+    pub(super) api: Api,
+    pub(super) view: View<'a>,
+}
+
+/// What a document is; `None` only after a problem was reported.
+pub(super) fn identify<'a>(
+    document: &'a Document,
+    allow_experimental: bool,
+    findings: &mut Findings<'_>,
+) -> Option<Named<'a>> {
     let root = &document.root;
     let whole = |field: &str| View { field: field.to_owned(), key: first_place(document), node: root };
     if !matches!(root.content, Content::Map(_)) {
@@ -117,36 +157,65 @@ fn identify<'a>(document: &'a Document, findings: &mut Findings<'_>) -> Option<(
     let view = whole(&shown(kind));
     let api = View { field: format!("{}.apiVersion", shown(kind)), ..view.at("apiVersion")? };
     if let Some(known) = ConfigKind::ALL.into_iter().find(|known| known.as_str() == *kind) {
-        if known.api_version() == *api_version {
-            return Some((known, view));
-        }
-        let text = format!("`{}` is not supported: only `{}` is", shown(api_version), known.api_version());
-        findings.refuse(&api, text, version_remedy(known, api_version));
+        let api = match known {
+            ConfigKind::Cluster | ConfigKind::Init => {
+                Some(kubeadm_api(&api, api_version, allow_experimental, findings)?)
+            }
+            ConfigKind::Kubelet | ConfigKind::KubeProxy if known.api_version() == *api_version => None,
+            ConfigKind::Kubelet | ConfigKind::KubeProxy => {
+                let text = format!("`{}` is not supported: only `{}` is", shown(api_version), known.api_version());
+                findings.refuse(&api, text, format!("write apiVersion: {}", known.api_version()));
+                return None;
+            }
+        };
+        return Some(Named { kind: Kind::Read(known), api, view });
+    }
+    let other = OTHER_KINDS.into_iter().find(|other| other == kind && api_version.starts_with("kubeadm.k8s.io/"));
+    let Some(other) = other else {
+        let text = format!("`{}` of `{}` is not read", shown(kind), shown(api_version));
+        findings.refuse_key(&view, text, READ);
         return None;
-    }
-    refuse_kind(api_version, kind, &view, findings);
-    None
+    };
+    let api = kubeadm_api(&api, api_version, allow_experimental, findings)?;
+    Some(Named { kind: Kind::Other(other), api: Some(api), view })
 }
 
-fn version_remedy(kind: ConfigKind, api_version: &str) -> String {
-    match (kind, api_version.split_once('/')) {
-        (ConfigKind::Cluster | ConfigKind::Init, Some(("kubeadm.k8s.io", "v1"))) => {
-            "kubeadm config migrate --allow-experimental-api --old-config OLD.yaml --new-config NEW.yaml".to_owned()
+fn kubeadm_api(
+    view: &View<'_>,
+    api_version: &str,
+    allow_experimental: bool,
+    findings: &mut Findings<'_>,
+) -> Option<KubeadmApi> {
+    match KubeadmApi::find(api_version) {
+        Some(api) if api.is_experimental() && !allow_experimental => {
+            let remedy =
+                format!("allow it with --allow-experimental-api, or write apiVersion: {}", KubeadmApi::V1beta4);
+            findings.refuse(view, format!("`{api}` is experimental"), remedy);
+            None
         }
-        (ConfigKind::Cluster | ConfigKind::Init, Some(("kubeadm.k8s.io", _))) => {
-            "kubeadm config migrate --old-config OLD.yaml --new-config NEW.yaml, with a kubeadm that reads both"
-                .to_owned()
-        }
-        (ConfigKind::Cluster | ConfigKind::Init | ConfigKind::Kubelet | ConfigKind::KubeProxy, _) => {
-            format!("write apiVersion: {}", kind.api_version())
+        Some(api) => Some(api),
+        None => {
+            let text = format!(
+                "`{}` is not supported: `{}` and `{}` are",
+                shown(api_version),
+                KubeadmApi::V1beta4,
+                KubeadmApi::V1beta3
+            );
+            let remedy = if api_version.starts_with("kubeadm.k8s.io/") {
+                "kubeadm config migrate --old-config OLD.yaml --new-config NEW.yaml, with a kubeadm that reads both"
+                    .to_owned()
+            } else {
+                format!("write apiVersion: {}", KubeadmApi::V1beta4)
+            };
+            findings.refuse(view, text, remedy);
+            None
         }
     }
 }
 
-fn refuse_kind(api_version: &str, kind: &str, view: &View<'_>, findings: &mut Findings<'_>) {
-    let of_kubeadm = api_version.starts_with("kubeadm.k8s.io/");
+fn refuse_other(kind: &str, view: &View<'_>, findings: &mut Findings<'_>) {
     match kind {
-        "JoinConfiguration" if of_kubeadm => match view.at("controlPlane") {
+        "JoinConfiguration" => match view.at("controlPlane") {
             None => findings.warn(view, "ignored: it is for a worker; print one with `kamaji join`"),
             Some(part) => findings.refuse_key(
                 &part,
@@ -154,16 +223,10 @@ fn refuse_kind(api_version: &str, kind: &str, view: &View<'_>, findings: &mut Fi
                 "remove the document; more replicas are asked for with --replicas",
             ),
         },
-        "ResetConfiguration" if of_kubeadm => {
+        "ResetConfiguration" => {
             findings.refuse_key(view, "a control plane is not reset from a file", "use `kamaji delete NAME`");
         }
-        "UpgradeConfiguration" if of_kubeadm => {
-            findings.refuse_key(view, "a control plane is not upgraded from a file", "use `kamaji upgrade NAME`");
-        }
-        _ => {
-            let text = format!("`{}` of `{}` is not read", shown(kind), shown(api_version));
-            findings.refuse_key(view, text, READ);
-        }
+        _ => findings.refuse_key(view, "a control plane is not upgraded from a file", "use `kamaji upgrade NAME`"),
     }
 }
 

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use crate::error::{Advice, Kind};
-use crate::yaml;
+use crate::yaml::{self, Spot};
 
 /// One thing that is wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// `prod.yaml:12:5`, or `prod.yaml` when something is missing.
-    pub place: String,
+    pub spot: Spot,
     /// `ClusterConfiguration.networking.podSubnet`; empty when the whole document is meant.
     pub field: String,
     /// The fact.
@@ -22,7 +22,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
+        write!(f, "{}: ", self.spot)?;
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
@@ -47,6 +47,19 @@ impl Error {
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Yaml(_) => &[],
+            Self::Problems(problems) => problems,
+        }
+    }
+
+    /// The problems; a text that is not even YAML has one.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<Problem> {
+        match self {
+            Self::Yaml(error) => {
+                let remedy = error.hints().into_iter().next().unwrap_or_default();
+                let (spot, text, snippet) = (error.spot().clone(), error.fact(), error.snippet().to_owned());
+                vec![Problem { spot, field: String::new(), text, remedy, snippet }]
+            }
             Self::Problems(problems) => problems,
         }
     }

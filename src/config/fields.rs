@@ -1,5 +1,7 @@
 //! What a row of the field table says: where a field is, what it holds and what becomes of it.
 
+use super::api::KubeadmApi;
+
 /// The kinds of document whose fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigKind {
@@ -28,16 +30,19 @@ impl ConfigKind {
         }
     }
 
-    /// The `apiVersion` of its documents.
+    /// The `apiVersion` of its documents; for kubeadm's kinds, the one that kamaji writes.
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Cluster | Self::Init => "kubeadm.k8s.io/v1beta4",
+            Self::Cluster | Self::Init => KubeadmApi::V1beta4.as_str(),
             Self::Kubelet => "kubelet.config.k8s.io/v1beta1",
             Self::KubeProxy => "kubeproxy.config.k8s.io/v1alpha1",
         }
     }
 }
+
+/// The API of a document that kubeadm's own APIs do not number: kubelet's and kube-proxy's have one each.
+pub(super) type Api = Option<KubeadmApi>;
 
 /// What becomes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,8 +141,12 @@ pub struct Field {
     pub action: Action,
     /// The meaning, or the reason to ignore or refuse it.
     pub note: &'static str,
-    /// What to do instead; empty unless it is refused.
+    /// What to do instead; empty unless it is refused, or gone from newer APIs.
     pub remedy: &'static str,
+    /// The first of kubeadm's APIs that knows it.
+    pub since: KubeadmApi,
+    /// The last of kubeadm's APIs that knows it.
+    pub until: KubeadmApi,
     /// For an ignored field: the value that needs no warning, because it is kubeadm's default.
     pub silent: Option<&'static str>,
 }
@@ -147,5 +156,11 @@ impl Field {
     #[must_use]
     pub fn leaf(&self) -> &'static str {
         self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// Whether documents of this API have it.
+    #[must_use]
+    pub fn is_in(&self, api: Option<KubeadmApi>) -> bool {
+        api.is_none_or(|api| self.since <= api && api <= self.until)
     }
 }

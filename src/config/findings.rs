@@ -2,7 +2,7 @@
 
 use super::view::View;
 use super::{Error, Problem, Source, Warning};
-use crate::yaml::{self, Place};
+use crate::yaml::{self, Place, Spot};
 
 /// More problems than this are only counted: nobody reads them, and a hostile file could have a hundred thousand.
 const MOST: usize = 100;
@@ -12,8 +12,8 @@ const END: Place = Place { line: usize::MAX, column: 0 };
 /// Problems and warnings so far.
 pub(super) struct Findings<'a> {
     source: &'a Source<'a>,
-    problems: Vec<(Place, Problem)>,
-    warnings: Vec<(Place, Warning)>,
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
     left_out: usize,
 }
 
@@ -55,31 +55,39 @@ impl<'a> Findings<'a> {
 
     /// A document is not there.
     pub(super) fn missing(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
-        let (place, text, remedy) = (self.source.name.to_owned(), text.into(), remedy.into());
-        let problem = Problem { place, field: String::new(), text, remedy, snippet: String::new() };
-        self.problems.push((END, problem));
+        let spot = Spot { file: self.source.name.to_owned(), at: None };
+        let (field, text, remedy, snippet) = (String::new(), text.into(), remedy.into(), String::new());
+        self.problems.push(Problem { spot, field, text, remedy, snippet });
     }
 
     /// The field does not do what its author may expect.
     pub(super) fn warn(&mut self, view: &View<'_>, text: impl Into<String>) {
-        let place = view.key.in_file(self.source.name);
-        self.warnings.push((view.key, Warning { place, field: view.field.clone(), text: text.into() }));
+        let spot = self.spot(view.key);
+        self.warnings.push(Warning { spot, field: view.field.clone(), text: text.into() });
     }
 
-    /// `value` and the warnings, unless there is a problem.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<(T, Vec<Warning>), Error> {
+    /// Everything found, in the order of the file.
+    pub(super) fn all(mut self) -> (Vec<Problem>, Vec<Warning>) {
         if self.left_out > 0 {
             self.problems.truncate(MOST);
             self.missing(format!("there are {} more problems", self.left_out), "");
         }
-        self.problems.sort_by_key(|(place, _)| *place);
-        self.warnings.sort_by_key(|(place, _)| *place);
+        self.problems.sort_by_key(|problem| problem.spot.at.unwrap_or(END));
+        self.warnings.sort_by_key(|warning| warning.spot.at.unwrap_or(END));
+        (self.problems, self.warnings)
+    }
+
+    /// `value` and the warnings, unless there is a problem.
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Error> {
+        let (problems, warnings) = self.all();
         match value {
-            Some(value) if self.problems.is_empty() => {
-                Ok((value, self.warnings.into_iter().map(|(_, warning)| warning).collect()))
-            }
-            Some(_) | None => Err(Error::Problems(self.problems.into_iter().map(|(_, problem)| problem).collect())),
+            Some(value) if problems.is_empty() => Ok((value, warnings)),
+            Some(_) | None => Err(Error::Problems(problems)),
         }
+    }
+
+    fn spot(&self, at: Place) -> Spot {
+        at.in_file(self.source.name)
     }
 
     fn problem(&mut self, at: Place, field: String, text: String, remedy: String) {
@@ -92,7 +100,7 @@ impl<'a> Findings<'a> {
             self.left_out += 1;
             return;
         }
-        let place = at.in_file(self.source.name);
-        self.problems.push((at, Problem { place, field, text, remedy, snippet }));
+        let spot = self.spot(at);
+        self.problems.push(Problem { spot, field, text, remedy, snippet });
     }
 }

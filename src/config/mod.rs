@@ -2,11 +2,15 @@
 //! refused. Pure: text in, values out; nothing here opens a file, asks a server or knows the time.
 //!
 //! `table` says what each field is; `check` holds a file against it; `cluster`, `network`, `args` and `init` read the
-//! meaning. All of them report to one `Findings`, so that a file's problems are told together.
+//! meaning. All of them report to one `Findings`, so that a file's problems are told together. The APIs of kubeadm
+//! differ in few fields, so all are read by the same code; `convert` writes one as another.
 
+mod api;
 mod args;
 mod check;
 mod cluster;
+mod convert;
+mod defaults;
 mod documents;
 mod duration;
 mod error;
@@ -25,13 +29,19 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::model::{Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace};
+use crate::yaml::{Document, Spot};
 
+pub use api::KubeadmApi;
+pub use convert::convert;
+pub use defaults::{EXAMPLE_VERSION, print_defaults};
 pub use error::{Error, Problem};
 pub use fields::{Action, ConfigKind, Field, Shape};
 pub use reference::fields_reference;
 pub use table::FIELDS;
 
+use check::Depth;
 use findings::Findings;
+use serde_json::{Map, Value};
 
 /// A kubeadm file, already read.
 #[derive(Clone, Copy)]
@@ -57,6 +67,23 @@ pub struct Settings {
     pub endpoint: Option<Endpoint>,
     /// Where its data is.
     pub datastore: DatastoreName,
+    /// `--allow-experimental-api`: read `kubeadm.k8s.io/v1`.
+    pub allow_experimental: bool,
+}
+
+impl Settings {
+    /// What holds when the command line says only where: one pod, no experiments, the exposure left to the plan.
+    #[must_use]
+    pub const fn new(name: ControlPlaneName, namespace: Namespace, datastore: DatastoreName) -> Self {
+        Self { name, namespace, replicas: 1, expose: None, endpoint: None, datastore, allow_experimental: false }
+    }
+}
+
+/// What of the command line bears on how a file is read.
+struct CommandLine<'a> {
+    name: Option<&'a ControlPlaneName>,
+    endpoint: Option<&'a Endpoint>,
+    allow_experimental: bool,
 }
 
 /// A file that was read without a problem.
@@ -66,7 +93,7 @@ pub struct Loaded {
     pub spec: ControlPlaneSpec,
     /// What is ignored, or used with a doubt, in the order of the file.
     pub warnings: Vec<Warning>,
-    /// The user's documents as YAML with sorted keys and without bootstrap tokens and keys.
+    /// The user's documents as YAML of v1beta4 with sorted keys and without bootstrap tokens and keys.
     pub documents: String,
     /// `timeouts.controlPlaneComponentHealthCheck`: how long to wait for the control plane.
     pub timeout: Option<Duration>,
@@ -78,7 +105,7 @@ pub struct Loaded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// `prod.yaml:3:1`.
-    pub place: String,
+    pub spot: Spot,
     /// `InitConfiguration.nodeRegistration.criSocket`.
     pub field: String,
     /// What happens instead.
@@ -87,25 +114,67 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.place, self.field, self.text)
+        write!(f, "{}: {}: {}", self.spot, self.field, self.text)
     }
+}
+
+/// What is said about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Why no control plane can be made of it; empty when one can.
+    pub problems: Vec<Problem>,
+    /// What is ignored, or used with a doubt, in the order of the file.
+    pub warnings: Vec<Warning>,
+}
+
+/// Holds a file against every rule that needs no command line and no cluster.
+#[must_use]
+pub fn validate(source: &Source<'_>, allow_experimental: bool) -> Checked {
+    let parsed = match crate::yaml::read_documents(source.name, source.text) {
+        Ok(parsed) => parsed,
+        Err(error) => return Checked { problems: Error::Yaml(error).into_problems(), warnings: Vec::new() },
+    };
+    let mut findings = Findings::new(source);
+    read(&parsed, &CommandLine { name: None, endpoint: None, allow_experimental }, &mut findings);
+    let (problems, warnings) = findings.all();
+    Checked { problems, warnings }
+}
+
+/// What the documents of a file mean.
+struct Meaning {
+    cluster: cluster::Cluster,
+    init: init::Init,
+    kubelet: Map<String, Value>,
+    kube_proxy: Map<String, Value>,
+    kept: String,
+}
+
+/// Reads the documents; `None` only after a problem was reported.
+fn read(parsed: &[Document], said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Meaning> {
+    let documents = documents::sort(parsed, said, findings);
+    for held in documents.used() {
+        check::check(held.kind, held.api, Depth::Hosted, &held.view, findings);
+    }
+    let init = init::read(documents.of(ConfigKind::Init), findings);
+    let cluster = cluster::read(documents.of(ConfigKind::Cluster), said, findings);
+    let kubelet = documents.of(ConfigKind::Kubelet).map(|view| nodes::kubelet(view, findings)).unwrap_or_default();
+    let kube_proxy =
+        documents.of(ConfigKind::KubeProxy).map(|view| nodes::kube_proxy(view, findings)).unwrap_or_default();
+    let cluster = cluster.filter(|_| !findings.has_problems())?;
+    Some(Meaning { cluster, init, kubelet, kube_proxy, kept: documents.without_secrets() })
 }
 
 /// Reads and validates a kubeadm file; the error tells every problem found.
 pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
     let parsed = crate::yaml::read_documents(source.name, source.text)?;
     let mut findings = Findings::new(source);
-    let documents = documents::sort(&parsed, &mut findings);
-    for (kind, view) in documents.used() {
-        check::check(kind, &view, &mut findings);
-    }
-    let init = init::read(documents.init.as_ref(), &mut findings);
-    let cluster = cluster::read(documents.cluster.as_ref(), &settings, &mut findings);
-    let kubelet = documents.kubelet.as_ref().map(|view| nodes::kubelet(view, &mut findings)).unwrap_or_default();
-    let kube_proxy =
-        documents.kube_proxy.as_ref().map(|view| nodes::kube_proxy(view, &mut findings)).unwrap_or_default();
-    let kept = documents.without_secrets();
-    let (cluster, warnings) = findings.finish(cluster)?;
+    let said = CommandLine {
+        name: Some(&settings.name),
+        endpoint: settings.endpoint.as_ref(),
+        allow_experimental: settings.allow_experimental,
+    };
+    let meaning = read(&parsed, &said, &mut findings);
+    let (Meaning { cluster, init, kubelet, kube_proxy, kept }, warnings) = findings.finish(meaning)?;
     let addons = Addons {
         coredns: cluster.coredns.filter(|_| !init.skip_coredns),
         kube_proxy: cluster.kube_proxy && !init.skip_kube_proxy,
@@ -133,7 +202,7 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
         labels: BTreeMap::new(),
         bootstrap_tokens: init.tokens,
     };
-    Ok(Loaded { spec, warnings, documents: kept, timeout: init.timeout, dry_run: init.dry_run })
+    Ok(Loaded { spec, warnings, documents: kept, timeout: init.timeout.or(cluster.timeout), dry_run: init.dry_run })
 }
 
 #[cfg(test)]

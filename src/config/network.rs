@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::args;
 use super::findings::Findings;
 use super::view::View;
 use crate::model::Networking;
@@ -146,14 +147,14 @@ fn check_together(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings:
 }
 
 /// The last value of an argument of the controller manager, as kubeadm takes it.
-fn manager_arg<'a>(cluster: &View<'a>, name: &str) -> Option<&'a str> {
-    let args = cluster.list("controllerManager.extraArgs");
-    let named = args.iter().rev().find(|arg| arg.text("name").is_some_and(|(_, text)| text == name))?;
-    named.text("value").map(|(_, text)| text)
+fn manager_arg(cluster: &View<'_>, name: &str) -> Option<String> {
+    let args = args::entries(&cluster.at(args::Target::ControllerManager.path())?);
+    let named = args.iter().rev().filter_map(args::Entry::pair).find(|(given, _)| *given == name)?;
+    Some(named.1.to_owned()).filter(|value| !value.is_empty())
 }
 
 fn allocates_no_node_ranges(cluster: &View<'_>) -> bool {
-    manager_arg(cluster, "allocate-node-cidrs") == Some("false")
+    manager_arg(cluster, "allocate-node-cidrs").as_deref() == Some("false")
 }
 
 fn node_mask(cluster: &View<'_>, v6: bool) -> u8 {

@@ -1,14 +1,26 @@
 //! "Did you mean": the known field nearest to an unknown one.
 
 use super::FIELDS;
-use super::fields::ConfigKind;
+use super::fields::{Api, ConfigKind};
 use crate::yaml::shown;
 
-/// A remedy for the unknown `path`: a sibling of nearly the same name, or the same name in another place.
-pub(super) fn suggestion(kind: ConfigKind, path: &str) -> Option<String> {
+const CONVERT: &str = "run `kamaji config convert FILE` without it, and add it then";
+
+/// A remedy for the unknown `path`: another API that has it, a sibling of nearly the same name, or the same name in
+/// another place.
+pub(super) fn suggestion(kind: ConfigKind, api: Api, path: &str) -> Option<String> {
+    if let Some(field) = FIELDS.iter().find(|field| field.kind == kind && field.path == path) {
+        return Some(match api {
+            Some(api) if api > field.until => field.remedy.to_owned(),
+            _ if field.since.is_experimental() => {
+                format!("remove it: only `{}` has it, which is experimental", field.since)
+            }
+            Some(_) | None => format!("`{}` has it: {CONVERT}", field.since),
+        });
+    }
     let (parent, leaf) = path.rsplit_once('.').unwrap_or(("", path));
-    let siblings = FIELDS
-        .iter()
+    let known = || FIELDS.iter().filter(|field| field.is_in(api));
+    let siblings = known()
         .filter(|field| field.kind == kind && field.path.rsplit_once('.').map_or("", |(parent, _)| parent) == parent);
     let nearest = siblings
         .map(|field| (distance(&leaf.to_ascii_lowercase(), &field.leaf().to_ascii_lowercase()), field.leaf()))
@@ -17,7 +29,7 @@ pub(super) fn suggestion(kind: ConfigKind, path: &str) -> Option<String> {
     if let Some((_, known)) = nearest {
         return Some(format!("did you mean `{known}`?"));
     }
-    let elsewhere = FIELDS.iter().filter(|field| field.leaf() == leaf && !field.path.contains("[]"));
+    let elsewhere = known().filter(|field| field.leaf() == leaf && !field.path.contains("[]"));
     let place = elsewhere.min_by_key(|field| (field.kind != kind, field.path.len()))?;
     Some(format!("`{}` belongs in {}.{}", shown(leaf), place.kind.as_str(), place.path))
 }
@@ -45,10 +57,11 @@ fn distance(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::KubeadmApi;
 
     #[test]
     fn a_misspelt_or_misplaced_field_is_recognised() {
-        let said = |kind, path| suggestion(kind, path);
+        let said = |kind, path| suggestion(kind, Some(KubeadmApi::V1beta4), path);
         assert_eq!(said(ConfigKind::Cluster, "networking.podsubnet").unwrap(), "did you mean `podSubnet`?");
         assert_eq!(said(ConfigKind::Cluster, "kubernetesVersoin").unwrap(), "did you mean `kubernetesVersion`?");
         assert_eq!(
@@ -60,5 +73,13 @@ mod tests {
             "`bootstrapTokens` belongs in InitConfiguration.bootstrapTokens"
         );
         assert_eq!(said(ConfigKind::Cluster, "zzzzzz"), None);
+        assert_eq!(
+            said(ConfigKind::Cluster, "apiServer.timeoutForControlPlane").unwrap(),
+            "set `timeouts.controlPlaneComponentHealthCheck` in InitConfiguration"
+        );
+        assert_eq!(
+            suggestion(ConfigKind::Init, Some(KubeadmApi::V1beta3), "dryRun").unwrap(),
+            "`kubeadm.k8s.io/v1beta4` has it: run `kamaji config convert FILE` without it, and add it then"
+        );
     }
 }

@@ -1,8 +1,11 @@
-//! The one table of fields: kubeadm.k8s.io/v1beta4, kubelet.config.k8s.io/v1beta1 and kubeproxy.config.k8s.io/v1alpha1
-//! as of Kubernetes 1.37. The validator and the reference read it; a field that is not here is unknown.
+//! The one table of fields: kubeadm.k8s.io/v1beta3, v1beta4 and v1, kubelet.config.k8s.io/v1beta1 and
+//! kubeproxy.config.k8s.io/v1alpha1 as of Kubernetes 1.37. The validator and the reference read it; a field that is not
+//! here is unknown.
 //!
-//! Names and types are those of kubeadm's, kubelet's and kube-proxy's `types.go`.
+//! Names and types are those of kubeadm's, kubelet's and kube-proxy's `types.go`. A field whose type changed between
+//! APIs has a row for each type.
 
+use super::api::KubeadmApi;
 use super::fields::Action::{self, Map, Refuse, Use, Warn};
 use super::fields::ConfigKind::{self, Cluster, Init, KubeProxy, Kubelet};
 use super::fields::Field;
@@ -12,7 +15,17 @@ use super::fields::Shape::{
 };
 
 const fn row(kind: ConfigKind, path: &'static str, shape: Shape, action: Action, note: &'static str) -> Field {
-    Field { kind, path, shape, action, note, remedy: "", silent: None }
+    Field {
+        kind,
+        path,
+        shape,
+        action,
+        note,
+        remedy: "",
+        since: KubeadmApi::OLDEST,
+        until: KubeadmApi::NEWEST,
+        silent: None,
+    }
 }
 
 const fn used(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
@@ -40,13 +53,30 @@ const fn ignored_unless(kind: ConfigKind, path: &'static str, silent: &'static s
 }
 
 const fn timeout(path: &'static str, silent: &'static str) -> Field {
-    Field { silent: Some(silent), ..row(Init, path, Duration, Warn, NO_PHASE) }
+    v1beta4(Field { silent: Some(silent), ..row(Init, path, Duration, Warn, NO_PHASE) })
 }
 
 const fn refused(kind: ConfigKind, path: &'static str, note: &'static str, remedy: &'static str) -> Field {
     Field { remedy, ..row(kind, path, Any, Refuse, note) }
 }
 
+/// A field that v1beta4 and newer have.
+const fn v1beta4(field: Field) -> Field {
+    Field { since: KubeadmApi::V1beta4, ..field }
+}
+
+/// A field that only v1beta3 has in this form.
+const fn v1beta3(field: Field) -> Field {
+    Field { until: KubeadmApi::V1beta3, ..field }
+}
+
+/// `mergeMethod` of an argument, which only v1 has.
+const fn merge_method(path: &'static str) -> Field {
+    let field = refused(Cluster, path, NO_MERGE, "write the whole value, without `mergeMethod`");
+    Field { shape: Text, since: KubeadmApi::V1, ..field }
+}
+
+const NO_MERGE: &str = "an argument of yours replaces kamaji's of that name; the two are not joined";
 const NO_NODE: &str = "there is no control-plane node";
 const NO_PHASE: &str = "kamaji has no such phase";
 const NO_LOCAL_ETCD: &str = "a hosted control plane has no etcd of its own on a node";
@@ -79,50 +109,66 @@ pub const FIELDS: &[Field] = &[
     ),
     used(Cluster, "networking.dnsDomain", Text, "default `cluster.local`; immutable"),
     group(Cluster, "apiServer"),
+    v1beta3(Field {
+        remedy: "set `timeouts.controlPlaneComponentHealthCheck` in InitConfiguration",
+        ..used(Cluster, "apiServer.timeoutForControlPlane", Duration, "how long to wait for the control plane")
+    }),
     used(Cluster, "apiServer.certSANs", Texts, "further names and addresses in the serving certificate"),
-    mapped(
+    v1beta4(mapped(
         Cluster,
         "apiServer.extraArgs",
         Structs,
         "added to kube-apiserver's arguments, in order; those that kamaji sets, and those that name files, are refused",
-    ),
-    mapped(Cluster, "apiServer.extraArgs[].name", Text, "without the leading dashes"),
-    pass(Cluster, "apiServer.extraArgs[].value", Text),
-    mapped(Cluster, "apiServer.extraEnvs", Structs, "environment variables with a literal value"),
-    pass(Cluster, "apiServer.extraEnvs[].name", Text),
-    pass(Cluster, "apiServer.extraEnvs[].value", Text),
-    refused(Cluster, "apiServer.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`"),
+    )),
+    v1beta3(mapped(Cluster, "apiServer.extraArgs", TextMap, "the same as a map; in the order of the names")),
+    v1beta4(mapped(Cluster, "apiServer.extraArgs[].name", Text, "without the leading dashes")),
+    v1beta4(pass(Cluster, "apiServer.extraArgs[].value", Text)),
+    merge_method("apiServer.extraArgs[].mergeMethod"),
+    v1beta4(mapped(Cluster, "apiServer.extraEnvs", Structs, "environment variables with a literal value")),
+    v1beta4(pass(Cluster, "apiServer.extraEnvs[].name", Text)),
+    v1beta4(pass(Cluster, "apiServer.extraEnvs[].value", Text)),
+    v1beta4(refused(Cluster, "apiServer.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`")),
     refused(Cluster, "apiServer.extraVolumes", HOST_PATH, "remove it"),
     group(Cluster, "controllerManager"),
-    mapped(
+    v1beta4(mapped(
         Cluster,
         "controllerManager.extraArgs",
         Structs,
         "added to kube-controller-manager's arguments, with the same refusals",
-    ),
-    pass(Cluster, "controllerManager.extraArgs[].name", Text),
-    pass(Cluster, "controllerManager.extraArgs[].value", Text),
-    mapped(Cluster, "controllerManager.extraEnvs", Structs, "environment variables with a literal value"),
-    pass(Cluster, "controllerManager.extraEnvs[].name", Text),
-    pass(Cluster, "controllerManager.extraEnvs[].value", Text),
-    refused(Cluster, "controllerManager.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`"),
+    )),
+    v1beta3(mapped(Cluster, "controllerManager.extraArgs", TextMap, "the same as a map; in the order of the names")),
+    v1beta4(pass(Cluster, "controllerManager.extraArgs[].name", Text)),
+    v1beta4(pass(Cluster, "controllerManager.extraArgs[].value", Text)),
+    merge_method("controllerManager.extraArgs[].mergeMethod"),
+    v1beta4(mapped(Cluster, "controllerManager.extraEnvs", Structs, "environment variables with a literal value")),
+    v1beta4(pass(Cluster, "controllerManager.extraEnvs[].name", Text)),
+    v1beta4(pass(Cluster, "controllerManager.extraEnvs[].value", Text)),
+    v1beta4(refused(Cluster, "controllerManager.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`")),
     refused(Cluster, "controllerManager.extraVolumes", HOST_PATH, "remove it"),
     group(Cluster, "scheduler"),
-    mapped(Cluster, "scheduler.extraArgs", Structs, "added to kube-scheduler's arguments, with the same refusals"),
-    pass(Cluster, "scheduler.extraArgs[].name", Text),
-    pass(Cluster, "scheduler.extraArgs[].value", Text),
-    mapped(Cluster, "scheduler.extraEnvs", Structs, "environment variables with a literal value"),
-    pass(Cluster, "scheduler.extraEnvs[].name", Text),
-    pass(Cluster, "scheduler.extraEnvs[].value", Text),
-    refused(Cluster, "scheduler.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`"),
+    v1beta4(mapped(
+        Cluster,
+        "scheduler.extraArgs",
+        Structs,
+        "added to kube-scheduler's arguments, with the same refusals",
+    )),
+    v1beta3(mapped(Cluster, "scheduler.extraArgs", TextMap, "the same as a map; in the order of the names")),
+    v1beta4(pass(Cluster, "scheduler.extraArgs[].name", Text)),
+    v1beta4(pass(Cluster, "scheduler.extraArgs[].value", Text)),
+    merge_method("scheduler.extraArgs[].mergeMethod"),
+    v1beta4(mapped(Cluster, "scheduler.extraEnvs", Structs, "environment variables with a literal value")),
+    v1beta4(pass(Cluster, "scheduler.extraEnvs[].name", Text)),
+    v1beta4(pass(Cluster, "scheduler.extraEnvs[].value", Text)),
+    v1beta4(refused(Cluster, "scheduler.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`")),
     refused(Cluster, "scheduler.extraVolumes", HOST_PATH, "remove it"),
     group(Cluster, "etcd"),
     group(Cluster, "etcd.local"),
     ignored(Cluster, "etcd.local.dataDir", Text, "the data is in the datastore"),
     refused(Cluster, "etcd.local.imageRepository", NO_LOCAL_ETCD, NAME_A_DATASTORE),
     refused(Cluster, "etcd.local.imageTag", NO_LOCAL_ETCD, NAME_A_DATASTORE),
-    refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, NAME_A_DATASTORE),
-    refused(Cluster, "etcd.local.extraEnvs", NO_LOCAL_ETCD, NAME_A_DATASTORE),
+    v1beta4(Field { shape: OpenList, ..refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, NAME_A_DATASTORE) }),
+    v1beta3(Field { shape: TextMap, ..refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, NAME_A_DATASTORE) }),
+    v1beta4(refused(Cluster, "etcd.local.extraEnvs", NO_LOCAL_ETCD, NAME_A_DATASTORE)),
     refused(Cluster, "etcd.local.serverCertSANs", NO_LOCAL_ETCD, NAME_A_DATASTORE),
     refused(Cluster, "etcd.local.peerCertSANs", NO_LOCAL_ETCD, NAME_A_DATASTORE),
     refused(
@@ -132,9 +178,9 @@ pub const FIELDS: &[Field] = &[
         "remove it, add the etcd as a datastore and name it with --datastore",
     ),
     used(Cluster, "imageRepository", Text, "where images come from; default `registry.k8s.io`"),
-    used(Cluster, "encryptionAlgorithm", Text, "the algorithm of every key; without it, `ECDSA-P256`"),
-    used(Cluster, "certificateValidityPeriod", Duration, "default one year, `8760h0m0s`"),
-    used(Cluster, "caCertificateValidityPeriod", Duration, "default ten years, `87600h0m0s`"),
+    v1beta4(used(Cluster, "encryptionAlgorithm", Text, "the algorithm of every key; without it, `ECDSA-P256`")),
+    v1beta4(used(Cluster, "certificateValidityPeriod", Duration, "default one year, `8760h0m0s`")),
+    v1beta4(used(Cluster, "caCertificateValidityPeriod", Duration, "default ten years, `87600h0m0s`")),
     ignored_unless(
         Cluster,
         "certificatesDir",
@@ -150,9 +196,9 @@ pub const FIELDS: &[Field] = &[
     group(Cluster, "dns"),
     used(Cluster, "dns.imageRepository", Text, "where the image `coredns` comes from"),
     used(Cluster, "dns.imageTag", Text, "the tag of the image `coredns`; default that of kubeadm"),
-    used(Cluster, "dns.disabled", Bool, "install no CoreDNS"),
-    group(Cluster, "proxy"),
-    used(Cluster, "proxy.disabled", Bool, "install no kube-proxy"),
+    v1beta4(used(Cluster, "dns.disabled", Bool, "install no CoreDNS")),
+    v1beta4(group(Cluster, "proxy")),
+    v1beta4(used(Cluster, "proxy.disabled", Bool, "install no kube-proxy")),
     used(Init, "bootstrapTokens", Structs, "tokens that workers join with; never written to a record"),
     used(Init, "bootstrapTokens[].token", Text, "required, six and sixteen characters with a dot between"),
     used(Init, "bootstrapTokens[].ttl", Duration, "default `24h0m0s`; `0s` never expires"),
@@ -182,10 +228,11 @@ pub const FIELDS: &[Field] = &[
     ignored(Init, "nodeRegistration.name", Text, NO_NODE),
     ignored(Init, "nodeRegistration.criSocket", Text, NO_NODE),
     ignored(Init, "nodeRegistration.taints", OpenList, NO_NODE),
-    ignored(Init, "nodeRegistration.kubeletExtraArgs", OpenList, NO_NODE),
+    v1beta4(ignored(Init, "nodeRegistration.kubeletExtraArgs", OpenList, NO_NODE)),
+    v1beta3(ignored(Init, "nodeRegistration.kubeletExtraArgs", TextMap, NO_NODE)),
     ignored(Init, "nodeRegistration.ignorePreflightErrors", Texts, NO_NODE),
     ignored(Init, "nodeRegistration.imagePullPolicy", Text, NO_NODE),
-    ignored(Init, "nodeRegistration.imagePullSerial", Bool, NO_NODE),
+    v1beta4(ignored(Init, "nodeRegistration.imagePullSerial", Bool, NO_NODE)),
     refused(
         Init,
         "certificateKey",
@@ -205,20 +252,20 @@ pub const FIELDS: &[Field] = &[
         "patches are for static pod manifests, and there are none",
         "remove it and set what it changed in `extraArgs`",
     ),
-    group(Init, "timeouts"),
-    used(
+    v1beta4(group(Init, "timeouts")),
+    v1beta4(used(
         Init,
         "timeouts.controlPlaneComponentHealthCheck",
         Duration,
         "how long to wait for the control plane, unless `--timeout` is given",
-    ),
+    )),
     timeout("timeouts.kubeletHealthCheck", "4m0s"),
     timeout("timeouts.kubernetesAPICall", "1m0s"),
     timeout("timeouts.etcdAPICall", "2m0s"),
     timeout("timeouts.tlsBootstrap", "5m0s"),
     timeout("timeouts.discovery", "5m0s"),
     timeout("timeouts.upgradeManifests", "5m0s"),
-    used(Init, "dryRun", Bool, "as `--dry-run`"),
+    v1beta4(used(Init, "dryRun", Bool, "as `--dry-run`")),
     pass(Kubelet, "enableServer", Bool),
     pass(Kubelet, "staticPodPath", Text),
     pass(Kubelet, "podLogsDir", Text),

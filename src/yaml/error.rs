@@ -1,25 +1,44 @@
 //! Why a text is not YAML that we read. Each message starts with the place; none repeats a value.
 
+use std::fmt;
+
+use super::Place;
 use crate::error::{Advice, Kind};
 
+/// A file, or a place in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// How the file is called.
+    pub file: String,
+    /// Where in it; `None` means all of it.
+    pub at: Option<Place>,
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some(place) => write!(f, "{}:{place}", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
 /// A text that is not YAML, or more of it than is read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// It breaks a rule of YAML.
-    #[error("{spot}: not valid YAML: {what}{snippet}")]
     Syntax {
-        /// `file:line:column`.
-        spot: String,
+        /// Where.
+        spot: Spot,
         /// The rule.
         what: String,
         /// The line with a mark below, starting with a line break; empty if it may hold a secret.
         snippet: String,
     },
     /// A map has the same key twice.
-    #[error("{spot}: the key `{key}` is given twice, first at {first}{snippet}")]
     DuplicateKey {
-        /// `file:line:column` of the second.
-        spot: String,
+        /// Where the second is.
+        spot: Spot,
         /// The key.
         key: String,
         /// `line:column` of the first.
@@ -28,18 +47,16 @@ pub enum Error {
         snippet: String,
     },
     /// A character that no YAML has.
-    #[error("{spot}: not valid YAML: the character {character} is not text")]
     Encoding {
-        /// `file:line:column`.
-        spot: String,
+        /// Where.
+        spot: Spot,
         /// The character, escaped.
         character: String,
     },
     /// It is larger than any configuration is.
-    #[error("{spot}: too much to read: {what}")]
     TooMuch {
-        /// `file` or `file:line:column`.
-        spot: String,
+        /// Where it became too much.
+        spot: Spot,
         /// What there is too much of.
         what: String,
         /// What to do.
@@ -48,10 +65,49 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) const fn too_much(spot: String, what: String, remedy: &'static str) -> Self {
+    pub(super) const fn too_much(spot: Spot, what: String, remedy: &'static str) -> Self {
         Self::TooMuch { spot, what, remedy }
     }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn spot(&self) -> &Spot {
+        match self {
+            Self::Syntax { spot, .. }
+            | Self::DuplicateKey { spot, .. }
+            | Self::Encoding { spot, .. }
+            | Self::TooMuch { spot, .. } => spot,
+        }
+    }
+
+    /// What is wrong, without the place.
+    #[must_use]
+    pub fn fact(&self) -> String {
+        match self {
+            Self::Syntax { what, .. } => format!("not valid YAML: {what}"),
+            Self::DuplicateKey { key, first, .. } => format!("the key `{key}` is given twice, first at {first}"),
+            Self::Encoding { character, .. } => format!("not valid YAML: the character {character} is not text"),
+            Self::TooMuch { what, .. } => format!("too much to read: {what}"),
+        }
+    }
+
+    /// The line with a mark below, starting with a line break; empty if it is not shown.
+    #[must_use]
+    pub fn snippet(&self) -> &str {
+        match self {
+            Self::Syntax { snippet, .. } | Self::DuplicateKey { snippet, .. } => snippet,
+            Self::Encoding { .. } | Self::TooMuch { .. } => "",
+        }
+    }
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}{}", self.spot(), self.fact(), self.snippet())
+    }
+}
+
+impl std::error::Error for Error {}
 
 impl Advice for Error {
     fn kind(&self) -> Kind {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
+use super::Spot;
+
 /// A line and a column, both counted from 1; a column is one character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -14,10 +16,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// `name:line:column`.
+    /// This place in the file of that name.
     #[must_use]
-    pub fn in_file(self, name: &str) -> String {
-        format!("{name}:{self}")
+    pub fn in_file(self, name: &str) -> Spot {
+        Spot { file: name.to_owned(), at: Some(self) }
     }
 
     pub(super) fn of_offset(text: &str, offset: usize) -> Self {

@@ -65,6 +65,7 @@ fn load(folder: &Path, name: String) -> Example {
         expose: args.spec.expose.map(Into::into),
         endpoint: args.spec.endpoint,
         datastore: args.spec.datastore,
+        allow_experimental: false,
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
     loaded.spec.labels = args.spec.labels.into_iter().collect();

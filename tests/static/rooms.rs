@@ -38,7 +38,7 @@ pub(crate) const ROOMS: &[Room] = &[
     ),
     room("ui", "edge", &["error", "event", "plan", "yaml"]),
     room("complete", "edge", &["cluster", "model", "plan", "start"]),
-    room("cli", "pure", &["complete", "model", "ui"]),
+    room("cli", "pure", &["complete", "config", "model", "ui"]),
     room("commands", "wiring", ALL),
     room("start", "edge", &[]),
 ];

@@ -24,6 +24,7 @@ pub(crate) fn spec(text: &str) -> ControlPlaneSpec {
         expose: None,
         endpoint: None,
         datastore: DatastoreName::parse("default").unwrap(),
+        allow_experimental: false,
     };
     config::load(&Source { name: "kubeadm.yaml", text }, settings).unwrap().spec
 }

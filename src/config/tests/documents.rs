@@ -41,7 +41,6 @@ fn the_endpoint_of_the_command_line_wins_with_a_word() {
 #[test]
 fn documents_that_are_not_read_are_refused_with_their_place() {
     let kinds = [
-        CLUSTER.replace("v1beta4", "v1beta3"),
         CLUSTER.replace("v1beta4", "v1beta2"),
         CLUSTER.replace("v1beta4", "v1"),
         CLUSTER.replace("kubeadm.k8s.io", "kubeadm.example.com"),
@@ -68,19 +67,15 @@ fn documents_that_are_not_read_are_refused_with_their_place() {
         writeln!(said, "{error}\n    hint: {}", hints.first().map_or("-", String::as_str)).unwrap();
     }
     insta::assert_snapshot!(said, @r#"
-    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1beta3` is not supported: only `kubeadm.k8s.io/v1beta4` is
-      1 | apiVersion: kubeadm.k8s.io/v1beta3
-        |             ^
-        hint: kubeadm config migrate --old-config OLD.yaml --new-config NEW.yaml, with a kubeadm that reads both
-    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1beta2` is not supported: only `kubeadm.k8s.io/v1beta4` is
+    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1beta2` is not supported: `kubeadm.k8s.io/v1beta4` and `kubeadm.k8s.io/v1beta3` are
       1 | apiVersion: kubeadm.k8s.io/v1beta2
         |             ^
         hint: kubeadm config migrate --old-config OLD.yaml --new-config NEW.yaml, with a kubeadm that reads both
-    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1` is not supported: only `kubeadm.k8s.io/v1beta4` is
+    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1` is experimental
       1 | apiVersion: kubeadm.k8s.io/v1
         |             ^
-        hint: kubeadm config migrate --allow-experimental-api --old-config OLD.yaml --new-config NEW.yaml
-    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.example.com/v1beta4` is not supported: only `kubeadm.k8s.io/v1beta4` is
+        hint: allow it with --allow-experimental-api, or write apiVersion: kubeadm.k8s.io/v1beta4
+    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.example.com/v1beta4` is not supported: `kubeadm.k8s.io/v1beta4` and `kubeadm.k8s.io/v1beta3` are
       1 | apiVersion: kubeadm.example.com/v1beta4
         |             ^
         hint: write apiVersion: kubeadm.k8s.io/v1beta4
@@ -103,23 +98,23 @@ fn documents_that_are_not_read_are_refused_with_their_place() {
     prod.yaml:5:1: ConfigMap: `ConfigMap` of `v1` is not read
       5 | apiVersion: v1
         | ^
-        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
+        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
     prod.yaml:5:1: the document has no `kind`
       5 | apiVersion: v1
         | ^
-        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
+        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
     prod.yaml:5:7: kind: expected text, found a whole number
       5 | kind: 5
         |       ^
-        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
+        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
     prod.yaml:5:1: expected a document with `apiVersion` and `kind`, found a list
       5 | - a
         | ^
-        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
+        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
     prod.yaml:5:1: expected a document with `apiVersion` and `kind`, found text
       5 | just text
         | ^
-        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
+        hint: kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1
     prod.yaml:5:1: ClusterConfiguration: given twice, first at prod.yaml:1:1
       5 | apiVersion: kubeadm.k8s.io/v1beta4
         | ^

@@ -1,9 +1,12 @@
 //! A file is read field by field here: small files, and what they become or why they are refused.
 
+mod corpus;
+mod defaults;
 mod documents;
 mod hostile;
 mod rules;
 mod table;
+mod versions;
 
 use super::*;
 use crate::error::Advice as _;
@@ -15,14 +18,8 @@ const KUBELET: &str = "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: Kub
 const PROXY: &str = "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";
 
 fn settings() -> Settings {
-    Settings {
-        name: "prod".parse().unwrap(),
-        namespace: "tenants".parse().unwrap(),
-        replicas: 2,
-        expose: None,
-        endpoint: None,
-        datastore: "main".parse().unwrap(),
-    }
+    let new = Settings::new("prod".parse().unwrap(), "tenants".parse().unwrap(), "main".parse().unwrap());
+    Settings { replicas: 2, ..new }
 }
 
 fn read(text: &str) -> Result<Loaded, Error> {
@@ -91,7 +88,7 @@ const DEFAULTS: &str = include_str!("../testdata/init-defaults.yaml");
 fn what_kubeadm_prints_as_defaults_loads_with_warnings_only() {
     let text = DEFAULTS;
     insta::assert_snapshot!(warnings(text).join("\n"), @r#"
-    prod.yaml:5:3: InitConfiguration.bootstrapTokens[0].token: everybody knows this token: it is the example that kubeadm prints, and whoever reaches the API server can join a node with it; make another with `kubeadm token generate`
+    prod.yaml:5:3: InitConfiguration.bootstrapTokens[0].token: everybody knows this token: it is the example that kubeadm prints, and whoever reaches the API server can join a node with it; make another with `kamaji token generate`
     prod.yaml:12:3: InitConfiguration.localAPIEndpoint.advertiseAddress: ignored: it is the address of a machine; the endpoint comes from the exposure
     prod.yaml:15:3: InitConfiguration.nodeRegistration.criSocket: ignored: there is no control-plane node
     prod.yaml:16:3: InitConfiguration.nodeRegistration.imagePullPolicy: ignored: there is no control-plane node
