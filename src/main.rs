@@ -2,17 +2,18 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use kamaji::cli::Cli;
 
 fn main() -> ExitCode {
+    kamaji::complete::answer_shell(Cli::command);
     let cli = Cli::parse();
     kamaji::start::prepare(cli.common.verbose);
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
         return ExitCode::FAILURE;
     };
     let code = match runtime.block_on(kamaji::commands::run(cli)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err((ui, fault)) => {
             ui.fault(&fault);
             ExitCode::from(fault.kind().exit_code())

@@ -1,10 +1,12 @@
 //! The flags. They mean the same for every command, and what kubectl's mean where kubectl has them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap_complete::ArgValueCandidates;
 
 use crate::model::{ControlPlaneName, DatastoreName, Endpoint, Exposure, Namespace};
 use crate::ui::{Color, Format};
@@ -14,7 +16,7 @@ use crate::ui::{Color, Format};
 #[command(next_help_heading = "Global options")]
 pub struct Common {
     /// Use this namespace of the management cluster instead of the context's
-    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    #[arg(short, long, global = true, value_name = "NAMESPACE", add = ArgValueCandidates::new(crate::complete::namespaces))]
     pub namespace: Option<Namespace>,
     /// Use this context of the kubeconfig
     #[arg(long, global = true, value_name = "NAME")]
@@ -126,7 +128,7 @@ pub struct RenderArgs {
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = planes())]
     pub name: ControlPlaneName,
     /// Delete without asking
     #[arg(short, long)]
@@ -146,7 +148,7 @@ pub struct DeleteArgs {
 #[derive(Debug, Args)]
 pub struct PlaneArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = planes())]
     pub name: ControlPlaneName,
 }
 
@@ -154,14 +156,45 @@ pub struct PlaneArgs {
 #[derive(Debug, Args)]
 pub struct JoinArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = planes())]
     pub name: ControlPlaneName,
     /// Let the token end after this long; `0` is never
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     pub ttl: Span,
-    /// Stop waiting after this long
+    /// Print this instead of the command line
+    #[arg(long, value_enum, default_value_t, value_name = "FORM", conflicts_with = "hosts")]
+    pub format: JoinFormat,
+    /// Join this machine over ssh instead of printing (can be repeated)
+    #[arg(long = "host", value_name = "USER@HOST", value_hint = ValueHint::Hostname, value_parser = ssh_host)]
+    pub hosts: Vec<String>,
+    /// With --host: say what would be done and do nothing
+    #[arg(long, requires = "hosts")]
+    pub dry_run: bool,
+    /// Stop waiting for the token after this long
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub timeout: Span,
+}
+
+/// A host for ssh; what ssh would take for an option is refused.
+fn ssh_host(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('-') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("write it as HOST or USER@HOST".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// What a worker is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum JoinFormat {
+    /// The `kubeadm join` line
+    #[default]
+    Command,
+    /// A kubeadm `JoinConfiguration`
+    KubeadmConfig,
+    /// User data for cloud-init
+    CloudInit,
+    /// A shell script
+    Script,
 }
 
 /// `kamaji list`.
@@ -189,7 +222,7 @@ pub enum KubeconfigUser {
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = planes())]
     pub name: ControlPlaneName,
     /// Write it to this file, readable by you only
     #[arg(long, value_name = "FILE", conflicts_with = "merge", value_hint = ValueHint::FilePath)]
@@ -202,11 +235,27 @@ pub struct KubeconfigArgs {
     pub user: KubeconfigUser,
 }
 
+/// `kamaji exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME", add = planes())]
+    pub name: ControlPlaneName,
+    /// Choose the user
+    #[arg(long, value_enum, default_value_t, value_name = "USER")]
+    pub user: KubeconfigUser,
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", last = true, required = true, num_args = 1..)]
+    pub command: Vec<OsString>,
+}
+
 /// `kamaji token`.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Make a bootstrap token and print it
     Create(TokenCreateArgs),
+    /// Print a new token for a kubeadm file; no cluster is asked or changed
+    Generate,
     /// List bootstrap tokens, without their secrets
     #[command(visible_alias = "ls")]
     List(PlaneArgs),
@@ -218,7 +267,7 @@ pub enum TokenCommand {
 #[derive(Debug, Args)]
 pub struct TokenCreateArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = planes())]
     pub name: ControlPlaneName,
     /// Let the token end after this long; `0` is never
     #[arg(long, value_name = "DURATION", default_value = "24h")]
@@ -235,7 +284,7 @@ pub struct TokenCreateArgs {
 #[derive(Debug, Args)]
 pub struct TokenDeleteArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = planes())]
     pub name: ControlPlaneName,
     /// The token's id (the six characters before the dot), or the whole token
     #[arg(value_name = "TOKEN")]
@@ -248,6 +297,11 @@ pub struct CompletionArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// Names of control planes, for the Tab key.
+fn planes() -> ArgValueCandidates {
+    ArgValueCandidates::new(crate::complete::control_planes)
 }
 
 /// A length of time such as `90s`, `5m` or `24h`.

@@ -6,8 +6,8 @@ mod config;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    Common, CompletionArgs, CreateArgs, DeleteArgs, JoinArgs, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs,
-    RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, JoinArgs, JoinFormat, KubeconfigArgs, KubeconfigUser,
+    ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 
@@ -65,8 +65,18 @@ pub enum Command {
     /// Makes a bootstrap token and prints exactly one line. The token ends by itself.
     #[command(after_help = "Examples:
   kamaji join prod
+  kamaji join prod --format cloud-init > user-data
+  kamaji join prod --host root@worker-1 --host admin@worker-2
   ssh root@worker-1 \"$(kamaji join prod --ttl 10m)\"")]
     Join(JoinArgs),
+    /// Run a command with a kubeconfig for a control plane
+    ///
+    /// Works where the endpoint cannot be reached: the connection then goes through the management cluster. Ends with
+    /// the command's exit code, and leaves no file behind.
+    #[command(after_help = "Examples:
+  kamaji exec prod -- kubectl get nodes
+  kamaji exec prod -- helm list -A")]
+    Exec(ExecArgs),
     /// List control planes
     #[command(
         visible_alias = "ls",

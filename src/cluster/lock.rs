@@ -38,12 +38,7 @@ impl Lock {
         now: fn() -> Timestamp,
         waiting: impl Fn(String),
     ) -> Result<Self, Refusal> {
-        let object = ObjectRef {
-            api_version: "coordination.k8s.io/v1".into(),
-            kind: "Lease".into(),
-            namespace: Some(namespace.to_string()),
-            name: ObjectNames(plane).lock(),
-        };
+        let object = lease_ref(namespace, plane);
         let me = Holder::this_process();
         let spec = || {
             let time = format!("{:.6}", now());
@@ -96,6 +91,28 @@ impl Lock {
         Ok(Self { connection: connection.clone(), object, holder: me.to_string(), lost, renewal })
     }
 
+    /// Deletes the lock if nobody can be holding it any more.
+    pub async fn remove_abandoned(
+        connection: &Connection,
+        namespace: &Namespace,
+        plane: &ControlPlaneName,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let object = lease_ref(namespace, plane);
+        let Some(lease) = connection.get(&object).await? else { return Ok(()) };
+        let me = Holder::this_process();
+        if Holding::of(&lease, now).is_none_or(|holding| me.outlived(&holding.holder)) {
+            let version = lease.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+            let only_that = Removal { resource_version: version, ..Removal::default() };
+            match connection.delete(&object, &only_that).await {
+                // Somebody took it this moment: it is theirs.
+                Ok(_) | Err(Refusal::Conflict { .. }) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(())
+    }
+
     /// Fails when somebody else took the lock meanwhile; asked before every step that writes.
     pub fn check(&self) -> Result<(), Refusal> {
         if self.lost.load(Ordering::Acquire) {
@@ -117,6 +134,15 @@ impl Lock {
             self.connection.delete(&self.object, &only_ours).await?;
         }
         Ok(())
+    }
+}
+
+fn lease_ref(namespace: &Namespace, plane: &ControlPlaneName) -> ObjectRef {
+    ObjectRef {
+        api_version: "coordination.k8s.io/v1".into(),
+        kind: "Lease".into(),
+        namespace: Some(namespace.to_string()),
+        name: ObjectNames(plane).lock(),
     }
 }
 

@@ -1,11 +1,13 @@
-//! `kamaji completion`: the line with which a shell asks kamaji itself, so that it cannot go stale.
+//! `kamaji completion`: the script by which a shell asks kamaji itself, so that it cannot go stale.
 
 use super::context::Context;
 use crate::cli::CompletionArgs;
+use crate::error::{Fault, Kind};
 
-pub(super) fn run(args: &CompletionArgs, context: &Context) {
-    use clap::CommandFactory as _;
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::cli::Cli::command(), "kamaji", &mut script);
-    context.ui.result(&String::from_utf8_lossy(&script));
+pub(super) fn run(args: &CompletionArgs, context: &Context) -> Result<(), Fault> {
+    let shell = args.shell.to_string();
+    let script = crate::complete::registration(&shell)
+        .ok_or_else(|| Fault::new(Kind::Usage, format!("there are no completions for {shell}")))?;
+    context.ui.result(&script);
+    Ok(())
 }

@@ -50,6 +50,11 @@ impl Context {
         Ok(Management { connection: connection.patient(PATIENCE), namespace })
     }
 
+    /// Whether a management cluster was named on the command line.
+    pub(super) const fn names_a_cluster(&self) -> bool {
+        self.common.kubeconfig.is_some() || self.common.context.is_some()
+    }
+
     pub(super) fn namespace_or(&self, fallback: &str) -> Result<Namespace, Fault> {
         Ok(match &self.common.namespace {
             Some(namespace) => namespace.clone(),

@@ -72,8 +72,16 @@ pub(super) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, 
     Ok(files)
 }
 
-/// Writes a secret file: mode 0600, all or nothing. A link is followed to the file it names, which is replaced.
+/// Writes a secret file: mode 0600, all or nothing. A link is followed to the file it names, which is replaced; what is
+/// no file is refused.
 pub(super) fn write_secret(path: &Path, text: &SecretString) -> Result<(), Fault> {
+    // What is there and is no file (a device, a pipe, a folder) would be replaced by a file.
+    if let Ok(there) = std::fs::metadata(path)
+        && !there.is_file()
+    {
+        return Err(Fault::new(Kind::Usage, format!("{} is not a regular file", path.display()))
+            .hint("name a file; or leave the file out, and the text goes to stdout"));
+    }
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let what = || format!("write {}", target.display());
     let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -6,6 +6,7 @@ mod config;
 mod context;
 mod create;
 mod delete;
+mod exec;
 mod files;
 mod join;
 mod kubeconfig;
@@ -16,12 +17,14 @@ mod source;
 mod status;
 mod token;
 
+use std::process::ExitCode;
+
 use crate::cli::{Cli, Command};
 use crate::error::Fault;
 use context::Context;
 
 /// Runs what was asked; the failure was not told yet.
-pub async fn run(cli: Cli) -> Result<(), (Box<crate::ui::Ui>, Fault)> {
+pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     let mut context = Context::new(cli.common);
     let outcome = match &cli.command {
         Command::Create(args) => create::run(args, &mut context).await,
@@ -33,10 +36,13 @@ pub async fn run(cli: Cli) -> Result<(), (Box<crate::ui::Ui>, Fault)> {
         Command::Token(command) => token::run(command, &mut context).await,
         Command::Render(args) => render::run(args, &mut context).await,
         Command::Config(command) => config::run(command, &context),
-        Command::Completion(args) => {
-            completion::run(args, &context);
-            Ok(())
+        Command::Completion(args) => completion::run(args, &context),
+        Command::Exec(args) => {
+            return exec::run(args, &context).await.map_err(|fault| (Box::new(context.into_ui()), fault));
         }
     };
-    outcome.map_err(|fault| (Box::new(context.into_ui()), fault))
+    match outcome.and_then(|()| context.ui.check_written()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(fault) => Err((Box::new(context.into_ui()), fault)),
+    }
 }

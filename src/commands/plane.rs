@@ -16,7 +16,7 @@ pub(super) async fn record(
     management: &Management,
     name: &ControlPlaneName,
 ) -> Result<Record, Fault> {
-    Ok(engine::start(session, &management.namespace, name).await?.record)
+    Ok(engine::require_record(session.management, &management.namespace, name).await?.record)
 }
 
 /// The address, or what to do while there is none.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::context::Context;
@@ -15,6 +15,7 @@ use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, ObjectNames, P
 use crate::pki;
 use crate::plan::{DatastoreAuthority, Inputs, Live, Record, decide_exposure, desire};
 use crate::render::{Address, CHECKSUM, Manifest};
+use crate::ui::Format;
 use crate::yaml;
 
 const SHORT: Duration = Duration::from_secs(30);
@@ -39,14 +40,24 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
             let datastore = engine::datastore_authority(&session, &request.spec.datastore).await?;
             Known { record: observed.recorded.map(|recorded| recorded.record), live: observed.live, datastore }
         }
-        Err(fault) if matches!(fault.kind(), Kind::Unavailable | Kind::Usage) => {
+        Err(fault)
+            if fault.kind() == Kind::Unavailable || (fault.kind() == Kind::Usage && !context.names_a_cluster()) =>
+        {
             context.ui.say("note: no management cluster answers: rendered from the file alone");
             Known::default()
         }
         Err(fault) => return Err(fault),
     };
     let objects = render(&request, known, args.show_secrets, context)?;
-    context.ui.result(&yaml::write_documents(&objects));
+    let text = match context.ui.format {
+        Format::Json => {
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+            format!("{list:#}\n")
+        }
+        Format::Name => objects.iter().map(|object| format!("{}\n", name_of(object))).collect(),
+        Format::Table | Format::Wide | Format::Yaml => yaml::write_documents(&objects),
+    };
+    context.ui.result(&text);
     Ok(())
 }
 
@@ -67,7 +78,7 @@ fn render(
     let ports = decide_exposure(spec, Some(exposure), service);
     let address = match recorded.and_then(|record| record.address.clone()) {
         Some(address) => address,
-        None => offline_address(spec, ports.1)?,
+        None => offline_address(spec, ports)?,
     };
     let has_datastore = known.datastore.is_some();
     let datastore = match known.datastore {
@@ -126,7 +137,17 @@ fn hex(text: &[u8]) -> String {
     Sha256::digest(text).iter().take(16).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-fn offline_address(spec: &ControlPlaneSpec, port: u16) -> Result<Address, Fault> {
+/// As kubectl names an object with `-o name`.
+fn name_of(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let group = text("/apiVersion").split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+    format!("{}{group}/{}", text("/kind").to_lowercase(), text("/metadata/name"))
+}
+
+fn offline_address(
+    spec: &ControlPlaneSpec,
+    (exposure, port, node_port): (Exposure, u16, Option<u16>),
+) -> Result<Address, Fault> {
     let Some(endpoint) = &spec.endpoint else {
         return Err(Fault::new(
             Kind::Usage,
@@ -134,6 +155,10 @@ fn offline_address(spec: &ControlPlaneSpec, port: u16) -> Result<Address, Fault>
         )
         .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
     };
+    if exposure == Exposure::NodePort && node_port.is_none() {
+        return Err(Fault::new(Kind::Usage, "the node port is not known yet, and the API server listens on it")
+            .hint("choose one that is free: --endpoint HOST:PORT with a port from 30000 to 32767"));
+    }
     let mut endpoint = endpoint.clone();
     if endpoint.port == 0 {
         endpoint.port = port;

@@ -38,6 +38,12 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
     for warning in &loaded.warnings {
         context.ui.warn(&warning.to_string());
     }
+    if loaded.spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-")) {
+        context.ui.warn(
+            "apiServer.extraArgs: with oidc-* flags, anonymous requests cannot be limited to health and cluster-info; \
+             RBAC still decides what they may do",
+        );
+    }
     Ok(Loaded {
         request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given },
         timeout: loaded.timeout,

@@ -108,13 +108,7 @@ impl Item {
 
 impl Report for Status {
     fn text(&self, _wide: bool) -> String {
-        let mark = |ok: bool| {
-            if ok {
-                console::style("ok").green().to_string()
-            } else {
-                console::style("NOT OK").red().bold().to_string()
-            }
-        };
+        let mark = crate::ui::mark;
         let endpoint = self.endpoint.as_deref().unwrap_or("no address yet");
         let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.step) };
         let mut text = format!("{}/{}  {}  {endpoint}  {state}\n", self.namespace, self.name, self.version);

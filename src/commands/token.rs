@@ -12,7 +12,7 @@ use crate::ambient::Ambient;
 use crate::cli::{PlaneArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs};
 use crate::engine::{self, Session};
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneName, parse_token};
+use crate::model::{ControlPlaneName, TokenId, parse_token};
 use crate::plan::Record;
 use crate::tenant::{TokenFacts, token_secret};
 use crate::ui::{Report, Table};
@@ -24,9 +24,23 @@ const SHORT: Duration = Duration::from_secs(60);
 pub(super) async fn run(command: &TokenCommand, context: &mut Context) -> Result<(), Fault> {
     match command {
         TokenCommand::Create(args) => create(args, context).await,
+        TokenCommand::Generate => {
+            let token = fresh(&mut context.ambient);
+            context.ui.report(&NewToken::of(token, None));
+            Ok(())
+        }
         TokenCommand::List(args) => list(args, context).await,
         TokenCommand::Delete(args) => delete(args, context).await,
     }
+}
+
+/// A new id and a new secret.
+fn fresh(ambient: &mut Ambient) -> (TokenId, SecretString) {
+    (ambient.word(6), ambient.word(16).into())
+}
+
+fn whole(id: &TokenId, secret: &SecretString) -> String {
+    format!("{id}.{}", secret.expose_secret())
 }
 
 /// A token that was just made.
@@ -45,14 +59,13 @@ pub(super) async fn make(
     ambient: &mut Ambient,
 ) -> Result<Made, Fault> {
     let reached = plane::reach(session, record).await?;
-    let id = ambient.word(6);
-    let secret = SecretString::from(ambient.word(16));
+    let (id, secret) = fresh(ambient);
     let expires = (!ttl.is_zero()).then(|| ambient.now() + ttl);
     let usages = ["signing".to_owned(), "authentication".to_owned()];
     let wish = token_secret(&id, &secret, &usages, &[GROUP.to_owned()], description, expires);
     engine::create_token(&reached.connection, &wish).await?;
     engine::wait_for_signature(session, &reached.connection, &id).await?;
-    Ok(Made { token: format!("{id}.{}", secret.expose_secret()).into(), id, expires })
+    Ok(Made { token: whole(&id, &secret).into(), id, expires })
 }
 
 async fn create(args: &TokenCreateArgs, context: &mut Context) -> Result<(), Fault> {
@@ -62,13 +75,8 @@ async fn create(args: &TokenCreateArgs, context: &mut Context) -> Result<(), Fau
     let record = plane::record(&session, &management, &args.name).await?;
     let made = make(&session, &record, args.ttl.0, &args.description, &mut context.ambient).await?;
     drop(progress);
-    context.ui.report(&NewToken {
-        api_version: "kamaji/v1",
-        kind: "Token",
-        id: made.id,
-        token: made.token.expose_secret().to_owned(),
-        expires: made.expires,
-    });
+    let (id, secret) = parse_token(made.token.expose_secret())?;
+    context.ui.report(&NewToken::of((id, secret), made.expires));
     Ok(())
 }
 
@@ -120,6 +128,12 @@ struct NewToken {
     id: String,
     token: String,
     expires: Option<Timestamp>,
+}
+
+impl NewToken {
+    fn of((id, secret): (TokenId, SecretString), expires: Option<Timestamp>) -> Self {
+        Self { api_version: "kamaji/v1", kind: "Token", token: whole(&id, &secret), id, expires }
+    }
 }
 
 impl Report for NewToken {

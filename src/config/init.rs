@@ -114,7 +114,7 @@ fn token(item: &View<'_>, findings: &mut Findings<'_>) -> Option<(String, Bootst
         Ok((id, _)) => {
             if text == PUBLIC_TOKEN {
                 let text = "everybody knows this token: it is the example that kubeadm prints, and whoever reaches the \
-                    API server can join a node with it; make another with `kubeadm token generate`";
+                    API server can join a node with it; make another with `kamaji token generate`";
                 findings.warn(&view, text);
             }
             let description = item.text("description").map_or("", |(_, text)| text).to_owned();

@@ -53,6 +53,18 @@ pub async fn read_record(
     }
 }
 
+/// Reads the record of an existing control plane, or says that there is none.
+pub async fn require_record(
+    connection: &Connection,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<Recorded, Fault> {
+    read_record(connection, namespace, name).await?.ok_or_else(|| {
+        Fault::new(Kind::NotFound, format!("there is no control plane `{name}` in namespace `{namespace}`"))
+            .hint("see which there are: kamaji list -A")
+    })
+}
+
 /// The record while it is being written.
 pub(super) struct Journal<'a> {
     connection: &'a Connection,

@@ -2,20 +2,25 @@
 //!
 //! Everything here can be killed between any two requests: the next run observes what is there and goes on.
 
+mod address;
 mod create;
 mod datastore;
 mod delete;
+mod join;
 mod journal;
 mod observe;
+mod prepare;
 mod session;
 mod tenant;
 mod tokens;
 
-pub use create::{CreateRequest, Created, Prepared, converge, prepare, start};
+pub use create::{Created, converge, tidy};
 pub use datastore::{DATASTORE_NAMESPACE, datastore_authority, datastore_state, default_datastore_endpoints};
 pub use delete::{DeleteRequest, Deletion, delete, prepare_delete};
-pub use journal::read_record;
+pub use join::{HostOutcome, join_hosts};
+pub use journal::{read_record, require_record};
 pub use observe::{Observed, observe};
+pub use prepare::{CreateRequest, Prepared, prepare};
 pub use session::Session;
 pub use tenant::{Reached, reach};
 pub use tokens::{create_token, delete_token, list_tokens, wait_for_signature};

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::Session;
 use super::journal::{Recorded, read_record};
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, Host, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
-use crate::plan::{ClusterFacts, Live, NodeFacts, object_refs};
+use crate::model::{ControlPlaneSpec, Exposure, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
+use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs};
 use crate::render::ObjectRef;
 
 /// What there is of a control plane.
@@ -81,7 +81,12 @@ pub(super) async fn namespace_exists(session: &Session<'_>, spec: &ControlPlaneS
 }
 
 /// Reads what an address is decided from; nodes only where the exposure needs them.
-pub(super) async fn cluster_facts(session: &Session<'_>, spec: &ControlPlaneSpec, exposure: Exposure) -> ClusterFacts {
+pub(super) async fn cluster_facts(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    exposure: Exposure,
+    service: Option<&Value>,
+) -> ClusterFacts {
     let mut facts = ClusterFacts::default();
     if exposure == Exposure::NodePort {
         match session.management.list("v1", "Node", None, "").await {
@@ -90,7 +95,7 @@ pub(super) async fn cluster_facts(session: &Session<'_>, spec: &ControlPlaneSpec
         }
         facts.nodes.sort_by(|a, b| a.name.cmp(&b.name));
     }
-    if let Some(Host::Name(name)) = spec.endpoint.as_ref().map(|endpoint| &endpoint.host)
+    if let Some(name) = name_to_resolve(spec, service)
         && let Ok(found) = tokio::net::lookup_host((name.as_str(), 443)).await
     {
         facts.resolved = found.map(|address| address.ip()).collect();

@@ -27,9 +27,15 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// The near end of the tunnel; `None` where the endpoint answers.
+    #[must_use]
+    pub fn local(&self) -> Option<std::net::SocketAddr> {
+        self.tunnel.as_ref().map(Tunnel::local)
+    }
+
     /// The same way with other credentials.
     pub async fn with(&self, kubeconfig: &str, name: &ControlPlaneName) -> Result<Connection, Refusal> {
-        Connection::to_tenant(kubeconfig, self.tunnel.as_ref().map(Tunnel::local), name.as_str()).await
+        Connection::to_tenant(kubeconfig, self.local(), name.as_str()).await
     }
 }
 

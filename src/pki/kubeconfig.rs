@@ -54,10 +54,25 @@ pub fn kubeconfig_yaml(
     ca_pem: &str,
     client: &KeyAndCertificate,
 ) -> SecretString {
-    let document = kubeconfig_document(cluster_name, user, server, ca_pem, client);
-    // Plain scalars on one line, as kubeadm has them. JSON is YAML as well, should the writer ever refuse.
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(&document, options).unwrap_or_else(|_| document.to_string()).into()
+    written(&kubeconfig_document(cluster_name, user, server, ca_pem, client))
+}
+
+/// A kubeconfig for a way round: connects to `server`, and verifies the certificate there by `name`.
+#[must_use]
+pub fn kubeconfig_via(
+    cluster_name: &str,
+    server: &str,
+    name: &str,
+    ca_pem: &str,
+    client: &KeyAndCertificate,
+) -> SecretString {
+    let mut document = kubeconfig_document(cluster_name, "kamaji", server, ca_pem, client);
+    document["clusters"][0]["cluster"]["tls-server-name"] = json!(name);
+    written(&document)
+}
+
+fn written(document: &Value) -> SecretString {
+    crate::yaml::write(document).into()
 }
 
 /// Reads the client certificate with its key, the server and the authority (PEM) of the current context.

@@ -23,6 +23,6 @@ pub use files::{PartialUserPki, UserPki, read_user_pki};
 pub use inspect::{CertificateFacts, discovery_hash, inspect};
 pub use issue::{KeyAndCertificate, Leaf, Usage, issue_ca, issue_leaf};
 pub use keys::{KeyPair, generate_key_pair, public_key_of};
-pub use kubeconfig::{kubeconfig_client, kubeconfig_document, kubeconfig_yaml};
+pub use kubeconfig::{kubeconfig_client, kubeconfig_document, kubeconfig_via, kubeconfig_yaml};
 pub use profile::{Authority, Certificate, Kubeconfig, kubeconfig_leaf, leaf_of};
 pub use renew::why_not_usable;

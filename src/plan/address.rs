@@ -28,7 +28,7 @@ pub struct Cluster {
     pub nodes: Vec<NodeFacts>,
     /// Why there are no nodes in `nodes`, if that is so.
     pub nodes_unknown: Option<String>,
-    /// What the wish's endpoint name resolves to here; empty when it is an address or does not resolve.
+    /// What the endpoint's name resolves to here, be it the wish's or the load balancer's; empty when there is none.
     pub resolved: Vec<IpAddr>,
 }
 
@@ -80,9 +80,53 @@ fn live_port(service: &Value) -> Option<u16> {
     service.pointer("/spec/ports/0/port")?.as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
-/// Decides the address from the live Service.
+/// Decides the address from the live Service. One that was decided before is kept while it can be: nodes come and go, and
+/// neither certificates nor kubeconfigs nor pods are to change with them.
 #[must_use]
 pub fn decide_address(
+    spec: &ControlPlaneSpec,
+    exposure: Exposure,
+    service: Option<&Value>,
+    cluster: &Cluster,
+    recorded: Option<&Address>,
+) -> AddressState {
+    match decide_anew(spec, exposure, service, cluster) {
+        AddressState::Known(anew) => AddressState::Known(match recorded {
+            Some(recorded) if still_serves(recorded, &anew, spec, exposure, cluster) => recorded.clone(),
+            Some(_) | None => anew,
+        }),
+        other @ (AddressState::Waiting { .. } | AddressState::Impossible { .. }) => other,
+    }
+}
+
+/// Whether an address decided before is as good as the one that would be decided now.
+fn still_serves(
+    recorded: &Address,
+    anew: &Address,
+    spec: &ControlPlaneSpec,
+    exposure: Exposure,
+    cluster: &Cluster,
+) -> bool {
+    let same_ports = recorded.secure_port == anew.secure_port && recorded.endpoint.port == anew.endpoint.port;
+    let same_host = recorded.endpoint.host == anew.endpoint.host;
+    let names_them_all = anew.also.iter().all(|ip| recorded.also.contains(ip));
+    match exposure {
+        Exposure::LoadBalancer | Exposure::ClusterIp => {
+            same_ports && same_host && names_them_all && recorded.advertise == anew.advertise
+        }
+        Exposure::NodePort => {
+            let on_a_node = recorded
+                .endpoint
+                .host
+                .ip()
+                .is_some_and(|ip| cluster.nodes.iter().any(|node| node.addresses.contains(&ip)));
+            let host_stands = if spec.endpoint.is_some() { same_host } else { on_a_node };
+            same_ports && host_stands
+        }
+    }
+}
+
+fn decide_anew(
     spec: &ControlPlaneSpec,
     exposure: Exposure,
     service: Option<&Value>,
@@ -136,6 +180,9 @@ pub fn decide_address(
         None if !own_ips.is_empty() => own_ips,
         None => cluster.resolved.clone(),
     };
+    if advertise.is_empty() && asked.is_none() {
+        return AddressState::Waiting { cause: format!("the load balancer's name `{host}` does not resolve here yet") };
+    }
     if advertise.is_empty() {
         return AddressState::Impossible {
             cause: format!("the name `{host}` does not resolve here, and the Service has no address of its own"),
@@ -171,6 +218,19 @@ pub fn impossible_endpoint(spec: &ControlPlaneSpec, exposure: Exposure, cluster:
             format!("leave the port out, or choose one from {first} to {last}"),
         )
     })
+}
+
+/// The name that has to be resolved before an address is known: the wish's, else the load balancer's.
+#[must_use]
+pub fn name_to_resolve(spec: &ControlPlaneSpec, service: Option<&Value>) -> Option<String> {
+    let name_of = |host: &Host| match host {
+        Host::Name(name) => Some(name.clone()),
+        Host::Ip(_) => None,
+    };
+    match &spec.endpoint {
+        Some(endpoint) => name_of(&endpoint.host),
+        None => load_balancer(service?).1.first().and_then(name_of),
+    }
 }
 
 fn load_balancer(service: &Value) -> (Vec<IpAddr>, Vec<Host>) {

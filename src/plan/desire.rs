@@ -74,6 +74,16 @@ pub enum Error {
         /// Namespace and name of the Secret.
         secret: String,
     },
+    /// The encryption key's Secret vanished although there was one.
+    #[error(
+        "the key that encrypts Secrets of control plane `{plane}` is gone: Secret {secret} does not exist any more"
+    )]
+    EncryptionLost {
+        /// The control plane.
+        plane: String,
+        /// Namespace and name of the Secret.
+        secret: String,
+    },
     /// The CA's Secret holds another CA than the one recorded.
     #[error("Secret {secret} does not hold the certificate authority that control plane `{plane}` was made with")]
     AuthorityChanged {
@@ -106,7 +116,10 @@ pub enum Error {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::AuthorityLost { .. } | Self::AuthorityChanged { .. } | Self::Pki { .. } => Kind::Failed,
+            Self::AuthorityLost { .. }
+            | Self::AuthorityChanged { .. }
+            | Self::EncryptionLost { .. }
+            | Self::Pki { .. } => Kind::Failed,
             Self::OtherKeysGiven { .. } => Kind::Conflict,
         }
     }
@@ -115,6 +128,9 @@ impl Advice for Error {
         match self {
             Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![format!(
                 "restore Secret {secret} from a backup: a new authority would lock out every worker and user"
+            )],
+            Self::EncryptionLost { secret, .. } => vec![format!(
+                "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
             )],
             Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
             Self::Pki { source, .. } => source.hints(),
@@ -197,8 +213,9 @@ impl Decision<'_> {
             "front-proxy-ca",
         )?;
         let service_account = self.service_account_key()?;
-        let encryption = match self.inputs.live.secret_value(&self.names.encryption(), "encryption.yaml") {
+        let encryption = match self.value(&self.names.encryption(), "encryption.yaml") {
             Some(existing) => existing,
+            None if self.inputs.recorded_ca.is_some() => return Err(self.encryption_lost()),
             None => policy::encryption(&ambient.bytes()),
         };
 
@@ -486,6 +503,10 @@ impl Decision<'_> {
     fn pair(&self, secret: &str, certificate: &str, key: &str) -> Option<KeyAndCertificate> {
         let certificate = self.value(secret, certificate)?.expose_secret().to_owned();
         Some(KeyAndCertificate { certificate, key: self.value(secret, key)? })
+    }
+
+    fn encryption_lost(&self) -> Error {
+        Error::EncryptionLost { plane: self.inputs.spec.name.to_string(), secret: self.place(&self.names.encryption()) }
     }
 
     fn place(&self, secret: &str) -> String {

@@ -10,6 +10,7 @@ mod record;
 
 pub use address::{
     AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure, impossible_endpoint,
+    name_to_resolve,
 };
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs};

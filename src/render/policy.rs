@@ -17,11 +17,12 @@ pub fn audit_policy() -> Value {
         "omitStages": ["RequestReceived"],
         "omitManagedFields": true,
         "rules": [
+            {"level": "Metadata", "resources": [group("", &["secrets", "serviceaccounts/token"]), group("authentication.k8s.io", &["tokenreviews"])]},
             {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"]},
             {"level": "None", "resources": [group("coordination.k8s.io", &["leases"]), group("", &["events"]), group("events.k8s.io", &["events"])]},
             {"level": "None", "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"], "verbs": ["get", "list", "watch"]},
             {"level": "None", "userGroups": ["system:nodes", "system:serviceaccounts:kube-system"], "verbs": ["get", "list", "watch"]},
-            {"level": "Metadata", "resources": [group("", &["secrets", "configmaps", "serviceaccounts/token"]), group("authentication.k8s.io", &["tokenreviews"])]},
+            {"level": "Metadata", "resources": [group("", &["configmaps"])]},
             {"level": "Request", "resources": [group("", &["pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy", "nodes/proxy"])]},
             {"level": "RequestResponse", "verbs": ["create", "update", "patch", "delete", "deletecollection"], "resources": [
                 {"group": "rbac.authorization.k8s.io"}, {"group": "admissionregistration.k8s.io"}, {"group": "certificates.k8s.io"}, group("", &["nodes"])]},

@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use crate::model::{ControlPlaneSpec, Endpoint, RELEASES, Release, release_of};
 use crate::render::Manifest;
 
-pub use join::join_command;
+pub use join::{Joining, join_command};
 pub use tokens::{TokenFacts, read_token, token_secret};
 
 /// What is known about the tenant once its address is: input beside the spec.

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The value as a YAML document. Long texts stay quoted, because Go's parser and ours must read the same.
+/// The value as a YAML document.
 pub(super) fn yaml(value: &Value) -> String {
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(value, options).expect("JSON values are YAML values")
+    crate::yaml::write(value)
 }
 
 /// A duration as `metav1.Duration` prints it, for example `8760h0m0s`.

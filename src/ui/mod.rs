@@ -5,8 +5,9 @@ mod progress;
 mod prompt;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Mutex;
 
-use crate::error::Fault;
+use crate::error::{Fault, Kind, While as _};
 use crate::plan::{Action, Plan};
 
 pub use output::{Format, Report, Table};
@@ -31,6 +32,7 @@ pub struct Ui {
     pub format: Format,
     interactive: bool,
     live: bool,
+    unwritten: Mutex<Option<std::io::Error>>,
 }
 
 impl Ui {
@@ -53,6 +55,7 @@ impl Ui {
             format,
             interactive: stderr && std::io::stdin().is_terminal(),
             live: stderr && console::user_attended_stderr(),
+            unwritten: Mutex::new(None),
         }
     }
 
@@ -70,12 +73,22 @@ impl Ui {
 
     /// Writes a result.
     pub fn report(&self, report: &impl Report) {
-        output::write_stdout(&output::render(report, self.format));
+        self.result(&output::render(report, self.format));
     }
 
     /// Writes text that is itself the result, such as a join command.
     pub fn result(&self, text: &str) {
-        output::write_stdout(text);
+        if let Err(error) = output::write_stdout(text) {
+            *self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+        }
+    }
+
+    /// Fails when a result could not be written.
+    pub fn check_written(&self) -> Result<(), Fault> {
+        match self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+            Some(error) => Err(error).while_doing(Kind::Failed, || "write the result".into()),
+            None => Ok(()),
+        }
     }
 
     /// Talks.
@@ -158,6 +171,12 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// A word that tells at a glance whether something is well.
+#[must_use]
+pub fn mark(ok: bool) -> String {
+    if ok { console::style("ok").green().to_string() } else { console::style("NOT OK").red().bold().to_string() }
+}
+
 /// Text from elsewhere, without what could steer a terminal. Line breaks stay.
 #[must_use]
 pub fn safe(text: &str) -> String {
@@ -184,7 +203,6 @@ pub(crate) fn write_stderr(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
 
     #[test]
     fn a_fault_is_told_with_cause_and_hint() {

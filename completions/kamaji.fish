@@ -1,0 +1,1 @@
+kamaji completion fish | source

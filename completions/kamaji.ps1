@@ -1,0 +1,1 @@
+kamaji completion powershell | Out-String | Invoke-Expression

@@ -1,0 +1,227 @@
+//! What making a control plane would change. Reads, asks the server what objects would become, and writes nothing.
+
+use futures::StreamExt as _;
+use futures::stream;
+use secrecy::ExposeSecret as _;
+
+use super::journal::Recorded;
+use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
+use super::tenant::{self, reach};
+use super::{Session, datastore};
+use crate::ambient::Ambient;
+use crate::error::{Fault, Kind};
+use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
+use crate::pki::PartialUserPki;
+use crate::plan::{
+    Action, AddressState, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address, decide_exposure,
+    desire, immutable_changes, impossible_endpoint, object_refs,
+};
+use crate::render::{Address, ObjectRef, Write};
+use crate::tenant::{TenantFacts, objects as tenant_objects};
+
+/// What is to be made.
+#[derive(Debug)]
+pub struct CreateRequest {
+    /// The wish.
+    pub spec: ControlPlaneSpec,
+    /// The user's kubeadm documents without secrets.
+    pub documents: String,
+    /// Keys the user gave.
+    pub given: PartialUserPki,
+}
+
+/// What would happen, and what it was decided from.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The changes.
+    pub plan: Plan,
+    /// The record, when there is one already.
+    pub recorded: Option<Recorded>,
+}
+
+/// Finds out what making the control plane would change. Writes nothing.
+pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
+    let spec = &request.spec;
+    namespace_exists(session, spec).await?;
+    let (observed, new_datastore) =
+        tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
+    refuse_foreign(spec, &observed.live)?;
+    if let Some(exposure) = spec.expose {
+        let facts = cluster_facts(session, spec, exposure, None).await;
+        if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
+            return Err(Fault::new(Kind::Usage, cause).hint(remedy));
+        }
+    }
+    let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
+    if let Some(what) = new_datastore {
+        plan.changes.push(Change::of(
+            format!("datastore {}: {what}", spec.datastore),
+            Action::Create,
+            "shared by control planes",
+        ));
+    }
+    match &observed.recorded {
+        None => preview_new(spec, &observed.live, &mut plan),
+        Some(recorded) => {
+            refuse_immutable(recorded, spec)?;
+            preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
+        }
+    }
+    Ok(Prepared { plan, recorded: observed.recorded })
+}
+
+pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    let name = &spec.name;
+    if recorded.record.step == Step::Deleting {
+        return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
+            .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
+    }
+    let mut changes = immutable_changes(&recorded.record.spec, spec);
+    if recorded.record.step == Step::Creating {
+        // Nothing was written by a version that never came up, such as one that does not exist.
+        changes.retain(|change| change.field != "kubernetesVersion");
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut text = format!("control plane `{name}` exists, and these values cannot change:");
+    for change in &changes {
+        text.push_str(&format!("\n  {}: is {}, asked for {} ({})", change.field, change.is, change.asked, change.why));
+    }
+    Err(Fault::new(Kind::Conflict, text).hint("put the old values back, or choose another name"))
+}
+
+fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
+    plan.changes.push(Change::of(Record::object_ref(spec), Action::Create, "the record"));
+    for object in object_refs(spec).iter().filter(|object| wanted(spec, object)) {
+        let action = if live.get(object).is_some() { Action::Unchanged } else { Action::Create };
+        plan.changes.push(Change::of(object, action, ""));
+    }
+    plan.changes.push(data_change(spec));
+    plan.changes.push(tenant_change(spec));
+}
+
+fn wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
+    object.kind != "PodDisruptionBudget" || spec.replicas > 1
+}
+
+fn data_change(spec: &ControlPlaneSpec) -> Change {
+    Change::of(format!("datastore {}: user, role and prefix", spec.datastore), Action::Create, "")
+}
+
+fn tenant_change(spec: &ControlPlaneSpec) -> Change {
+    let mut parts = vec!["what kubeadm join needs"];
+    if spec.addons.coredns.is_some() {
+        parts.push("CoreDNS");
+    }
+    if spec.addons.kube_proxy {
+        parts.push("kube-proxy");
+    }
+    Change::of(format!("in the cluster: {}", parts.join(", ")), Action::Create, "")
+}
+
+async fn preview_existing(
+    session: &Session<'_>,
+    request: &CreateRequest,
+    recorded: &Recorded,
+    live: &Live,
+    ambient: &mut Ambient,
+    plan: &mut Plan,
+) -> Result<(), Fault> {
+    let spec = &request.spec;
+    let record = &recorded.record;
+    let ready = record.step == Step::Ready;
+    let mut wished = record.clone();
+    wished.spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
+    if wished.to_object(&request.documents, None) != record.to_object(&recorded.documents, None) || !ready {
+        let note = if ready { "the new wish" } else { "creation was interrupted and goes on" };
+        plan.changes.push(Change::of(Record::object_ref(spec), Action::Update, note));
+    }
+    let exposure = exposure(record, spec);
+    let service = live.named("Service", &ObjectNames(&spec.name).service());
+    let facts = cluster_facts(session, spec, exposure, service).await;
+    let address = match decide_address(spec, exposure, service, &facts, record.address.as_ref()) {
+        AddressState::Known(address) => Some(address),
+        AddressState::Waiting { .. } | AddressState::Impossible { .. } => record.address.clone(),
+    };
+    let datastore = datastore::find(session, &spec.datastore).await?;
+    let desired = desire(
+        &Inputs {
+            spec,
+            id: &record.id,
+            live,
+            given: &request.given,
+            recorded_ca: record.ca.as_deref(),
+            exposure: decide_exposure(spec, Some(exposure), service),
+            address: address.as_ref(),
+            datastore: datastore.as_ref().map(|datastore| &datastore.authority),
+        },
+        ambient,
+    )?;
+    let changes: Vec<Result<Change, crate::cluster::Refusal>> =
+        stream::iter(desired.write.iter().map(|wish| async move {
+            let existing = live.get(&wish.object);
+            let preview = match existing {
+                Some(_) if wish.write == Write::Apply => Some(session.management.preview(wish).await?),
+                Some(_) | None => None,
+            };
+            Ok(compare(wish, existing, preview.as_ref()))
+        }))
+        .buffered(8)
+        .collect()
+        .await;
+    for change in changes {
+        plan.changes.push(change?);
+    }
+    for reason in &desired.reissued {
+        plan.changes.push(Change::of(format!("new {reason}"), Action::Update, ""));
+    }
+    plan.changes.extend(desired.delete.iter().map(|object| Change::of(object, Action::Delete, "")));
+    let missing = object_refs(spec).into_iter().filter(|object| {
+        wanted(spec, object) && live.get(object).is_none() && !desired.write.iter().any(|wish| wish.object == *object)
+    });
+    plan.changes.extend(missing.map(|object| Change::of(object, Action::Create, "")).collect::<Vec<_>>());
+    if !ready {
+        plan.changes.push(data_change(spec));
+        plan.changes.push(tenant_change(spec));
+        return Ok(());
+    }
+    if let Some(address) = address {
+        preview_inside(session, spec, live, &address, &desired, plan).await?;
+    }
+    Ok(())
+}
+
+async fn preview_inside(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    live: &Live,
+    address: &Address,
+    desired: &Desired,
+    plan: &mut Plan,
+) -> Result<(), Fault> {
+    let Some(kubeconfig) = live.secret_value(&ObjectNames(&spec.name).admin_kubeconfig(), "super-admin.conf") else {
+        return Ok(());
+    };
+    match reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await? {
+        Ok(reached) => {
+            let wishes = tenant_objects(spec, &facts_of(address, &desired.ca_certificate));
+            plan.changes.extend(tenant::preview(&reached.connection, &wishes).await?);
+        }
+        Err(causes) => plan.unknown.push(format!(
+            "the API server of `{}` does not answer, so what is inside the cluster is looked at later ({})",
+            spec.name,
+            causes.join("; ")
+        )),
+    }
+    Ok(())
+}
+
+pub(super) fn facts_of<'a>(address: &'a Address, ca_pem: &'a str) -> TenantFacts<'a> {
+    TenantFacts { endpoint: &address.endpoint, advertise: &address.advertise, secure_port: address.secure_port, ca_pem }
+}
+
+/// What was decided, unless the user now says otherwise.
+pub(super) fn exposure(record: &Record, spec: &ControlPlaneSpec) -> Exposure {
+    spec.expose.or(record.exposure).unwrap_or(Exposure::LoadBalancer)
+}

@@ -1,0 +1,108 @@
+//! Running the same command again changes nothing; another wish is refused, or asked about.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::{Identity, Proxy, Space, management};
+
+const NAME: &str = "again";
+
+#[test]
+fn a_second_create_changes_nothing_and_another_wish_is_refused_or_asked_about() {
+    let space = Space::new("e2e-again");
+    space.create(NAME, &[]).ok();
+    the_same_command_writes_nothing(&space);
+    values_that_cannot_change_are_refused(&space);
+    more_replicas_need_consent(&space);
+    what_is_missing_is_made_again_and_a_lost_authority_is_not(&space);
+}
+
+fn restarts(space: &Space) -> BTreeMap<String, u64> {
+    let mut restarts = BTreeMap::new();
+    for pod in space.objects("pods") {
+        let statuses = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+        let sum = statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum();
+        restarts.insert(pod["metadata"]["name"].as_str().unwrap_or_default().to_owned(), sum);
+    }
+    restarts
+}
+
+fn the_same_command_writes_nothing(space: &Space) {
+    let proxy = Proxy::start(&Identity::of(&management()));
+    let file = space.quickstart();
+    let (before, pods) = (space.everything(), restarts(space));
+    let same = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
+    let again = space.run_through(&proxy, &same).ok();
+    assert!(again.stdout.starts_with("again: unchanged, v1.37.2 at 10.89.0.2:"), "{again}");
+    let requests = proxy.requests();
+    assert!(requests.len() > 10 && requests.iter().any(|request| request.path.contains("dryRun=All")), "{requests:#?}");
+    let writes: Vec<String> = requests.iter().filter(|request| request.writes()).map(ToString::to_string).collect();
+    assert_eq!(writes, Vec::<String>::new(), "an unchanged control plane is not written to");
+    assert_eq!(space.everything(), before, "no resourceVersion changes");
+    assert_eq!(restarts(space), pods, "no pod is new, no container restarts");
+
+    // What others only look at writes nothing either.
+    proxy.reset();
+    for words in [&["status", NAME][..], &["list"], &["kubeconfig", NAME], &["delete", NAME, "--dry-run"]] {
+        space.note(space.start_through(&proxy, words).finish(std::time::Duration::from_secs(60)), true).ok();
+    }
+    let writes: Vec<String> =
+        proxy.requests().iter().filter(|request| request.writes()).map(ToString::to_string).collect();
+    assert_eq!(writes, Vec::<String>::new());
+    assert_eq!(space.everything(), before);
+}
+
+fn values_that_cannot_change_are_refused(space: &Space) {
+    let text = std::fs::read_to_string(space.quickstart()).expect("it was just written");
+    let before = space.everything();
+    let cases = [
+        ("10.96.0.0/12", "10.100.0.0/16", "networking.serviceSubnet"),
+        ("10.244.0.0/16", "10.245.0.0/16", "networking.podSubnet"),
+        ("v1.37.2", "v1.36.3", "kubernetesVersion"),
+        (
+            "serviceSubnet: 10.96.0.0/12",
+            "serviceSubnet: 10.96.0.0/12\n  dnsDomain: other.local",
+            "networking.dnsDomain",
+        ),
+    ];
+    for (from, to, field) in cases {
+        let file = space.file("other.yaml", &text.replace(from, to)).display().to_string();
+        let refused = space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]);
+        refused.exits(4).says(&[field, "cannot change"]);
+    }
+    assert_eq!(space.everything(), before, "a refusal changes nothing");
+}
+
+fn more_replicas_need_consent(space: &Space) {
+    let before = space.everything();
+    space.create(NAME, &["--replicas", "2"]).exits(8).says(&["--yes"]);
+    assert_eq!(space.everything(), before, "without consent nothing changes");
+    space.create(NAME, &["--replicas", "2", "--yes"]).ok();
+    let deployment = management().json(&["deployment", "-n", &space.namespace, NAME]);
+    assert_eq!(deployment["status"]["readyReplicas"], 2);
+    let budget = &space.objects("poddisruptionbudgets")[0];
+    assert_eq!(budget["status"]["expectedPods"], 2, "the budget counts the pods");
+    assert!(restarts(space).values().all(|restarts| *restarts == 0));
+    space.create(NAME, &["--replicas", "2"]).ok();
+    space.create(NAME, &["--yes"]).ok();
+    assert_eq!(space.objects("poddisruptionbudgets"), Vec::<Value>::new(), "one pod has no budget");
+}
+
+/// K10: a created object that somebody deletes comes back; a lost authority is never replaced by a new one.
+fn what_is_missing_is_made_again_and_a_lost_authority_is_not(space: &Space) {
+    let kube = management();
+    let delete = |what: &[&str]| kube.run(&[&["delete", "-n", &space.namespace], what].concat()).ok();
+    let authority = space.secret_value("again-ca", "ca.crt");
+    delete(&["secret/again-scheduler-kubeconfig", "configmap/again-apiserver-policies", "service/again"]);
+    let file = space.quickstart();
+    space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]).ok();
+    assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
+    space.tenant(NAME).run(&["get", "namespaces"]).ok();
+
+    delete(&["secret/again-ca"]);
+    let refused = space.create(NAME, &["--yes"]);
+    assert!(refused.code.is_some_and(|code| code != 0), "no new authority for old data: {refused}");
+    assert!(refused.stderr.contains("again-ca"), "it says what is lost: {refused}");
+    assert!(!space.everything().contains_key("Secret/again-ca"));
+}

@@ -1,0 +1,40 @@
+//! kamaji on a machine that reaches nothing but the management cluster's API server.
+
+use crate::support::{Host, Space, management};
+
+#[test]
+fn kamaji_works_where_only_the_management_api_is_reached() {
+    let space = Space::new("e2e-laptop");
+    let laptop = Host::add("e2e-laptop", &["--without-kubelet"]);
+    laptop.restrict(&["10.89.0.2:6443"]);
+    let file = space.quickstart();
+    let kubeconfig = format!("KUBECONFIG={}", management().kubeconfig().display());
+    let home = format!("HOME={}", space.files.path().display());
+    let kamaji = |words: &[&str], asked: bool| {
+        let line =
+            [&["env", "-i", &kubeconfig, &home, env!("CARGO_BIN_EXE_kamaji"), "-n", &space.namespace], words].concat();
+        space.note(laptop.run(&line), asked)
+    };
+    let created = kamaji(&["create", "remote", "--kubeadm-config", &file, "--expose", "node-port"], false).ok();
+    assert!(created.stdout.starts_with("remote is ready"), "{created}");
+    let created = created.says(&["does not answer from here"]);
+    println!("created through the management API in {:.1} s", created.took.as_secs_f32());
+    let endpoint =
+        space.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().unwrap_or_default().to_owned();
+    let (address, port) = endpoint.split_once(':').expect("an endpoint has a port");
+    let direct = laptop.run(&["bash", "-c", &format!("timeout 3 bash -c '</dev/tcp/{address}/{port}'")]);
+    assert_ne!(direct.code, Some(0), "the endpoint itself is out of reach: {direct}");
+
+    let again = kamaji(&["create", "remote", "--kubeadm-config", &file, "--expose", "node-port"], false).ok();
+    assert!(again.stdout.contains("unchanged"), "{again}");
+    let status = kamaji(&["status", "remote", "-o", "json"], false).json();
+    assert_eq!(status["healthy"], true, "{status:#}");
+    let join = kamaji(&["join", "remote"], true).ok();
+    assert!(join.stdout.starts_with(&format!("kubeadm join {endpoint} --token ")), "{join}");
+    assert_eq!(join.stdout.lines().count(), 1, "{join}");
+    let words: Vec<&str> = join.stdout.split_whitespace().collect();
+    let worker = Host::add("e2e-laptop-w", &[]);
+    worker.run(&words).ok();
+    kamaji(&["delete", "remote", "--yes"], false).ok();
+    assert!(space.everything().is_empty());
+}

@@ -1,0 +1,259 @@
+//! Decisions on what lives: what one decision wrote is fed to the next as the live objects.
+
+use std::collections::BTreeSet;
+
+use kamaji::error::{Advice as _, Kind};
+use kamaji::model::San;
+use kamaji::pki::{KeyAndCertificate, PartialUserPki, inspect};
+use kamaji::plan::{Action, DesireStep, Desired, Error, Live, compare};
+use kamaji::render::{CHECKSUM, ObjectRef, Write};
+use serde_json::Value;
+
+use crate::plane::{MINIMAL, Plane, fixture, spec};
+
+/// Writes what was decided, as a server would keep it.
+fn apply(plane: &mut Plane, desired: &Desired) {
+    let mut live = Live::default();
+    for (object, body) in plane.live.iter().filter(|(object, _)| !desired.delete.contains(object)) {
+        live.insert(object.clone(), body.clone());
+    }
+    for manifest in &desired.write {
+        if manifest.write != Write::CreateOnly || live.get(&manifest.object).is_none() {
+            live.insert(manifest.object.clone(), manifest.body.clone());
+        }
+    }
+    plane.live = live;
+    plane.recorded_ca = Some(desired.ca.clone());
+}
+
+/// A control plane that was created.
+fn created() -> Plane {
+    created_from(MINIMAL)
+}
+
+fn created_from(text: &str) -> Plane {
+    let mut plane = Plane::new(spec(text));
+    let desired = plane.desire().unwrap();
+    apply(&mut plane, &desired);
+    plane
+}
+
+/// The objects that another decision would change.
+fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
+    let changes = desired.write.iter().map(|manifest| {
+        let live = plane.live.get(&manifest.object);
+        // An object that is made once stays as it lives.
+        let kept = manifest.write == Write::CreateOnly && live.is_some();
+        compare(manifest, live, if kept { live } else { Some(&manifest.body) })
+    });
+    let deleted = desired.delete.iter().map(|object| format!("- {object}"));
+    changes.filter(|change| change.action != Action::Unchanged).map(|change| change.what).chain(deleted).collect()
+}
+
+fn without(plane: &mut Plane, secret: &str) {
+    let mut live = Live::default();
+    for (object, body) in plane.live.iter().filter(|(object, _)| object.name != secret) {
+        live.insert(object.clone(), body.clone());
+    }
+    plane.live = live;
+}
+
+fn checksum(desired: &Desired) -> String {
+    let deployment = desired.write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
+    deployment.body["spec"]["template"]["metadata"]["annotations"][CHECKSUM].as_str().unwrap().to_owned()
+}
+
+fn expect(changes: &BTreeSet<String>, expected: &[&str]) {
+    assert_eq!(changes.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn deciding_again_changes_nothing() {
+    let plane = created();
+    let again = plane.desire().unwrap();
+    expect(&changed(&plane, &again), &[]);
+    assert!(again.reissued.is_empty(), "{:?}", again.reissued);
+    let live = plane.live.named("Deployment", "prod").unwrap();
+    assert_eq!(live["spec"]["template"]["metadata"]["annotations"][CHECKSUM], checksum(&again).as_str());
+}
+
+#[test]
+fn a_file_of_every_shape_settles_after_one_decision() {
+    for example in crate::examples::all() {
+        let mut plane = Plane::new(example.plane.spec.clone());
+        plane.given = example.plane.given.clone();
+        apply(&mut plane, &example.desired);
+        expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    }
+}
+
+#[test]
+fn without_an_address_keys_and_service_are_decided_and_kept_afterwards() {
+    let mut plane = Plane::new(spec(MINIMAL));
+    let address = plane.address.take();
+    let early = plane.desire().unwrap();
+    assert_eq!(early.step, DesireStep::Identity);
+    assert!(early.write.iter().all(|manifest| manifest.object.kind != "Deployment"));
+    apply(&mut plane, &early);
+    plane.address = address;
+    let complete = plane.desire().unwrap();
+    assert_eq!((complete.step, complete.ca), (DesireStep::Complete, early.ca));
+}
+
+#[test]
+fn a_creation_that_ends_after_any_object_goes_on_with_the_keys_that_are_there() {
+    let complete = Plane::new(spec(MINIMAL)).desire().unwrap();
+    for written in 0..=complete.write.len() {
+        let mut plane = Plane::new(spec(MINIMAL));
+        for manifest in &complete.write[..written] {
+            plane.live.insert(manifest.object.clone(), manifest.body.clone());
+        }
+        let resumed = plane.desire().unwrap();
+        assert!(resumed.reissued.is_empty(), "after {written} objects: {:?}", resumed.reissued);
+        assert!(
+            plane.live.named("Secret", "prod-ca").is_none() || resumed.ca == complete.ca,
+            "after {written} objects"
+        );
+        for (object, body) in plane.live.iter().filter(|(object, _)| object.kind == "Secret") {
+            let again = resumed.write.iter().find(|manifest| manifest.object == *object).unwrap();
+            assert_eq!(again.body["data"], body["data"], "after {written} objects: {object}");
+        }
+        apply(&mut plane, &resumed);
+        expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    }
+}
+
+#[test]
+fn the_deployment_is_written_last() {
+    let desired = created().desire().unwrap();
+    assert_eq!(desired.write.last().unwrap().object.kind, "Deployment");
+}
+
+#[test]
+fn an_added_name_makes_the_api_servers_certificate_anew_and_no_other() {
+    let mut plane = created();
+    plane.spec.cert_sans.push(San::parse("api.example.com").unwrap());
+    let desired = plane.desire().unwrap();
+    assert_eq!(desired.reissued, ["certificate apiserver: name api.example.com missing"]);
+    let objects: BTreeSet<String> = changed(&plane, &desired);
+    // kubeadm-config repeats the wish; the Deployment changes by its checksum, so that the pods see the new file.
+    expect(
+        &objects,
+        &["ConfigMap team-a/prod-kubeadmconfig", "Deployment team-a/prod", "Secret team-a/prod-api-server-certificate"],
+    );
+}
+
+#[test]
+fn a_removed_name_changes_no_certificate() {
+    let mut plane = created_from(&format!("{MINIMAL}apiServer:\n  certSANs: [api.example.com]\n"));
+    plane.spec.cert_sans.clear();
+    let desired = plane.desire().unwrap();
+    assert!(desired.reissued.is_empty(), "{:?}", desired.reissued);
+}
+
+#[test]
+fn another_endpoint_makes_kubeconfigs_for_it_with_the_keys_that_exist() {
+    let mut plane = created();
+    let address = plane.address.as_mut().unwrap();
+    address.endpoint = kamaji::model::Endpoint::parse("api.example.com:6443", 0).unwrap();
+    let desired = plane.desire().unwrap();
+    assert_eq!(desired.reissued, ["certificate apiserver: name api.example.com missing"]);
+    assert!(changed(&plane, &desired).contains("Secret team-a/prod-admin-kubeconfig"));
+}
+
+#[test]
+fn certificates_are_renewed_before_they_end_and_authorities_stay() {
+    let mut plane = created();
+    let first = plane.desire().unwrap();
+    plane.now += std::time::Duration::from_secs(8759 * 3600);
+    let desired = plane.desire().unwrap();
+    assert_eq!(desired.ca, first.ca);
+    assert_eq!(desired.reissued.len(), 10, "{:?}", desired.reissued);
+    assert!(desired.reissued.iter().all(|reason| reason.contains("expires in")), "{:?}", desired.reissued);
+    assert!(desired.certificates_end > first.certificates_end);
+    assert_ne!(checksum(&desired), checksum(&first), "the pods must see the new files");
+}
+
+#[test]
+fn a_lost_authority_is_refused_and_never_made_anew() {
+    for secret in ["prod-ca", "prod-front-proxy-ca-certificate", "prod-sa-certificate"] {
+        let mut plane = created();
+        without(&mut plane, secret);
+        let refused = plane.desire().unwrap_err();
+        assert!(matches!(&refused, Error::AuthorityLost { secret: lost, .. } if *lost == format!("team-a/{secret}")));
+        assert_eq!(refused.kind(), Kind::Failed);
+        assert!(refused.hints()[0].contains("restore Secret"), "{:?}", refused.hints());
+    }
+}
+
+#[test]
+fn a_lost_encryption_key_is_refused_and_never_made_anew() {
+    let mut plane = created();
+    without(&mut plane, "prod-encryption-config");
+    assert!(plane.desire().is_err());
+}
+
+#[test]
+fn another_authority_than_the_recorded_one_is_refused() {
+    let mut plane = created();
+    plane.recorded_ca = Some("0".repeat(64));
+    assert!(matches!(plane.desire().unwrap_err(), Error::AuthorityChanged { .. }));
+}
+
+#[test]
+fn given_keys_are_taken_at_first_and_conflict_with_other_ones_later() {
+    let given = |ca: KeyAndCertificate| PartialUserPki { ca: Some(ca), ..PartialUserPki::default() };
+    let mut plane = Plane::new(spec(MINIMAL));
+    plane.given = given(fixture("ec-sec1"));
+    let desired = plane.desire().unwrap();
+    assert_eq!(desired.ca, inspect(&fixture("ec-sec1").certificate).unwrap().public_key_sha256);
+    apply(&mut plane, &desired);
+    assert!(plane.desire().is_ok(), "the same keys again are no conflict");
+    plane.given = given(fixture("rsa-pkcs1"));
+    assert_eq!(plane.desire().unwrap_err().kind(), Kind::Conflict);
+    plane.given = PartialUserPki::default();
+    assert_eq!(plane.desire().unwrap().ca, desired.ca, "keys need not be given again");
+}
+
+#[test]
+fn lost_leaf_certificates_are_made_anew() {
+    let mut plane = created();
+    without(&mut plane, "prod-front-proxy-client-certificate");
+    let desired = plane.desire().unwrap();
+    expect(
+        &changed(&plane, &desired),
+        &["Deployment team-a/prod", "Secret team-a/prod-front-proxy-client-certificate"],
+    );
+}
+
+#[test]
+fn a_second_replica_brings_a_disruption_budget_and_one_takes_it_away() {
+    let mut plane = created();
+    plane.spec.replicas = 2;
+    let desired = plane.desire().unwrap();
+    expect(&changed(&plane, &desired), &["Deployment team-a/prod", "PodDisruptionBudget team-a/prod"]);
+    let before = checksum(&desired);
+    apply(&mut plane, &desired);
+
+    plane.spec.replicas = 1;
+    let desired = plane.desire().unwrap();
+    expect(&changed(&plane, &desired), &["- PodDisruptionBudget team-a/prod", "Deployment team-a/prod"]);
+    assert_eq!(checksum(&desired), before, "another number of pods replaces none of them");
+    apply(&mut plane, &desired);
+    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+}
+
+#[test]
+fn what_other_hands_changed_is_in_the_plan() {
+    let mut plane = created();
+    let object = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Service".into(),
+        namespace: Some("team-a".into()),
+        name: "prod".into(),
+    };
+    let mut service: Value = plane.live.get(&object).unwrap().clone();
+    service["spec"]["selector"] = serde_json::json!({"app": "other"});
+    plane.live.insert(object, service);
+    expect(&changed(&plane, &plane.desire().unwrap()), &["Service team-a/prod"]);
+}

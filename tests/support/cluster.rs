@@ -1,0 +1,130 @@
+//! The test cluster: where it is, its programs, kubectl against it or against a tenant.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::command::{self, Run, run};
+
+/// How the test cluster is started.
+const REMEDY: &str = "start it: tests/cluster/up";
+
+/// The folder of the sources.
+pub(crate) fn sources() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The folder of the running cluster.
+pub(crate) fn state() -> PathBuf {
+    let state = variable("KAMAJI_TEST_STATE").unwrap_or_else(|| "/var/lib/kamaji-test-cluster".into());
+    assert!(state.join("admin.conf").exists(), "the test cluster is not up ({}): {REMEDY}", state.display());
+    state
+}
+
+/// The value of a line `NAME=value` of `tests/cluster/versions`.
+fn version(name: &str) -> String {
+    let file =
+        std::fs::read_to_string(sources().join("tests/cluster/versions")).expect("tests/cluster/versions is a file");
+    let value = file.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')?.split_whitespace().next());
+    value.unwrap_or_else(|| panic!("tests/cluster/versions has no {name}")).to_owned()
+}
+
+/// A program of the parts the test cluster is made of.
+fn program(part: &str, version: &str, name: &str) -> PathBuf {
+    let home = variable("HOME").unwrap_or_else(|| "/root".into());
+    let cache = variable("KAMAJI_TEST_CACHE").unwrap_or_else(|| home.join(".cache/kamaji-test-cluster"));
+    let folders = [variable("KAMAJI_TEST_BINARIES"), Some(cache)];
+    let found =
+        folders.into_iter().flatten().map(|f| f.join(format!("{part}-{version}")).join(name)).find(|p| p.exists());
+    found.unwrap_or_else(|| panic!("{name} of {part} {version} is not there: {REMEDY}"))
+}
+
+/// kubectl.
+pub(crate) fn kubectl() -> PathBuf {
+    program("kubernetes", &version("KUBERNETES_VERSION"), "kubectl")
+}
+
+/// etcdctl.
+pub(crate) fn etcdctl() -> PathBuf {
+    program("etcd", &version("ETCD_VERSION"), "etcdctl")
+}
+
+/// A script of `tests/cluster`.
+pub(crate) fn script(name: &str) -> Command {
+    Command::new(sources().join("tests/cluster").join(name))
+}
+
+/// kubectl with a kubeconfig.
+#[derive(Debug, Clone)]
+pub(crate) struct Kube {
+    kubeconfig: PathBuf,
+}
+
+/// kubectl against the management cluster, as administrator.
+pub(crate) fn management() -> Kube {
+    Kube { kubeconfig: state().join("admin.conf") }
+}
+
+impl Kube {
+    /// kubectl with this kubeconfig.
+    pub(crate) fn with(kubeconfig: &Path) -> Self {
+        Self { kubeconfig: kubeconfig.to_owned() }
+    }
+
+    /// The kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A command line of kubectl, not yet run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(kubectl());
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        command
+    }
+
+    /// Runs kubectl.
+    #[track_caller]
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        run(self.command(arguments))
+    }
+
+    /// What kubectl prints.
+    #[track_caller]
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
+        self.run(arguments).text()
+    }
+
+    /// `kubectl get … -o json`.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        self.run(&[&["get", "-o", "json"], arguments].concat()).json()
+    }
+
+    /// The items of `kubectl get … -o json`.
+    #[track_caller]
+    pub(crate) fn items(&self, arguments: &[&str]) -> Vec<Value> {
+        self.json(arguments)["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until a namespace takes pods: that is when its `ServiceAccount` is there.
+    #[track_caller]
+    pub(crate) fn await_service_account(&self, namespace: &str) {
+        super::wait_until("the namespace's ServiceAccount", Duration::from_secs(30), || {
+            let look = self.run(&["get", "serviceaccount", "default", "-n", namespace]);
+            if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
+        });
+    }
+
+    /// Creates objects from text.
+    #[track_caller]
+    pub(crate) fn create(&self, yaml: &str) {
+        command::start(self.command(&["create", "-f", "-"]), yaml).finish(Duration::from_secs(60)).ok();
+    }
+}

@@ -1,0 +1,25 @@
+//! What tests against real servers share: commands, the test cluster, fixtures that clean up, the chaos proxy.
+//! Tests judge from outside, by kubectl, etcdctl, openssl and kubeadm; nothing here uses the code under test.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod cluster;
+pub(crate) mod command;
+pub(crate) mod etcd;
+pub(crate) mod host;
+pub(crate) mod kubeconfig;
+pub(crate) mod poller;
+pub(crate) mod proxy;
+pub(crate) mod secrets;
+pub(crate) mod space;
+pub(crate) mod tls;
+pub(crate) mod wait;
+
+pub(crate) use cluster::{Kube, management};
+pub(crate) use command::run;
+pub(crate) use etcd::Etcd;
+pub(crate) use host::Host;
+pub(crate) use kubeconfig::Identity;
+pub(crate) use proxy::Proxy;
+pub(crate) use space::Space;
+pub(crate) use wait::{eventually, wait_until};

@@ -1,0 +1,98 @@
+//! A control plane decided from fixed inputs: a kubeadm file, an id, an address, a datastore and a time. Keys are made
+//! anew at each run; no test may depend on their bytes.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use kamaji::ambient::Ambient;
+use kamaji::config::{self, Settings, Source};
+use kamaji::model::{ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, PlaneId};
+use kamaji::pki::{KeyAndCertificate, PartialUserPki};
+use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, desire};
+use kamaji::render::Address;
+
+/// The smallest file that is a cluster.
+pub(crate) const MINIMAL: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.2\nnetworking:\n  podSubnet: 10.244.0.0/16\n";
+
+/// The wish of a kubeadm file for a control plane called `prod`, with the defaults of the command line.
+pub(crate) fn spec(text: &str) -> ControlPlaneSpec {
+    let settings = Settings {
+        name: ControlPlaneName::parse("prod").unwrap(),
+        namespace: Namespace::parse("team-a").unwrap(),
+        replicas: 1,
+        expose: None,
+        endpoint: None,
+        datastore: DatastoreName::parse("default").unwrap(),
+        allow_experimental: false,
+    };
+    config::load(&Source { name: "kubeadm.yaml", text }, settings).unwrap().spec
+}
+
+/// A time at which the fixtures are valid.
+pub(crate) fn now() -> Timestamp {
+    "2027-06-01T12:00:00Z".parse().unwrap()
+}
+
+/// The id of every control plane here.
+pub(crate) fn id() -> PlaneId {
+    PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap()
+}
+
+/// A key and its certificate out of `tests/fixtures/pki`.
+pub(crate) fn fixture(name: &str) -> KeyAndCertificate {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pki");
+    let read = |ending: &str| fs::read_to_string(folder.join(format!("{name}.{ending}"))).unwrap();
+    KeyAndCertificate { certificate: read("crt"), key: read("key").into() }
+}
+
+/// Everything a decision is made from; tests change what they are about.
+pub(crate) struct Plane {
+    pub(crate) spec: ControlPlaneSpec,
+    pub(crate) live: Live,
+    pub(crate) given: PartialUserPki,
+    pub(crate) recorded_ca: Option<String>,
+    pub(crate) exposure: (Exposure, u16, Option<u16>),
+    pub(crate) address: Option<Address>,
+    pub(crate) now: Timestamp,
+}
+
+impl Plane {
+    /// A new control plane behind a load balancer.
+    pub(crate) fn new(spec: ControlPlaneSpec) -> Self {
+        let port = spec.bind_port;
+        let endpoint = spec.endpoint.clone().unwrap_or(Endpoint::parse("192.0.2.10", port).unwrap());
+        let endpoint = Endpoint { port: if endpoint.port == 0 { port } else { endpoint.port }, ..endpoint };
+        let service_ip = "10.0.0.20".parse().unwrap();
+        let advertise = vec![endpoint.host.ip().unwrap_or("192.0.2.10".parse().unwrap())];
+        let port = endpoint.port;
+        Self {
+            spec,
+            live: Live::default(),
+            given: PartialUserPki::default(),
+            recorded_ca: None,
+            exposure: (Exposure::LoadBalancer, port, None),
+            address: Some(Address { endpoint, advertise, secure_port: port, also: vec![service_ip] }),
+            now: now(),
+        }
+    }
+
+    /// Decides.
+    pub(crate) fn desire(&self) -> Result<Desired, Error> {
+        let datastore = DatastoreAuthority {
+            endpoints: vec!["etcd-default-0.etcd-default.kamaji-system.svc:2379".into()],
+            ca: fixture("ec-pkcs8"),
+        };
+        let inputs = Inputs {
+            spec: &self.spec,
+            id: &id(),
+            live: &self.live,
+            given: &self.given,
+            recorded_ca: self.recorded_ca.as_deref(),
+            exposure: self.exposure,
+            address: self.address.as_ref(),
+            datastore: Some(&datastore),
+        };
+        desire(&inputs, &mut Ambient::fixed(self.now, 7))
+    }
+}

@@ -1,0 +1,187 @@
+//! The chaos proxy: stands between a program and an API server, numbers and logs every request, and does harm where
+//! asked. It speaks HTTP/1.1 to both sides; an upgrade (port-forward) becomes a tunnel that it does not look into.
+
+mod forward;
+
+pub(in crate::support) use forward::dial;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+use super::{Identity, tls};
+
+/// A request that came through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// Its number, from 1.
+    pub(crate) number: usize,
+    /// Its method.
+    pub(crate) method: String,
+    /// Its path with the query.
+    pub(crate) path: String,
+    /// What the server answered; `None` while it has not, or when the request was not passed on.
+    pub(crate) status: Option<u16>,
+}
+
+impl Request {
+    /// Whether it may change anything. A tunnel and a dry run do not.
+    pub(crate) fn writes(&self) -> bool {
+        let reads = self.method == "GET" || self.method == "HEAD";
+        let question = self.path.contains("/selfsubject") && self.path.contains("reviews");
+        !reads && !question && !self.path.contains("dryRun=All")
+    }
+}
+
+impl std::fmt::Display for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let status = self.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+        write!(f, "{:4} {:6} {status:3} {}", self.number, self.method, self.path)
+    }
+}
+
+/// When harm is done to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The server never sees the request.
+    Before,
+    /// The server has carried it out; the answer is lost.
+    After,
+}
+
+/// Harm.
+pub(crate) enum Fault {
+    /// Calls this at that moment, then drops the connection. Killing the client is done so.
+    Call(Moment, Box<dyn FnOnce() + Send>),
+    // Room for more: an answer of the proxy's own, a stall, half an answer. `forward::pass` carries them out.
+}
+
+impl std::fmt::Debug for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Call(moment, _) => write!(f, "Call({moment:?})"),
+        }
+    }
+}
+
+/// Which request is harmed.
+type Trigger = Box<dyn Fn(&Request) -> bool + Send>;
+
+#[derive(Default)]
+struct State {
+    requests: Vec<Request>,
+    /// Each strikes once.
+    faults: Vec<(Trigger, Fault)>,
+}
+
+impl State {
+    /// Counts a request, and gives the harm that is meant for it.
+    fn count(&mut self, method: String, path: String) -> (usize, Option<Fault>) {
+        let request = Request { number: self.requests.len() + 1, method, path, status: None };
+        let number = request.number;
+        let struck = self.faults.iter().position(|(trigger, _)| trigger(&request));
+        self.requests.push(request);
+        (number, struck.map(|index| self.faults.remove(index).1))
+    }
+}
+
+/// What the connections share.
+#[derive(Default)]
+struct Shared(Mutex<State>);
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.lock().requests).finish()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running proxy; dropped, it ends, with all its connections.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    shared: Arc<Shared>,
+    files: tempfile::TempDir,
+    /// Ends the connections when dropped.
+    _runtime: Runtime,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of the server of a kubeconfig.
+    pub(crate) fn start(upstream: &Identity) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a local port is free");
+        let address = listener.local_addr().expect("a listener has an address");
+        let (server, authority) = tls::server();
+        let shared = Arc::new(Shared::default());
+        let upstream = Arc::new(forward::Upstream { server: upstream.server.clone(), tls: tls::client(upstream) });
+        runtime.spawn(accept(listener, TlsAcceptor::from(server), Arc::clone(&shared), upstream));
+        let files = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::write(files.path().join("ca.crt"), authority).expect("a temporary folder takes files");
+        let kubeconfig = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: chaos\n\
+             clusters: [{{name: chaos, cluster: {{server: 'https://{address}', certificate-authority: '{}'}}}}]\n\
+             users: [{{name: chaos, user: {{}}}}]\n\
+             contexts: [{{name: chaos, context: {{cluster: chaos, user: chaos}}}}]\n",
+            files.path().join("ca.crt").display()
+        );
+        std::fs::write(files.path().join("kubeconfig"), kubeconfig).expect("a temporary folder takes files");
+        Self { shared, files, _runtime: runtime }
+    }
+
+    /// A kubeconfig that leads through the proxy.
+    pub(crate) fn kubeconfig(&self) -> std::path::PathBuf {
+        let folder: &Path = self.files.path();
+        folder.join("kubeconfig")
+    }
+
+    /// The requests so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// Does harm to request `number`.
+    pub(crate) fn harm(&self, number: usize, fault: Fault) {
+        self.harm_where(move |request| request.number == number, fault);
+    }
+
+    /// Does harm to the next request that is like this.
+    pub(crate) fn harm_where(&self, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
+        self.shared.lock().faults.push((Box::new(like), fault));
+    }
+
+    /// Whether every harm that was asked for has been done.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.shared.lock().faults.is_empty()
+    }
+
+    /// Forgets requests and harm: the next request is number 1.
+    pub(crate) fn reset(&self) {
+        *self.shared.lock() = State::default();
+    }
+}
+
+async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, upstream: Arc<forward::Upstream>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (tls, shared, upstream) = (tls.clone(), Arc::clone(&shared), Arc::clone(&upstream));
+        tokio::spawn(async move {
+            // A client that was killed breaks off anywhere.
+            let Ok(stream) = tls.accept(stream).await else { return };
+            let service = hyper::service::service_fn(|request| {
+                let (shared, upstream) = (Arc::clone(&shared), Arc::clone(&upstream));
+                async move { forward::pass(request, &shared, &upstream).await }
+            });
+            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            drop(connection.with_upgrades().await);
+        });
+    }
+}

@@ -1,0 +1,222 @@
+//! A namespace of a test, and kamaji in it. Everything it makes goes when the test ends, also when it fails.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Proxy;
+use super::cluster::{Kube, management, sources};
+use super::command::{Run, Running, start};
+
+/// How long one run of kamaji may take.
+const LIMIT: Duration = Duration::from_secs(330);
+/// How many tests use the cluster at once: a control plane takes 450 MiB and most of a core while it starts.
+const AT_ONCE: usize = 2;
+
+static PLACES: Mutex<usize> = Mutex::new(AT_ONCE);
+static PLACE_FREE: Condvar = Condvar::new();
+
+/// A run of kamaji, and whether its stdout was asked to hold secrets.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    /// The run.
+    pub(crate) run: Run,
+    /// Whether it was asked for secrets.
+    pub(crate) asked: bool,
+}
+
+/// A namespace with a place among the tests that run at once.
+#[derive(Debug)]
+pub(crate) struct Space {
+    /// Its name.
+    pub(crate) namespace: String,
+    /// A folder for files; also the home of kamaji.
+    pub(crate) files: tempfile::TempDir,
+    said: Mutex<Vec<Said>>,
+}
+
+impl Space {
+    /// Makes a namespace with Pod Security `restricted`; what an earlier run left in it goes first.
+    #[track_caller]
+    pub(crate) fn new(namespace: &str) -> Self {
+        let kube = management();
+        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+        while *places == 0 {
+            places = PLACE_FREE.wait(places).unwrap_or_else(PoisonError::into_inner);
+        }
+        *places -= 1;
+        drop(places);
+        let space = Self {
+            namespace: namespace.to_owned(),
+            files: tempfile::tempdir().expect("a temporary folder can be made"),
+            said: Mutex::default(),
+        };
+        if kube.run(&["get", "namespace", namespace]).code == Some(0) {
+            space.clear();
+        }
+        kube.create(&format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
+             {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
+        ));
+        kube.await_service_account(namespace);
+        space
+    }
+
+    /// A command line of kamaji in this namespace, with nothing of the caller's environment.
+    pub(crate) fn kamaji(&self, arguments: &[&str]) -> Command {
+        self.kamaji_by(management().kubeconfig(), arguments)
+    }
+
+    /// The same with another kubeconfig.
+    pub(crate) fn kamaji_by(&self, kubeconfig: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kamaji"));
+        command.env_clear().env("HOME", self.files.path()).env("KUBECONFIG", kubeconfig).current_dir(self.files.path());
+        command.args(["--namespace", &self.namespace]).args(arguments);
+        command
+    }
+
+    /// Runs kamaji.
+    #[track_caller]
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        self.note(start(self.kamaji(arguments), "").finish(LIMIT), false)
+    }
+
+    /// Runs kamaji to have something confidential.
+    #[track_caller]
+    pub(crate) fn run_for_secrets(&self, arguments: &[&str]) -> Run {
+        self.note(start(self.kamaji(arguments), "").finish(LIMIT), true)
+    }
+
+    /// Runs kamaji through a proxy.
+    #[track_caller]
+    pub(crate) fn run_through(&self, proxy: &Proxy, arguments: &[&str]) -> Run {
+        self.note(self.start_through(proxy, arguments).finish(LIMIT), false)
+    }
+
+    /// Starts kamaji with its way through a proxy.
+    pub(crate) fn start_through(&self, proxy: &Proxy, arguments: &[&str]) -> Running {
+        start(self.kamaji_by(&proxy.kubeconfig(), arguments), "")
+    }
+
+    /// Keeps what a run said.
+    pub(crate) fn note(&self, run: Run, asked: bool) -> Run {
+        assert!(!run.stderr.contains("panicked at"), "a panic: {run}");
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(Said { run: run.clone(), asked });
+        run
+    }
+
+    /// All that kamaji said so far.
+    pub(crate) fn said(&self) -> Vec<Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes a file, and says where it is.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.files.path().join(name);
+        std::fs::write(&path, text).expect("a temporary folder takes files");
+        path
+    }
+
+    /// The quickstart's kubeadm file.
+    pub(crate) fn quickstart(&self) -> String {
+        let text =
+            std::fs::read_to_string(sources().join("examples/quickstart/kubeadm.yaml")).expect("the example is there");
+        self.file("kubeadm.yaml", &text).display().to_string()
+    }
+
+    /// `kamaji create NAME` with the quickstart's file and a node port.
+    #[track_caller]
+    pub(crate) fn create(&self, name: &str, more: &[&str]) -> Run {
+        let file = self.quickstart();
+        self.run(&[&["create", name, "--kubeadm-config", &file, "--expose", "node-port"], more].concat())
+    }
+
+    /// kubectl in a control plane, as its administrator, with the kubeconfig that the management cluster holds.
+    #[track_caller]
+    pub(crate) fn tenant(&self, name: &str) -> Kube {
+        let text = self.secret_value(&format!("{name}-admin-kubeconfig"), "admin.conf");
+        Kube::with(&self.file(&format!("{name}.conf"), &text))
+    }
+
+    /// A value of a Secret.
+    #[track_caller]
+    pub(crate) fn secret_value(&self, secret: &str, key: &str) -> String {
+        let body = management().json(&["secret", "-n", &self.namespace, secret]);
+        let value = body["data"][key].as_str().unwrap_or_else(|| panic!("Secret {secret} has no {key}"));
+        super::kubeconfig::decoded(value)
+    }
+
+    /// The name of a control plane's user, role and prefix in the datastore.
+    #[track_caller]
+    pub(crate) fn id(&self, name: &str) -> String {
+        self.secret_value(&format!("{name}-datastore-config"), "DB_USER")
+    }
+
+    /// Objects of the namespace of these kinds, for example `secrets,configmaps`.
+    #[track_caller]
+    pub(crate) fn objects(&self, kinds: &str) -> Vec<Value> {
+        management().items(&[kinds, "-n", &self.namespace])
+    }
+
+    /// What kamaji could have made in the namespace: every object of every kind that can be listed, but not what
+    /// Kubernetes puts into each namespace, and not the reports of events.
+    #[track_caller]
+    pub(crate) fn everything(&self) -> BTreeMap<String, String> {
+        let kube = management();
+        let kinds = kube.text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]);
+        let kinds: Vec<&str> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
+        let items = self.objects(&kinds.join(","));
+        let name = |item: &Value| {
+            let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (format!("{}/{}", text("/kind"), text("/metadata/name")), text("/metadata/resourceVersion"))
+        };
+        let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"];
+        items.iter().map(name).filter(|(name, _)| !own.contains(&name.as_str())).collect()
+    }
+
+    /// Deletes every control plane in the namespace, then the namespace.
+    fn clear(&self) {
+        let kube = management();
+        let list = start(self.kamaji(&["list", "-o", "name"]), "").finish(LIMIT);
+        for name in list.stdout.lines().filter_map(|line| line.strip_prefix("controlplane/")) {
+            let deleted = start(self.kamaji(&["delete", name, "--yes"]), "").finish(LIMIT);
+            if deleted.code != Some(0) {
+                println!("left behind in the datastore: {deleted}");
+            }
+        }
+        drop(kube.run(&["delete", "namespace", &self.namespace, "--wait", "--timeout=120s"]));
+    }
+
+    /// What helps to find out why a test failed.
+    fn tell(&self) {
+        let kube = management();
+        for arguments in [&["get", "all", "-o", "wide"][..], &["get", "events", "--sort-by=.lastTimestamp"][..]] {
+            println!("{}", kube.run(&[arguments, &["-n", &self.namespace]].concat()));
+        }
+        if let Some(last) = self.said().last() {
+            println!("the last that kamaji said: {}", last.run);
+        }
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        let cleaning = || {
+            if failed {
+                self.tell();
+            }
+            self.clear();
+        };
+        // On a thread of its own, because a panic in here would end the whole run.
+        if std::thread::scope(|scope| scope.spawn(cleaning).join()).is_err() {
+            eprintln!("namespace {} could not be cleaned", self.namespace);
+        }
+        *PLACES.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        PLACE_FREE.notify_one();
+    }
+}
