@@ -23,6 +23,7 @@ mod reference;
 mod similar;
 mod table;
 pub mod tenant_control_plane;
+mod tenant_rewrite;
 mod tenant_table;
 mod view;
 
