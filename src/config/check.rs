@@ -4,7 +4,7 @@
 use super::fields::{Action, Api, ConfigKind, Field, Shape};
 use super::findings::Findings;
 use super::view::View;
-use super::{FIELDS, KubeadmApi, duration, similar};
+use super::{KubeadmApi, duration, similar};
 use crate::yaml::{Content, Node, shown};
 
 /// How much of the table is asked.
@@ -18,7 +18,7 @@ pub(super) enum Depth {
 
 /// Reports everything in the document that the table does not allow.
 pub(super) fn check(kind: ConfigKind, api: Api, depth: Depth, document: &View<'_>, findings: &mut Findings<'_>) {
-    let fields = FIELDS.iter().filter(|field| field.kind == kind && field.is_in(api)).collect();
+    let fields = kind.table().iter().filter(|field| field.kind == kind && field.is_in(api)).collect();
     Check { fields, kind, api, depth }.map(document, "", findings);
 }
 
@@ -57,7 +57,8 @@ impl Check {
         match field.action {
             Action::Use | Action::Map => self.shape(field, view, findings),
             Action::Warn | Action::Refuse if self.depth == Depth::Form => self.shape(field, view, findings),
-            Action::Refuse if says_nothing(view.node) => {}
+            Action::Refuse if says_nothing(view.node) || matches!(view.node.content, Content::Bool(false)) => {}
+            Action::Refuse if field.silent.is_some() && view.node.text() == field.silent => {}
             Action::Refuse => findings.refuse_key(view, field.note, field.remedy),
             Action::Warn => {
                 self.shape(field, view, findings);

@@ -83,7 +83,7 @@ fn version(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<KubeVersio
     match KubeVersion::parse(text).and_then(|version| release_of(version).map(|_| version)) {
         Ok(version) => Some(version),
         Err(error) => {
-            findings.refuse(&view, error.to_string(), VERSION_REMEDY);
+            findings.refuse(&view, error.to_string(), "write an exact version, such as v1.37.2");
             None
         }
     }

@@ -161,8 +161,10 @@ pub(super) fn identify<'a>(
             ConfigKind::Cluster | ConfigKind::Init => {
                 Some(kubeadm_api(&api, api_version, allow_experimental, findings)?)
             }
-            ConfigKind::Kubelet | ConfigKind::KubeProxy if known.api_version() == *api_version => None,
-            ConfigKind::Kubelet | ConfigKind::KubeProxy => {
+            ConfigKind::Kubelet | ConfigKind::KubeProxy | ConfigKind::Tenant if known.api_version() == *api_version => {
+                None
+            }
+            ConfigKind::Kubelet | ConfigKind::KubeProxy | ConfigKind::Tenant => {
                 let text = format!("`{}` is not supported: only `{}` is", shown(api_version), known.api_version());
                 findings.refuse(&api, text, format!("write apiVersion: {}", known.api_version()));
                 return None;

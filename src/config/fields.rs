@@ -1,6 +1,8 @@
 //! What a row of the field table says: where a field is, what it holds and what becomes of it.
 
 use super::api::KubeadmApi;
+use super::table::FIELDS;
+use super::tenant_table::TENANT_FIELDS;
 
 /// The kinds of document whose fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +15,20 @@ pub enum ConfigKind {
     Kubelet,
     /// The settings of every kube-proxy.
     KubeProxy,
+    /// The Kamaji operator's control plane.
+    Tenant,
 }
 
 impl ConfigKind {
-    /// All kinds, in the order of the reference.
+    /// The table that has its fields.
+    pub(super) const fn table(self) -> &'static [Field] {
+        match self {
+            Self::Cluster | Self::Init | Self::Kubelet | Self::KubeProxy => FIELDS,
+            Self::Tenant => TENANT_FIELDS,
+        }
+    }
+
+    /// The kinds that a kubeadm file can have, in the order of the reference.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Init, Self::Kubelet, Self::KubeProxy];
 
     /// The `kind` of its documents.
@@ -27,6 +39,7 @@ impl ConfigKind {
             Self::Init => "InitConfiguration",
             Self::Kubelet => "KubeletConfiguration",
             Self::KubeProxy => "KubeProxyConfiguration",
+            Self::Tenant => "TenantControlPlane",
         }
     }
 
@@ -37,6 +50,7 @@ impl ConfigKind {
             Self::Cluster | Self::Init => KubeadmApi::V1beta4.as_str(),
             Self::Kubelet => "kubelet.config.k8s.io/v1beta1",
             Self::KubeProxy => "kubeproxy.config.k8s.io/v1alpha1",
+            Self::Tenant => "kamaji.clastix.io/v1alpha1",
         }
     }
 }
@@ -147,7 +161,7 @@ pub struct Field {
     pub since: KubeadmApi,
     /// The last of kubeadm's APIs that knows it.
     pub until: KubeadmApi,
-    /// For an ignored field: the value that needs no warning, because it is kubeadm's default.
+    /// For an ignored or refused field: the value that is the default, so that nothing is said about it.
     pub silent: Option<&'static str>,
 }
 

@@ -66,6 +66,21 @@ impl<'a> Findings<'a> {
         self.warnings.push(Warning { spot, field: view.field.clone(), text: text.into() });
     }
 
+    /// Calls fields of a document that was made of another by the names in that one. An entry stands for the field and
+    /// all below it; longer ones come first.
+    pub(super) fn rename(&mut self, origins: &[(String, String)]) {
+        let renamed = |field: &mut String| {
+            let below =
+                |from: &str| field.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+            let origin = origins.iter().find_map(|(from, to)| below(from).map(|rest| (rest, to)));
+            if let Some((rest, to)) = origin {
+                *field = if rest.starts_with('[') { format!("{to}{rest}") } else { to.clone() };
+            }
+        };
+        self.problems.iter_mut().for_each(|problem| renamed(&mut problem.field));
+        self.warnings.iter_mut().for_each(|warning| renamed(&mut warning.field));
+    }
+
     /// Everything found, in the order of the file.
     pub(super) fn all(mut self) -> (Vec<Problem>, Vec<Warning>) {
         if self.left_out > 0 {

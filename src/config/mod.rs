@@ -22,6 +22,9 @@ mod nodes;
 mod reference;
 mod similar;
 mod table;
+pub mod tenant_control_plane;
+mod tenant_rewrite;
+mod tenant_table;
 mod view;
 
 use std::collections::BTreeMap;
@@ -36,8 +39,9 @@ pub use convert::convert;
 pub use defaults::{EXAMPLE_VERSION, print_defaults};
 pub use error::{Error, Problem};
 pub use fields::{Action, ConfigKind, Field, Shape};
-pub use reference::fields_reference;
+pub use reference::{fields_reference, tenant_fields_reference};
 pub use table::FIELDS;
+pub use tenant_table::TENANT_FIELDS;
 
 use check::Depth;
 use findings::Findings;

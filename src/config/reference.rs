@@ -1,8 +1,7 @@
-//! The reference page of fields, made from the table, so that the page and the validator cannot disagree.
+//! The reference pages of fields, made from the tables, so that they and the validator cannot disagree.
 
 use std::fmt::Write as _;
 
-use super::FIELDS;
 use super::api::KubeadmApi;
 use super::fields::{Action, ConfigKind, Field, Shape};
 
@@ -19,23 +18,40 @@ pub fn fields_reference() -> String {
     for kind in ConfigKind::ALL {
         let apis = match kind {
             ConfigKind::Cluster | ConfigKind::Init => KubeadmApi::ALL.map(|api| format!("`{api}`")).join(", "),
-            ConfigKind::Kubelet | ConfigKind::KubeProxy => format!("`{}`", kind.api_version()),
+            ConfigKind::Kubelet | ConfigKind::KubeProxy | ConfigKind::Tenant => format!("`{}`", kind.api_version()),
         };
         let _infallible = write!(page, "\n## {}\n\n{apis}\n\n", kind.as_str());
-        page.push_str("| field | type | what happens | |\n|---|---|---|---|\n");
-        for field in FIELDS.iter().filter(|field| field.kind == kind && field.shape != Shape::Struct) {
-            let _infallible = writeln!(
-                page,
-                "| `{}`{} | {} | {} | {} |",
-                field.path,
-                apis_of(field),
-                field.shape.expected().trim_end_matches(" such as 24h0m0s"),
-                field.action.as_str(),
-                note(field)
-            );
-        }
+        write_rows(kind, &mut page);
     }
     page
+}
+
+/// The text of `docs/reference/tenantcontrolplane-fields.md`.
+#[must_use]
+pub fn tenant_fields_reference() -> String {
+    let mut page = String::from(
+        "# Fields of a TenantControlPlane\n\n\
+         What kamaji does with each field of the Kamaji operator's `TenantControlPlane` (`kamaji.clastix.io/v1alpha1`). A\n\
+         field that is not listed is an error. What is not said is what the operator would take: two pods, `10.96.0.0/16`\n\
+         for services, `10.244.0.0/16` for pods, no addons.\n\n",
+    );
+    write_rows(ConfigKind::Tenant, &mut page);
+    page
+}
+
+fn write_rows(kind: ConfigKind, page: &mut String) {
+    page.push_str("| field | type | what happens | |\n|---|---|---|---|\n");
+    for field in kind.table().iter().filter(|field| field.kind == kind && field.shape != Shape::Struct) {
+        let _infallible = writeln!(
+            page,
+            "| `{}`{} | {} | {} | {} |",
+            field.path,
+            apis_of(field),
+            field.shape.expected().trim_end_matches(" such as 24h0m0s"),
+            field.action.as_str(),
+            note(field)
+        );
+    }
 }
 
 /// Which APIs have the field, unless all do.

@@ -14,7 +14,13 @@ use super::fields::Shape::{
     TextsMap,
 };
 
-const fn row(kind: ConfigKind, path: &'static str, shape: Shape, action: Action, note: &'static str) -> Field {
+pub(super) const fn row(
+    kind: ConfigKind,
+    path: &'static str,
+    shape: Shape,
+    action: Action,
+    note: &'static str,
+) -> Field {
     Field {
         kind,
         path,
@@ -28,23 +34,23 @@ const fn row(kind: ConfigKind, path: &'static str, shape: Shape, action: Action,
     }
 }
 
-const fn used(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
+pub(super) const fn used(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
     row(kind, path, shape, Use, note)
 }
 
-const fn mapped(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
+pub(super) const fn mapped(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
     row(kind, path, shape, Map, note)
 }
 
-const fn pass(kind: ConfigKind, path: &'static str, shape: Shape) -> Field {
+pub(super) const fn pass(kind: ConfigKind, path: &'static str, shape: Shape) -> Field {
     row(kind, path, shape, Map, "")
 }
 
-const fn group(kind: ConfigKind, path: &'static str) -> Field {
+pub(super) const fn group(kind: ConfigKind, path: &'static str) -> Field {
     row(kind, path, Struct, Use, "")
 }
 
-const fn ignored(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
+pub(super) const fn ignored(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
     row(kind, path, shape, Warn, note)
 }
 
@@ -56,7 +62,7 @@ const fn timeout(path: &'static str, silent: &'static str) -> Field {
     v1beta4(Field { silent: Some(silent), ..row(Init, path, Duration, Warn, NO_PHASE) })
 }
 
-const fn refused(kind: ConfigKind, path: &'static str, note: &'static str, remedy: &'static str) -> Field {
+pub(super) const fn refused(kind: ConfigKind, path: &'static str, note: &'static str, remedy: &'static str) -> Field {
     Field { remedy, ..row(kind, path, Any, Refuse, note) }
 }
 

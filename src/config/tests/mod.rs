@@ -6,6 +6,7 @@ mod documents;
 mod hostile;
 mod rules;
 mod table;
+mod tenant;
 mod versions;
 
 use super::*;
