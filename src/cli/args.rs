@@ -42,20 +42,24 @@ pub struct SpecArgs {
     #[arg(value_name = "NAME")]
     pub name: ControlPlaneName,
     /// Read the kubeadm configuration from this file; `-` is stdin
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub kubeadm_config: PathBuf,
-    /// Run this many pods
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
-    pub replicas: u32,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "filename")]
+    pub kubeadm_config: Option<PathBuf>,
+    /// Read a TenantControlPlane of the Kamaji operator from this file instead; `-` is stdin
+    #[expect(clippy::doc_markdown, reason = "this comment is the help, where backticks would be printed")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "kubeadm_config")]
+    pub filename: Option<PathBuf>,
+    /// Run this many pods [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub replicas: Option<u32>,
     /// Expose the API server this way [default: a load balancer if the cluster gives one in time, else a node port]
     #[arg(long, value_name = "HOW")]
     pub expose: Option<Expose>,
     /// Tell workers and users to connect to this address
     #[arg(long, value_name = "HOST[:PORT]", value_parser = endpoint)]
     pub endpoint: Option<Endpoint>,
-    /// Keep its data in this datastore
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    pub datastore: DatastoreName,
+    /// Keep its data in this datastore [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub datastore: Option<DatastoreName>,
     /// Label the control plane, for selecting it later (can be repeated)
     #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = crate::model::parse_label)]
     pub labels: Vec<(String, String)>,

@@ -1,14 +1,15 @@
-//! From arguments and files to a validated wish.
+//! From arguments and files to a validated wish: a kubeadm file, or the operator's document.
 
 use std::time::Duration;
 
 use super::context::Context;
 use super::files;
 use crate::cli::SpecArgs;
+use crate::config::tenant_control_plane::{self, Overrides};
 use crate::config::{self, Settings, Source};
 use crate::engine::CreateRequest;
-use crate::error::Fault;
-use crate::model::Namespace;
+use crate::error::{Fault, Kind};
+use crate::model::{DatastoreName, Namespace};
 use crate::pki::{self, PartialUserPki};
 
 pub(super) struct Loaded {
@@ -19,17 +20,27 @@ pub(super) struct Loaded {
 
 /// Reads the kubeadm file and the keys; warns about what is not used as its author may expect.
 pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) -> Result<Loaded, Fault> {
-    let (name, text) = files::read_text(&args.kubeadm_config)?;
-    let settings = Settings {
-        name: args.name.clone(),
-        namespace: namespace.clone(),
-        replicas: args.replicas,
-        expose: args.expose.map(Into::into),
-        endpoint: args.endpoint.clone(),
-        datastore: args.datastore.clone(),
-        allow_experimental: args.allow_experimental_api,
+    let mut loaded = match (&args.filename, &args.kubeadm_config) {
+        (Some(path), _) => {
+            let (name, text) = files::read_text(path)?;
+            let overrides = Overrides {
+                name: Some(args.name.clone()),
+                namespace: Some(namespace.clone()),
+                replicas: args.replicas,
+                expose: args.expose.map(Into::into),
+                endpoint: args.endpoint.clone(),
+                datastore: args.datastore.clone(),
+            };
+            tenant_control_plane::load(&Source { name: &name, text: &text }, overrides)?
+        }
+        (None, Some(path)) => {
+            let (name, text) = files::read_text(path)?;
+            config::load(&Source { name: &name, text: &text }, settings(args, namespace)?)?
+        }
+        (None, None) => {
+            return Err(Fault::new(Kind::Usage, "no configuration was given").hint("name it: --kubeadm-config FILE"));
+        }
     };
-    let mut loaded = config::load(&Source { name: &name, text: &text }, settings)?;
     loaded.spec.labels = args.labels.iter().cloned().collect();
     let given = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,
@@ -48,5 +59,20 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
         request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given },
         timeout: loaded.timeout,
         dry_run: loaded.dry_run,
+    })
+}
+
+/// What the command line says beside a kubeadm file, with the defaults for what it does not say.
+pub(super) fn settings(args: &SpecArgs, namespace: &Namespace) -> Result<Settings, Fault> {
+    let datastore = match &args.datastore {
+        Some(datastore) => datastore.clone(),
+        None => DatastoreName::parse("default")?,
+    };
+    Ok(Settings {
+        replicas: args.replicas.unwrap_or(1),
+        expose: args.expose.map(Into::into),
+        endpoint: args.endpoint.clone(),
+        allow_experimental: args.allow_experimental_api,
+        ..Settings::new(args.name.clone(), namespace.clone(), datastore)
     })
 }

@@ -99,12 +99,35 @@ fn number(value: Option<&Value>) -> String {
     value.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
-/// The last lines of a container's log, as Kubernetes keeps them in the termination message.
+/// The last lines of a container's log, as Kubernetes keeps them in the termination message. What is said twice is told
+/// once, and of a long line both ends: Go's logs have the reason at the end.
 fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.len().saturating_sub(3);
-    let shown: Vec<String> = lines[last..].iter().map(|line| line.chars().take(300).collect()).collect();
-    if shown.is_empty() { String::new() } else { format!("; its last log lines:\n    {}", shown.join("\n    ")) }
+    const SHOWN: usize = 3;
+    let mut lines: Vec<String> = Vec::new();
+    for line in log.lines().rev().map(|line| both_ends(line.trim())).filter(|line| !line.is_empty()) {
+        if lines.len() < SHOWN && !lines.iter().any(|said| without_numbers(said) == without_numbers(&line)) {
+            lines.push(line);
+        }
+    }
+    lines.reverse();
+    if lines.is_empty() { String::new() } else { format!("; its last log lines:\n    {}", lines.join("\n    ")) }
+}
+
+fn both_ends(line: &str) -> String {
+    const HEAD: usize = 120;
+    const TAIL: usize = 280;
+    let length = line.chars().count();
+    if length <= HEAD + TAIL {
+        return line.to_owned();
+    }
+    let head: String = line.chars().take(HEAD).collect();
+    let tail: String = line.chars().skip(length - TAIL).collect();
+    format!("{head} [...] {tail}")
+}
+
+/// Lines of two connections or two moments differ in numbers only.
+fn without_numbers(line: &str) -> String {
+    line.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 /// A word for a pod in a list: `Running 3/3`, `CrashLoopBackOff 2/3`.
@@ -149,6 +172,15 @@ mod tests {
         let causes = causes_of_pods(&[pod], &[]);
         assert!(causes[0].contains("kube-apiserver: crashes (exit code 1, 2 restarts)"), "{causes:?}");
         assert!(causes[0].contains("unknown flag: --bogus"));
+    }
+
+    #[test]
+    fn of_a_long_log_line_the_reason_at_its_end_is_told_once() {
+        let line =
+            |n: u32| format!("W{n} [Channel #{n}] failed {} desc = dial tcp: connection refused", "x".repeat(600));
+        let text = tail(&format!("{}\n{}\n", line(1), line(2)));
+        assert_eq!(text.matches("connection refused").count(), 1, "{text}");
+        assert!(text.len() < 500, "{text}");
     }
 
     #[test]

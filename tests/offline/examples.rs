@@ -61,10 +61,10 @@ fn load(folder: &Path, name: String) -> Example {
     let settings = Settings {
         name: args.spec.name,
         namespace: Namespace::parse("team-a").unwrap(),
-        replicas: args.spec.replicas,
+        replicas: args.spec.replicas.unwrap_or(1),
         expose: args.spec.expose.map(Into::into),
         endpoint: args.spec.endpoint,
-        datastore: args.spec.datastore,
+        datastore: args.spec.datastore.unwrap_or_else(|| kamaji::model::DatastoreName::parse("default").unwrap()),
         allow_experimental: false,
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();

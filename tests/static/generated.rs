@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use kamaji::cli::Cli;
-use kamaji::config::fields_reference;
+use kamaji::config::{fields_reference, tenant_fields_reference};
 use kamaji::error::Kind;
 use kamaji::plan::object_refs;
 use kamaji::render::{Manifest, Write};
@@ -26,6 +26,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         ("cli.md".into(), cli_page::page(&program)),
         ("exit-codes.md".into(), exit_codes()),
         ("kubeadm-fields.md".into(), fields_reference()),
+        ("tenantcontrolplane-fields.md".into(), tenant_fields_reference()),
         ("objects.md".into(), objects()),
         ("rooms.md".into(), rooms()),
     ]);
