@@ -37,7 +37,7 @@ fn version(name: &str) -> String {
 
 /// A program of the parts the test cluster is made of.
 fn program(part: &str, version: &str, name: &str) -> PathBuf {
-    let home = variable("HOME").unwrap_or_else(|| "/root".into());
+    let home = variable("HOME").expect("HOME or KAMAJI_TEST_CACHE says where the parts are");
     let cache = variable("KAMAJI_TEST_CACHE").unwrap_or_else(|| home.join(".cache/kamaji-test-cluster"));
     let folders = [variable("KAMAJI_TEST_BINARIES"), Some(cache)];
     let found =
