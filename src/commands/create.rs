@@ -33,7 +33,7 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
         return Ok(());
     }
     if prepared.plan.is_empty() {
-        engine::tidy(&session, &request.spec).await?;
+        engine::tidy(&session, &request.spec.namespace, &request.spec.name).await?;
         drop(progress);
         if let Some(recorded) = &prepared.recorded {
             context.ui.report(&Outcome::of(&recorded.record, false));

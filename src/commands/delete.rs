@@ -23,6 +23,9 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
         status,
     };
     if plan.is_empty() {
+        if !args.dry_run {
+            engine::tidy(&session, &request.namespace, &request.name).await?;
+        }
         drop(progress);
         context.ui.report(&outcome("Absent"));
         return Ok(());

@@ -11,13 +11,13 @@ use super::address::await_address;
 use super::journal::{Journal, read_record};
 use super::observe::live;
 use super::prepare::{CreateRequest, exposure, facts_of, refuse_immutable};
-use super::tenant::{self, Reached, await_answer, pods, why_not_ready};
+use super::tenant::{self, Reached, await_answer, pods};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::{Created as Posted, Lock, Removal};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ANNOTATION_ID, ControlPlaneSpec, ObjectNames, PlaneId, parse_token};
+use crate::model::{ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames, PlaneId, parse_token};
 use crate::plan::{Approved, Desired, Inputs, Live, Record, Step, decide_exposure, desire};
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{objects as tenant_objects, token_secret};
@@ -53,8 +53,8 @@ pub async fn converge(
 }
 
 /// Removes the lock of a run that ended after its work and before it could give the lock back.
-pub async fn tidy(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
-    Ok(Lock::remove_abandoned(session.management, &spec.namespace, &spec.name, (session.clock)()).await?)
+pub async fn tidy(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName) -> Result<(), Fault> {
+    Ok(Lock::remove_abandoned(session.management, namespace, name, (session.clock)()).await?)
 }
 
 /// The identity of a Deployment that is there without a record: applied from rendered files, or its record was lost.
@@ -257,23 +257,29 @@ impl Creation<'_> {
     async fn await_usable(&self, reached: &Reached) -> Result<(), Fault> {
         let spec = &self.request.spec;
         let admin = reached.with(&self.kubeconfig("admin.conf").await?, &spec.name).await?;
-        let kube_system = ObjectRef {
+        let account = ObjectRef {
             api_version: "v1".into(),
-            kind: "Namespace".into(),
-            namespace: None,
-            name: "kube-system".into(),
+            kind: "ServiceAccount".into(),
+            namespace: Some("default".into()),
+            name: "default".into(),
+        };
+        let deployment = ObjectRef {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some(spec.namespace.to_string()),
+            name: ObjectNames(&spec.name).deployment(),
         };
         let goal = format!("`{}` to be ready", spec.name);
         loop {
             let mut causes = Vec::new();
-            if let Err(refusal) = admin.get(&kube_system).await {
-                causes.push(format!("admin.conf: {refusal}"));
+            match admin.get(&account).await {
+                Ok(Some(_)) => {}
+                Ok(None) => causes.push("pods cannot be made yet: there is no ServiceAccount `default`".to_owned()),
+                Err(refusal) => causes.push(format!("admin.conf: {refusal}")),
             }
-            let deployment = self.live().await?;
-            let deployment = deployment.named("Deployment", &ObjectNames(&spec.name).deployment());
-            if !rolled_out(deployment, spec.replicas) {
+            if !rolled_out(self.session.management.get(&deployment).await?.as_ref(), spec.replicas) {
                 let pods = pods(self.session, &spec.namespace, &spec.name).await?;
-                causes.extend(why_not_ready(self.session, spec, &pods).await?);
+                causes.extend(crate::plan::causes_of_pods(&pods, &[]));
                 if causes.is_empty() {
                     causes.push("the Deployment has not noticed its ready pods yet".into());
                 }

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Session;
 use crate::cluster::{Connection, Created, Refusal, Tunnel};
@@ -113,7 +113,11 @@ pub(super) async fn await_answer(
     address: &Address,
     kubeconfig: &str,
 ) -> Result<Reached, Fault> {
+    /// Events are many; they are asked less often than pods.
+    const LOOK_CLOSER: Duration = Duration::from_secs(2);
     let goal = format!("the API server of `{}` to answer", spec.name);
+    let mut looked: Option<Instant> = None;
+    let mut closer = Vec::new();
     loop {
         let pods = pods(session, &spec.namespace, &spec.name).await?;
         let mut causes = Vec::new();
@@ -124,18 +128,18 @@ pub(super) async fn await_answer(
             }
         }
         if causes.is_empty() {
-            causes = why_not_ready(session, spec, &pods).await?;
+            if looked.is_none_or(|at| at.elapsed() > LOOK_CLOSER) {
+                closer = why_not_ready(session, spec, &pods).await?;
+                looked = Some(Instant::now());
+            }
+            causes.clone_from(&closer);
         }
         session.wait(Duration::from_millis(200), &goal, &causes).await?;
     }
 }
 
 /// Why pods are missing or not ready, with what the Deployment's events say.
-pub(super) async fn why_not_ready(
-    session: &Session<'_>,
-    spec: &ControlPlaneSpec,
-    pods: &[Value],
-) -> Result<Vec<String>, Fault> {
+async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[Value]) -> Result<Vec<String>, Fault> {
     let events = session.management.list("v1", "Event", Some(spec.namespace.as_str()), "").await?;
     let mut causes = causes_of_pods(pods, &events);
     if pods.is_empty() {

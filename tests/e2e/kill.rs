@@ -84,7 +84,6 @@ fn the_lock_of_a_create_killed_at_its_end_goes_with_the_next_create() {
 }
 
 #[test]
-#[ignore = "a delete that finds nothing but the lock says that there is nothing, and leaves it"]
 fn the_lock_of_a_delete_killed_at_its_end_goes_with_the_next_delete() {
     let space = Space::new("e2e-delete-lock");
     space.create(NAME, &["--wait=false"]).ok();
