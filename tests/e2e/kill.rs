@@ -21,8 +21,8 @@ const IDENTITY: [&str; 4] =
 fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
     let space = Space::new("e2e-kill");
     let proxy = Proxy::start(&Identity::of(&management()));
-    let root = Etcd::root();
     let file = space.quickstart();
+    let root = Etcd::root();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
     let delete = ["delete", NAME, "--yes"];
 
@@ -105,7 +105,7 @@ fn spread(count: usize, last: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Runs kamaji and kills it at the first request that is like this. Says which one it was.
-fn kill(
+pub(crate) fn kill(
     space: &Space,
     proxy: &Proxy,
     words: &[&str],

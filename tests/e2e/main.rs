@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what tests print is shown when they fail")]
 
 mod again;
+mod first_use;
 mod kill;
 mod laptop;
 mod life;

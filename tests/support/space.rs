@@ -40,9 +40,16 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// Makes a namespace with Pod Security `restricted`; what an earlier run left in it goes first.
+    /// Makes a namespace with Pod Security `restricted`, when there is a datastore and a place among the tests.
     #[track_caller]
     pub(crate) fn new(namespace: &str) -> Self {
+        crate::first_use::datastore_is_made_once_however_often_it_is_killed();
+        Self::at_once(namespace)
+    }
+
+    /// Makes a namespace; what an earlier run left in it goes first.
+    #[track_caller]
+    pub(crate) fn at_once(namespace: &str) -> Self {
         let kube = management();
         let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
         while *places == 0 {
