@@ -55,6 +55,11 @@ impl Context {
         self.common.kubeconfig.is_some() || self.common.context.is_some()
     }
 
+    /// Whether a namespace was named on the command line.
+    pub(super) const fn names_a_namespace(&self) -> bool {
+        self.common.namespace.is_some()
+    }
+
     pub(super) fn namespace_or(&self, fallback: &str) -> Result<Namespace, Fault> {
         Ok(match &self.common.namespace {
             Some(namespace) => namespace.clone(),

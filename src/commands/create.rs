@@ -20,14 +20,14 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     let early = context.namespace_or("default")?;
     let loaded = source::load(&args.spec, &early, context)?;
     let management = context.management().await?;
-    let mut request = loaded.request;
-    request.spec.namespace = management.namespace.clone();
+    let (file_timeout, file_dry_run) = (loaded.timeout, loaded.dry_run);
+    let request = loaded.in_namespace(context, &management.namespace);
 
     let progress = context.ui.progress();
-    let timeout = args.timeout.map(|span| span.0).or(loaded.timeout).unwrap_or(TIMEOUT);
+    let timeout = args.timeout.map(|span| span.0).or(file_timeout).unwrap_or(TIMEOUT);
     let session = management.session(&progress, timeout);
     let prepared = engine::prepare(&session, &request, &mut context.ambient).await?;
-    if args.dry_run || loaded.dry_run {
+    if args.dry_run || file_dry_run {
         drop(progress);
         show_dry_run(&context.ui, prepared.plan);
         return Ok(());

@@ -30,21 +30,22 @@ struct Known {
 
 pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Fault> {
     let early = context.namespace_or("default")?;
-    let mut request = source::load(&args.spec, &early, context)?.request;
-    let known = match context.management().await {
+    let loaded = source::load(&args.spec, &early, context)?;
+    let (request, known) = match context.management().await {
         Ok(management) => {
-            request.spec.namespace = management.namespace.clone();
+            let request = loaded.in_namespace(context, &management.namespace);
             let quiet = |_| {};
             let session = management.session(&quiet, SHORT);
             let observed = engine::observe(&session, &request.spec).await?;
             let datastore = engine::datastore_authority(&session, &request.spec.datastore).await?;
-            Known { record: observed.recorded.map(|recorded| recorded.record), live: observed.live, datastore }
+            let record = observed.recorded.map(|recorded| recorded.record);
+            (request, Known { record, live: observed.live, datastore })
         }
         Err(fault)
             if fault.kind() == Kind::Unavailable || (fault.kind() == Kind::Usage && !context.names_a_cluster()) =>
         {
             context.ui.say("note: no management cluster answers: rendered from the file alone");
-            Known::default()
+            (loaded.in_namespace(context, &early), Known::default())
         }
         Err(fault) => return Err(fault),
     };
@@ -75,7 +76,7 @@ fn render(
     let recorded = known.record.as_ref();
     let exposure = spec.expose.or(recorded.and_then(|record| record.exposure)).unwrap_or(Exposure::LoadBalancer);
     let service = known.live.named("Service", &ObjectNames(&spec.name).service());
-    let ports = decide_exposure(spec, Some(exposure), service);
+    let ports = decide_exposure(spec, Some(exposure), service, recorded.and_then(|record| record.address.as_ref()));
     let address = match recorded.and_then(|record| record.address.clone()) {
         Some(address) => address,
         None => offline_address(spec, ports)?,

@@ -14,8 +14,20 @@ use crate::pki::{self, PartialUserPki};
 
 pub(super) struct Loaded {
     pub(super) request: CreateRequest,
+    /// The namespace that the document itself names; `-n` wins over it.
+    namespace: Option<Namespace>,
     pub(super) timeout: Option<Duration>,
     pub(super) dry_run: bool,
+}
+
+impl Loaded {
+    /// The request in the namespace where it belongs.
+    pub(super) fn in_namespace(self, context: &Context, otherwise: &Namespace) -> CreateRequest {
+        let named = self.namespace.filter(|_| !context.names_a_namespace());
+        let mut request = self.request;
+        request.spec.namespace = named.unwrap_or_else(|| otherwise.clone());
+        request
+    }
 }
 
 /// Reads the kubeadm file and the keys; warns about what is not used as its author may expect.
@@ -25,7 +37,7 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
             let (name, text) = files::read_text(path)?;
             let overrides = Overrides {
                 name: Some(args.name.clone()),
-                namespace: Some(namespace.clone()),
+                namespace: context.names_a_namespace().then(|| namespace.clone()),
                 replicas: args.replicas,
                 expose: args.expose.map(Into::into),
                 endpoint: args.endpoint.clone(),
@@ -41,7 +53,7 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
             return Err(Fault::new(Kind::Usage, "no configuration was given").hint("name it: --kubeadm-config FILE"));
         }
     };
-    loaded.spec.labels = args.labels.iter().cloned().collect();
+    loaded.spec.labels.extend(args.labels.iter().cloned());
     let given = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,
         None => PartialUserPki::default(),
@@ -55,7 +67,9 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
              RBAC still decides what they may do",
         );
     }
+    let namespace = loaded.names_namespace.then(|| loaded.spec.namespace.clone());
     Ok(Loaded {
+        namespace,
         request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given },
         timeout: loaded.timeout,
         dry_run: loaded.dry_run,

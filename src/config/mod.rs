@@ -103,6 +103,8 @@ pub struct Loaded {
     pub timeout: Option<Duration>,
     /// `dryRun`: change nothing.
     pub dry_run: bool,
+    /// Whether the document itself says in which namespace the control plane is to be.
+    pub names_namespace: bool,
 }
 
 /// Something in the file that does not do what its author may expect.
@@ -180,10 +182,17 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
     let meaning = read(&parsed, &said, &mut findings);
     let (Meaning { cluster, init, kubelet, kube_proxy, kept }, warnings) = findings.finish(meaning)?;
     let addons = Addons {
-        coredns: cluster.coredns.filter(|_| !init.skip_coredns),
+        coredns: cluster.coredns.clone().filter(|_| !init.skip_coredns),
         kube_proxy: cluster.kube_proxy && !init.skip_kube_proxy,
     };
-    let spec = ControlPlaneSpec {
+    let (timeout, dry_run) = (init.timeout.or(cluster.timeout), init.dry_run);
+    let spec = ControlPlaneSpec { kubelet, kube_proxy, ..wish(settings, cluster, init, addons) };
+    Ok(Loaded { spec, warnings, documents: kept, timeout, dry_run, names_namespace: false })
+}
+
+/// The wish that a `ClusterConfiguration` and an `InitConfiguration` mean, without the nodes' configurations.
+fn wish(settings: Settings, cluster: cluster::Cluster, init: init::Init, addons: Addons) -> ControlPlaneSpec {
+    ControlPlaneSpec {
         name: settings.name,
         namespace: settings.namespace,
         version: cluster.version,
@@ -201,12 +210,11 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
         replicas: settings.replicas,
         datastore: settings.datastore,
         addons,
-        kubelet,
-        kube_proxy,
+        kubelet: serde_json::Map::new(),
+        kube_proxy: serde_json::Map::new(),
         labels: BTreeMap::new(),
         bootstrap_tokens: init.tokens,
-    };
-    Ok(Loaded { spec, warnings, documents: kept, timeout: init.timeout.or(cluster.timeout), dry_run: init.dry_run })
+    }
 }
 
 #[cfg(test)]

@@ -78,31 +78,11 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
     }
     findings.rename(&rewritten.origins);
     let documents = rewritten.documents();
+    let names_namespace = view.text("metadata.namespace").is_some();
     let ((cluster, settings), warnings) = findings.finish(cluster.zip(settings))?;
-    let spec = ControlPlaneSpec {
-        name: settings.name,
-        namespace: settings.namespace,
-        version: cluster.version,
-        cluster_name: cluster.cluster_name,
-        image_repository: cluster.image_repository,
-        networking: cluster.networking,
-        endpoint: settings.endpoint.or(cluster.endpoint),
-        bind_port: init.bind_port,
-        expose: settings.expose,
-        cert_sans: cluster.cert_sans,
-        certificates: cluster.certificates,
-        api_server: cluster.api_server,
-        controller_manager: cluster.controller_manager,
-        scheduler: cluster.scheduler,
-        replicas: settings.replicas,
-        datastore: settings.datastore,
-        addons: Addons { coredns: cluster.coredns, kube_proxy: cluster.kube_proxy },
-        kubelet: serde_json::Map::new(),
-        kube_proxy: serde_json::Map::new(),
-        labels,
-        bootstrap_tokens: Vec::new(),
-    };
-    Ok(Loaded { spec, warnings, documents, timeout: None, dry_run: false })
+    let addons = Addons { coredns: cluster.coredns.clone(), kube_proxy: cluster.kube_proxy };
+    let spec = ControlPlaneSpec { labels, ..super::wish(settings, cluster, init, addons) };
+    Ok(Loaded { spec, warnings, documents, timeout: None, dry_run: false, names_namespace })
 }
 
 /// The one document of a file.

@@ -35,7 +35,8 @@ pub(super) async fn await_address(
     loop {
         let chosen = exposure(journal.record(), spec);
         let service = session.management.get(&service_ref).await?;
-        let (_, port, node_port) = decide_exposure(spec, Some(chosen), service.as_ref());
+        let (_, port, node_port) =
+            decide_exposure(spec, Some(chosen), service.as_ref(), journal.record().address.as_ref());
         if !exposes(service.as_ref(), chosen, port, node_port) {
             session.management.apply(&crate::render::service(spec, chosen, port, node_port)).await?;
             continue;

@@ -117,9 +117,10 @@ impl Creation<'_> {
         }
         let reached = self.inside(&address, &desired).await?;
         self.await_usable(&reached).await?;
-        // The first answer may have come through the tunnel only because the endpoint was a moment behind.
+        // The first answer may have come through the tunnel only because the endpoint was a moment behind; who can reach
+        // it is to find it answering.
         let direct = reached.direct
-            || tenant::answers_directly(&address, &self.kubeconfig("admin.conf").await?, &spec.name).await;
+            || tenant::answers_directly_soon(&address, &self.kubeconfig("admin.conf").await?, &spec.name).await;
         self.lock.check()?;
         journal.update(None, |record| record.step = Step::Ready).await?;
         Ok(Some(Created { record: journal.record().clone(), direct }))
@@ -146,7 +147,7 @@ impl Creation<'_> {
                 live,
                 given: &self.request.given,
                 recorded_ca: record.ca.as_deref(),
-                exposure: decide_exposure(spec, Some(exposure(record, spec)), service),
+                exposure: decide_exposure(spec, Some(exposure(record, spec)), service, record.address.as_ref()),
                 address,
                 datastore: datastore.map(|datastore| &datastore.authority),
             },

@@ -152,7 +152,7 @@ async fn preview_existing(
             live,
             given: &request.given,
             recorded_ca: record.ca.as_deref(),
-            exposure: decide_exposure(spec, Some(exposure), service),
+            exposure: decide_exposure(spec, Some(exposure), service, record.address.as_ref()),
             address: address.as_ref(),
             datastore: datastore.as_ref().map(|datastore| &datastore.authority),
         },

@@ -94,9 +94,19 @@ async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName) ->
     Some(connection)
 }
 
-/// Whether the endpoint answers from here.
-pub(super) async fn answers_directly(address: &Address, kubeconfig: &str, name: &ControlPlaneName) -> bool {
-    direct(address, kubeconfig, name).await.is_some()
+/// Whether the endpoint answers from here, within the moment that Services take to be served everywhere.
+pub(super) async fn answers_directly_soon(address: &Address, kubeconfig: &str, name: &ControlPlaneName) -> bool {
+    const MOMENT: Duration = Duration::from_secs(4);
+    let begun = Instant::now();
+    loop {
+        if direct(address, kubeconfig, name).await.is_some() {
+            return true;
+        }
+        if begun.elapsed() > MOMENT {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Whether the API server of a pod has passed its first probe.

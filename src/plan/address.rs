@@ -57,6 +57,7 @@ pub fn decide_exposure(
     spec: &ControlPlaneSpec,
     decided: Option<Exposure>,
     service: Option<&Value>,
+    recorded: Option<&Address>,
 ) -> (Exposure, u16, Option<u16>) {
     let exposure = decided.or(spec.expose).unwrap_or(Exposure::LoadBalancer);
     let asked_port = spec.endpoint.as_ref().map(|endpoint| endpoint.port).filter(|port| *port != 0);
@@ -64,7 +65,9 @@ pub fn decide_exposure(
         Exposure::LoadBalancer | Exposure::ClusterIp => (exposure, asked_port.unwrap_or(spec.bind_port), None),
         Exposure::NodePort => {
             let live = service.and_then(live_node_port);
-            let node_port = asked_port.filter(|port| NODE_PORTS.contains(port)).or(live);
+            // A Service that was deleted comes back on the port that workers know.
+            let known = recorded.map(|address| address.secure_port).filter(|port| NODE_PORTS.contains(port));
+            let node_port = asked_port.filter(|port| NODE_PORTS.contains(port)).or(live).or(known);
             (exposure, node_port.unwrap_or(spec.bind_port), node_port)
         }
     }

@@ -131,7 +131,7 @@ fn ports_follow_the_endpoint_the_file_and_what_the_cluster_chose() {
     let live = service(6443, Some(31000), &json!([]));
     let at = |endpoint: &str, expose: Option<Exposure>, service: Option<&Value>| {
         let (exposure, port, node_port) =
-            decide_exposure(&ControlPlaneSpec { expose, ..wish(endpoint) }, None, service);
+            decide_exposure(&ControlPlaneSpec { expose, ..wish(endpoint) }, None, service, None);
         format!("{} {port} {node_port:?}", exposure.service_type())
     };
     let node_port = Some(Exposure::NodePort);
@@ -151,7 +151,7 @@ fn ports_follow_the_endpoint_the_file_and_what_the_cluster_chose() {
 #[test]
 fn what_was_decided_once_wins_over_a_new_wish() {
     let spec = ControlPlaneSpec { expose: Some(Exposure::ClusterIp), ..wish("") };
-    assert_eq!(decide_exposure(&spec, Some(Exposure::NodePort), None).0, Exposure::NodePort);
+    assert_eq!(decide_exposure(&spec, Some(Exposure::NodePort), None, None).0, Exposure::NodePort);
 }
 
 #[test]
@@ -186,4 +186,18 @@ fn an_address_stays_when_nodes_come_and_goes_only_with_its_node() {
     assert_eq!(grown, first, "a new node changes no certificate");
     let moved = decide(vec![node("a", "192.0.2.1")], Some(&first));
     assert_eq!(moved.endpoint.to_string(), "192.0.2.1:31000", "a node that is gone serves nobody");
+}
+
+#[test]
+fn a_service_that_was_deleted_comes_back_on_the_port_that_workers_know() {
+    let live = service(31000, Some(31000), &json!([]));
+    let facts = ClusterFacts {
+        nodes: vec![NodeFacts { name: "a".into(), ready: true, addresses: vec!["192.0.2.1".parse().unwrap()] }],
+        ..ClusterFacts::default()
+    };
+    let AddressState::Known(first) = decide_address(&wish(""), Exposure::NodePort, Some(&live), &facts, None) else {
+        panic!("the address is known")
+    };
+    let again = decide_exposure(&wish(""), Some(Exposure::NodePort), None, Some(&first));
+    assert_eq!(again, (Exposure::NodePort, 31000, Some(31000)));
 }
