@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use secrecy::ExposeSecret as _;
 
-use super::journal::Recorded;
+use super::journal::{Recorded, read_record};
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
 use super::tenant::{self, reach};
 use super::{Session, datastore};
@@ -65,9 +65,21 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
         Some(recorded) => {
             refuse_immutable(recorded, spec)?;
             preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
+            if !plan.is_empty() {
+                refuse_overtaken(session, spec).await?;
+            }
         }
     }
     Ok(Prepared { plan, recorded: observed.recorded })
+}
+
+/// A plan made while somebody deletes the control plane would show their deletions as changes to agree to.
+async fn refuse_overtaken(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    match read_record(session.management, &spec.namespace, &spec.name).await? {
+        Some(now) => refuse_immutable(&now, spec),
+        None => Err(Fault::new(Kind::Conflict, format!("control plane `{}` was deleted this moment", spec.name))
+            .hint("run the command again to make a new one")),
+    }
 }
 
 pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> Result<(), Fault> {
