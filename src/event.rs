@@ -16,8 +16,6 @@ pub enum Event {
     },
     /// Worth knowing, nothing is wrong.
     Note(String),
-    /// Something is not as it should be, and work goes on.
-    Warning(String),
 }
 
 /// Takes events. Must not block.

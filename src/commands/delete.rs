@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use crate::cli::DeleteArgs;
-use crate::engine::{self, DeleteRequest, Deletion};
+use crate::engine::{self, DeleteRequest};
 use crate::error::{Fault, Kind};
 use crate::ui::Report;
 
@@ -46,12 +46,9 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
             return Err(Fault::new(Kind::Declined, "declined; nothing was deleted"));
         }
     }
-    let deletion = engine::delete(&session, &request, &plan.approve()).await?;
+    engine::delete(&session, &request, &plan.approve()).await?;
     drop(progress);
-    context.ui.report(&outcome(match deletion {
-        Deletion::Done => "Deleted",
-        Deletion::Absent => "Absent",
-    }));
+    context.ui.report(&outcome("Deleted"));
     Ok(())
 }
 

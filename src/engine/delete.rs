@@ -37,15 +37,6 @@ pub struct DeleteRequest {
     pub keep_data: bool,
 }
 
-/// What was removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deletion {
-    /// It is gone.
-    Done,
-    /// There was nothing.
-    Absent,
-}
-
 fn record_name(request: &DeleteRequest) -> String {
     crate::model::ObjectNames(&request.name).record()
 }
@@ -104,7 +95,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
 }
 
 /// Removes it, and comes back when nothing is left.
-pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &Approved) -> Result<Deletion, Fault> {
+pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &Approved) -> Result<(), Fault> {
     let waiting = |cause: String| {
         session.say(Event::Waiting { goal: format!("the lock of `{}`", request.name), causes: vec![cause] });
     };
@@ -113,7 +104,7 @@ pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &
     let released = lock.release().await;
     outcome?;
     released?;
-    Ok(Deletion::Done)
+    Ok(())
 }
 
 async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> Result<(), Fault> {

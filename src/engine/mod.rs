@@ -16,7 +16,7 @@ mod tokens;
 
 pub use create::{Created, converge, tidy};
 pub use datastore::{DATASTORE_NAMESPACE, datastore_authority, datastore_state, default_datastore_endpoints};
-pub use delete::{DeleteRequest, Deletion, delete, prepare_delete};
+pub use delete::{DeleteRequest, delete, prepare_delete};
 pub use join::{HostOutcome, join_hosts};
 pub use journal::{read_record, require_record};
 pub use observe::{Observed, observe};

@@ -480,14 +480,11 @@ impl Decision<'_> {
         let mut hash = Sha256::new();
         for manifest in write.iter().filter(|manifest| !unmounted.contains(&manifest.object.name)) {
             hash.update(manifest.object.name.as_bytes());
-            let name = &manifest.object.name;
-            let live = || self.inputs.live.get(&manifest.object);
             // A key that exists is not made anew: the live one is what the pods see.
-            let body =
-                if manifest.write == Write::CreateOnly { live().unwrap_or(&manifest.body) } else { &manifest.body };
+            let live = self.inputs.live.get(&manifest.object).filter(|_| manifest.write == Write::CreateOnly);
+            let body = live.unwrap_or(&manifest.body);
             hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
             hash.update([0]);
-            debug_assert!(!name.is_empty());
         }
         hash.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }

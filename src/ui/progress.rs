@@ -98,7 +98,6 @@ impl Observer for Progress {
             Event::Done(done) => self.line(&format!("  {done}")),
             Event::Waiting { goal, causes } => self.wait(goal, causes),
             Event::Note(note) => self.line(&format!("note: {note}")),
-            Event::Warning(warning) => self.line(&format!("warning: {warning}")),
         }
     }
 }
