@@ -10,11 +10,16 @@ CACHE=$(readlink -m "${KAMAJI_TEST_CACHE:-$HOME/.cache/kamaji-test-cluster}")
 STATE=$(readlink -m "${KAMAJI_TEST_STATE:-/var/lib/kamaji-test-cluster}")
 GIVEN_BINARIES=${KAMAJI_TEST_BINARIES:+$(readlink -m "$KAMAJI_TEST_BINARIES")}
 
-BRIDGE=kamaji0
-NETWORK=10.89.0           # hosts: 10.89.0.<number>
+SUBNET=${KAMAJI_TEST_SUBNET:-89}
+BRIDGE=kamaji$SUBNET
+LINK=kamaji$SUBNET-h               # the machine's end of a host's link: kamaji89-h<number>
+NETWORK=10.$SUBNET.0               # hosts: 10.89.0.<number>
+NETWORK6=fd$SUBNET:                # and fd89::<number>
 MANAGEMENT_NUMBER=2
-MANAGEMENT_PODS=10.90     # pods of a host of the management cluster: 10.90.<number>.0/24
-TENANT_PODS=10.244        # pods of every other host: 10.244.<number>.0/24
+MANAGEMENT_PODS=10.$((SUBNET + 1)) # pods of a host of the management cluster: 10.90.<number>.0/24
+MANAGEMENT_PODS6=fd90:0:0          # and fd90:0:0:<number>::/64
+TENANT_PODS=10.244                 # pods of every other host: 10.244.<number>.0/24
+TENANT_PODS6=fd44:0:0              # and fd44:0:0:<number>::/64
 
 fail() {
   echo "error: $*" >&2
@@ -91,7 +96,12 @@ kubernetes_part_of_host() { # kubernetes-1.37 or kubernetes-1.36
   echo "kubernetes-$(cat "$(host_folder "$1")/version")"
 }
 
-host_address() { echo "$NETWORK.$(cat "$(host_folder "$1")/number")"; }
+# Its IPv4 address, or what it has instead.
+host_address() {
+  local number family
+  number=$(cat "$(host_folder "$1")/number") family=$(cat "$(host_folder "$1")/family" 2>/dev/null || true)
+  if [[ $family == ipv6 ]]; then echo "$NETWORK6:$number"; else echo "$NETWORK.$number"; fi
+}
 
 # What a host finds on its PATH: the wrappers of host-bin first, then its own version's programs.
 host_path() { # kubernetes part
