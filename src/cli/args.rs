@@ -54,7 +54,7 @@ pub struct SpecArgs {
     /// Expose the API server this way [default: a load balancer if the cluster gives one in time, else a node port]
     #[arg(long, value_name = "HOW")]
     pub expose: Option<Expose>,
-    /// Tell workers and users to connect to this address
+    /// Tell workers and users to connect to this name or address, for example api.example.com:443 or [fd00::1]:6443
     #[arg(long, value_name = "HOST[:PORT]", value_parser = endpoint)]
     pub endpoint: Option<Endpoint>,
     /// Keep its data in this datastore [default: default]

@@ -11,7 +11,7 @@ use super::source;
 use crate::cli::RenderArgs;
 use crate::engine::{self, CreateRequest};
 use crate::error::{Fault, Kind};
-use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, ObjectNames, PlaneId};
+use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, Family, ObjectNames, PlaneId};
 use crate::pki;
 use crate::plan::{DatastoreAuthority, Inputs, Live, Record, decide_exposure, desire};
 use crate::render::{Address, CHECKSUM, Manifest};
@@ -164,7 +164,8 @@ fn offline_address(
     if endpoint.port == 0 {
         endpoint.port = port;
     }
-    let advertise = endpoint.host.ip().into_iter().collect();
+    let family = spec.networking.primary_family();
+    let advertise = endpoint.host.ip().filter(|ip| Family::of(*ip) == family).into_iter().collect();
     Ok(Address { endpoint, advertise, secure_port: port, also: Vec::new() })
 }
 

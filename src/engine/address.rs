@@ -38,7 +38,10 @@ pub(super) async fn await_address(
         let (_, port, node_port) =
             decide_exposure(spec, Some(chosen), service.as_ref(), journal.record().address.as_ref());
         if !exposes(service.as_ref(), chosen, port, node_port) {
-            session.management.apply(&crate::render::service(spec, chosen, port, node_port)).await?;
+            session
+                .management
+                .apply(&crate::render::service(spec, (chosen, port, node_port), service.as_ref()))
+                .await?;
             continue;
         }
         let facts = cluster_facts(session, spec, chosen, service.as_ref()).await;

@@ -289,6 +289,7 @@ pub(super) async fn open(session: &Session<'_>, datastore: &Datastore) -> Result
         if pods.is_empty() {
             if let Some(endpoint) = datastore.authority.endpoints.first() {
                 let host = endpoint.rsplit_once(':').map_or(endpoint.as_str(), |(host, _)| host);
+                let host = host.trim_start_matches('[').trim_end_matches(']');
                 match EtcdAdmin::connect(endpoint, host, &datastore.root).await {
                     Ok(etcd) => return Ok(Admin { etcd, _tunnel: None }),
                     Err(error) => causes.push(error.to_string()),

@@ -9,12 +9,13 @@ use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
 use super::tenant::{self, reach};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
+use crate::cluster::Refusal;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address, decide_exposure,
-    desire, immutable_changes, impossible_endpoint, object_refs,
+    desire, immutable_changes, impossible_endpoint, no_such_family, object_refs, unserved_family,
 };
 use crate::render::{Address, ObjectRef, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects};
@@ -61,7 +62,10 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
         ));
     }
     match &observed.recorded {
-        None => preview_new(spec, &observed.live, &mut plan),
+        None => {
+            refuse_unreachable(session, spec, &observed.live).await?;
+            preview_new(spec, &observed.live, &mut plan);
+        }
         Some(recorded) => {
             refuse_immutable(recorded, spec)?;
             preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
@@ -71,6 +75,29 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
         }
     }
     Ok(Prepared { plan, recorded: observed.recorded })
+}
+
+/// Asks the management cluster what the Service would become, and refuses what would then be reached by nobody.
+async fn refuse_unreachable(session: &Session<'_>, spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
+    let existing = live.named("Service", &ObjectNames(&spec.name).service());
+    let decided = decide_exposure(spec, None, existing, None);
+    let exposure = decided.0;
+    let refuse = |(cause, remedy): (String, String)| Err(Fault::new(Kind::Usage, cause).hint(remedy));
+    let service = match session.management.preview(&crate::render::service(spec, decided, existing)).await {
+        Ok(service) => service,
+        Err(Refusal::Refused { message, .. }) if message.contains("ipFamilies") => return refuse(no_such_family(spec)),
+        // An admission webhook may refuse every preview; what is wrong with the Service is told when it is written.
+        Err(Refusal::Refused { .. }) => return Ok(()),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let facts = cluster_facts(session, spec, exposure, Some(&service)).await;
+    if let Some(why) = unserved_family(spec, exposure, &facts, &service) {
+        return refuse(why);
+    }
+    match decide_address(spec, exposure, Some(&service), &facts, None) {
+        AddressState::Impossible { cause, remedy } => refuse((cause, remedy)),
+        AddressState::Known(_) | AddressState::Waiting { .. } => Ok(()),
+    }
 }
 
 /// A plan made while somebody deletes the control plane would show their deletions as changes to agree to.
@@ -154,6 +181,9 @@ async fn preview_existing(
     let facts = cluster_facts(session, spec, exposure, service).await;
     let address = match decide_address(spec, exposure, service, &facts, record.address.as_ref()) {
         AddressState::Known(address) => Some(address),
+        AddressState::Impossible { cause, remedy } if record.spec.endpoint != spec.endpoint => {
+            return Err(Fault::new(Kind::Usage, cause).hint(remedy));
+        }
         AddressState::Waiting { .. } | AddressState::Impossible { .. } => record.address.clone(),
     };
     let datastore = datastore::find(session, &spec.datastore).await?;

@@ -20,6 +20,6 @@ pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
-pub use network::{Endpoint, Host, Networking, San};
+pub use network::{Endpoint, Family, Host, Networking, San};
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};
 pub use version::KubeVersion;

@@ -8,6 +8,41 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 
+/// An address family, as Kubernetes names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `IPv4`.
+    V4,
+    /// `IPv6`.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    #[must_use]
+    pub const fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// As in a Service's `ipFamilies` and a slice's `addressType`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A host as clients write it: an IP address or a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -27,6 +62,9 @@ impl Host {
                 IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
                 IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some(),
             };
+            if bare != text && ip.is_ipv4() {
+                return Err(Error::invalid("address", text, "only IPv6 addresses stand in brackets"));
+            }
             if ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() || link_local {
                 return Err(Error::invalid("address", text, "workers must be able to connect to it"));
             }
@@ -211,6 +249,19 @@ impl Networking {
         self.nth_service_ip(10)
     }
 
+    /// The family of the primary service range: that of the Service `default/kubernetes`, which has no other
+    /// (kubernetes/enhancements, KEP-563).
+    #[must_use]
+    pub fn primary_family(&self) -> Family {
+        Family::of(self.kubernetes_service_ip())
+    }
+
+    /// Whether Services have addresses of both families.
+    #[must_use]
+    pub const fn dual_stack(&self) -> bool {
+        self.service_subnets.len() > 1
+    }
+
     /// The first service address of each range, in order.
     #[must_use]
     pub fn first_service_ips(&self) -> Vec<IpAddr> {
@@ -252,6 +303,12 @@ mod tests {
             "1.2.3",
             "https://x",
             "169.254.1.1",
+            "[10.0.0.1]:6443",
+            "[api.example.com]:6443",
+            "[fd00::1",
+            "fe80::1",
+            "[fe80::1%eth0]:6443",
+            "::ffff:10.0.0.1",
         ] {
             assert!(shown(bad).is_err(), "{bad}");
         }
@@ -267,6 +324,7 @@ mod tests {
         assert_eq!(networking.kubernetes_service_ip().to_string(), "10.96.0.1");
         assert_eq!(networking.dns_service_ip().to_string(), "10.96.0.10");
         assert_eq!(networking.first_service_ips()[1].to_string(), "fd00:1::1");
+        assert_eq!(networking.primary_family(), Family::V4);
     }
 
     #[test]

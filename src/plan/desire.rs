@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{DatastoreAuthority, Live};
 use crate::ambient::Ambient;
 use crate::error::{Advice, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, ObjectNames, PlaneId, San};
+use crate::model::{ControlPlaneSpec, Exposure, ObjectNames, PlaneId};
 use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig, PartialUserPki};
 use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write, policy};
 use crate::tenant;
@@ -219,10 +219,10 @@ impl Decision<'_> {
             None => policy::encryption(&ambient.bytes()),
         };
 
-        let (exposure, port, node_port) = self.inputs.exposure;
+        let live_service = self.inputs.live.named("Service", &self.names.service());
         let mut write = vec![
             render::service_account(spec),
-            render::service(spec, exposure, port, node_port),
+            render::service(spec, self.inputs.exposure, live_service),
             // tls.crt and tls.key are the names Cluster API reads.
             self.secret(
                 self.names.ca(),
@@ -366,7 +366,7 @@ impl Decision<'_> {
         front_proxy_ca: &KeyAndCertificate,
         address: &Address,
     ) -> Result<Vec<Manifest>, Error> {
-        let sans = sans(address);
+        let sans = address.sans();
         let table = [
             (Certificate::ApiServer, self.names.api_server(), "apiserver", ca),
             (Certificate::ApiServerKubeletClient, self.names.kubelet_client(), "apiserver-kubelet-client", ca),
@@ -513,10 +513,4 @@ impl Decision<'_> {
     fn pki(&self, what: &str, source: pki::Error) -> Error {
         Error::Pki { plane: self.inputs.spec.name.to_string(), what: what.to_owned(), source }
     }
-}
-
-fn sans(address: &Address) -> Vec<San> {
-    std::iter::once(San::from(address.endpoint.host.clone()))
-        .chain(address.advertise.iter().chain(&address.also).map(|ip| San::Ip(*ip)))
-        .collect()
 }

@@ -5,17 +5,18 @@ mod datastore;
 mod desire;
 mod diff;
 mod explain;
+mod exposure;
+mod families;
 mod live;
 mod record;
 
-pub use address::{
-    AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure, impossible_endpoint,
-    name_to_resolve,
-};
+pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, name_to_resolve};
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs};
 pub use diff::{Action, Approved, Change, FieldChange, Plan, compare};
 pub(crate) use explain::warnings;
 pub use explain::{causes_of_pods, pod_summary};
+pub use exposure::{decide_exposure, impossible_endpoint};
+pub use families::{no_such_family, unserved_family};
 pub use live::Live;
 pub use record::{ImmutableChange, Record, Step, Verdict, immutable_changes};

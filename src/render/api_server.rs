@@ -32,7 +32,7 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
     let pki = |file: &str| format!("{PKI}/{file}");
     let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut flags = Flags::default();
-    if let Some(ip) = address.advertise.first() {
+    if let Some(ip) = address.announced() {
         flags.set("advertise-address", ip.to_string());
     }
     flags

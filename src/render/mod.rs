@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Endpoint;
+use crate::model::{Endpoint, Family, San};
 
 pub use deployment::{CHECKSUM, deployment, disruption_budget, service_account};
 pub use manifest::{Manifest, ObjectRef, Write};
@@ -27,12 +27,32 @@ pub use service::service;
 pub struct Address {
     /// What workers and users connect to.
     pub endpoint: Endpoint,
-    /// The addresses behind it, for `default/kubernetes` inside the tenant; the first is `--advertise-address`.
+    /// The addresses behind `default/kubernetes` inside the tenant. They are of the family of that Service, and answer on
+    /// the endpoint's port.
     pub advertise: Vec<IpAddr>,
     /// The port the API server listens on, which is the Service's port too.
     pub secure_port: u16,
-    /// Further addresses it answers on (cluster IP, nodes): names in its certificate.
+    /// Addresses of its own that it answers on (load balancer, cluster IP, nodes): names in its certificate.
     pub also: Vec<IpAddr>,
+}
+
+impl Address {
+    /// `--advertise-address`. Not what a name resolves to today: pods would be replaced whenever that changes.
+    #[must_use]
+    pub fn announced(&self) -> Option<IpAddr> {
+        let first = *self.advertise.first()?;
+        let own = |ip: &IpAddr| self.endpoint.host.ip() == Some(*ip) || self.also.contains(ip);
+        let stable = || self.also.iter().find(|ip| Family::of(**ip) == Family::of(first)).copied();
+        if own(&first) { Some(first) } else { stable().or(Some(first)) }
+    }
+
+    /// What its certificate must name. Clients of `default/kubernetes` look for that Service's address, so what a name
+    /// resolves to need not be there.
+    #[must_use]
+    pub fn sans(&self) -> Vec<San> {
+        let own = self.also.iter().map(|ip| San::Ip(*ip));
+        std::iter::once(San::from(self.endpoint.host.clone())).chain(own).collect()
+    }
 }
 
 /// How the API server reaches its datastore.

@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::Value;
 
 use super::{Manifest, Write};
-use crate::model::{ControlPlaneSpec, Exposure, LABEL_NAME, ObjectNames, labels};
+use crate::model::{ControlPlaneSpec, Exposure, Family, LABEL_NAME, ObjectNames, labels};
 
 /// The Service. `port` is the API server's own port too, because `default/kubernetes` inside the tenant points there;
-/// `node_port` is `None` while the cluster has not chosen one.
+/// `node_port` is `None` while the cluster has not chosen one; `live` is the Service that is there.
 #[must_use]
-pub fn service(spec: &ControlPlaneSpec, exposure: Exposure, port: u16, node_port: Option<u16>) -> Manifest {
+pub fn service(
+    spec: &ControlPlaneSpec,
+    (exposure, port, node_port): (Exposure, u16, Option<u16>),
+    live: Option<&Value>,
+) -> Manifest {
     let port_entry = ServicePort {
         name: Some("kube-apiserver".into()),
         port: i32::from(port),
@@ -23,6 +28,7 @@ pub fn service(spec: &ControlPlaneSpec, exposure: Exposure, port: u16, node_port
     };
     let mut own = labels(&spec.name, "service");
     own.extend(spec.labels.clone());
+    let (ip_families, policy) = families(spec, live);
     let object = Service {
         metadata: ObjectMeta {
             name: Some(ObjectNames(&spec.name).service()),
@@ -34,9 +40,27 @@ pub fn service(spec: &ControlPlaneSpec, exposure: Exposure, port: u16, node_port
             type_: Some(exposure.service_type().into()),
             selector: Some(BTreeMap::from([(LABEL_NAME.to_owned(), spec.name.to_string())])),
             ports: Some(vec![port_entry]),
+            ip_families,
+            ip_family_policy: Some(policy.into()),
             ..Default::default()
         }),
         ..Default::default()
     };
     Manifest::of(&object, Write::Apply)
+}
+
+/// The family of `default/kubernetes` inside the tenant, because the addresses behind that come from this Service; both
+/// families where the wish speaks of both. Both are preferred and not required: a balancer of the user's may give the
+/// other one. Their order cannot be changed, and one alone can be kept only if it is the first: so no order is asked for,
+/// and a Service that has both keeps them.
+fn families(spec: &ControlPlaneSpec, live: Option<&Value>) -> (Option<Vec<String>>, &'static str) {
+    let primary = spec.networking.primary_family();
+    let endpoint = spec.endpoint.as_ref().and_then(|endpoint| endpoint.host.ip()).map(Family::of);
+    let has_both =
+        live.and_then(|live| live.pointer("/spec/ipFamilies")?.as_array()).is_some_and(|list| list.len() > 1);
+    if has_both || spec.networking.dual_stack() || endpoint.is_some_and(|family| family != primary) {
+        (None, "PreferDualStack")
+    } else {
+        (Some(vec![primary.to_string()]), "SingleStack")
+    }
 }

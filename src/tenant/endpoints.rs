@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{EndpointAddress, EndpointPort, EndpointSubset, Endpoints};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort as SlicePort, EndpointSlice};
 
+use crate::model::{ControlPlaneSpec, Family};
 use crate::render::{Manifest, Write};
 
 use super::TenantFacts;
@@ -18,19 +19,16 @@ const NAMESPACE: &str = "default";
 const NAME: &str = "kubernetes";
 const PORT: &str = "https";
 
-/// One slice for each address family, and Endpoints with the addresses of the primary family: the Service has only
-/// that one. Nothing while no address is known.
-pub(super) fn objects(facts: &TenantFacts<'_>) -> Vec<Manifest> {
-    let Some(primary) = facts.advertise.first() else { return Vec::new() };
-    let (same, other): (Vec<IpAddr>, Vec<IpAddr>) =
-        facts.advertise.iter().partition(|address| address.is_ipv4() == primary.is_ipv4());
-    let port = i32::from(facts.endpoint.port);
-    let mut objects = vec![legacy(&same, port), slice(NAME, &same, port)];
-    if let Some(second) = other.first() {
-        let name = if second.is_ipv4() { "kubernetes-ipv4" } else { "kubernetes-ipv6" };
-        objects.push(slice(name, &other, port));
+/// One slice and one Endpoints object, with addresses of the primary service range's family: the Service has only that
+/// one. So the slice's `addressType`, which cannot be changed, never has to. Nothing while no address is known.
+pub(super) fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {
+    let family = spec.networking.primary_family();
+    let addresses: Vec<IpAddr> = facts.advertise.iter().filter(|ip| Family::of(**ip) == family).copied().collect();
+    if addresses.is_empty() {
+        return Vec::new();
     }
-    objects
+    let port = i32::from(facts.endpoint.port);
+    vec![legacy(&addresses, port), slice(family, &addresses, port)]
 }
 
 fn legacy(addresses: &[IpAddr], port: i32) -> Manifest {
@@ -52,12 +50,11 @@ fn legacy(addresses: &[IpAddr], port: i32) -> Manifest {
     Manifest::of(&endpoints, Write::Apply)
 }
 
-fn slice(name: &str, addresses: &[IpAddr], port: i32) -> Manifest {
+fn slice(family: Family, addresses: &[IpAddr], port: i32) -> Manifest {
     let ready = || Some(EndpointConditions { ready: Some(true), ..Default::default() });
-    let family = if addresses.iter().all(IpAddr::is_ipv4) { "IPv4" } else { "IPv6" };
     let slice = EndpointSlice {
-        metadata: label(named(NAMESPACE, name), "kubernetes.io/service-name", NAME),
-        address_type: family.to_owned(),
+        metadata: label(named(NAMESPACE, NAME), "kubernetes.io/service-name", NAME),
+        address_type: family.to_string(),
         endpoints: addresses
             .iter()
             .map(|ip| Endpoint { addresses: vec![ip.to_string()], conditions: ready(), ..Default::default() })

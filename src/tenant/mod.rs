@@ -35,7 +35,7 @@ pub use tokens::{TokenFacts, read_token, token_secret};
 pub struct TenantFacts<'a> {
     /// Host and port as workers reach the API server.
     pub endpoint: &'a Endpoint,
-    /// The addresses behind the Service `default/kubernetes`, primary family first; they answer on the endpoint's port.
+    /// The addresses behind the Service `default/kubernetes`; they answer on the endpoint's port.
     pub advertise: &'a [IpAddr],
     /// The port the API server itself listens on, in the management cluster.
     pub secure_port: u16,
@@ -56,7 +56,7 @@ pub fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest
 pub fn joinable_objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {
     let release = release(spec);
     let mut objects = bindings::objects();
-    objects.extend(endpoints::objects(facts));
+    objects.extend(endpoints::objects(spec, facts));
     objects.extend(kubeadm_config::objects(spec, facts, release));
     objects.extend(kubelet_config::objects(spec));
     objects.extend(cluster_info::objects(facts));

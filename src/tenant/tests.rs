@@ -179,8 +179,8 @@ fn dual_stack_keeps_the_primary_family_for_dns_and_the_kubernetes_service() {
         addresses("Endpoints default/kubernetes", "/subsets/0/addresses"),
         json!([{ "ip": "2001:db8::1" }, { "ip": "2001:db8::2" }])
     );
-    let family = |name: &str| addresses(&format!("EndpointSlice default/{name}"), "/addressType");
-    assert_eq!((family("kubernetes"), family("kubernetes-ipv4")), (json!("IPv6"), json!("IPv4")));
+    assert_eq!(addresses("EndpointSlice default/kubernetes", "/addressType"), "IPv6");
+    assert_eq!(shown(&objects).iter().filter(|object| object.starts_with("EndpointSlice")).count(), 1);
     let proxy = document(&objects, "kube-system/kube-proxy", "config.conf");
     assert_eq!((&proxy["clusterCIDR"], &proxy["bindAddress"]), (&json!("fd00:2::/56,10.244.0.0/16"), &json!("::")));
     let kubelet = document(&objects, "kube-system/kubelet-config", "kubelet");

@@ -63,7 +63,10 @@ fn behind_a_load_balancer_it_is_the_balancers_address() {
     assert_eq!(at(ip.clone(), ""), "192.0.2.10:6443 | 192.0.2.10 | 6443 | 10.96.0.7,192.0.2.10");
     assert_eq!(at(name, ""), "lb.example.com:6443 | 203.0.113.9 | 6443 | 10.96.0.7");
     assert_eq!(at(ip.clone(), "api.example.com"), "api.example.com:6443 | 192.0.2.10 | 6443 | 10.96.0.7,192.0.2.10");
-    assert_eq!(at(ip.clone(), "api.example.com:443"), "api.example.com:443 | 192.0.2.10 | 6443 | 10.96.0.7,192.0.2.10");
+    assert_eq!(
+        at(ip.clone(), "api.example.com:443"),
+        "api.example.com:443 | 203.0.113.9 | 6443 | 10.96.0.7,192.0.2.10"
+    );
     assert_eq!(at(ip, "198.51.100.1:6443"), "198.51.100.1:6443 | 198.51.100.1 | 6443 | 10.96.0.7,192.0.2.10");
     assert_eq!(at(json!([]), ""), "waiting: the load balancer has no address yet");
 }
@@ -90,9 +93,9 @@ fn without_a_node_the_address_must_be_given() {
     let settled = service(31000, Some(31000), &json!([]));
     let forbidden = ClusterFacts { nodes_unknown: Some("nodes may not be listed".into()), ..ClusterFacts::default() };
     let at = |endpoint: &str, facts: &ClusterFacts| decided(endpoint, Exposure::NodePort, Some(&settled), facts);
-    let remedy = "say which address workers are to use: --endpoint HOST";
+    let remedy = "say which IPv4 address workers are to use: --endpoint HOST";
     assert_eq!(at("", &forbidden), format!("impossible: nodes may not be listed; {remedy}"));
-    let nobody = "no node of the management cluster is ready and has an address";
+    let nobody = "no node of the management cluster is ready and has an IPv4 address";
     assert_eq!(at("", &ClusterFacts::default()), format!("impossible: {nobody}; {remedy}"));
     assert_eq!(at("192.0.2.1", &forbidden), "192.0.2.1:31000 | 192.0.2.1 | 31000 | 10.96.0.7");
 }

@@ -8,6 +8,7 @@ mod cis;
 mod cli;
 mod decide;
 mod examples;
+mod families;
 mod goldens;
 mod immutable;
 mod lints;

@@ -55,6 +55,12 @@ pub(crate) fn etcdctl() -> PathBuf {
     program("etcd", &version("ETCD_VERSION"), "etcdctl")
 }
 
+/// The management host's addresses: IPv4, IPv6.
+pub(crate) fn management_addresses() -> [String; 2] {
+    let subnet = variable("KAMAJI_TEST_SUBNET").map_or_else(|| "89".to_owned(), |subnet| subnet.display().to_string());
+    [format!("10.{subnet}.0.2"), format!("fd{subnet}::2")]
+}
+
 /// A script of `tests/cluster`.
 pub(crate) fn script(name: &str) -> Command {
     Command::new(sources().join("tests/cluster").join(name))

@@ -7,7 +7,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use kamaji::ambient::Ambient;
 use kamaji::config::{self, Settings, Source};
-use kamaji::model::{ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, PlaneId};
+use kamaji::model::{
+    ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Family, Host, Namespace, PlaneId,
+};
 use kamaji::pki::{KeyAndCertificate, PartialUserPki};
 use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, desire};
 use kamaji::render::Address;
@@ -61,10 +63,15 @@ impl Plane {
     /// A new control plane behind a load balancer.
     pub(crate) fn new(spec: ControlPlaneSpec) -> Self {
         let port = spec.bind_port;
-        let endpoint = spec.endpoint.clone().unwrap_or(Endpoint::parse("192.0.2.10", port).unwrap());
+        let (balancer, service_ip) = match spec.networking.primary_family() {
+            Family::V4 => ("192.0.2.10", "10.0.0.20"),
+            Family::V6 => ("2001:db8::10", "fd00::20"),
+        };
+        let balancer = balancer.parse().unwrap();
+        let endpoint = spec.endpoint.clone().unwrap_or(Endpoint { host: Host::Ip(balancer), port });
         let endpoint = Endpoint { port: if endpoint.port == 0 { port } else { endpoint.port }, ..endpoint };
-        let service_ip = "10.0.0.20".parse().unwrap();
-        let advertise = vec![endpoint.host.ip().unwrap_or("192.0.2.10".parse().unwrap())];
+        let advertise = vec![endpoint.host.ip().unwrap_or(balancer)];
+        let also = vec![service_ip.parse().unwrap(), balancer];
         let port = endpoint.port;
         Self {
             spec,
@@ -72,7 +79,7 @@ impl Plane {
             given: PartialUserPki::default(),
             recorded_ca: None,
             exposure: (Exposure::LoadBalancer, port, None),
-            address: Some(Address { endpoint, advertise, secure_port: port, also: vec![service_ip] }),
+            address: Some(Address { endpoint, advertise, secure_port: port, also }),
             now: now(),
         }
     }

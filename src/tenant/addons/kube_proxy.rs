@@ -3,7 +3,6 @@
 //! Sources: `phases/addons/proxy`, `componentconfigs/kubeproxy.go`.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetUpdateStrategy};
 use k8s_openapi::api::core::v1::{
@@ -13,7 +12,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde_json::{Map, Value, json};
 
-use crate::model::{ControlPlaneSpec, Release};
+use crate::model::{ControlPlaneSpec, Family, Release};
 use crate::render::{Manifest, Write};
 use crate::tenant::TenantFacts;
 use crate::tenant::defaults::fill;
@@ -36,10 +35,8 @@ pub(in crate::tenant) fn kube_proxy(
 ) -> Vec<Manifest> {
     let account = ServiceAccount { metadata: named(KUBE_SYSTEM, NAME), ..Default::default() };
     let [role, role_binding] = config_map_readers(KUBE_SYSTEM, NAME, NAME, vec![group(JOINING_NODES)]);
-    let texts = [
-        (CONFIG_KEY, yaml(&Value::Object(configuration(spec, facts, release)))),
-        ("kubeconfig.conf", kubeconfig(facts)),
-    ];
+    let texts =
+        [(CONFIG_KEY, yaml(&Value::Object(configuration(spec, release)))), ("kubeconfig.conf", kubeconfig(facts))];
     let config = config_map(label(named(KUBE_SYSTEM, NAME), "app", NAME), texts);
     vec![
         Manifest::of(&account, Write::Apply),
@@ -52,11 +49,16 @@ pub(in crate::tenant) fn kube_proxy(
 }
 
 /// The user's `KubeProxyConfiguration`, completed with what kubeadm sets.
-fn configuration(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Release) -> Map<String, Value> {
+fn configuration(spec: &ControlPlaneSpec, release: &Release) -> Map<String, Value> {
     let mut config = spec.kube_proxy.clone();
     config.insert("apiVersion".to_owned(), json!("kubeproxy.config.k8s.io/v1alpha1"));
     config.insert("kind".to_owned(), json!("KubeProxyConfiguration"));
-    fill(&mut config, &["bindAddress"], json!(if advertises_ipv4(spec, facts) { "0.0.0.0" } else { "::" }));
+    // kubeadm looks at the advertised address, which is of this family.
+    let any = match spec.networking.primary_family() {
+        Family::V4 => "0.0.0.0",
+        Family::V6 => "::",
+    };
+    fill(&mut config, &["bindAddress"], json!(any));
     fill(&mut config, &["clientConnection", "kubeconfig"], json!(format!("{FOLDER}/kubeconfig.conf")));
     if !spec.networking.pod_subnets.is_empty() {
         fill(&mut config, &["clusterCIDR"], json!(joined(&spec.networking.pod_subnets)));
@@ -65,11 +67,6 @@ fn configuration(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Rel
         fill(&mut config, &["mode"], json!(mode));
     }
     config
-}
-
-/// kubeadm looks at the advertised address; while none is known, the primary service range says the family.
-fn advertises_ipv4(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> bool {
-    facts.advertise.first().map_or_else(|| spec.networking.kubernetes_service_ip().is_ipv4(), IpAddr::is_ipv4)
 }
 
 /// The real endpoint, not `default/kubernetes`: that address works only once kube-proxy runs.
