@@ -84,6 +84,12 @@ impl Entry<'_> {
         self.name.as_ref().map(|(_, name)| (*name, self.value.1))
     }
 
+    /// Refuses it where its name is.
+    pub(super) fn refuse(&self, text: impl Into<String>, remedy: &str, findings: &mut Findings<'_>) {
+        let at = self.name.as_ref().map_or(&self.whole, |(view, _)| view);
+        self.refuse_name(at, text, remedy, findings);
+    }
+
     fn refuse_name(&self, at: &View<'_>, text: impl Into<String>, remedy: &str, findings: &mut Findings<'_>) {
         if self.keyed { findings.refuse_key(at, text, remedy) } else { findings.refuse(at, text, remedy) }
     }

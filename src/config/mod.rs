@@ -18,6 +18,7 @@ mod fields;
 mod findings;
 mod init;
 mod network;
+mod node_ranges;
 mod nodes;
 mod reference;
 mod similar;

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::args;
 use super::findings::Findings;
+use super::node_ranges;
 use super::view::View;
 use crate::model::Networking;
 use crate::yaml::shown;
@@ -17,8 +17,6 @@ const DEFAULT_SERVICES: &str = "10.96.0.0/12";
 const DEFAULT_DOMAIN: &str = "cluster.local";
 /// A service range has at most this many bits for addresses, because the API server keeps one bitmap of them.
 const SERVICE_BITS: u8 = 20;
-/// The API server's bitmap of node ranges: a pod range holds at most 2^16 node ranges.
-const NODE_RANGE_BITS: u8 = 16;
 
 /// Ranges that mean something else than an address of a pod or service.
 const RESERVED: [(&str, &str); 9] = [
@@ -48,11 +46,7 @@ pub(super) fn read(cluster: &View<'_>, findings: &mut Findings<'_>) -> Networkin
     let pods = cluster.text("networking.podSubnet");
     let pod_subnets = pods.as_ref().map(|(view, text)| ranges(view, text, findings)).unwrap_or_default();
     if let Some((view, _)) = &pods {
-        if !allocates_no_node_ranges(cluster) {
-            for net in &pod_subnets {
-                check_pod_size(view, net, cluster, findings);
-            }
-        }
+        node_ranges::check(view, &pod_subnets, cluster, findings);
         check_together(view, &pod_subnets, &service_subnets, findings);
     }
     Networking { service_subnets, pod_subnets, dns_domain: domain(cluster, findings) }
@@ -119,17 +113,6 @@ fn check_service_size(view: &View<'_>, net: &IpNet, findings: &mut Findings<'_>)
     }
 }
 
-fn check_pod_size(view: &View<'_>, net: &IpNet, cluster: &View<'_>, findings: &mut Findings<'_>) {
-    let node_mask = node_mask(cluster, is_v6(net));
-    if net.prefix_len() > node_mask {
-        let text = format!("`{net}` is smaller than the range of one node, which is a /{node_mask}");
-        findings.refuse(view, text, "use a larger range, or set node-cidr-mask-size in controllerManager.extraArgs");
-    } else if node_mask - net.prefix_len() > NODE_RANGE_BITS {
-        let text = format!("`{net}` holds more than 65536 ranges of nodes, which are /{node_mask}");
-        findings.refuse(view, text, format!("use a mask of /{} or longer", node_mask - NODE_RANGE_BITS));
-    }
-}
-
 fn check_together(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings: &mut Findings<'_>) {
     for pod in pods {
         for service in services.iter().filter(|service| overlap(pod, service)) {
@@ -146,24 +129,7 @@ fn check_together(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings:
     }
 }
 
-/// The last value of an argument of the controller manager, as kubeadm takes it.
-fn manager_arg(cluster: &View<'_>, name: &str) -> Option<String> {
-    let args = args::entries(&cluster.at(args::Target::ControllerManager.path())?);
-    let named = args.iter().rev().filter_map(args::Entry::pair).find(|(given, _)| *given == name)?;
-    Some(named.1.to_owned()).filter(|value| !value.is_empty())
-}
-
-fn allocates_no_node_ranges(cluster: &View<'_>) -> bool {
-    manager_arg(cluster, "allocate-node-cidrs").as_deref() == Some("false")
-}
-
-fn node_mask(cluster: &View<'_>, v6: bool) -> u8 {
-    let (name, default) = if v6 { ("node-cidr-mask-size-ipv6", 64) } else { ("node-cidr-mask-size-ipv4", 24) };
-    let given = manager_arg(cluster, name).or_else(|| manager_arg(cluster, "node-cidr-mask-size"));
-    given.and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-fn is_v6(net: &IpNet) -> bool {
+pub(super) fn is_v6(net: &IpNet) -> bool {
     matches!(net.addr(), IpAddr::V6(_))
 }
 

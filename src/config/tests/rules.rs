@@ -112,6 +112,26 @@ fn ranges_at_the_edge_of_a_rule_are_accepted() {
 }
 
 #[test]
+fn sizes_of_node_ranges_are_for_families_that_there_are() {
+    let file = |pods: &str, names: &[&str]| {
+        let arguments: Vec<String> = names.iter().map(|name| format!("{{name: {name}, value: '64'}}")).collect();
+        let services = if pods.contains(':') { "'10.96.0.0/16,fd01::/112'" } else { "10.96.0.0/16" };
+        cluster(&format!(
+            "networking: {{podSubnet: '{pods}', serviceSubnet: {services}}}\ncontrollerManager: {{extraArgs: [{}]}}",
+            arguments.join(", ")
+        ))
+    };
+    let both = "10.1.0.0/16,fd00::/56";
+    loaded(&file(both, &["node-cidr-mask-size-ipv6"]));
+    refused_for(&file(both, &["node-cidr-mask-size"]), "`node-cidr-mask-size` cannot say the sizes of two families");
+    refused_for(&file("10.1.0.0/16", &["node-cidr-mask-size-ipv6"]), "there is no IPv6 range of pods");
+    refused_for(
+        &file("10.1.0.0/16", &["node-cidr-mask-size", "node-cidr-mask-size-ipv4"]),
+        "`node-cidr-mask-size-ipv4` cannot stand beside `node-cidr-mask-size`",
+    );
+}
+
+#[test]
 fn arguments_that_kamaji_owns_or_cannot_give_are_refused() {
     for name in [
         "etcd-servers",
