@@ -1,12 +1,14 @@
 //! kamaji on a machine that reaches nothing but the management cluster's API server.
 
+use crate::support::cluster::management_addresses;
 use crate::support::{Host, Space, management};
 
 #[test]
 fn kamaji_works_where_only_the_management_api_is_reached() {
     let space = Space::new("e2e-laptop");
     let laptop = Host::add("e2e-laptop", &["--without-kubelet"]);
-    laptop.restrict(&["10.89.0.2:6443"]);
+    let [address, _] = management_addresses();
+    laptop.restrict(&[&format!("{address}:6443")]);
     let file = space.quickstart();
     let kubeconfig = format!("KUBECONFIG={}", management().kubeconfig().display());
     let home = format!("HOME={}", space.files.path().display());

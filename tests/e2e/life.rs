@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::cluster::management_addresses;
 use crate::support::{Etcd, Host, Kube, Space, eventually, management, run, secrets, wait_until};
 
 const NAME: &str = "life";
@@ -37,7 +38,10 @@ fn a_control_plane_is_created_used_by_workers_and_people_and_deleted() {
 
 fn create_reports_on_stdout_and_talks_on_stderr(space: &Space) {
     let created = space.create(NAME, &[]).ok();
-    assert!(created.stdout.starts_with("life is ready: v1.37.2 at 10.89.0.2:"), "{created}");
+    assert!(
+        created.stdout.starts_with(&format!("life is ready: v1.37.2 at {}:", management_addresses()[0])),
+        "{created}"
+    );
     assert!(created.stdout.contains("kamaji join life -n e2e-life"), "{created}");
     assert!(!created.stdout.contains("Secret"), "talk on stdout: {created}");
     let created = created.says(&["Plan for control plane e2e-life/life:", "Secret e2e-life/life-ca created"]);
@@ -103,17 +107,17 @@ fn its_certificate_is_for_its_endpoint(space: &Space) -> String {
     let endpoint =
         space.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned();
     let ca = space.file("ca.crt", &space.secret_value("life-ca", "ca.crt"));
+    let [address, _] = management_addresses();
     let mut show = Command::new("openssl");
-    show.args(["s_client", "-connect", &endpoint, "-verify_return_error", "-verify_ip", "10.89.0.2", "-CAfile"])
-        .arg(&ca);
+    show.args(["s_client", "-connect", &endpoint, "-verify_return_error", "-verify_ip", &address, "-CAfile"]).arg(&ca);
     let shown = run(show).ok();
     assert!(shown.stdout.contains("Verify return code: 0 (ok)"), "{shown}");
     let certificate = space.file("served.crt", &shown.stdout);
     let mut names = Command::new("openssl");
     names.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(&certificate);
     let names = run(names).text();
-    for name in ["IP Address:10.89.0.2", "IP Address:10.96.0.1", "DNS:kubernetes.default.svc.cluster.local", "DNS:life"]
-    {
+    let own = format!("IP Address:{address}");
+    for name in [own.as_str(), "IP Address:10.96.0.1", "DNS:kubernetes.default.svc.cluster.local", "DNS:life"] {
         assert!(names.contains(name), "no {name} in {names}");
     }
     endpoint

@@ -12,6 +12,7 @@ mod laptop;
 mod life;
 mod neighbours;
 mod networks;
+mod no_ipv6;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

@@ -50,6 +50,16 @@ pub(crate) fn kubectl() -> PathBuf {
     program("kubernetes", &version("KUBERNETES_VERSION"), "kubectl")
 }
 
+/// kube-apiserver.
+pub(crate) fn kube_apiserver() -> PathBuf {
+    program("kubernetes", &version("KUBERNETES_VERSION"), "kube-apiserver")
+}
+
+/// etcd.
+pub(crate) fn etcd() -> PathBuf {
+    program("etcd", &version("ETCD_VERSION"), "etcd")
+}
+
 /// etcdctl.
 pub(crate) fn etcdctl() -> PathBuf {
     program("etcd", &version("ETCD_VERSION"), "etcdctl")
