@@ -54,8 +54,8 @@ pub struct SpecArgs {
     /// Expose the API server this way [default: a load balancer if the cluster gives one in time, else a node port]
     #[arg(long, value_name = "HOW")]
     pub expose: Option<Expose>,
-    /// Tell workers and users to connect to this name or address, for example api.example.com:443 or [fd00::1]:6443
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = endpoint)]
+    /// Tell workers and users to connect to this name or address
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = endpoint, help = ENDPOINT_HELP)]
     pub endpoint: Option<Endpoint>,
     /// Keep its data in this datastore [default: default]
     #[arg(long, value_name = "NAME")]
@@ -70,6 +70,10 @@ pub struct SpecArgs {
     #[arg(long)]
     pub allow_experimental_api: bool,
 }
+
+/// Not a comment of the field, where brackets would be a link.
+const ENDPOINT_HELP: &str =
+    "Tell workers and users to connect to this name or address, for example api.example.com:443 or [fd00::1]:6443";
 
 fn endpoint(text: &str) -> Result<Endpoint, crate::model::Error> {
     Endpoint::parse(text, 0)

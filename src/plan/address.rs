@@ -234,8 +234,8 @@ impl Decision<'_> {
                 ),
                 remedy: "make the name resolve, or give an address: --endpoint ADDRESS:PORT".into(),
             },
-            Host::Name(name) if self.spec.endpoint.is_none() => {
-                waiting(format!("the load balancer's name `{name}` has no {family} address yet"))
+            Host::Name(name) if balanced => {
+                waiting(format!("neither the load balancer nor the name `{name}` has an {family} address yet"))
             }
             Host::Ip(_) if balanced => waiting(format!("the load balancer has no {family} address yet")),
             Host::Name(_) | Host::Ip(_) => AddressState::Impossible {

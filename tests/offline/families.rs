@@ -59,12 +59,12 @@ fn told(state: AddressState) -> String {
 
 #[test]
 fn the_kubernetes_service_gets_addresses_of_its_own_family_whatever_the_endpoints_is() {
+    use Exposure::{ClusterIp, LoadBalancer, NodePort};
     let at = |services: &[&str], endpoint: &str, exposure, facts: &ClusterFacts| {
         let port = if exposure == Exposure::NodePort { 31000 } else { 6443 };
         let live = service(port, &json!([{"ip": "192.0.2.10"}, {"ip": "2001:db8::10"}]));
         told(decide_address(&wish(services, endpoint), exposure, Some(&live), facts, None))
     };
-    use Exposure::{ClusterIp, LoadBalancer, NodePort};
     for (services, endpoint, exposure, expected) in [
         (&[V6][..], "", NodePort, "[fd89::2]:31000 | fd89::2 | fd89::2"),
         (&[V6, V4], "", NodePort, "[fd89::2]:31000 | fd89::2 | fd89::2"),
@@ -111,7 +111,7 @@ fn what_a_name_resolves_to_is_taken_where_the_service_has_no_address_that_serves
     assert_eq!(own(&both), "lb.example.com:6443 | 2001:db8::9 | fd31::7");
     assert_eq!(
         own(&resolved(&["203.0.113.9"])),
-        "waiting: the load balancer's name `lb.example.com` has no IPv6 address yet"
+        "waiting: neither the load balancer nor the name `lb.example.com` has an IPv6 address yet"
     );
     assert_eq!(
         at(&[V6], "", Exposure::LoadBalancer, 6443, &json!([{"ip": "192.0.2.10"}]), &both),
