@@ -11,8 +11,8 @@ STATE=$(readlink -m "${KAMAJI_TEST_STATE:-/var/lib/kamaji-test-cluster}")
 GIVEN_BINARIES=${KAMAJI_TEST_BINARIES:+$(readlink -m "$KAMAJI_TEST_BINARIES")}
 
 SUBNET=${KAMAJI_TEST_SUBNET:-89}
-BRIDGE=kamaji$SUBNET
-LINK=kamaji$SUBNET-h               # the machine's end of a host's link: kamaji89-h<number>
+BRIDGE=kamaji$((SUBNET - 89))
+LINK=$BRIDGE-h                     # the machine's end of a host's link: kamaji0-h<number>
 NETWORK=10.$SUBNET.0               # hosts: 10.89.0.<number>
 NETWORK6=fd$SUBNET:                # and fd89::<number>
 MANAGEMENT_NUMBER=2
