@@ -15,12 +15,14 @@ const PLURALS: &[(&str, &str)] = &[
     ("Endpoints", "endpoints"),
     ("Event", "events"),
     ("Lease", "leases"),
+    ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
     ("Namespace", "namespaces"),
     ("Node", "nodes"),
     ("PersistentVolumeClaim", "persistentvolumeclaims"),
     ("Pod", "pods"),
     ("PodDisruptionBudget", "poddisruptionbudgets"),
     ("ReplicaSet", "replicasets"),
+    ("ResourceQuota", "resourcequotas"),
     ("Role", "roles"),
     ("RoleBinding", "rolebindings"),
     ("Secret", "secrets"),
@@ -28,6 +30,7 @@ const PLURALS: &[(&str, &str)] = &[
     ("ServiceAccount", "serviceaccounts"),
     ("StatefulSet", "statefulsets"),
     ("StorageClass", "storageclasses"),
+    ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
 ];
 
 /// The address of a kind.

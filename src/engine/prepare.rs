@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::journal::{Recorded, read_record};
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
 use super::tenant::{self, reach};
+use super::upgrade::{refuse_paused, refuse_upgrading};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::error::{Fault, Kind};
@@ -66,6 +67,7 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
             refuse_immutable(recorded, spec)?;
             preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
             if !plan.is_empty() {
+                refuse_paused(&recorded.record)?;
                 refuse_overtaken(session, spec).await?;
             }
         }
@@ -88,6 +90,7 @@ pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> 
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
     }
+    refuse_upgrading(&recorded.record)?;
     let mut changes = immutable_changes(&recorded.record.spec, spec);
     if recorded.record.step == Step::Creating {
         // Nothing was written by a version that never came up, such as one that does not exist.
@@ -132,7 +135,8 @@ fn tenant_change(spec: &ControlPlaneSpec) -> Change {
     Change::of(format!("in the cluster: {}", parts.join(", ")), Action::Create, "")
 }
 
-async fn preview_existing(
+/// Adds what carrying the wish out would change of a control plane that exists.
+pub(super) async fn preview_existing(
     session: &Session<'_>,
     request: &CreateRequest,
     recorded: &Recorded,

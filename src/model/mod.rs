@@ -3,6 +3,7 @@
 //! Text becomes one of these at the door (`config`, `cli`) and stays so.
 
 mod certificates;
+mod checks;
 mod cluster;
 mod error;
 mod labels;
@@ -12,6 +13,7 @@ mod releases;
 mod version;
 
 pub use certificates::{CertificatePolicy, KeyAlgorithm};
+pub use checks::CheckName;
 pub use cluster::{
     Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId, parse_token,
 };
