@@ -11,7 +11,9 @@ pub use args::{
     ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
-pub use upgrade::{PauseArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs};
+pub use upgrade::{
+    PauseArgs, RbacArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs,
+};
 
 /// Manage fleets of hosted Kubernetes control planes
 ///
@@ -150,6 +152,15 @@ pub enum Command {
     /// Manage bootstrap tokens of a control plane
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print Roles with exactly the rights that kamaji needs
+    ///
+    /// One Role for the namespace of control planes, one for the namespace of datastores, and a ClusterRole that only reads
+    /// nodes, namespaces and storage classes.
+    #[command(after_help = "Examples:
+  kamaji rbac -n team-a --user anna | kubectl apply -f -
+  kamaji rbac -n team-a --service-account ci:deployer --make-datastore | kubectl apply -f -
+  kamaji rbac --viewer --group oncall | kubectl apply -f -")]
+    Rbac(RbacArgs),
     /// Print a control plane's objects for GitOps
     ///
     /// Secrets are left out unless asked for. Nothing is written to any cluster.

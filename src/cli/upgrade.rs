@@ -114,3 +114,24 @@ pub struct PauseArgs {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
+
+/// `kamaji rbac`.
+#[derive(Debug, Args)]
+pub struct RbacArgs {
+    /// Print the right to list control planes of all namespaces instead, without any Secret
+    #[arg(long, conflicts_with = "make_datastore")]
+    pub viewer: bool,
+    /// Include the rights to make the datastore `default`
+    #[arg(long)]
+    pub make_datastore: bool,
+    /// Give them to this user (can be repeated)
+    #[arg(long = "user", value_name = "USER")]
+    pub users: Vec<String>,
+    /// Give them to this group (can be repeated)
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// Give them to this ServiceAccount (can be repeated)
+    #[expect(clippy::doc_markdown, reason = "this comment is the help, where backticks would be printed")]
+    #[arg(long = "service-account", value_name = "NAMESPACE:NAME")]
+    pub service_accounts: Vec<String>,
+}

@@ -26,6 +26,8 @@ const PLURALS: &[(&str, &str)] = &[
     ("Role", "roles"),
     ("RoleBinding", "rolebindings"),
     ("Secret", "secrets"),
+    ("SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+    ("SelfSubjectRulesReview", "selfsubjectrulesreviews"),
     ("Service", "services"),
     ("ServiceAccount", "serviceaccounts"),
     ("StatefulSet", "statefulsets"),

@@ -15,6 +15,7 @@ mod kubeconfig;
 mod list;
 mod pause;
 mod plane;
+mod rbac;
 mod render;
 mod roll;
 mod rollback;
@@ -49,6 +50,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::Kubeconfig(args) => kubeconfig::run(args, &context).await,
         Command::Token(command) => token::run(command, &mut context).await,
         Command::Render(args) => render::run(args, &mut context).await,
+        Command::Rbac(args) => rbac::run(args, &context),
         Command::Config(command) => config::run(command, &context),
         Command::Completion(args) => completion::run(args, &context),
         Command::Diff(args) => {

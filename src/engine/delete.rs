@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::journal::{Journal, read_record};
+use super::rights::require_rights;
 use super::upgrade::refuse_paused;
 use super::{Session, datastore};
 use crate::cluster::{Lock, Removal};
@@ -67,6 +68,7 @@ async fn list(session: &Session<'_>, request: &DeleteRequest) -> Result<Vec<(Obj
 
 /// What removing it would remove. Writes nothing.
 pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> Result<Plan, Fault> {
+    require_rights(session, &request.namespace).await?;
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
     for (object, _) in list(session, request)

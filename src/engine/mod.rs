@@ -11,6 +11,7 @@ mod journal;
 mod observe;
 mod pause;
 mod prepare;
+mod rights;
 mod roll;
 mod scale;
 mod session;

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret as _;
 
 use super::journal::{Recorded, read_record};
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
+use super::rights::require_rights;
 use super::tenant::{self, reach};
 use super::upgrade::{refuse_paused, refuse_upgrading};
 use super::{Session, datastore};
@@ -43,7 +44,7 @@ pub struct Prepared {
 /// Finds out what making the control plane would change. Writes nothing.
 pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
     let spec = &request.spec;
-    namespace_exists(session, spec).await?;
+    tokio::try_join!(namespace_exists(session, spec), require_rights(session, &spec.namespace))?;
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;

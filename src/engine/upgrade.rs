@@ -7,6 +7,7 @@ use super::datastore::datastore_state;
 use super::journal::Recorded;
 use super::observe::observe;
 use super::prepare::{CreateRequest, preview_existing};
+use super::rights::require_rights;
 use super::tenant::Reached;
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
@@ -99,6 +100,7 @@ pub async fn plan_upgrade(
     let record = &recorded.record;
     let spec = ControlPlaneSpec { version: to, ..record.spec.clone() };
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
+    require_rights(session, &spec.namespace).await?;
     let observed = observe(session, &spec).await?;
     let request = CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default() };
     preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;

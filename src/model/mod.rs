@@ -10,6 +10,7 @@ mod labels;
 mod names;
 mod network;
 mod releases;
+mod rights;
 mod version;
 
 pub use certificates::{CertificatePolicy, KeyAlgorithm};
@@ -24,4 +25,5 @@ pub use labels::{
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Host, Networking, San};
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};
+pub use rights::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
 pub use version::KubeVersion;

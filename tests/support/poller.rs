@@ -158,6 +158,12 @@ impl Client {
 
     fn fail(&mut self, what: &str, error: &Failure) {
         let after = self.begun.elapsed().as_secs_f32();
+        let mut cause = error.source();
+        let mut error = error.to_string();
+        while let Some(source) = cause {
+            error = format!("{error}: {source}");
+            cause = source.source();
+        }
         self.seen.failures.push(format!("{what} after {after:.1} s: {error}"));
     }
 
@@ -170,10 +176,22 @@ impl Client {
     }
 
     async fn kept(&mut self, request: Request) -> Result<(), Failure> {
+        success(self.send(request).await?).await.map(drop)
+    }
+
+    /// Sends a request on the kept connection. One that was never sent, because the connection's end was announced at that
+    /// very moment, goes on a new one, as in any HTTP/2 client (RFC 9113, 8.7).
+    async fn send(&mut self, request: Request) -> Result<hyper::Response<Incoming>, Failure> {
         let mut sender = self.sender().await?;
-        let answer = sender.send_request(request.of(&self.identity.server)?).await?;
+        let answer = match sender.send_request(request.of(&self.identity.server)?).await {
+            Err(error) if error.is_canceled() => {
+                sender = self.sender().await?;
+                sender.send_request(request.of(&self.identity.server)?).await?
+            }
+            answer => answer?,
+        };
         self.kept = Some(sender);
-        success(answer).await.map(drop)
+        Ok(answer)
     }
 
     /// The kept connection, or a new one where the server has announced its end (GOAWAY), as HTTP/2 has it.
@@ -228,8 +246,7 @@ impl Client {
     }
 
     async fn version(&mut self, object: &str) -> Result<String, Failure> {
-        let mut sender = self.sender().await?;
-        let answer = sender.send_request(get(object).of(&self.identity.server)?).await?;
+        let answer = self.send(get(object)).await?;
         let body: serde_json::Value = serde_json::from_slice(&success(answer).await?)?;
         Ok(body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned())
     }
@@ -242,9 +259,7 @@ impl Client {
         told: &mut u64,
         end: &AtomicBool,
     ) -> Result<bool, Failure> {
-        let mut sender = self.sender().await?;
-        let answer = sender.send_request(get(path).of(&self.identity.server)?).await?;
-        self.kept = Some(sender);
+        let answer = self.send(get(path)).await?;
         if !answer.status().is_success() {
             return success(answer).await.map(|_| true);
         }
@@ -297,11 +312,11 @@ fn patch(path: &str, count: u64) -> Request {
 }
 
 impl Request {
-    fn of(self, server: &str) -> Result<hyper::Request<Body>, Failure> {
+    fn of(&self, server: &str) -> Result<hyper::Request<Body>, Failure> {
         let uri = format!("https://{server}{}", self.path);
-        let request = hyper::Request::builder().method(self.method).uri(uri);
+        let request = hyper::Request::builder().method(self.method.clone()).uri(uri);
         let request = request.header(header::CONTENT_TYPE, "application/merge-patch+json");
-        Ok(request.body(Body::from(self.body))?)
+        Ok(request.body(Body::from(self.body.clone()))?)
     }
 }
 
