@@ -118,6 +118,10 @@ impl Creation<'_> {
         if !wait {
             return Ok(None);
         }
+        if spec.replicas == 0 {
+            // What is inside the cluster is looked after when it is woken.
+            return Ok(Some(Created { record: journal.record().clone(), direct: true }));
+        }
         let reached = self.inside(&address, &desired).await?;
         self.await_usable(&reached).await?;
         // The first answer may have come through the tunnel only because the endpoint was a moment behind; who can reach

@@ -203,7 +203,8 @@ pub(super) async fn preview_existing(
         plan.changes.push(tenant_change(spec));
         return Ok(());
     }
-    if let Some(address) = address {
+    // Asleep, nobody answers; what is inside changes when it is woken.
+    if let Some(address) = address.filter(|_| record.spec.replicas > 0) {
         preview_inside(session, spec, live, &address, &desired, plan).await?;
     }
     Ok(())

@@ -40,15 +40,23 @@ pub fn manager_roles(
     if make_datastore {
         datastore.extend(DATASTORE_MAKE);
     }
+    // Each namespace has bindings of its own, so that giving rights in one takes none in another.
+    let bindings = format!("kamaji-{namespace}");
     let mut objects = Vec::new();
+    if make_datastore {
+        objects.push(json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": datastores, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+        }));
+    }
     for (name, namespace, rights) in
         [("kamaji", namespace.as_str(), CONTROL_PLANES), ("kamaji-datastores", datastores, datastore.as_slice())]
     {
         objects.push(role("Role", name, Some(namespace), rights));
-        objects.extend(binding("Role", name, Some(namespace), subjects));
+        objects.extend(binding("Role", name, &bindings, Some(namespace), subjects));
     }
     objects.push(role("ClusterRole", "kamaji-cluster-facts", None, CLUSTER));
-    objects.extend(binding("ClusterRole", "kamaji-cluster-facts", None, subjects));
+    objects.extend(binding("ClusterRole", "kamaji-cluster-facts", &bindings, None, subjects));
     objects
 }
 
@@ -57,7 +65,7 @@ pub fn manager_roles(
 pub fn viewer_roles(subjects: &[Subject]) -> Vec<Value> {
     let name = "kamaji-fleet-viewer";
     let mut objects = vec![role("ClusterRole", name, None, FLEET_VIEW)];
-    objects.extend(binding("ClusterRole", name, None, subjects));
+    objects.extend(binding("ClusterRole", name, name, None, subjects));
     objects
 }
 
@@ -78,13 +86,13 @@ fn role(kind: &str, name: &str, namespace: Option<&str>, rights: &[Right]) -> Va
     })
 }
 
-fn binding(kind: &str, name: &str, namespace: Option<&str>, subjects: &[Subject]) -> Option<Value> {
+fn binding(kind: &str, role: &str, name: &str, namespace: Option<&str>, subjects: &[Subject]) -> Option<Value> {
     (!subjects.is_empty()).then(|| {
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": format!("{kind}Binding"),
             "metadata": metadata(name, namespace),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
             "subjects": subjects.iter().map(Subject::to_json).collect::<Vec<_>>(),
         })
     })

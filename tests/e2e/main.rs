@@ -6,12 +6,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what tests print is shown when they fail")]
 
 mod again;
+mod days;
 mod first_use;
 mod kill;
 mod laptop;
 mod life;
 mod neighbours;
 mod refusals;
+mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 mod together;
