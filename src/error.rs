@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// The exit code of `diff` when there are differences, so that a script tells them from a failure.
+pub const DIFFERENCES: u8 = 10;
+
 /// The kinds of failure that a script can tell apart; each has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod upgrade;
 
 use clap::{Parser, Subcommand};
 
@@ -10,6 +11,9 @@ pub use args::{
     ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
+pub use upgrade::{
+    PauseArgs, RbacArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs,
+};
 
 /// Manage fleets of hosted Kubernetes control planes
 ///
@@ -53,6 +57,55 @@ pub enum Command {
   kamaji create prod --kubeadm-config - --endpoint api.example.com:6443 --dry-run < prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json")]
     Create(CreateArgs),
+    /// Give a control plane another Kubernetes version while it serves
+    ///
+    /// New pods are made beside the old ones and take over when they are ready; then CoreDNS, kube-proxy and what kubelets
+    /// read become what kubeadm of that minor would leave. A version that does not become ready is taken back by itself.
+    /// Kubelets are upgraded by you, node by node: `kamaji upgrade plan` says which.
+    #[command(after_help = "Examples:
+  kamaji upgrade plan                       # where each control plane can go, and what is in the way
+  kamaji upgrade prod --to v1.37.2
+  kamaji upgrade prod --to v1.37.2 --dry-run
+  kamaji upgrade prod --to v1.37.2 --yes --skip-check webhooks")]
+    Upgrade(UpgradeArgs),
+    /// Put a control plane back to the version it had before
+    ///
+    /// Ends an upgrade that was interrupted, or takes back the last one within its minor. An older minor cannot read
+    /// everything that a newer one has written, so a finished upgrade to another minor is not taken back.
+    #[command(after_help = "Examples:
+  kamaji rollback prod
+  kamaji rollback prod --dry-run")]
+    Rollback(RollbackArgs),
+    /// Change the number of a control plane's pods; with none it sleeps
+    ///
+    /// A control plane that sleeps uses no memory and no processor; its data, keys and address stay, and its workers' pods
+    /// run on. `--replicas 1` wakes it.
+    #[command(after_help = "Examples:
+  kamaji scale prod --replicas 2
+  kamaji scale test --replicas 0 --yes   # sleep
+  kamaji scale test --replicas 1         # wake")]
+    Scale(ScaleArgs),
+    /// Let nobody's kamaji change a control plane
+    #[command(after_help = "Examples:
+  kamaji pause prod --reason \"restore from backup, ask anna\"
+  kamaji resume prod")]
+    Pause(PauseArgs),
+    /// Let a paused control plane be changed again
+    #[command(after_help = "Examples:
+  kamaji resume prod")]
+    Resume(PlaneArgs),
+    /// Show where a control plane differs from what was asked for, and who changed it
+    ///
+    /// Ends with exit code 10 when there are differences, and 0 when there are none. Nothing is written.
+    #[command(after_help = "Examples:
+  kamaji diff prod
+  kamaji diff prod -o json")]
+    Diff(PlaneArgs),
+    /// List a control plane's changes of version, the last one first
+    #[command(after_help = "Examples:
+  kamaji history prod
+  kamaji history prod -o json")]
+    History(PlaneArgs),
     /// Delete a control plane with its data
     ///
     /// Succeeds when there is nothing to delete. Other control planes are not touched.
@@ -99,6 +152,15 @@ pub enum Command {
     /// Manage bootstrap tokens of a control plane
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print Roles with exactly the rights that kamaji needs
+    ///
+    /// One Role for the namespace of control planes, one for the namespace of datastores, and a ClusterRole that only reads
+    /// nodes, namespaces and storage classes.
+    #[command(after_help = "Examples:
+  kamaji rbac -n team-a --user anna | kubectl apply -f -
+  kamaji rbac -n team-a --service-account ci:deployer --make-datastore | kubectl apply -f -
+  kamaji rbac --viewer --group oncall | kubectl apply -f -")]
+    Rbac(RbacArgs),
     /// Print a control plane's objects for GitOps
     ///
     /// Secrets are left out unless asked for. Nothing is written to any cluster.

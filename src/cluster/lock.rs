@@ -194,6 +194,12 @@ impl Holder {
     }
 }
 
+/// This process as locks name it: `HOST/PID/MACHINE`.
+#[must_use]
+pub fn this_process() -> String {
+    Holder::this_process().to_string()
+}
+
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}/{}", self.host, self.pid, self.machine)

@@ -9,6 +9,6 @@ mod resources;
 mod tunnel;
 
 pub use client::{Connection, Created, Removal, Target};
-pub use lock::Lock;
+pub use lock::{Lock, this_process};
 pub use refusal::Refusal;
 pub use tunnel::Tunnel;

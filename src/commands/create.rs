@@ -21,11 +21,18 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     let loaded = source::load(&args.spec, &early, context)?;
     let management = context.management().await?;
     let (file_timeout, file_dry_run) = (loaded.timeout, loaded.dry_run);
-    let request = loaded.in_namespace(context, &management.namespace);
+    let mut request = loaded.in_namespace(context, &management.namespace);
 
     let progress = context.ui.progress();
     let timeout = args.timeout.map(|span| span.0).or(file_timeout).unwrap_or(TIMEOUT);
     let session = management.session(&progress, timeout);
+    if args.spec.replicas.is_none() && args.spec.filename.is_none() {
+        // Who scaled it, or put it to sleep, is not overruled by a file that says nothing about it.
+        let (namespace, name) = (&request.spec.namespace, &request.spec.name);
+        if let Some(recorded) = engine::read_record(session.management, namespace, name).await? {
+            request.spec.replicas = recorded.record.spec.replicas;
+        }
+    }
     let prepared = engine::prepare(&session, &request, &mut context.ambient).await?;
     if args.dry_run || file_dry_run {
         drop(progress);
@@ -82,7 +89,7 @@ fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     }
 }
 
-fn show_dry_run(ui: &Ui, plan: Plan) {
+pub(super) fn show_dry_run(ui: &Ui, plan: Plan) {
     ui.report(&DryRun { api_version: "kamaji/v1", kind: "Plan", plan });
 }
 

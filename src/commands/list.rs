@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::cli::ListArgs;
 use crate::error::Fault;
 use crate::model::LABEL_COMPONENT;
-use crate::plan::{Record, Step};
+use crate::plan::Record;
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -105,17 +105,13 @@ struct Item {
 impl Item {
     fn of(record: &Record, ready: u64, now: Timestamp) -> Self {
         let spec = &record.spec;
-        let status = match record.step {
-            Step::Ready if ready < u64::from(spec.replicas) => "NotReady",
-            step @ (Step::Creating | Step::Ready | Step::Deleting) => step.word(),
-        };
         let list = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect();
         Self {
             name: spec.name.to_string(),
             namespace: spec.namespace.to_string(),
             id: record.id.to_string(),
             version: spec.version.to_string(),
-            status: status.to_owned(),
+            status: record.state(ready).to_owned(),
             ready_replicas: ready,
             replicas: spec.replicas,
             endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),

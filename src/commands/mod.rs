@@ -6,16 +6,25 @@ mod config;
 mod context;
 mod create;
 mod delete;
+mod diff;
 mod exec;
 mod files;
+mod history;
 mod join;
 mod kubeconfig;
 mod list;
+mod pause;
 mod plane;
+mod rbac;
 mod render;
+mod roll;
+mod rollback;
+mod scale;
 mod source;
 mod status;
 mod token;
+mod upgrade;
+mod upgrade_plan;
 
 use std::process::ExitCode;
 
@@ -28,6 +37,12 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     let mut context = Context::new(cli.common);
     let outcome = match &cli.command {
         Command::Create(args) => create::run(args, &mut context).await,
+        Command::Upgrade(args) => upgrade::run(args, &mut context).await,
+        Command::Rollback(args) => rollback::run(args, &mut context).await,
+        Command::Scale(args) => scale::run(args, &mut context).await,
+        Command::Pause(args) => pause::run(args, &context).await,
+        Command::Resume(args) => pause::resume(args, &context).await,
+        Command::History(args) => history::run(args, &context).await,
         Command::Delete(args) => delete::run(args, &mut context).await,
         Command::Join(args) => join::run(args, &mut context).await,
         Command::List(args) => list::run(args, &context).await,
@@ -35,8 +50,16 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::Kubeconfig(args) => kubeconfig::run(args, &context).await,
         Command::Token(command) => token::run(command, &mut context).await,
         Command::Render(args) => render::run(args, &mut context).await,
+        Command::Rbac(args) => rbac::run(args, &context),
         Command::Config(command) => config::run(command, &context),
         Command::Completion(args) => completion::run(args, &context),
+        Command::Diff(args) => {
+            return match diff::run(args, &mut context).await.and_then(|code| context.ui.check_written().map(|()| code))
+            {
+                Ok(code) => Ok(code),
+                Err(fault) => Err((Box::new(context.into_ui()), fault)),
+            };
+        }
         Command::Exec(args) => {
             return exec::run(args, &context).await.map_err(|fault| (Box::new(context.into_ui()), fault));
         }

@@ -39,7 +39,8 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         inside,
     ];
     drop(progress);
-    let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready;
+    let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready && record.upgrade.is_none();
+    let step = if record.spec.replicas == 0 { "Asleep" } else { record.step.word() };
     context.ui.report(&Status {
         api_version: "kamaji/v1",
         kind: "ControlPlaneStatus",
@@ -47,7 +48,9 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         namespace: record.spec.namespace.to_string(),
         version: record.spec.version.to_string(),
         endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),
-        step: record.step.word(),
+        step,
+        paused: record.paused.clone(),
+        upgrade: record.upgrade.clone(),
         healthy,
         sections,
     });
@@ -65,6 +68,12 @@ struct Status {
     endpoint: Option<String>,
     #[serde(rename = "status")]
     step: &'static str,
+    /// Set while nobody may change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<crate::plan::Pause>,
+    /// A change of version on its way, or interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgrade: Option<crate::plan::Upgrade>,
     healthy: bool,
     sections: Vec<Section>,
 }
@@ -110,8 +119,27 @@ impl Report for Status {
     fn text(&self, _wide: bool) -> String {
         let mark = crate::ui::mark;
         let endpoint = self.endpoint.as_deref().unwrap_or("no address yet");
-        let state = if self.healthy { "healthy".to_owned() } else { format!("{}, not healthy", self.step) };
+        let state = if self.step == "Asleep" {
+            "asleep".to_owned()
+        } else if self.healthy {
+            "healthy".to_owned()
+        } else {
+            format!("{}, not healthy", self.step)
+        };
         let mut text = format!("{}/{}  {}  {endpoint}  {state}\n", self.namespace, self.name, self.version);
+        if let Some(pause) = &self.paused {
+            let reason =
+                if pause.reason.is_empty() { String::new() } else { format!(": {}", crate::ui::safe(&pause.reason)) };
+            text.push_str(&format!("paused since {} by {}{reason}\n", pause.since, crate::ui::safe(&pause.by)));
+        }
+        if let Some(upgrade) = &self.upgrade {
+            let (name, namespace) = (&self.name, &self.namespace);
+            text.push_str(&format!(
+                "an upgrade is not finished: {upgrade}, since {}\n  finish it: kamaji upgrade {name} -n {namespace} --to {}\n  \
+                 or go back: kamaji rollback {name} -n {namespace}\n",
+                upgrade.began, upgrade.to
+            ));
+        }
         for (index, section) in self.sections.iter().enumerate() {
             let last = index + 1 == self.sections.len();
             let (branch, stem) = if last { ("└─", "   ") } else { ("├─", "│  ") };
@@ -176,7 +204,7 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
     }
     let mut section = Section::of("pods", format!("{ready} of {} ready", spec.replicas), items);
     section.ok = ready >= spec.replicas;
-    if pods.is_empty() {
+    if pods.is_empty() && spec.replicas > 0 {
         section.items =
             causes_of_pods(&pods, &events).into_iter().map(|cause| Item::of("no pods", false, cause)).collect();
     }
@@ -250,6 +278,13 @@ fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
 
 async fn inside(session: &Session<'_>, record: &Record) -> Section {
     let name = "cluster";
+    if record.spec.replicas == 0 {
+        return Section::of(
+            name,
+            format!("asleep; wake it: kamaji scale {} --replicas 1", record.spec.name),
+            Vec::new(),
+        );
+    }
     match plane::reach(session, record).await {
         Ok(reached) => match look_inside(&reached.connection, record).await {
             Ok(mut section) => {

@@ -12,6 +12,7 @@ use super::journal::{Journal, read_record};
 use super::observe::live;
 use super::prepare::{CreateRequest, exposure, facts_of, refuse_immutable};
 use super::tenant::{self, Reached, await_answer, pods};
+use super::upgrade::refuse_paused;
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::{Created as Posted, Lock, Removal};
@@ -63,10 +64,11 @@ fn adopted(spec: &ControlPlaneSpec, live: &Live) -> Option<PlaneId> {
     PlaneId::parse(deployment.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
 }
 
-struct Creation<'a> {
-    session: &'a Session<'a>,
-    request: &'a CreateRequest,
-    lock: &'a Lock,
+/// Writes one wish, under the lock.
+pub(super) struct Creation<'a> {
+    pub(super) session: &'a Session<'a>,
+    pub(super) request: &'a CreateRequest,
+    pub(super) lock: &'a Lock,
 }
 
 impl Creation<'_> {
@@ -75,6 +77,7 @@ impl Creation<'_> {
         let management = self.session.management;
         // Read again under the lock: what was shown may be older.
         let mut journal = if let Some(recorded) = read_record(management, &spec.namespace, &spec.name).await? {
+            refuse_paused(&recorded.record)?;
             refuse_immutable(&recorded, spec)?;
             Journal::resume(management, recorded)
         } else {
@@ -115,6 +118,10 @@ impl Creation<'_> {
         if !wait {
             return Ok(None);
         }
+        if spec.replicas == 0 {
+            // What is inside the cluster is looked after when it is woken.
+            return Ok(Some(Created { record: journal.record().clone(), direct: true }));
+        }
         let reached = self.inside(&address, &desired).await?;
         self.await_usable(&reached).await?;
         // The first answer may have come through the tunnel only because the endpoint was a moment behind; who can reach
@@ -126,11 +133,11 @@ impl Creation<'_> {
         Ok(Some(Created { record: journal.record().clone(), direct }))
     }
 
-    async fn live(&self) -> Result<Live, Fault> {
+    pub(super) async fn live(&self) -> Result<Live, Fault> {
         live(self.session, &self.request.spec).await
     }
 
-    fn desire(
+    pub(super) fn desire(
         &self,
         record: &Record,
         live: &Live,
@@ -165,7 +172,7 @@ impl Creation<'_> {
     }
 
     /// Writes objects: all but the workload at once, then the workload, which mounts them.
-    async fn write(&self, desired: &Desired, live: &Live) -> Result<(), Fault> {
+    pub(super) async fn write(&self, desired: &Desired, live: &Live) -> Result<(), Fault> {
         self.lock.check()?;
         let last = |wish: &&Manifest| wish.object.kind == "Deployment" || wish.object.kind == "PodDisruptionBudget";
         let (workload, rest): (Vec<&Manifest>, Vec<&Manifest>) = desired.write.iter().partition(last);
@@ -217,7 +224,7 @@ impl Creation<'_> {
     }
 
     /// Waits for the API server and writes the objects inside the tenant.
-    async fn inside(&self, address: &Address, desired: &Desired) -> Result<Reached, Fault> {
+    pub(super) async fn inside(&self, address: &Address, desired: &Desired) -> Result<Reached, Fault> {
         let spec = &self.request.spec;
         self.session.say(Event::Step("control plane pods".into()));
         let kubeconfig = self.kubeconfig("super-admin.conf").await?;
@@ -255,7 +262,7 @@ impl Creation<'_> {
     }
 
     /// Ready is: all replicas run, and admin.conf may do something.
-    async fn await_usable(&self, reached: &Reached) -> Result<(), Fault> {
+    pub(super) async fn await_usable(&self, reached: &Reached) -> Result<(), Fault> {
         let spec = &self.request.spec;
         let admin = reached.with(&self.kubeconfig("admin.conf").await?, &spec.name).await?;
         let account = ObjectRef {
@@ -293,7 +300,8 @@ impl Creation<'_> {
     }
 }
 
-fn rolled_out(deployment: Option<&Value>, replicas: u32) -> bool {
+/// Whether every pod is of the Deployment's newest template, and ready.
+pub(super) fn rolled_out(deployment: Option<&Value>, replicas: u32) -> bool {
     let Some(deployment) = deployment else { return false };
     let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
     let wanted = u64::from(replicas);

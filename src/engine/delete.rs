@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::journal::{Journal, read_record};
+use super::rights::require_rights;
+use super::upgrade::refuse_paused;
 use super::{Session, datastore};
 use crate::cluster::{Lock, Removal};
 use crate::error::{Fault, Kind};
@@ -66,6 +68,7 @@ async fn list(session: &Session<'_>, request: &DeleteRequest) -> Result<Vec<(Obj
 
 /// What removing it would remove. Writes nothing.
 pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> Result<Plan, Fault> {
+    require_rights(session, &request.namespace).await?;
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
     for (object, _) in list(session, request)
@@ -76,6 +79,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
         plan.changes.push(Change::of(object, Action::Delete, ""));
     }
     if let Some(recorded) = recorded {
+        refuse_paused(&recorded.record)?;
         let datastore = &recorded.record.spec.datastore;
         if request.keep_data {
             plan.changes.push(Change::of(
@@ -109,6 +113,9 @@ pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &
 
 async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> Result<(), Fault> {
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
+    if let Some(recorded) = &recorded {
+        refuse_paused(&recorded.record)?;
+    }
     let mut journal = recorded.map(|recorded| Journal::resume(session.management, recorded));
     if let Some(journal) = &mut journal {
         journal.update(None, |record| record.step = Step::Deleting).await?;

@@ -6,7 +6,9 @@ use secrecy::ExposeSecret as _;
 
 use super::journal::{Recorded, read_record};
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
+use super::rights::require_rights;
 use super::tenant::{self, reach};
+use super::upgrade::{refuse_paused, refuse_upgrading};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
@@ -43,7 +45,7 @@ pub struct Prepared {
 /// Finds out what making the control plane would change. Writes nothing.
 pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
     let spec = &request.spec;
-    namespace_exists(session, spec).await?;
+    tokio::try_join!(namespace_exists(session, spec), require_rights(session, &spec.namespace))?;
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;
@@ -70,6 +72,7 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
             refuse_immutable(recorded, spec)?;
             preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
             if !plan.is_empty() {
+                refuse_paused(&recorded.record)?;
                 refuse_overtaken(session, spec).await?;
             }
         }
@@ -115,6 +118,7 @@ pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> 
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
     }
+    refuse_upgrading(&recorded.record)?;
     let mut changes = immutable_changes(&recorded.record.spec, spec);
     if recorded.record.step == Step::Creating {
         // Nothing was written by a version that never came up, such as one that does not exist.
@@ -159,7 +163,8 @@ fn tenant_change(spec: &ControlPlaneSpec) -> Change {
     Change::of(format!("in the cluster: {}", parts.join(", ")), Action::Create, "")
 }
 
-async fn preview_existing(
+/// Adds what carrying the wish out would change of a control plane that exists.
+pub(super) async fn preview_existing(
     session: &Session<'_>,
     request: &CreateRequest,
     recorded: &Recorded,
@@ -228,7 +233,8 @@ async fn preview_existing(
         plan.changes.push(tenant_change(spec));
         return Ok(());
     }
-    if let Some(address) = address {
+    // Asleep, nobody answers; what is inside changes when it is woken.
+    if let Some(address) = address.filter(|_| record.spec.replicas > 0) {
         preview_inside(session, spec, live, &address, &desired, plan).await?;
     }
     Ok(())

@@ -158,6 +158,14 @@ async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[V
     Ok(causes)
 }
 
+/// The wish without the number of pods, if that is what others took: who scaled an addon still gets its new image.
+fn giving_way(wish: &Manifest, conflict: &str) -> Option<Manifest> {
+    let mut rest = wish.clone();
+    let taken = conflict.contains(".spec.replicas") && rest.body.pointer("/spec/replicas").is_some();
+    rest.body.get_mut("spec")?.as_object_mut()?.remove("replicas");
+    taken.then_some(rest)
+}
+
 /// What writing the objects inside the tenant would change.
 pub(super) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Result<Vec<Change>, Fault> {
     let looks = stream::iter(wishes.iter().map(|wish| async move {
@@ -167,7 +175,12 @@ pub(super) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Res
             Some(_) if wish.write == Write::CreateOnly => None,
             Some(_) => match connection.preview(wish).await {
                 Ok(preview) => Some(preview),
-                Err(Refusal::Conflict { .. }) if wish.write == Write::ApplyUnlessTaken => None,
+                Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
+                    match giving_way(wish, &message) {
+                        Some(wish) => connection.preview(&wish).await.ok(),
+                        None => None,
+                    }
+                }
                 Err(refusal) => return Err(refusal),
             },
         };
@@ -197,7 +210,17 @@ pub(super) async fn apply(session: &Session<'_>, connection: &Connection, wishes
             Write::Apply | Write::ApplyUnlessTaken => match connection.apply(wish).await {
                 Ok(_) => Ok(None),
                 Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
-                    Ok(Some(format!("{} is left as it is: others changed it ({message})", wish.object)))
+                    let rest = match giving_way(wish, &message) {
+                        Some(wish) => connection.apply(&wish).await,
+                        None => Err(Refusal::Conflict { what: wish.object.to_string(), message }),
+                    };
+                    match rest {
+                        Ok(_) => Ok(None),
+                        Err(Refusal::Conflict { message, .. }) => {
+                            Ok(Some(format!("{} is left as it is: others changed it ({message})", wish.object)))
+                        }
+                        Err(refusal) => Err(refusal),
+                    }
                 }
                 Err(refusal) => Err(refusal),
             },
@@ -212,4 +235,28 @@ pub(super) async fn apply(session: &Session<'_>, connection: &Connection, wishes
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::render::ObjectRef;
+
+    #[test]
+    fn who_scaled_an_addon_keeps_the_number_and_gets_the_rest() {
+        let object = ObjectRef {
+            api_version: "apps/v1".into(),
+            kind: "Deployment".into(),
+            namespace: Some("kube-system".into()),
+            name: "coredns".into(),
+        };
+        let body = json!({"spec": {"replicas": 2, "template": {"a": 1}}});
+        let wish = Manifest { object, body, write: Write::ApplyUnlessTaken };
+        let rest =
+            giving_way(&wish, "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas").unwrap();
+        assert_eq!(rest.body, json!({"spec": {"template": {"a": 1}}}));
+        assert!(giving_way(&wish, "conflict with \"kubectl-edit\": .spec.template.spec.dnsPolicy").is_none());
+    }
 }

@@ -3,15 +3,18 @@
 //! Text becomes one of these at the door (`config`, `cli`) and stays so.
 
 mod certificates;
+mod checks;
 mod cluster;
 mod error;
 mod labels;
 mod names;
 mod network;
 mod releases;
+mod rights;
 mod version;
 
 pub use certificates::{CertificatePolicy, KeyAlgorithm};
+pub use checks::CheckName;
 pub use cluster::{
     Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId, parse_token,
 };
@@ -22,4 +25,5 @@ pub use labels::{
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Family, Host, Networking, San};
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};
+pub use rights::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
 pub use version::KubeVersion;

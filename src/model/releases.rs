@@ -10,6 +10,8 @@ use super::{Error, KubeVersion};
 pub struct Release {
     /// The minor, for example 37 for v1.37.
     pub minor: u64,
+    /// The newest patch known when the row was written, for example 2 for v1.37.2: what `upgrade plan` offers.
+    pub newest_patch: u64,
     /// The tag of `coredns/coredns` that kubeadm of this minor installs.
     pub coredns_tag: &'static str,
     /// The tag of `pause` that kubeadm of this minor expects on nodes.
@@ -36,6 +38,7 @@ pub const KUBEADM_V1BETA4: &str = "kubeadm.k8s.io/v1beta4";
 /// The newest row; older rows say only how they differ from a newer one.
 const V37: Release = Release {
     minor: 37,
+    newest_patch: 2,
     coredns_tag: "v1.14.6",
     pause_tag: "3.10.2",
     etcd_tag: "3.7.0-0",
@@ -45,11 +48,14 @@ const V37: Release = Release {
     coredns_names_probe_ports: true,
     kube_proxy_mode: Some("iptables"),
 };
-const V36: Release = Release { minor: 36, coredns_tag: "v1.14.2", etcd_tag: "3.6.8-0", kube_proxy_mode: None, ..V37 };
-const V35: Release = Release { minor: 35, coredns_tag: "v1.13.1", pause_tag: "3.10.1", etcd_tag: "3.6.6-0", ..V36 };
-const V34: Release = Release { minor: 34, coredns_tag: "v1.12.1", etcd_tag: "3.6.5-0", ..V35 };
+const V36: Release =
+    Release { minor: 36, newest_patch: 3, coredns_tag: "v1.14.2", etcd_tag: "3.6.8-0", kube_proxy_mode: None, ..V37 };
+const V35: Release =
+    Release { minor: 35, newest_patch: 4, coredns_tag: "v1.13.1", pause_tag: "3.10.1", etcd_tag: "3.6.6-0", ..V36 };
+const V34: Release = Release { minor: 34, newest_patch: 4, coredns_tag: "v1.12.1", etcd_tag: "3.6.5-0", ..V35 };
 const V33: Release = Release {
     minor: 33,
+    newest_patch: 13,
     coredns_tag: "v1.12.0",
     pause_tag: "3.10",
     etcd_tag: "3.5.24-0",
@@ -57,9 +63,16 @@ const V33: Release = Release {
     coredns_names_probe_ports: false,
     ..V34
 };
-const V32: Release = Release { minor: 32, coredns_tag: "v1.11.3", ..V33 };
-const V31: Release = Release { minor: 31, corefile_skips_own_zone: false, ..V32 };
-const V30: Release = Release { minor: 30, pause_tag: "3.9", etcd_tag: "3.5.15-0", kubeadm_api: KUBEADM_V1BETA3, ..V31 };
+const V32: Release = Release { minor: 32, newest_patch: 13, coredns_tag: "v1.11.3", ..V33 };
+const V31: Release = Release { minor: 31, newest_patch: 14, corefile_skips_own_zone: false, ..V32 };
+const V30: Release = Release {
+    minor: 30,
+    newest_patch: 14,
+    pause_tag: "3.9",
+    etcd_tag: "3.5.15-0",
+    kubeadm_api: KUBEADM_V1BETA3,
+    ..V31
+};
 
 /// All known minors, oldest first.
 pub const RELEASES: &[Release] = &[V30, V31, V32, V33, V34, V35, V36, V37];

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::owners::other_owner;
 use crate::render::{Manifest, ObjectRef};
 
 /// What happens to one thing.
@@ -41,6 +42,9 @@ pub struct FieldChange {
     pub from: Option<String>,
     /// The value it would get; `None` when it goes away.
     pub to: Option<String>,
+    /// Who else set the value that lives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// What happens to one object, or to something that is no object (a user in a datastore, objects inside the tenant).
@@ -111,7 +115,14 @@ pub fn compare(wish: &Manifest, live: Option<&Value>, preview: Option<&Value>) -
     let Some(live) = live else { return Change::of(&wish.object, Action::Create, "") };
     let Some(preview) = preview else { return Change::of(&wish.object, Action::Unchanged, "") };
     let mut fields = Vec::new();
-    walk(&mut String::new(), &comparable(live), &comparable(preview), &mut fields);
+    walk(&mut Vec::new(), &comparable(live), &comparable(preview), &mut |path, from, to| {
+        fields.push(FieldChange {
+            field: path.join("."),
+            from: (!from.is_null()).then(|| from.to_string()),
+            to: (!to.is_null()).then(|| to.to_string()),
+            by: other_owner(live, path),
+        });
+    });
     if wish.is_secret() {
         for change in &mut fields {
             if change.field.starts_with("data") {
@@ -154,7 +165,8 @@ fn comparable(object: &Value) -> Value {
     object
 }
 
-fn walk(path: &mut String, from: &Value, to: &Value, changes: &mut Vec<FieldChange>) {
+/// Calls `differs` with every path at which the two differ, and both values.
+fn walk(path: &mut Vec<String>, from: &Value, to: &Value, differs: &mut impl FnMut(&[String], &Value, &Value)) {
     let empty = |value: &Value| match value {
         Value::Null => true,
         Value::Object(map) => map.is_empty(),
@@ -168,30 +180,28 @@ fn walk(path: &mut String, from: &Value, to: &Value, changes: &mut Vec<FieldChan
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for key in keys {
-                step(path, key, a.get(key), b.get(key), changes);
+                step(path, key, a.get(key), b.get(key), differs);
             }
         }
         (Value::Array(a), Value::Array(b)) => {
             for index in 0..a.len().max(b.len()) {
-                step(path, &index.to_string(), a.get(index), b.get(index), changes);
+                step(path, &index.to_string(), a.get(index), b.get(index), differs);
             }
         }
-        _ => changes.push(FieldChange {
-            field: path.clone(),
-            from: (!from.is_null()).then(|| from.to_string()),
-            to: (!to.is_null()).then(|| to.to_string()),
-        }),
+        _ => differs(path, from, to),
     }
 }
 
-fn step(path: &mut String, key: &str, from: Option<&Value>, to: Option<&Value>, changes: &mut Vec<FieldChange>) {
-    let length = path.len();
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(key);
-    walk(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null), changes);
-    path.truncate(length);
+fn step(
+    path: &mut Vec<String>,
+    key: &str,
+    from: Option<&Value>,
+    to: Option<&Value>,
+    differs: &mut impl FnMut(&[String], &Value, &Value),
+) {
+    path.push(key.to_owned());
+    walk(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null), differs);
+    path.pop();
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Every decision, as pure code: what exists and what is wished for in, the objects and the difference out.
 
 mod address;
+mod checks;
 mod datastore;
 mod desire;
 mod diff;
@@ -8,9 +9,12 @@ mod explain;
 mod exposure;
 mod families;
 mod live;
+mod owners;
 mod record;
+mod versions;
 
 pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, name_to_resolve};
+pub use checks::{Check, DeprecatedUse, Facts as CheckFacts, Verdict as CheckVerdict, Worker, checks, deprecated_uses};
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs};
 pub use diff::{Action, Approved, Change, FieldChange, Plan, compare};
@@ -19,4 +23,5 @@ pub use explain::{causes_of_pods, pod_summary};
 pub use exposure::{decide_exposure, impossible_endpoint};
 pub use families::{no_such_family, unserved_family};
 pub use live::Live;
-pub use record::{ImmutableChange, Record, Step, Verdict, immutable_changes};
+pub use record::{ImmutableChange, Pause, Phase, Record, Revision, Step, Upgrade, Verdict, immutable_changes};
+pub use versions::{Move, VersionError, judge, targets};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
+use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
 use crate::render::{Address, ObjectRef};
 
 /// The layout that this program writes. A record with a higher number is refused.
@@ -60,7 +60,83 @@ pub struct Record {
     pub ca: Option<String>,
     /// When the first certificate or kubeconfig ends.
     pub certificates_end: Option<Timestamp>,
+    /// A change of version that has begun and is not finished; `spec` has the version before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
+    /// Set while nobody may change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
+    /// Finished changes of version, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Revision>,
 }
+
+/// Why nobody may change a control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The process that paused it, as locks name it.
+    pub by: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, for people; may be empty.
+    pub reason: String,
+}
+
+/// A change of version on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// The version that served before.
+    pub from: KubeVersion,
+    /// The version asked for.
+    pub to: KubeVersion,
+    /// How far it has come.
+    pub phase: Phase,
+    /// When it began.
+    pub began: Timestamp,
+}
+
+impl std::fmt::Display for Upgrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} -> {}: {}", self.from, self.to, self.phase.words())
+    }
+}
+
+/// How far a change of version has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// New pods are made beside the old ones, which serve until the new ones are ready.
+    Pods,
+    /// The new version serves; what kubeadm of its minor would leave in the cluster is written.
+    Objects,
+    /// The new version did not become ready; the old one is put back.
+    Back,
+}
+
+impl Phase {
+    /// What happens in it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Pods => "replacing pods",
+            Self::Objects => "writing the cluster's own objects",
+            Self::Back => "going back",
+        }
+    }
+}
+
+/// One finished change of version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// When it was finished.
+    pub at: Timestamp,
+    /// The version before.
+    pub from: KubeVersion,
+    /// The version after.
+    pub to: KubeVersion,
+}
+
+/// How many finished changes are kept.
+const REVISIONS: usize = 10;
 
 /// Why a record cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +165,31 @@ impl Record {
             address: None,
             ca: None,
             certificates_end: None,
+            upgrade: None,
+            paused: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// Ends the change of version on its way: the control plane has version `to` now.
+    pub fn finish_upgrade(&mut self, now: Timestamp) {
+        if let Some(upgrade) = self.upgrade.take() {
+            self.spec.version = upgrade.to;
+            self.history.insert(0, Revision { at: now, from: upgrade.from, to: upgrade.to });
+            self.history.truncate(REVISIONS);
+        }
+    }
+
+    /// One word for what it is doing; `ready` is the number of its pods that are.
+    #[must_use]
+    pub fn state(&self, ready: u64) -> &'static str {
+        match (&self.upgrade, self.step) {
+            (_, step @ (Step::Creating | Step::Deleting)) => step.word(),
+            (Some(_), Step::Ready) => "Upgrading",
+            (None, Step::Ready) if self.spec.replicas == 0 => "Asleep",
+            (None, Step::Ready) if ready < u64::from(self.spec.replicas) => "NotReady",
+            (None, Step::Ready) if self.paused.is_some() => "Paused",
+            (None, step @ Step::Ready) => step.word(),
         }
     }
 
@@ -167,7 +268,7 @@ pub fn immutable_changes(recorded: &ControlPlaneSpec, asked: &ControlPlaneSpec) 
             "kubernetesVersion",
             recorded.version.to_string(),
             asked.version.to_string(),
-            "create does not change versions",
+            "change it with `kamaji upgrade NAME --to VERSION`",
         ),
         (
             "networking.serviceSubnet",

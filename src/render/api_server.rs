@@ -4,7 +4,10 @@
 //! (`kubeadm join` and the kubelet's probes need them); no `--kubelet-certificate-authority`, because kubelets serve
 //! self-signed certificates unless `serverTLSBootstrap` is on.
 
-use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, Container, ContainerPort, SecretVolumeSource, Volume};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, Container, ContainerPort, Lifecycle, LifecycleHandler, SecretVolumeSource, SleepAction,
+    Volume,
+};
 
 use super::flags::Flags;
 use super::pod::{
@@ -16,6 +19,9 @@ use crate::model::{ControlPlaneSpec, ObjectNames, PlaneId};
 const PKI: &str = "/etc/kubernetes/pki";
 const POLICIES: &str = "/etc/kubernetes/policies";
 const ENCRYPTION: &str = "/etc/kubernetes/encryption";
+
+/// How many seconds a pod that is to end serves on: longer than any kube-proxy takes to notice.
+const SERVE_ON: i64 = 10;
 
 /// TLS 1.2 suites with forward secrecy and authenticated encryption, for RSA and ECDSA serving keys (CIS 1.2.29).
 pub(super) const CIPHER_SUITES: &str = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,\
@@ -79,9 +85,10 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("service-account-key-file", pki("sa.pub"))
         .set("service-account-signing-key-file", pki("sa.key"))
         .set("service-cluster-ip-range", join(&spec.networking.service_subnets))
-        .set("shutdown-delay-duration", "5s")
-        // Without it a stopping server waits a minute for clients that keep a watch open.
-        .set("shutdown-send-retry-after", "true")
+        // Watches are ended in good order; without it a stopping server waits a minute for clients that keep one open.
+        // Clients of kept connections are told to leave (GOAWAY), which no client sees as a failure;
+        // `shutdown-send-retry-after` would answer them 429 instead.
+        .set("shutdown-watch-termination-grace-period", "10s")
         .set("tls-cert-file", pki("apiserver.crt"))
         .set("tls-cipher-suites", CIPHER_SUITES)
         .set("tls-min-version", "VersionTLS12")
@@ -109,6 +116,12 @@ pub(super) fn api_server(
         // The image's binary carries the file capability `cap_net_bind_service`; with all capabilities dropped it
         // could not even be executed. `restricted` allows this one.
         security_context: Some(container_security(&["NET_BIND_SERVICE"])),
+        // The server serves on, ready in every respect, until each kube-proxy sends new connections to other pods.
+        // `shutdown-delay-duration` would do so too, but with a failing /readyz.
+        lifecycle: Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler { sleep: Some(SleepAction { seconds: SERVE_ON }), ..Default::default() }),
+            ..Default::default()
+        }),
         startup_probe: Some(https_probe("/livez", port, 1, 15, 240)),
         readiness_probe: Some(https_probe("/readyz", port, 2, 15, 3)),
         liveness_probe: Some(https_probe("/livez", port, 10, 15, 8)),

@@ -51,7 +51,7 @@ pub fn deployment(
         enable_service_links: Some(false),
         security_context: Some(pod_security()),
         service_account_name: Some(names.service_account()),
-        // Longer than the API server's own shutdown: 5 s until endpoints have changed, then open requests.
+        // Longer than the API server's own end: 10 s until endpoints have changed, 10 s for watches, then open requests.
         termination_grace_period_seconds: Some(40),
         topology_spread_constraints: Some(vec![TopologySpreadConstraint {
             max_skew: 1,

@@ -8,6 +8,7 @@ mod flags;
 mod manifest;
 mod pod;
 pub mod policy;
+pub mod rbac;
 mod secrets;
 mod service;
 

@@ -159,7 +159,8 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
         });
         for field in &change.fields {
             let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), safe);
-            lines.push(format!("      {}: {} -> {}", safe(&field.field), value(&field.from), value(&field.to)));
+            let by = field.by.as_ref().map(|by| format!("  (set by {})", safe(by))).unwrap_or_default();
+            lines.push(format!("      {}: {} -> {}{by}", safe(&field.field), value(&field.from), value(&field.to)));
         }
     }
     for unknown in &plan.unknown {

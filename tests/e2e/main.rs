@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what tests print is shown when they fail")]
 
 mod again;
+mod days;
 mod first_use;
 mod kill;
 mod laptop;
@@ -14,6 +15,8 @@ mod neighbours;
 mod networks;
 mod no_ipv6;
 mod refusals;
+mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 mod together;
+mod upgrade;

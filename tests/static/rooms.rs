@@ -53,7 +53,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("console", &["ui"]),
     ("dialoguer", &["ui"]),
     ("etcd_client", &["datastore"]),
-    ("futures", &["engine"]),
+    ("futures", &["commands", "engine"]),
     ("http", &["cluster"]),
     ("indicatif", &["ui"]),
     ("k8s_openapi", &["cluster", "render", "tenant"]),

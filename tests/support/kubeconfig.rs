@@ -37,7 +37,12 @@ impl Identity {
     }
 }
 
-/// Base64 as text.
+/// Text as base64.
+pub(crate) fn encoded(text: &str) -> String {
+    BASE64_STANDARD.encode(text)
+}
+
+/// The text behind base64.
 pub(crate) fn decoded(base64: &str) -> String {
     String::from_utf8(BASE64_STANDARD.decode(base64).expect("it is base64")).expect("it is text")
 }

@@ -1,33 +1,43 @@
-//! Asks a server all the time, and counts what it does not answer: on a connection kept alive, and on a new one each time.
+//! Asks a server all the time, and counts what it does not answer: on a new connection each time, on one that is kept
+//! (with writes among the reads), and by a watch that must not miss a write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt as _, Empty};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::SendRequest;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
 use hyper::header;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_rustls::client::TlsStream;
 
-use super::proxy::dial;
 use super::{Identity, tls};
 
-/// Requests a second, of each of the two ways.
+/// Requests a second, of each way.
 const RATE: u64 = 20;
+/// Longer than any server may take.
+const LIMIT: Duration = Duration::from_secs(5);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Body = Full<Bytes>;
 
 /// What was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// How many requests were answered with 200.
+    /// How many requests were answered with success.
     pub(crate) answered: usize,
     /// What went wrong, with the second it happened.
     pub(crate) failures: Vec<String>,
-    /// The longest time a request took.
+    /// The longest time from a request's turn to its answer.
     pub(crate) longest: Duration,
+    /// How many changes the watch told.
+    pub(crate) watched: u64,
+    /// How often the server ended the watch in good order, and it was begun again where it stopped.
+    pub(crate) watch_ends: usize,
 }
 
 /// A poller at work.
@@ -37,19 +47,56 @@ pub(crate) struct Poller {
     ways: Vec<JoinHandle<Seen>>,
 }
 
+/// One way of being a client.
+#[derive(Debug, Clone)]
+enum Way {
+    /// GET, a new connection each time.
+    Fresh(String),
+    /// GET, one HTTP/2 connection until the server says that it goes away.
+    Kept(String),
+    /// PATCH of a `ConfigMap` on a kept connection: `data.count` is the number of the last write that was answered.
+    Write(String, Arc<AtomicU64>),
+    /// A watch of that `ConfigMap`; ends when it has told the last write.
+    Watch(String, String, Arc<AtomicU64>),
+}
+
 impl Poller {
     /// Asks for `fresh` on a new connection each time, and for `kept` on one that is kept.
-    pub(crate) fn start(identity: &Identity, fresh: &'static str, kept: &'static str) -> Self {
+    pub(crate) fn start(identity: &Identity, fresh: &str, kept: &str) -> Self {
+        Self::of(identity, vec![Way::Fresh(fresh.to_owned()), Way::Kept(kept.to_owned())])
+    }
+
+    /// The same, and writes a `ConfigMap` of that name in `default`, and watches it.
+    pub(crate) fn with_a_watch(identity: &Identity, fresh: &str, config_map: &str) -> Self {
+        let list = "/api/v1/namespaces/default/configmaps";
+        let object = format!("{list}/{config_map}");
+        let watch = format!("{list}?watch=1&fieldSelector=metadata.name%3D{config_map}");
+        let written = Arc::new(AtomicU64::new(0));
+        Self::of(
+            identity,
+            vec![
+                Way::Fresh(fresh.to_owned()),
+                Way::Kept(object.clone()),
+                Way::Write(object.clone(), Arc::clone(&written)),
+                Way::Watch(watch, object, written),
+            ],
+        )
+    }
+
+    fn of(identity: &Identity, ways: Vec<Way>) -> Self {
         let end = Arc::new(AtomicBool::new(false));
-        let ways = [(fresh, false), (kept, true)];
-        let ways = ways.map(|(path, keep)| {
+        let start = |way: Way| {
             let (identity, end) = (identity.clone(), Arc::clone(&end));
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.expect("a runtime can be made").block_on(poll(&identity, path, keep, &end))
+                let runtime = runtime.expect("a runtime can be made");
+                let mut client = Client { identity, kept: None, begun: Instant::now(), seen: Seen::default() };
+                runtime.block_on(client.run(&way, &end));
+                client.seen
             })
-        });
-        Self { end, ways: ways.into() }
+        };
+        let ways = ways.into_iter().map(start).collect();
+        Self { end, ways }
     }
 
     /// Ends it, and says what was seen.
@@ -61,55 +108,224 @@ impl Poller {
             all.answered += seen.answered;
             all.longest = all.longest.max(seen.longest);
             all.failures.extend(seen.failures);
+            all.watched += seen.watched;
+            all.watch_ends += seen.watch_ends;
         }
         all
     }
 }
 
-async fn poll(identity: &Identity, path: &str, keep: bool, end: &AtomicBool) -> Seen {
-    let tls = tls::client(identity);
-    let mut seen = Seen::default();
-    let mut kept: Option<SendRequest<Empty<Bytes>>> = None;
-    let begun = Instant::now();
-    let mut ticks = interval(Duration::from_millis(1000 / RATE));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !end.load(Ordering::Acquire) {
-        ticks.tick().await;
-        let asked = Instant::now();
-        let ask = async {
-            let mut sender = if let Some(sender) = kept.take().filter(|sender| keep && !sender.is_closed()) {
-                sender
-            } else {
-                let stream = dial(&identity.server, &tls).await?;
-                let (sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-                tokio::spawn(connection);
-                sender
+struct Client {
+    identity: Identity,
+    kept: Option<http2::SendRequest<Body>>,
+    begun: Instant,
+    seen: Seen,
+}
+
+impl Client {
+    async fn run(&mut self, way: &Way, end: &AtomicBool) {
+        if let Way::Watch(path, object, written) = way {
+            return self.watch(path, object, written, end).await;
+        }
+        let mut ticks = interval(Duration::from_millis(1000 / RATE));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !end.load(Ordering::Acquire) {
+            ticks.tick().await;
+            let asked = Instant::now();
+            let (what, answer) = match way {
+                Way::Fresh(path) => (format!("GET {path}, new connection"), timeout(LIMIT, self.fresh(path)).await),
+                Way::Kept(path) => (format!("GET {path}, kept connection"), timeout(LIMIT, self.kept(get(path))).await),
+                Way::Write(path, written) => {
+                    let next = written.load(Ordering::Acquire) + 1;
+                    let answer = timeout(LIMIT, self.kept(patch(path, next))).await;
+                    if matches!(answer, Ok(Ok(()))) {
+                        written.store(next, Ordering::Release);
+                    }
+                    (format!("PATCH {path}"), answer)
+                }
+                Way::Watch(..) => unreachable!("a watch has no turns"),
             };
-            let request =
-                hyper::Request::get(path).header(header::HOST, &identity.server).body(Empty::<Bytes>::new())?;
-            let answer = sender.send_request(request).await?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await?.to_bytes();
-            if !status.is_success() {
-                return Err(Failure::from(format!(
-                    "{status}: {}",
-                    String::from_utf8_lossy(&body).chars().take(300).collect::<String>()
-                )));
+            match answer.unwrap_or_else(|_| Err("no answer in 5 s".into())) {
+                Ok(()) => self.seen.answered += 1,
+                Err(error) => {
+                    self.kept = None;
+                    self.fail(&what, &error);
+                }
             }
-            Ok(sender)
+            self.seen.longest = self.seen.longest.max(asked.elapsed());
+        }
+    }
+
+    fn fail(&mut self, what: &str, error: &Failure) {
+        let after = self.begun.elapsed().as_secs_f32();
+        let mut cause = error.source();
+        let mut error = error.to_string();
+        while let Some(source) = cause {
+            error = format!("{error}: {source}");
+            cause = source.source();
+        }
+        self.seen.failures.push(format!("{what} after {after:.1} s: {error}"));
+    }
+
+    async fn fresh(&self, path: &str) -> Result<(), Failure> {
+        let stream = self.dial(b"http/1.1").await?;
+        let (mut sender, connection) = http1::handshake(stream).await?;
+        tokio::spawn(connection);
+        let request = hyper::Request::get(path).header(header::HOST, &self.identity.server);
+        success(sender.send_request(request.body(Body::default())?).await?).await.map(drop)
+    }
+
+    async fn kept(&mut self, request: Request) -> Result<(), Failure> {
+        success(self.send(request).await?).await.map(drop)
+    }
+
+    /// Sends a request on the kept connection. One that was never sent, because the connection's end was announced at that
+    /// very moment, goes on a new one, as in any HTTP/2 client (RFC 9113, 8.7).
+    async fn send(&mut self, request: Request) -> Result<hyper::Response<Incoming>, Failure> {
+        let mut sender = self.sender().await?;
+        let answer = match sender.send_request(request.of(&self.identity.server)?).await {
+            Err(error) if error.is_canceled() => {
+                sender = self.sender().await?;
+                sender.send_request(request.of(&self.identity.server)?).await?
+            }
+            answer => answer?,
         };
-        let answer = timeout(Duration::from_secs(5), ask).await;
-        match answer.unwrap_or_else(|_| Err("no answer in 5 s".into())) {
-            Ok(sender) => {
-                seen.answered += 1;
-                kept = Some(sender);
+        self.kept = Some(sender);
+        Ok(answer)
+    }
+
+    /// The kept connection, or a new one where the server has announced its end (GOAWAY), as HTTP/2 has it.
+    async fn sender(&mut self) -> Result<http2::SendRequest<Body>, Failure> {
+        if let Some(mut sender) = self.kept.take()
+            && !sender.is_closed()
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender);
+        }
+        let stream = self.dial(b"h2").await?;
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+}
+
+impl Client {
+    async fn dial(&self, protocol: &[u8]) -> Result<TokioIo<TlsStream<TcpStream>>, Failure> {
+        let mut config = (*tls::client(&self.identity)).clone();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Ok(super::proxy::dial(&self.identity.server, &Arc::new(config)).await?)
+    }
+
+    /// Watches until the last write was told. A watch that the server ends in good order is begun again where it stopped.
+    async fn watch(&mut self, path: &str, object: &str, written: &AtomicU64, end: &AtomicBool) {
+        let mut version = match self.version(object).await {
+            Ok(version) => version,
+            Err(error) => return self.fail("GET before the watch", &error),
+        };
+        let mut told = 0;
+        let mut ended: Option<Instant> = None;
+        loop {
+            let done = end.load(Ordering::Acquire);
+            if done && told >= written.load(Ordering::Acquire) {
+                return;
             }
-            Err(error) => {
-                let after = begun.elapsed().as_secs_f32();
-                seen.failures.push(format!("GET {path} after {after:.1} s: {error}"));
+            if done && ended.get_or_insert_with(Instant::now).elapsed() > LIMIT {
+                let last = written.load(Ordering::Acquire);
+                return self.fail("watch", &format!("write {last} was never told, the last one was {told}").into());
+            }
+            match self.watch_once(&format!("{path}&resourceVersion={version}"), &mut version, &mut told, end).await {
+                Ok(true) => self.seen.watch_ends += 1,
+                Ok(false) => {}
+                Err(error) => {
+                    self.kept = None;
+                    self.fail("watch", &error);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
             }
         }
-        seen.longest = seen.longest.max(asked.elapsed());
     }
-    seen
+
+    async fn version(&mut self, object: &str) -> Result<String, Failure> {
+        let answer = self.send(get(object)).await?;
+        let body: serde_json::Value = serde_json::from_slice(&success(answer).await?)?;
+        Ok(body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// One watch. `true`: the server ended it; `false`: it is time to look whether all was told.
+    async fn watch_once(
+        &mut self,
+        path: &str,
+        version: &mut String,
+        told: &mut u64,
+        end: &AtomicBool,
+    ) -> Result<bool, Failure> {
+        let answer = self.send(get(path)).await?;
+        if !answer.status().is_success() {
+            return success(answer).await.map(|_| true);
+        }
+        let mut body = answer.into_body();
+        let mut text = Vec::new();
+        loop {
+            let Ok(frame) = timeout(Duration::from_millis(500), body.frame()).await else {
+                if end.load(Ordering::Acquire) {
+                    return Ok(false);
+                }
+                continue;
+            };
+            let Some(frame) = frame else { return Ok(true) };
+            text.extend_from_slice(frame?.data_ref().map(AsRef::as_ref).unwrap_or_default());
+            while let Some(line) = text.iter().position(|byte| *byte == b'\n') {
+                let event: serde_json::Value = serde_json::from_slice(&text.drain(..=line).collect::<Vec<u8>>())?;
+                let object = &event["object"];
+                if event["type"] == "ERROR" {
+                    return Err(format!("the watch ended with {object}").into());
+                }
+                if let Some(new) = object["metadata"]["resourceVersion"].as_str() {
+                    new.clone_into(version);
+                }
+                if let Some(count) = object["data"]["count"].as_str().and_then(|count| count.parse().ok()) {
+                    if count > *told + 1 && *told > 0 {
+                        return Err(format!("write {} was not told, but {count}", *told + 1).into());
+                    }
+                    *told = count;
+                    self.seen.watched += 1;
+                }
+            }
+        }
+    }
+}
+
+/// A request without its server.
+struct Request {
+    method: hyper::Method,
+    path: String,
+    body: String,
+}
+
+fn get(path: &str) -> Request {
+    Request { method: hyper::Method::GET, path: path.to_owned(), body: String::new() }
+}
+
+fn patch(path: &str, count: u64) -> Request {
+    let body = format!("{{\"data\":{{\"count\":\"{count}\"}}}}");
+    Request { method: hyper::Method::PATCH, path: path.to_owned(), body }
+}
+
+impl Request {
+    fn of(&self, server: &str) -> Result<hyper::Request<Body>, Failure> {
+        let uri = format!("https://{server}{}", self.path);
+        let request = hyper::Request::builder().method(self.method.clone()).uri(uri);
+        let request = request.header(header::CONTENT_TYPE, "application/merge-patch+json");
+        Ok(request.body(Body::from(self.body.clone()))?)
+    }
+}
+
+async fn success(answer: hyper::Response<Incoming>) -> Result<Bytes, Failure> {
+    let status = answer.status();
+    let body = answer.into_body().collect().await?.to_bytes();
+    if status.is_success() {
+        return Ok(body);
+    }
+    let said: String = String::from_utf8_lossy(&body).chars().take(300).collect();
+    Err(format!("{status}: {said}").into())
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Proxy;
 use super::cluster::{Kube, management, sources};
 use super::command::{Run, Running, start};
+use super::{Identity, Proxy};
 
 /// How long one run of kamaji may take.
 const LIMIT: Duration = Duration::from_secs(330);
+/// The `ServiceAccount` as which kamaji runs.
+const RUNNER: &str = "runner";
 /// How many tests use the cluster at once: a control plane takes 450 MiB and most of a core while it starts.
 const AT_ONCE: usize = 2;
 
@@ -36,18 +38,42 @@ pub(crate) struct Space {
     pub(crate) namespace: String,
     /// A folder for files; also the home of kamaji.
     pub(crate) files: tempfile::TempDir,
+    /// As whom kamaji runs.
+    kubeconfig: PathBuf,
     said: Mutex<Vec<Said>>,
 }
 
 impl Space {
-    /// Makes a namespace with Pod Security `restricted`, when there is a datastore and a place among the tests.
+    /// Makes a namespace with Pod Security `restricted`, when there is a datastore and a place among the tests. kamaji has
+    /// exactly the rights there that `kamaji rbac` prints.
     #[track_caller]
     pub(crate) fn new(namespace: &str) -> Self {
         crate::first_use::datastore_is_made_once_however_often_it_is_killed();
-        Self::at_once(namespace)
+        let mut space = Self::at_once(namespace);
+        space.kubeconfig = space.with_the_rights_of(&["rbac", "--service-account", &format!("{namespace}:{RUNNER}")]);
+        space
     }
 
-    /// Makes a namespace; what an earlier run left in it goes first.
+    /// Gives a `ServiceAccount` of the namespace what `kamaji rbac` prints, and makes a kubeconfig for it.
+    #[track_caller]
+    fn with_the_rights_of(&self, rbac: &[&str]) -> PathBuf {
+        let kube = management();
+        let roles = self.run(rbac).text();
+        start(kube.command(&["apply", "-f", "-"]), &roles).finish(LIMIT).ok();
+        kube.run(&["create", "serviceaccount", RUNNER, "-n", &self.namespace]).ok();
+        let token = kube.text(&["create", "token", RUNNER, "-n", &self.namespace, "--duration=4h"]);
+        let Identity { server, ca, .. } = Identity::of(&kube);
+        let config = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": RUNNER,
+            "clusters": [{"name": RUNNER, "cluster": {
+                "server": format!("https://{server}"), "certificate-authority-data": super::kubeconfig::encoded(&ca)}}],
+            "users": [{"name": RUNNER, "user": {"token": token}}],
+            "contexts": [{"name": RUNNER, "context": {"cluster": RUNNER, "user": RUNNER}}],
+        });
+        self.file("runner.conf", &config.to_string())
+    }
+
+    /// Makes a namespace, where kamaji is administrator; what an earlier run left in it goes first.
     #[track_caller]
     pub(crate) fn at_once(namespace: &str) -> Self {
         let kube = management();
@@ -60,6 +86,7 @@ impl Space {
         let space = Self {
             namespace: namespace.to_owned(),
             files: tempfile::tempdir().expect("a temporary folder can be made"),
+            kubeconfig: kube.kubeconfig().to_owned(),
             said: Mutex::default(),
         };
         if kube.run(&["get", "namespace", namespace]).code == Some(0) {
@@ -75,7 +102,7 @@ impl Space {
 
     /// A command line of kamaji in this namespace, with nothing of the caller's environment.
     pub(crate) fn kamaji(&self, arguments: &[&str]) -> Command {
-        self.kamaji_by(management().kubeconfig(), arguments)
+        self.kamaji_by(&self.kubeconfig, arguments)
     }
 
     /// The same with another kubeconfig.
@@ -181,8 +208,9 @@ impl Space {
             let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
             (format!("{}/{}", text("/kind"), text("/metadata/name")), text("/metadata/resourceVersion"))
         };
-        let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"];
-        items.iter().map(name).filter(|(name, _)| !own.contains(&name.as_str())).collect()
+        let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "ServiceAccount/runner", "Role/kamaji"];
+        let binding = format!("RoleBinding/kamaji-{}", self.namespace);
+        items.iter().map(name).filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
     }
 
     /// Deletes every control plane in the namespace, then the namespace.
@@ -195,6 +223,9 @@ impl Space {
                 println!("left behind in the datastore: {deleted}");
             }
         }
+        let binding = format!("kamaji-{}", self.namespace);
+        drop(kube.run(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]));
+        drop(kube.run(&["delete", "rolebinding", "-n", "kamaji-system", &binding, "--ignore-not-found"]));
         drop(kube.run(&["delete", "namespace", &self.namespace, "--wait", "--timeout=120s"]));
     }
 

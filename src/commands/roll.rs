@@ -1,0 +1,97 @@
+//! What `upgrade` and `rollback` have in common: show, ask, change the version, report.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::context::{Context, Management};
+use super::create::show_dry_run;
+use crate::cli::RollArgs;
+use crate::engine::{self, Target};
+use crate::error::{Fault, Kind};
+use crate::model::{ControlPlaneName, KubeVersion};
+use crate::plan::{Plan, Record};
+use crate::ui::{Report, Ui};
+
+/// Shows the plan and carries it out if it is agreed to. `facts` are told before the question.
+pub(super) async fn carry_out(
+    name: &ControlPlaneName,
+    version: KubeVersion,
+    plan: Plan,
+    facts: &[String],
+    args: &RollArgs,
+    management: &Management,
+    context: &mut Context,
+) -> Result<(), Fault> {
+    if args.dry_run {
+        for fact in facts {
+            context.ui.say(fact);
+        }
+        show_dry_run(&context.ui, plan);
+        return Ok(());
+    }
+    context.ui.show_plan(&plan);
+    for fact in facts {
+        context.ui.say(fact);
+    }
+    if !args.yes {
+        ask(&context.ui, &plan)?;
+    }
+    let approved = plan.approve();
+    let progress = context.ui.progress();
+    // The objects inside the cluster come after the pods, and have a time of their own.
+    let session = management.session(&progress, args.timeout.0 + Duration::from_secs(60));
+    let target = Target { namespace: &management.namespace, name, version, patience: args.timeout.0 };
+    let record = engine::roll(&session, &target, &approved, &mut context.ambient).await?;
+    drop(progress);
+    context.ui.report(&Rolled::of(&record, true));
+    Ok(())
+}
+
+fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
+    if !ui.can_ask() {
+        return Err(Fault::new(Kind::Declined, format!("the version of {} would be changed", plan.control_plane))
+            .hint("agree to it with --yes; see it first with --dry-run"));
+    }
+    if ui.confirm("Change the version?")? {
+        Ok(())
+    } else {
+        Err(Fault::new(Kind::Declined, "declined; nothing was changed"))
+    }
+}
+
+/// What a change of version ends with. Its JSON is a public interface.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rolled {
+    api_version: &'static str,
+    kind: &'static str,
+    name: String,
+    namespace: String,
+    version: String,
+    changed: bool,
+}
+
+impl Rolled {
+    pub(super) fn of(record: &Record, changed: bool) -> Self {
+        Self {
+            api_version: "kamaji/v1",
+            kind: "Upgrade",
+            name: record.spec.name.to_string(),
+            namespace: record.spec.namespace.to_string(),
+            version: record.spec.version.to_string(),
+            changed,
+        }
+    }
+}
+
+impl Report for Rolled {
+    fn text(&self, _wide: bool) -> String {
+        let (name, version) = (&self.name, &self.version);
+        if self.changed { format!("{name} has {version}\n") } else { format!("{name}: unchanged, {version}\n") }
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![format!("controlplane/{}", self.name)]
+    }
+}

@@ -1,0 +1,80 @@
+//! `kamaji upgrade`: judge the step, check, plan, ask, roll, report.
+
+use super::context::Context;
+use super::roll::{Rolled, carry_out};
+use super::{plane, upgrade_plan};
+use crate::cli::{UpgradeArgs, UpgradeCommand};
+use crate::engine;
+use crate::error::{Fault, Kind};
+use crate::model::CheckName;
+use crate::plan::{Check, CheckVerdict, Move, judge};
+
+pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(), Fault> {
+    if let Some(UpgradeCommand::Plan(plan)) = &args.command {
+        return upgrade_plan::run(plan, context).await;
+    }
+    let (Some(name), Some(to)) = (&args.name, args.to) else {
+        return Err(Fault::new(Kind::Usage, "name a control plane and the version it is to have")
+            .hint("kamaji upgrade NAME --to VERSION"));
+    };
+    let management = context.management().await?;
+    let progress = context.ui.progress();
+    let session = management.session(&progress, args.how.timeout.0);
+    let recorded = engine::require_record(session.management, &management.namespace, name).await?;
+    let record = &recorded.record;
+    // An upgrade on its way was judged when it began.
+    let step = match &record.upgrade {
+        Some(way) if way.to == to || way.from == to => Some(Move::Patch),
+        Some(_) | None => judge(name, record.spec.version, to, args.allow_patch_downgrade)?,
+    };
+    let Some(step) = step else {
+        drop(progress);
+        context.ui.report(&Rolled::of(record, false));
+        return Ok(());
+    };
+    if record.upgrade.is_none() {
+        let reached = plane::reach(&session, record).await.map_err(|fault| fault.to_string());
+        let outlook = engine::gather(&session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
+        for check in outlook.checks.iter().filter(|check| check.verdict == CheckVerdict::Warning) {
+            context.ui.warn(&format!("{}: {}", check.name, check.finding));
+        }
+        refuse_blocked(&outlook.checks, &args.skip_checks)?;
+    }
+    let plan = engine::plan_upgrade(&session, &recorded, to, &mut context.ambient).await?;
+    drop(progress);
+    let facts = [going_back(step, &record.spec.version.to_string(), &to.to_string())];
+    carry_out(name, to, plan, &facts, &args.how, &management, context).await
+}
+
+fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
+    let blocking: Vec<&Check> =
+        checks.iter().filter(|check| check.verdict == CheckVerdict::Blocked && !waived.contains(&check.name)).collect();
+    if blocking.is_empty() {
+        return Ok(());
+    }
+    let mut text = "the upgrade is not begun:".to_owned();
+    for check in &blocking {
+        text.push_str(&format!("\n  - {}: {}", check.name, check.finding));
+    }
+    let mut fault = Fault::new(Kind::Failed, text);
+    for check in &blocking {
+        if !check.remedy.is_empty() {
+            fault = fault.hint(format!("{}: {}", check.name, check.remedy));
+        }
+    }
+    Err(fault.hint(format!("to go on all the same: --skip-check {}", blocking[0].name)))
+}
+
+/// Said before anything begins: whether there is a way back.
+fn going_back(step: Move, from: &str, to: &str) -> String {
+    match step {
+        Move::Minor => format!(
+            "If {to} does not become ready, {from} is put back by itself, and nothing is lost. Once {to} serves, it writes \
+             objects that {from} may not read completely: from then on there is no way back but a snapshot."
+        ),
+        Move::Patch | Move::PatchBack => format!(
+            "If {to} does not become ready, {from} is put back by itself. Later too: both store objects alike, so \
+             `kamaji rollback` goes back without loss."
+        ),
+    }
+}

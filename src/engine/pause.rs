@@ -1,0 +1,48 @@
+//! Pausing: nobody's kamaji changes a control plane until it is resumed.
+
+use super::Session;
+use super::journal::{Journal, require_record};
+use crate::cluster::{Lock, this_process};
+use crate::error::Fault;
+use crate::event::Event;
+use crate::model::{ControlPlaneName, Namespace};
+use crate::plan::{Pause, Record};
+
+/// Pauses a control plane; one that is paused already stays paused as it was.
+pub async fn pause(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+    reason: &str,
+) -> Result<Record, Fault> {
+    let pause = Pause { by: this_process(), since: (session.clock)(), reason: reason.to_owned() };
+    change(session, namespace, name, |record| {
+        record.paused.get_or_insert(pause);
+    })
+    .await
+}
+
+/// Lets a control plane be changed again.
+pub async fn resume(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName) -> Result<Record, Fault> {
+    change(session, namespace, name, |record| record.paused = None).await
+}
+
+/// Under the lock, so that nothing is under way any more once this is back.
+async fn change(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+    change: impl FnOnce(&mut Record),
+) -> Result<Record, Fault> {
+    let recorded = require_record(session.management, namespace, name).await?;
+    let waiting = |cause: String| {
+        session.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
+    };
+    let lock = Lock::acquire(session.management, namespace, name, session.clock, waiting).await?;
+    let mut journal = Journal::resume(session.management, recorded);
+    let outcome = journal.update(None, change).await;
+    let released = lock.release().await;
+    outcome?;
+    released?;
+    Ok(journal.record().clone())
+}

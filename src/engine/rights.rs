@@ -1,0 +1,96 @@
+//! Whether all rights are there, asked once before anything is written, so that missing ones are told together.
+
+use serde_json::{Value, json};
+
+use super::Session;
+use crate::cluster::{Created, Refusal};
+use crate::error::{Fault, Kind};
+use crate::model::{CONTROL_PLANES, Namespace, Right};
+use crate::render::ObjectRef;
+
+/// Refuses with every missing right in the namespace, if one is missing.
+pub(super) async fn require_rights(session: &Session<'_>, namespace: &Namespace) -> Result<(), Fault> {
+    let rules = match review(session, "SelfSubjectRulesReview", json!({"namespace": namespace})).await {
+        Ok(status) => status,
+        // A server that does not tell is asked by doing.
+        Err(Refusal::Forbidden { .. } | Refusal::NotFound { .. } | Refusal::Refused { .. }) => return Ok(()),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let mut missing = Vec::new();
+    for right in CONTROL_PLANES {
+        let mut verbs = Vec::new();
+        for verb in right.verbs {
+            // The list of rules may be incomplete; a single question is answered by all authorizers.
+            if !allows(&rules, right, verb) && !is_allowed(session, namespace, right, verb).await? {
+                verbs.push(*verb);
+            }
+        }
+        if !verbs.is_empty() {
+            missing.push(format!("{} {}", verbs.join(", "), right.resource_text()));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let text = format!("rights are missing in namespace `{namespace}`:\n  - {}", missing.join("\n  - "));
+    Err(Fault::new(Kind::Failed, text)
+        .hint(format!("an administrator can give them: kamaji rbac -n {namespace} --user USER | kubectl apply -f -")))
+}
+
+async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value, Refusal> {
+    let object = ObjectRef {
+        api_version: "authorization.k8s.io/v1".into(),
+        kind: kind.into(),
+        namespace: None,
+        name: String::new(),
+    };
+    let body = json!({"apiVersion": object.api_version, "kind": kind, "metadata": {}, "spec": spec});
+    let (Created::New(answer) | Created::Existing(answer)) = session.management.create(&object, &body).await?;
+    Ok(answer["status"].clone())
+}
+
+async fn is_allowed(session: &Session<'_>, namespace: &Namespace, right: &Right, verb: &str) -> Result<bool, Refusal> {
+    let (resource, subresource) = right.resource.split_once('/').unwrap_or((right.resource, ""));
+    let attributes = json!({
+        "namespace": namespace, "verb": verb, "group": right.group, "resource": resource, "subresource": subresource,
+    });
+    let status = review(session, "SelfSubjectAccessReview", json!({"resourceAttributes": attributes})).await?;
+    Ok(status["allowed"] == Value::Bool(true))
+}
+
+/// Whether one of the rules gives the right for objects of every name.
+fn allows(status: &Value, right: &Right, verb: &str) -> bool {
+    let rules = status["resourceRules"].as_array();
+    rules.into_iter().flatten().any(|rule| {
+        let has = |key: &str, wanted: &str| {
+            rule[key].as_array().is_some_and(|values| values.iter().any(|value| value == "*" || value == wanted))
+        };
+        let names = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
+        !names && has("verbs", verb) && has("apiGroups", right.group) && has("resources", right.resource)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_for_named_objects_is_not_a_right_to_all() {
+        let right = Right { group: "apps", resource: "deployments", verbs: &["get"] };
+        let rules = |rule: Value| json!({"resourceRules": [rule]});
+        assert!(allows(&rules(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})), &right, "get"));
+        assert!(allows(
+            &rules(json!({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments"]})),
+            &right,
+            "get"
+        ));
+        assert!(!allows(
+            &rules(json!({"verbs": ["get"], "apiGroups": [""], "resources": ["deployments"]})),
+            &right,
+            "get"
+        ));
+        let named =
+            json!({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["a"]});
+        assert!(!allows(&rules(named), &right, "get"));
+    }
+}

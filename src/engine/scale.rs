@@ -1,0 +1,103 @@
+//! Another number of pods; none at all is sleep: nothing runs, and the data stays.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::create::{Creation, rolled_out};
+use super::journal::{Journal, Recorded, require_record};
+use super::prepare::CreateRequest;
+use super::tenant::pods;
+use super::upgrade::refuse_busy;
+use super::{Session, datastore};
+use crate::ambient::Ambient;
+use crate::cluster::Lock;
+use crate::error::{Fault, Kind};
+use crate::event::Event;
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
+use crate::pki::PartialUserPki;
+use crate::plan::{Record, causes_of_pods};
+use crate::render::ObjectRef;
+
+/// Gives a control plane that many pods, and waits until they are ready, or gone.
+pub async fn scale(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+    replicas: u32,
+    ambient: &mut Ambient,
+) -> Result<Record, Fault> {
+    let waiting = |cause: String| {
+        session.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
+    };
+    let lock = Lock::acquire(session.management, namespace, name, session.clock, waiting).await?;
+    let outcome =
+        run(session, require_record(session.management, namespace, name).await?, replicas, &lock, ambient).await;
+    let released = lock.release().await;
+    let record = outcome?;
+    released?;
+    Ok(record)
+}
+
+async fn run(
+    session: &Session<'_>,
+    recorded: Recorded,
+    replicas: u32,
+    lock: &Lock,
+    ambient: &mut Ambient,
+) -> Result<Record, Fault> {
+    refuse_busy(&recorded.record)?;
+    let slept = recorded.record.spec.replicas == 0;
+    let request = CreateRequest {
+        spec: ControlPlaneSpec { replicas, ..recorded.record.spec.clone() },
+        documents: recorded.documents.clone(),
+        given: PartialUserPki::default(),
+    };
+    let spec = &request.spec;
+    let creation = Creation { session, request: &request, lock };
+    let mut journal = Journal::resume(session.management, recorded);
+    journal.update(Some((spec, &request.documents)), |_| {}).await?;
+    let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
+        return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
+    };
+    let Some(address) = journal.record().address.clone() else {
+        return Err(Fault::new(Kind::Failed, format!("the record of `{}` has no address", spec.name))
+            .hint("run the create command again: it goes on where it stopped"));
+    };
+    let live = creation.live().await?;
+    let desired = creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
+    creation.write(&desired, &live).await?;
+    await_number(session, spec).await?;
+    if slept && replicas > 0 {
+        // What changed while it slept is told to it now.
+        let reached = creation.inside(&address, &desired).await?;
+        creation.await_usable(&reached).await?;
+    }
+    lock.check()?;
+    Ok(journal.record().clone())
+}
+
+async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    let goal = format!("{} pods of `{}`", spec.replicas, spec.name);
+    let deployment = ObjectRef {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: Some(spec.namespace.to_string()),
+        name: ObjectNames(&spec.name).deployment(),
+    };
+    loop {
+        let settled = rolled_out(session.management.get(&deployment).await?.as_ref(), spec.replicas);
+        let found = pods(session, &spec.namespace, &spec.name).await?;
+        let ending: Vec<&Value> =
+            found.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).collect();
+        if settled && (spec.replicas > 0 || found.is_empty()) {
+            return Ok(());
+        }
+        let causes = if spec.replicas == 0 {
+            vec![format!("{} pods end what they were asked", ending.len())]
+        } else {
+            causes_of_pods(&found, &[])
+        };
+        session.wait(Duration::from_millis(300), &goal, &causes).await?;
+    }
+}

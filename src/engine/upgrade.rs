@@ -1,0 +1,145 @@
+//! What is known before a control plane changes its version: what changes, and what stands in the way. Only reads.
+
+use serde_json::Value;
+
+use super::Session;
+use super::datastore::datastore_state;
+use super::journal::Recorded;
+use super::observe::observe;
+use super::prepare::{CreateRequest, preview_existing};
+use super::rights::require_rights;
+use super::tenant::Reached;
+use crate::ambient::Ambient;
+use crate::cluster::Refusal;
+use crate::error::{Fault, Kind};
+use crate::model::{ControlPlaneSpec, KubeVersion, ObjectNames};
+use crate::pki::PartialUserPki;
+use crate::plan::{Action, Change, Check, CheckFacts, Plan, Record, Step, Worker, checks, deprecated_uses};
+
+/// What an upgrade would meet.
+#[derive(Debug)]
+pub struct Outlook {
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// The workers, if they could be asked for.
+    pub workers: Option<Vec<Worker>>,
+}
+
+/// Looks at everything that the checks are made from. `reached` is the way into the tenant, or why there is none.
+pub async fn gather(
+    session: &Session<'_>,
+    record: &Record,
+    to: KubeVersion,
+    reached: Result<&Reached, String>,
+) -> Result<Outlook, Fault> {
+    let spec = &record.spec;
+    let namespace = Some(spec.namespace.as_str());
+    let (observed, quotas, datastore, inside) = tokio::join!(
+        observe(session, spec),
+        session.management.list("v1", "ResourceQuota", namespace, ""),
+        datastore_state(session, &spec.datastore, &record.id),
+        inside(reached),
+    );
+    let observed = observed?;
+    let deployment = observed.live.named("Deployment", &ObjectNames(&spec.name).deployment());
+    let facts = CheckFacts {
+        spec,
+        to,
+        workers: inside.workers.clone(),
+        deprecated: inside.metrics.map(|metrics| deprecated_uses(&metrics)),
+        webhooks: inside.webhooks,
+        quotas: quotas.map_err(|refusal| refusal.to_string()),
+        deployment,
+        datastore: datastore.map(|(version, _)| format!("etcd {version} answers")).map_err(|fault| fault.to_string()),
+        certificates_end: record.certificates_end,
+        now: (session.clock)(),
+    };
+    Ok(Outlook { checks: checks(&facts), workers: inside.workers.ok() })
+}
+
+/// What was read inside the tenant.
+struct Inside {
+    workers: Result<Vec<Worker>, String>,
+    metrics: Result<String, String>,
+    webhooks: Result<Vec<Value>, String>,
+}
+
+async fn inside(reached: Result<&Reached, String>) -> Inside {
+    let connection = match reached {
+        Ok(reached) => &reached.connection,
+        Err(why) => return Inside { workers: Err(why.clone()), metrics: Err(why.clone()), webhooks: Err(why) },
+    };
+    let webhooks = async {
+        let api = "admissionregistration.k8s.io/v1";
+        let mut all = connection.list(api, "ValidatingWebhookConfiguration", None, "").await?;
+        all.extend(connection.list(api, "MutatingWebhookConfiguration", None, "").await?);
+        Ok::<_, Refusal>(all)
+    };
+    let (nodes, metrics, webhooks) =
+        tokio::join!(connection.list("v1", "Node", None, ""), connection.text("/metrics"), webhooks);
+    let why = |refusal: Refusal| refusal.to_string();
+    Inside {
+        workers: nodes.map(|nodes| nodes.iter().map(worker).collect()).map_err(why),
+        metrics: metrics.map_err(why),
+        webhooks: webhooks.map_err(why),
+    }
+}
+
+fn worker(node: &Value) -> Worker {
+    let text = |pointer: &str| node.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Worker { name: text("/metadata/name"), kubelet: text("/status/nodeInfo/kubeletVersion") }
+}
+
+/// What the change of version would write, object by object and field by field.
+pub async fn plan_upgrade(
+    session: &Session<'_>,
+    recorded: &Recorded,
+    to: KubeVersion,
+    ambient: &mut Ambient,
+) -> Result<Plan, Fault> {
+    let record = &recorded.record;
+    let spec = ControlPlaneSpec { version: to, ..record.spec.clone() };
+    let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
+    require_rights(session, &spec.namespace).await?;
+    let observed = observe(session, &spec).await?;
+    let request = CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default() };
+    preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;
+    if record.upgrade.is_some() && plan.is_empty() {
+        plan.changes.push(Change::of(Record::object_ref(&record.spec), Action::Update, "the interrupted change ends"));
+    }
+    Ok(plan)
+}
+
+/// Refuses to change a control plane that is not whole, is on its way to another version, or is paused.
+pub(super) fn refuse_busy(record: &Record) -> Result<(), Fault> {
+    let name = &record.spec.name;
+    if record.step != Step::Ready {
+        return Err(Fault::new(
+            Kind::Conflict,
+            format!("control plane `{name}` is {}", record.step.word().to_lowercase()),
+        )
+        .hint(format!("see where it stands: kamaji status {name}")));
+    }
+    refuse_paused(record)?;
+    refuse_upgrading(record)
+}
+
+/// Refuses to change a control plane that somebody paused.
+pub(super) fn refuse_paused(record: &Record) -> Result<(), Fault> {
+    let Some(pause) = &record.paused else { return Ok(()) };
+    let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    Err(Fault::new(
+        Kind::Conflict,
+        format!("control plane `{}` is paused since {} by {}{reason}", record.spec.name, pause.since, pause.by),
+    )
+    .hint(format!("let it be changed again: kamaji resume {} -n {}", record.spec.name, record.spec.namespace)))
+}
+
+/// Refuses to change a control plane that is on its way to another version.
+pub(super) fn refuse_upgrading(record: &Record) -> Result<(), Fault> {
+    let Some(upgrade) = &record.upgrade else { return Ok(()) };
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    Err(Fault::new(Kind::Conflict, format!("an upgrade of control plane `{name}` is not finished ({upgrade})"))
+        .hint(format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to))
+        .hint(format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from)))
+}

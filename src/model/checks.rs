@@ -1,0 +1,68 @@
+//! The names of what is checked before a control plane changes its version. A check is waived by its name only.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Error;
+
+/// One check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckName {
+    /// All pods are ready before anything changes.
+    Health,
+    /// No kubelet would be newer, or more than three minors older.
+    KubeletSkew,
+    /// No API in use is removed by the target.
+    RemovedApis,
+    /// No webhook has to agree to the addons' upgrade.
+    Webhooks,
+    /// The namespace has room for the new pods beside the old ones.
+    Quota,
+    /// The datastore answers.
+    Datastore,
+    /// No certificate ends soon.
+    Certificates,
+}
+
+impl CheckName {
+    /// All checks, in the order they are told.
+    pub const ALL: [Self; 7] = [
+        Self::Health,
+        Self::KubeletSkew,
+        Self::RemovedApis,
+        Self::Webhooks,
+        Self::Quota,
+        Self::Datastore,
+        Self::Certificates,
+    ];
+
+    /// The name as it is typed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::KubeletSkew => "kubelet-skew",
+            Self::RemovedApis => "removed-apis",
+            Self::Webhooks => "webhooks",
+            Self::Quota => "quota",
+            Self::Datastore => "datastore",
+            Self::Certificates => "certificates",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
+            let all: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
+            Error::invalid("check", text, format!("it must be one of {}", all.join(", ")))
+        })
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,67 @@
+//! The rights that kamaji needs in the management cluster: no more than what it does there, so that one Role holds them.
+
+/// Verbs on one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// The resource in the plural, with its subresource.
+    pub resource: &'static str,
+    /// What is done to it.
+    pub verbs: &'static [&'static str],
+}
+
+const fn right(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Right {
+    Right { group, resource, verbs }
+}
+
+/// In the namespace of control planes: to make, change and delete them.
+pub const CONTROL_PLANES: &[Right] = &[
+    right("", "configmaps", &["create", "delete", "get", "list", "patch", "update"]),
+    right("", "events", &["list"]),
+    right("", "pods", &["delete", "get", "list"]),
+    // A tunnel into a pod: `get` is what a WebSocket is asked for, `create` what it is checked for since v1.35.
+    right("", "pods/portforward", &["create", "get"]),
+    right("", "resourcequotas", &["list"]),
+    right("", "secrets", &["create", "delete", "get", "list", "patch"]),
+    right("", "serviceaccounts", &["create", "delete", "get", "list", "patch"]),
+    right("", "services", &["create", "delete", "get", "list", "patch"]),
+    right("apps", "deployments", &["create", "delete", "get", "list", "patch"]),
+    right("apps", "replicasets", &["delete", "list"]),
+    right("coordination.k8s.io", "leases", &["create", "delete", "get", "list", "update"]),
+    right("policy", "poddisruptionbudgets", &["create", "delete", "get", "list", "patch"]),
+];
+
+/// In the namespace of datastores: to give control planes room in one that exists.
+pub const DATASTORE_USE: &[Right] =
+    &[right("", "pods", &["list"]), right("", "pods/portforward", &["create", "get"]), right("", "secrets", &["get"])];
+
+/// In the namespace of datastores: to make the datastore `default` too.
+pub const DATASTORE_MAKE: &[Right] = &[
+    right("", "events", &["list"]),
+    right("", "persistentvolumeclaims", &["list"]),
+    right("", "secrets", &["create", "get", "patch"]),
+    right("", "serviceaccounts", &["create", "patch"]),
+    right("", "services", &["create", "patch"]),
+    right("apps", "statefulsets", &["create", "get", "patch"]),
+    right("policy", "poddisruptionbudgets", &["create", "patch"]),
+];
+
+/// In the whole cluster: addresses of nodes for node ports, and whether a namespace exists. Only reads.
+pub const CLUSTER: &[Right] = &[
+    right("", "namespaces", &["get"]),
+    right("", "nodes", &["list"]),
+    right("storage.k8s.io", "storageclasses", &["list"]),
+];
+
+/// In the whole cluster: to list control planes of all namespaces. No Secrets.
+pub const FLEET_VIEW: &[Right] =
+    &[right("", "configmaps", &["get", "list"]), right("apps", "deployments", &["get", "list"])];
+
+impl Right {
+    /// The resource as `kubectl auth can-i` has it: `deployments.apps`, `pods/portforward`.
+    #[must_use]
+    pub fn resource_text(&self) -> String {
+        if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
+    }
+}

@@ -1,0 +1,177 @@
+//! Which version a control plane may go to from the one it has.
+//!
+//! The rules are kubeadm's (`cmd/kubeadm/app/phases/upgrade/policy.go`) and the version skew policy
+//! (<https://kubernetes.io/releases/version-skew-policy/>): one minor up at a time, patches freely, no minor down.
+
+use crate::error::{Advice, Kind};
+use crate::model::{ControlPlaneName, KubeVersion, RELEASES, release_of};
+
+/// What a change of version is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// To the next minor.
+    Minor,
+    /// To a later patch of the same minor.
+    Patch,
+    /// To an earlier patch of the same minor.
+    PatchBack,
+}
+
+/// Why a version cannot be gone to.
+#[derive(Debug, thiserror::Error)]
+pub enum VersionError {
+    /// It is not in the table of releases, or not a version.
+    #[error("control plane `{plane}` cannot go to {to}")]
+    Unknown {
+        /// The control plane.
+        plane: String,
+        /// The version asked for.
+        to: String,
+        /// Why.
+        #[source]
+        source: crate::model::Error,
+    },
+    /// More than one minor up.
+    #[error(
+        "control plane `{plane}` cannot go from {from} to {to}: kube-apiserver moves one minor version at a time, \
+         because only neighbours understand each other's stored objects"
+    )]
+    SkipsMinors {
+        /// The control plane.
+        plane: String,
+        /// The version it has.
+        from: KubeVersion,
+        /// The version asked for.
+        to: KubeVersion,
+        /// The version to go to first.
+        first: KubeVersion,
+    },
+    /// A minor down.
+    #[error(
+        "control plane `{plane}` cannot go back from {from} to {to}: an older minor cannot read everything that a newer \
+         one has written"
+    )]
+    MinorBack {
+        /// The control plane.
+        plane: String,
+        /// The version it has.
+        from: KubeVersion,
+        /// The version asked for.
+        to: KubeVersion,
+    },
+    /// An earlier patch, and nobody said that this is meant.
+    #[error("{to} is older than {from}, which control plane `{plane}` has")]
+    PatchBackUnasked {
+        /// The control plane.
+        plane: String,
+        /// The version it has.
+        from: KubeVersion,
+        /// The version asked for.
+        to: KubeVersion,
+    },
+}
+
+impl Advice for VersionError {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Unknown { plane, .. } => vec![format!("see where it can go: kamaji upgrade plan {plane}")],
+            Self::SkipsMinors { plane, first, .. } => {
+                vec![format!("go to v{} first: kamaji upgrade {plane} --to {first}", first.minor_text())]
+            }
+            Self::MinorBack { .. } => {
+                vec!["restore a snapshot from before the upgrade into a new control plane".into()]
+            }
+            Self::PatchBackUnasked { .. } => vec!["if that is meant, add --allow-patch-downgrade".into()],
+        }
+    }
+}
+
+/// Judges a step from one version to another; `None` is: it has that version already.
+pub fn judge(
+    plane: &ControlPlaneName,
+    from: KubeVersion,
+    to: KubeVersion,
+    patch_back: bool,
+) -> Result<Option<Move>, VersionError> {
+    let name = || plane.to_string();
+    if to == from {
+        return Ok(None);
+    }
+    release_of(to).map_err(|source| VersionError::Unknown { plane: name(), to: to.to_string(), source })?;
+    if to.minor > from.minor + 1 {
+        let first = newest_of(from.minor + 1).unwrap_or(KubeVersion { minor: from.minor + 1, patch: 0, ..from });
+        return Err(VersionError::SkipsMinors { plane: name(), from, to, first });
+    }
+    if to.minor < from.minor {
+        return Err(VersionError::MinorBack { plane: name(), from, to });
+    }
+    if to.minor > from.minor {
+        return Ok(Some(Move::Minor));
+    }
+    if to.patch > from.patch {
+        return Ok(Some(Move::Patch));
+    }
+    if patch_back { Ok(Some(Move::PatchBack)) } else { Err(VersionError::PatchBackUnasked { plane: name(), from, to }) }
+}
+
+/// The newest patch of a minor that this program knows of.
+fn newest_of(minor: u64) -> Option<KubeVersion> {
+    let release = RELEASES.iter().find(|release| release.minor == minor)?;
+    Some(KubeVersion { major: 1, minor, patch: release.newest_patch })
+}
+
+/// Where a control plane can go: the newest known patch of its minor, and of the next; without those it is past.
+#[must_use]
+pub fn targets(from: KubeVersion) -> Vec<KubeVersion> {
+    [from.minor, from.minor + 1].into_iter().filter_map(newest_of).filter(|to| *to > from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(from: &str, to: &str, back: bool) -> Result<Option<Move>, String> {
+        let version = |text: &str| KubeVersion::parse(text).unwrap();
+        judge(&ControlPlaneName::parse("prod").unwrap(), version(from), version(to), back)
+            .map_err(|error| format!("{error} | {}", error.hints().join(" ")))
+    }
+
+    #[test]
+    fn one_minor_up_and_any_patch_up_are_allowed() {
+        assert_eq!(step("v1.36.3", "v1.37.2", false), Ok(Some(Move::Minor)));
+        assert_eq!(step("v1.36.3", "v1.37.0", false), Ok(Some(Move::Minor)));
+        assert_eq!(step("v1.36.0", "v1.36.3", false), Ok(Some(Move::Patch)));
+        assert_eq!(step("v1.36.3", "v1.36.3", false), Ok(None));
+    }
+
+    #[test]
+    fn a_skipped_minor_names_the_one_to_go_to_first() {
+        let refused = step("v1.35.1", "v1.37.2", false).unwrap_err();
+        assert!(refused.contains("one minor version at a time") && refused.contains("--to v1.36.3"), "{refused}");
+    }
+
+    #[test]
+    fn going_back_is_refused_for_minors_and_needs_a_flag_for_patches() {
+        assert!(step("v1.37.2", "v1.36.3", true).unwrap_err().contains("cannot go back"));
+        assert!(step("v1.37.2", "v1.37.1", false).unwrap_err().contains("--allow-patch-downgrade"));
+        assert_eq!(step("v1.37.2", "v1.37.1", true), Ok(Some(Move::PatchBack)));
+    }
+
+    #[test]
+    fn a_minor_that_is_not_in_the_table_is_refused() {
+        assert!(step("v1.37.2", "v1.38.0", false).unwrap_err().contains("v1.38.0"));
+    }
+
+    #[test]
+    fn targets_are_the_newest_patches_of_this_minor_and_the_next() {
+        let of =
+            |text: &str| targets(KubeVersion::parse(text).unwrap()).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(of("v1.36.1"), ["v1.36.3", "v1.37.2"]);
+        assert_eq!(of("v1.36.3"), ["v1.37.2"]);
+        assert_eq!(of("v1.37.9"), Vec::<String>::new());
+    }
+}

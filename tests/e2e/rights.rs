@@ -1,0 +1,36 @@
+//! What kamaji may do: exactly what `kamaji rbac` prints. Every other test runs with those rights too.
+
+use crate::support::command::start;
+use crate::support::{Space, management};
+
+#[test]
+fn missing_rights_are_told_together_before_anything_is_written() {
+    let space = Space::new("e2e-rights");
+    let kube = management();
+    // Everything but writing Secrets and PodDisruptionBudgets.
+    let role = kube.json(&["role", "kamaji", "-n", &space.namespace]);
+    let mut rules = role["rules"].as_array().cloned().expect("a Role has rules");
+    rules.retain(|rule| rule["resources"][0] != "secrets" && rule["resources"][0] != "poddisruptionbudgets");
+    rules.push(serde_json::json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}));
+    let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
+    kube.run(&["patch", "role", "kamaji", "-n", &space.namespace, "--type=json", "-p", &patch]).ok();
+
+    space.create("poor", &[]).exits(1).says(&[
+        "create, delete, patch secrets",
+        "create, delete, get, list, patch poddisruptionbudgets.policy",
+        "kamaji rbac -n e2e-rights",
+    ]);
+    assert!(space.everything().is_empty(), "something was written: {:?}", space.everything());
+}
+
+#[test]
+fn a_viewer_sees_the_fleet_and_no_secret() {
+    let space = Space::new("e2e-viewer");
+    let kube = management();
+    let roles = space.run(&["rbac", "--viewer", "--user", "e2e-viewer"]).text();
+    start(kube.command(&["apply", "-f", "-"]), &roles).finish(std::time::Duration::from_secs(30)).ok();
+    let may =
+        |verb: &str, what: &str| kube.run(&["auth", "can-i", verb, what, "-A", "--as", "e2e-viewer"]).code == Some(0);
+    assert!(may("list", "configmaps") && may("list", "deployments.apps"));
+    assert!(!may("get", "secrets") && !may("list", "secrets") && !may("create", "configmaps"));
+}
