@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod pods;
 
 use clap::{Parser, Subcommand};
 
@@ -10,6 +11,7 @@ pub use args::{
     ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
+pub use pods::{PodArgs, SizeArg};
 
 /// Manage fleets of hosted Kubernetes control planes
 ///
@@ -50,6 +52,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   kamaji create prod --kubeadm-config prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --replicas 2 --expose node-port
+  kamaji create prod --kubeadm-config prod.yaml --size medium --node-selector pool=tenants
   kamaji create prod --kubeadm-config - --endpoint api.example.com:6443 --dry-run < prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json")]
     Create(CreateArgs),

@@ -74,13 +74,18 @@ pub fn decide_exposure(
 }
 
 fn live_node_port(service: &Value) -> Option<u16> {
+    api_server_port(service)?.get("nodePort")?.as_u64().and_then(|port| u16::try_from(port).ok())
+}
+
+/// The API server's among the ports of a Service.
+#[must_use]
+pub fn api_server_port(service: &Value) -> Option<&Value> {
     let ports = service.pointer("/spec/ports")?.as_array()?;
-    let port = ports.iter().find(|port| port["name"] == "kube-apiserver").or_else(|| ports.first())?;
-    port.get("nodePort")?.as_u64().and_then(|port| u16::try_from(port).ok())
+    ports.iter().find(|port| port["name"] == "kube-apiserver").or_else(|| ports.first())
 }
 
 fn live_port(service: &Value) -> Option<u16> {
-    service.pointer("/spec/ports/0/port")?.as_u64().and_then(|port| u16::try_from(port).ok())
+    api_server_port(service)?.get("port")?.as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
 /// Decides the address from the live Service. One that was decided before is kept while it can be: nodes come and go, and

@@ -9,8 +9,8 @@ mod live;
 mod record;
 
 pub use address::{
-    AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, decide_exposure, impossible_endpoint,
-    name_to_resolve,
+    AddressState, Cluster as ClusterFacts, NodeFacts, api_server_port, decide_address, decide_exposure,
+    impossible_endpoint, name_to_resolve,
 };
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs};

@@ -10,6 +10,7 @@ mod pod;
 pub mod policy;
 mod secrets;
 mod service;
+mod settings;
 
 use std::net::IpAddr;
 

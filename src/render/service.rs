@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::settings::metadata_of;
 use super::{Manifest, Write};
 use crate::model::{ControlPlaneSpec, Exposure, LABEL_NAME, ObjectNames, labels};
 
@@ -21,19 +22,29 @@ pub fn service(spec: &ControlPlaneSpec, exposure: Exposure, port: u16, node_port
         node_port: node_port.map(i32::from),
         ..Default::default()
     };
+    let settings = &spec.service;
+    let mut ports = vec![port_entry];
+    ports.extend(settings.additional_ports.iter().cloned());
     let mut own = labels(&spec.name, "service");
     own.extend(spec.labels.clone());
+    let (own, annotations) = metadata_of(&settings.metadata, own, BTreeMap::new());
+    let balanced = exposure == Exposure::LoadBalancer;
+    let ranges: Vec<String> = settings.load_balancer_source_ranges.iter().map(ToString::to_string).collect();
     let object = Service {
         metadata: ObjectMeta {
             name: Some(ObjectNames(&spec.name).service()),
             namespace: Some(spec.namespace.to_string()),
-            labels: Some(own),
+            labels: own,
+            annotations,
             ..Default::default()
         },
         spec: Some(ServiceSpec {
             type_: Some(exposure.service_type().into()),
             selector: Some(BTreeMap::from([(LABEL_NAME.to_owned(), spec.name.to_string())])),
-            ports: Some(vec![port_entry]),
+            ports: Some(ports),
+            load_balancer_class: settings.load_balancer_class.clone().filter(|_| balanced),
+            load_balancer_source_ranges: (balanced && !ranges.is_empty()).then_some(ranges),
+            allocate_load_balancer_node_ports: settings.allocate_load_balancer_node_ports.filter(|_| balanced),
             ..Default::default()
         }),
         ..Default::default()
