@@ -11,6 +11,7 @@ mod kill;
 mod laptop;
 mod life;
 mod neighbours;
+mod pods;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
