@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::ArgValueCandidates;
 
+use super::pods::PodArgs;
 use crate::model::{ControlPlaneName, DatastoreName, Endpoint, Exposure, Namespace};
 use crate::ui::{Color, Format};
 
@@ -63,6 +64,9 @@ pub struct SpecArgs {
     /// Label the control plane, for selecting it later (can be repeated)
     #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = crate::model::parse_label)]
     pub labels: Vec<(String, String)>,
+    #[command(flatten)]
+    /// The pods.
+    pub pods: PodArgs,
     /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod pods;
 mod upgrade;
 
 use clap::{Parser, Subcommand};
@@ -11,6 +12,7 @@ pub use args::{
     ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
+pub use pods::{PodArgs, SizeArg};
 pub use upgrade::{
     PauseArgs, RbacArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs,
 };
@@ -54,6 +56,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   kamaji create prod --kubeadm-config prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --replicas 2 --expose node-port
+  kamaji create prod --kubeadm-config prod.yaml --size medium --node-selector pool=tenants
   kamaji create prod --kubeadm-config - --endpoint api.example.com:6443 --dry-run < prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json")]
     Create(CreateArgs),

@@ -11,6 +11,7 @@ use crate::engine::CreateRequest;
 use crate::error::{Fault, Kind};
 use crate::model::{DatastoreName, Namespace};
 use crate::pki::{self, PartialUserPki};
+use crate::tenant;
 
 pub(super) struct Loaded {
     pub(super) request: CreateRequest,
@@ -54,6 +55,8 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
         }
     };
     loaded.spec.labels.extend(args.labels.iter().cloned());
+    args.pods.apply(&mut loaded.spec.pods)?;
+    tenant::check_kubelet_patches(&loaded.spec)?;
     let given = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,
         None => PartialUserPki::default(),

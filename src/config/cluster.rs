@@ -202,18 +202,21 @@ fn algorithm(cluster: &View<'_>, findings: &mut Findings<'_>) -> KeyAlgorithm {
 
 fn coredns(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<CoreDns> {
     let image_repository = repository(cluster, "dns.imageRepository", findings);
-    let image_tag = cluster.text("dns.imageTag").map(|(view, text)| {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        if text.len() > 128 || !text.bytes().all(fits) || text.starts_with(['.', '-']) {
-            let rule = "is not an image tag: use at most 128 letters, digits, `_`, `.` and `-`";
-            findings.refuse(&view, format!("`{}` {rule}", shown(text)), "write it as v1.14.6");
-        }
-        text.to_owned()
-    });
+    let image_tag = image_tag(cluster, "dns.imageTag", findings);
     (!cluster.is_true("dns.disabled")).then_some(CoreDns { image_repository, image_tag })
 }
 
-fn repository(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<String> {
+pub(super) fn image_tag(document: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<String> {
+    let (view, text) = document.text(path)?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if text.len() > 128 || !text.bytes().all(fits) || text.starts_with(['.', '-']) {
+        let rule = "is not an image tag: use at most 128 letters, digits, `_`, `.` and `-`";
+        findings.refuse(&view, format!("`{}` {rule}", shown(text)), "write it as v1.14.6");
+    }
+    Some(text.to_owned())
+}
+
+pub(super) fn repository(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<String> {
     let (view, text) = cluster.text(path)?;
     let remedy = "write HOST/PATH, such as registry.k8s.io or registry.example.com:5000/mirror";
     if let Err(rule) = check_repository(text) {

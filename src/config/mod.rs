@@ -24,15 +24,21 @@ mod reference;
 mod similar;
 mod table;
 pub mod tenant_control_plane;
+mod tenant_pods;
 mod tenant_rewrite;
+mod tenant_service;
 mod tenant_table;
+mod typed;
 mod view;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace};
+use crate::model::{
+    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, PodSettings,
+    ServiceSettings,
+};
 use crate::yaml::{Document, Spot};
 
 pub use api::KubeadmApi;
@@ -185,6 +191,7 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
     let addons = Addons {
         coredns: cluster.coredns.clone().filter(|_| !init.skip_coredns),
         kube_proxy: cluster.kube_proxy && !init.skip_kube_proxy,
+        kube_proxy_image: AddonImage::default(),
     };
     let (timeout, dry_run) = (init.timeout.or(cluster.timeout), init.dry_run);
     let spec = ControlPlaneSpec { kubelet, kube_proxy, ..wish(settings, cluster, init, addons) };
@@ -212,8 +219,11 @@ fn wish(settings: Settings, cluster: cluster::Cluster, init: init::Init, addons:
         datastore: settings.datastore,
         addons,
         kubelet: serde_json::Map::new(),
+        kubelet_patches: Vec::new(),
         kube_proxy: serde_json::Map::new(),
         labels: BTreeMap::new(),
+        pods: PodSettings::default(),
+        service: ServiceSettings::default(),
         bootstrap_tokens: init.tokens,
     }
 }

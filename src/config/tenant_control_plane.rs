@@ -6,13 +6,17 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde_json::{Map, Value};
+
 use super::check::{self, Depth};
 use super::findings::Findings;
 use super::tenant_rewrite::rewrite;
 use super::view::View;
-use super::{CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS, cluster, init};
+use super::{
+    CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS, cluster, init, tenant_pods, tenant_service,
+};
 use crate::model::{
-    Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, parse_label,
+    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, parse_label,
 };
 use crate::yaml::{self, Content, Document, Node, shown};
 
@@ -20,6 +24,7 @@ use crate::yaml::{self, Content, Document, Node, shown};
 const REPLICAS: u32 = 2;
 /// As many as `--replicas` takes.
 const MOST_REPLICAS: u64 = 50;
+const PATCHES: &str = "spec.kubernetes.kubelet.configurationJSONPatches";
 pub(super) const KIND: &str = "TenantControlPlane";
 
 /// What the command line says beside the document; it wins.
@@ -60,7 +65,15 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
     };
     check::check(ConfigKind::Tenant, None, Depth::Hosted, &view, &mut findings);
     refuse_switched_on(&view, &mut findings);
-    let settings = settings(&view, overrides, &mut findings);
+    let mut settings = settings(&view, overrides, &mut findings);
+    let pods = tenant_pods::pods(&view, &mut findings);
+    let service = tenant_service::service(&view, settings.as_ref().and_then(|one| one.expose), &mut findings);
+    if let Some(settings) = settings.as_mut().filter(|_| service.needs_load_balancer()) {
+        // A node port instead would be open to everybody, or be what was not asked for.
+        settings.expose = Some(Exposure::LoadBalancer);
+    }
+    let kubelet = kubelet(&view, &mut findings);
+    let kube_proxy_image = kube_proxy_image(&view, &mut findings);
     let labels = labels(&view, &mut findings);
     let rewritten = rewrite(&view, &mut findings);
     let made = |kind: &str, node| View { field: kind.to_owned(), key: view.key, node };
@@ -77,11 +90,13 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
         check_dns(&view, cluster.networking.dns_service_ip(), &mut findings);
     }
     findings.rename(&rewritten.origins);
-    let documents = rewritten.documents();
+    let documents = rewritten.documents(&kubelet);
     let names_namespace = view.text("metadata.namespace").is_some();
     let ((cluster, settings), warnings) = findings.finish(cluster.zip(settings))?;
-    let addons = Addons { coredns: cluster.coredns.clone(), kube_proxy: cluster.kube_proxy };
-    let spec = ControlPlaneSpec { labels, ..super::wish(settings, cluster, init, addons) };
+    let addons = Addons { coredns: cluster.coredns.clone(), kube_proxy: cluster.kube_proxy, kube_proxy_image };
+    let kubelet_patches = view.list(PATCHES).iter().map(|patch| patch.node.to_json()).collect();
+    let wish = super::wish(settings, cluster, init, addons);
+    let spec = ControlPlaneSpec { labels, pods, service, kubelet, kubelet_patches, ..wish };
     Ok(Loaded { spec, warnings, documents, timeout: None, dry_run: false, names_namespace })
 }
 
@@ -125,6 +140,23 @@ fn settings(view: &View<'_>, overrides: Overrides, findings: &mut Findings<'_>) 
     let namespace = namespace.or_else(|| Namespace::parse(otherwise).ok())?;
     let datastore = datastore.or_else(|| DatastoreName::parse(otherwise).ok())?;
     Some(Settings { replicas, expose, endpoint: overrides.endpoint, ..Settings::new(name?, namespace, datastore) })
+}
+
+/// The one setting of nodes that has a field of its own.
+fn kubelet(view: &View<'_>, findings: &mut Findings<'_>) -> Map<String, Value> {
+    let mut settings = Map::new();
+    if let Some((at, driver)) = view.text("spec.kubernetes.kubelet.cgroupfs") {
+        if !["systemd", "cgroupfs"].contains(&driver) {
+            findings.refuse(&at, format!("`{}` is no cgroup driver", shown(driver)), "write systemd or cgroupfs");
+        }
+        settings.insert("cgroupDriver".to_owned(), driver.into());
+    }
+    settings
+}
+
+fn kube_proxy_image(view: &View<'_>, findings: &mut Findings<'_>) -> AddonImage {
+    let repository = cluster::repository(view, "spec.addons.kubeProxy.imageRepository", findings);
+    AddonImage { repository, tag: cluster::image_tag(view, "spec.addons.kubeProxy.imageTag", findings) }
 }
 
 fn parsed<T>(

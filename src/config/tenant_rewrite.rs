@@ -1,6 +1,9 @@
 //! A `TenantControlPlane` as the kubeadm documents that mean the same. Values keep their places in the file, and each
 //! field made is written down with the one it comes from. Whether the values are right is asked by the one reader.
 
+use serde_json::{Map, Value};
+
+use super::ConfigKind;
 use super::EXAMPLE_VERSION;
 use super::api::KubeadmApi;
 use super::convert::{self, Piece};
@@ -23,7 +26,7 @@ pub(super) struct Rewritten {
 
 impl Rewritten {
     /// The documents as YAML.
-    pub(super) fn documents(&self) -> String {
+    pub(super) fn documents(&self, kubelet: &Map<String, Value>) -> String {
         let piece = |kind: &'static str, node: &Node| {
             let mut value = node.to_json();
             if let Some(document) = value.as_object_mut() {
@@ -31,7 +34,13 @@ impl Rewritten {
             }
             Piece { kind, api: Some(KubeadmApi::V1beta4), value }
         };
-        let pieces = vec![piece("InitConfiguration", &self.init), piece("ClusterConfiguration", &self.cluster)];
+        let mut pieces = vec![piece("InitConfiguration", &self.init), piece("ClusterConfiguration", &self.cluster)];
+        if !kubelet.is_empty() {
+            let mut value = kubelet.clone();
+            value.insert("apiVersion".into(), ConfigKind::Kubelet.api_version().into());
+            value.insert("kind".into(), ConfigKind::Kubelet.as_str().into());
+            pieces.push(Piece { kind: ConfigKind::Kubelet.as_str(), api: None, value: Value::Object(value) });
+        }
         yaml::write_documents(&convert::converted(pieces, KubeadmApi::V1beta4))
     }
 }

@@ -9,21 +9,19 @@ use super::fields::Shape::{self, Any, Bool, Int, OpenList, OpenMap, Struct, Text
 use super::table::{group, ignored, mapped, refused, used};
 
 const SERVERS: &str = "the server's; nothing is made of it";
-const PLACED: &str = "kamaji places pods itself";
 const SIZED: &str = "kamaji sets it itself";
 const WRITES: &str = "writes to a tenant cannot be blocked";
 const OWN_PODS: &str = "pods have the containers and volumes that kamaji gives them";
-const OWN_IMAGE: &str = "images have the names and tags of Kubernetes";
-const MIRROR: &str = "mirror the images under their own names and set `registry`";
 const TUNNEL: &str = "there is no tunnel to nodes; the API server connects to them directly";
-const NODE_PATCHES: &str = "patches of kubelets' settings are not read";
-
-const fn unless(silent: &'static str, field: Field) -> Field {
-    Field { silent: Some(silent), ..field }
-}
+const SIZE: &str = "`requests` and `limits`; what is not said comes from `--size`";
+const MORE: &str = "beside kamaji's; kamaji's own keys are left out with a warning";
 
 const fn server(path: &'static str) -> Field {
     used(Tenant, path, Any, SERVERS)
+}
+
+const fn take(path: &'static str, shape: Shape, note: &'static str) -> Field {
+    used(Tenant, path, shape, note)
 }
 
 const fn refuse(path: &'static str, note: &'static str, remedy: &'static str) -> Field {
@@ -68,27 +66,36 @@ pub const TENANT_FIELDS: &[Field] = &[
         Text,
         "where images come from; default `registry.k8s.io`",
     ),
-    refuse("spec.controlPlane.deployment.registrySettings.tagSuffix", OWN_IMAGE, MIRROR),
-    unless("kube-apiserver", refuse("spec.controlPlane.deployment.registrySettings.apiServerImage", OWN_IMAGE, MIRROR)),
-    unless(
-        "kube-controller-manager",
-        refuse("spec.controlPlane.deployment.registrySettings.controllerManagerImage", OWN_IMAGE, MIRROR),
-    ),
-    unless("kube-scheduler", refuse("spec.controlPlane.deployment.registrySettings.schedulerImage", OWN_IMAGE, MIRROR)),
+    take("spec.controlPlane.deployment.registrySettings.tagSuffix", Text, "what follows the version in the tag"),
+    take("spec.controlPlane.deployment.registrySettings.apiServerImage", Text, "the name of the image in the registry"),
+    take("spec.controlPlane.deployment.registrySettings.controllerManagerImage", Text, "the same"),
+    take("spec.controlPlane.deployment.registrySettings.schedulerImage", Text, "the same"),
     used(
         Tenant,
         "spec.controlPlane.deployment.replicas",
         Int,
         "how many pods, unless `--replicas` is given; default 2",
     ),
-    ignore("spec.controlPlane.deployment.nodeSelector", TextMap, PLACED),
-    ignore("spec.controlPlane.deployment.runtimeClassName", Text, PLACED),
-    ignore("spec.controlPlane.deployment.tolerations", OpenList, PLACED),
-    ignore("spec.controlPlane.deployment.affinity", OpenMap, PLACED),
-    ignore("spec.controlPlane.deployment.topologySpreadConstraints", OpenList, PLACED),
-    ignore("spec.controlPlane.deployment.strategy", OpenMap, SIZED),
-    ignore("spec.controlPlane.deployment.resources", OpenMap, SIZED),
-    ignore("spec.controlPlane.deployment.probes", OpenMap, SIZED),
+    take("spec.controlPlane.deployment.nodeSelector", TextMap, "labels that nodes must have"),
+    take("spec.controlPlane.deployment.runtimeClassName", Text, "it must exist"),
+    take("spec.controlPlane.deployment.tolerations", OpenList, "as in a pod"),
+    take("spec.controlPlane.deployment.affinity", OpenMap, "as in a pod, instead of kamaji's"),
+    take(
+        "spec.controlPlane.deployment.topologySpreadConstraints",
+        OpenList,
+        "as in a pod, instead of kamaji's; without a `labelSelector`, that of the control plane's pods",
+    ),
+    take("spec.controlPlane.deployment.strategy", OpenMap, "as in a Deployment; default 100 % more, none less"),
+    group(Tenant, "spec.controlPlane.deployment.resources"),
+    take("spec.controlPlane.deployment.resources.apiServer", OpenMap, SIZE),
+    take("spec.controlPlane.deployment.resources.controllerManager", OpenMap, SIZE),
+    take("spec.controlPlane.deployment.resources.scheduler", OpenMap, SIZE),
+    ignore("spec.controlPlane.deployment.resources.kine", OpenMap, "the datastore is of its own"),
+    take(
+        "spec.controlPlane.deployment.probes",
+        OpenMap,
+        "numbers of `liveness`, `readiness` and `startup`, also below `apiServer`, `controllerManager` and `scheduler`",
+    ),
     group(Tenant, "spec.controlPlane.deployment.extraArgs"),
     mapped(
         Tenant,
@@ -99,38 +106,45 @@ pub const TENANT_FIELDS: &[Field] = &[
     mapped(Tenant, "spec.controlPlane.deployment.extraArgs.controllerManager", Texts, "with the same refusals"),
     mapped(Tenant, "spec.controlPlane.deployment.extraArgs.scheduler", Texts, "with the same refusals"),
     ignore("spec.controlPlane.deployment.extraArgs.kine", Texts, "the datastore has arguments of its own"),
-    ignore("spec.controlPlane.deployment.additionalMetadata", OpenMap, "objects carry kamaji's labels and yours"),
-    ignore("spec.controlPlane.deployment.podAdditionalMetadata", OpenMap, "pods carry kamaji's labels and yours"),
+    group(Tenant, "spec.controlPlane.deployment.additionalMetadata"),
+    take("spec.controlPlane.deployment.additionalMetadata.labels", TextMap, MORE),
+    take("spec.controlPlane.deployment.additionalMetadata.annotations", TextMap, MORE),
+    group(Tenant, "spec.controlPlane.deployment.podAdditionalMetadata"),
+    take("spec.controlPlane.deployment.podAdditionalMetadata.labels", TextMap, MORE),
+    take("spec.controlPlane.deployment.podAdditionalMetadata.annotations", TextMap, MORE),
     refuse("spec.controlPlane.deployment.additionalInitContainers", OWN_PODS, "remove it"),
     refuse("spec.controlPlane.deployment.additionalContainers", OWN_PODS, "remove it"),
     refuse("spec.controlPlane.deployment.additionalVolumes", OWN_PODS, "remove it"),
     refuse("spec.controlPlane.deployment.additionalVolumeMounts", OWN_PODS, "remove it"),
-    unless(
-        "default",
-        ignore("spec.controlPlane.deployment.serviceAccountName", Text, "pods have an account without rights"),
+    take(
+        "spec.controlPlane.deployment.serviceAccountName",
+        Text,
+        "it must exist; its token is not mounted; `default` and nothing are an account without rights",
     ),
     ignore("spec.controlPlane.deployment.automountServiceAccountToken", Bool, "the token is not mounted"),
     ignore("spec.controlPlane.deployment.containerSecurityContexts", OpenMap, "pods are always `restricted`"),
     ignore("spec.controlPlane.deployment.podSecurityContext", OpenMap, "pods are always `restricted`"),
     group(Tenant, "spec.controlPlane.service"),
-    ignore("spec.controlPlane.service.additionalMetadata", OpenMap, "objects carry kamaji's labels and yours"),
+    group(Tenant, "spec.controlPlane.service.additionalMetadata"),
+    take("spec.controlPlane.service.additionalMetadata.labels", TextMap, MORE),
+    take("spec.controlPlane.service.additionalMetadata.annotations", TextMap, MORE),
     used(
         Tenant,
         "spec.controlPlane.service.serviceType",
         Text,
         "`LoadBalancer`, `NodePort` or `ClusterIP`, unless `--expose` is given",
     ),
-    refuse("spec.controlPlane.service.additionalPorts", "the Service has the API server's port only", "remove it"),
-    ignore("spec.controlPlane.service.allocateLoadBalancerNodePorts", Bool, SIZED),
+    take("spec.controlPlane.service.additionalPorts", OpenList, "further ports of the same pods"),
+    take("spec.controlPlane.service.allocateLoadBalancerNodePorts", Bool, "for a load balancer"),
     refuse("spec.controlPlane.ingress", "the API server is exposed by a Service", "remove it and set `serviceType`"),
     refuse("spec.controlPlane.gateway", "the API server is exposed by a Service", "remove it and set `serviceType`"),
     group(Tenant, "spec.kubernetes"),
     used(Tenant, "spec.kubernetes.version", Text, "required, exact, such as `v1.37.2`"),
     group(Tenant, "spec.kubernetes.kubelet"),
-    refuse(
+    take(
         "spec.kubernetes.kubelet.configurationJSONPatches",
-        NODE_PATCHES,
-        "use a kubeadm file with a KubeletConfiguration",
+        OpenList,
+        "RFC 6902 patches of the KubeletConfiguration that joining nodes get",
     ),
     mapped(
         Tenant,
@@ -138,7 +152,7 @@ pub const TENANT_FIELDS: &[Field] = &[
         Texts,
         "`--kubelet-preferred-address-types` of kube-apiserver",
     ),
-    ignore("spec.kubernetes.kubelet.cgroupfs", Text, "nodes find their cgroup driver themselves"),
+    mapped(Tenant, "spec.kubernetes.kubelet.cgroupfs", Text, "`cgroupDriver` of the KubeletConfiguration"),
     mapped(Tenant, "spec.kubernetes.admissionControllers", Texts, "`--enable-admission-plugins` of kube-apiserver"),
     group(Tenant, "spec.networkProfile"),
     used(Tenant, "spec.networkProfile.address", Text, "where workers connect to, with `port`; `--endpoint` wins"),
@@ -147,8 +161,12 @@ pub const TENANT_FIELDS: &[Field] = &[
     used(Tenant, "spec.networkProfile.certSANs", Texts, "further names and addresses in the serving certificate"),
     used(Tenant, "spec.networkProfile.clusterDomain", Text, "default `cluster.local`; immutable"),
     ignore("spec.networkProfile.allowAddressAsExternalIP", Bool, SIZED),
-    refuse("spec.networkProfile.loadBalancerSourceRanges", "the Service lets everybody in", "remove it"),
-    refuse("spec.networkProfile.loadBalancerClass", "the Service has the cluster's load balancer", "remove it"),
+    take(
+        "spec.networkProfile.loadBalancerSourceRanges",
+        Texts,
+        "at most 16; with them nothing but a load balancer is used",
+    ),
+    take("spec.networkProfile.loadBalancerClass", Text, "immutable; with it nothing but a load balancer is used"),
     used(Tenant, "spec.networkProfile.serviceCidr", Text, "deprecated; default `10.96.0.0/16`; immutable"),
     used(Tenant, "spec.networkProfile.serviceCidrs", Texts, "one range, or two of different families; immutable"),
     used(Tenant, "spec.networkProfile.podCidr", Text, "deprecated; default `10.244.0.0/16`; immutable"),
@@ -159,7 +177,7 @@ pub const TENANT_FIELDS: &[Field] = &[
     used(Tenant, "spec.addons.coreDNS.imageRepository", Text, "where the image `coredns` comes from"),
     used(Tenant, "spec.addons.coreDNS.imageTag", Text, "the tag of the image `coredns`; default that of kubeadm"),
     used(Tenant, "spec.addons.kubeProxy", Struct, "install kube-proxy"),
-    refuse("spec.addons.kubeProxy.imageRepository", OWN_IMAGE, MIRROR),
-    refuse("spec.addons.kubeProxy.imageTag", OWN_IMAGE, MIRROR),
+    take("spec.addons.kubeProxy.imageRepository", Text, "where the image `kube-proxy` comes from"),
+    take("spec.addons.kubeProxy.imageTag", Text, "the tag of the image `kube-proxy`; default the version"),
     refuse("spec.addons.konnectivity", TUNNEL, "remove it, and see that the API server reaches the nodes"),
 ];

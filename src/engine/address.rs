@@ -12,7 +12,7 @@ use super::prepare::exposure;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
-use crate::plan::{AddressState, decide_address, decide_exposure};
+use crate::plan::{AddressState, api_server_port, decide_address, decide_exposure};
 use crate::render::{Address, ObjectRef};
 
 /// How long a load balancer may take to be heard of where the user left the exposure to us. Who provides one says so in
@@ -87,7 +87,7 @@ async fn somebody_balances(session: &Session<'_>, service: &ObjectRef) -> Result
 /// Whether the Service is as decided.
 fn exposes(service: Option<&Value>, exposure: Exposure, port: u16, node_port: Option<u16>) -> bool {
     let Some(service) = service else { return false };
-    let number = |key: &str| service.pointer(&format!("/spec/ports/0/{key}")).and_then(Value::as_u64);
+    let number = |key: &str| api_server_port(service)?.get(key)?.as_u64();
     service.pointer("/spec/type").and_then(Value::as_str) == Some(exposure.service_type())
         && number("port") == Some(u64::from(port))
         && number("targetPort") == Some(u64::from(port))

@@ -93,7 +93,8 @@ impl Creation<'_> {
         let id = journal.record().id.clone();
         let datastore = async {
             let (datastore, mut admin) =
-                datastore::ensure(self.session, &spec.datastore, &spec.image_repository).await?;
+                datastore::ensure(self.session, &spec.datastore, &spec.image_repository, &spec.pods.image_pull_secrets)
+                    .await?;
             if admin.etcd.ensure_tenant(&id).await? == crate::datastore::Change::Changed {
                 self.session.say(Event::Done(format!(
                     "datastore {}: user, role and prefix of this control plane",

@@ -131,10 +131,11 @@ pub(super) async fn ensure(
     session: &Session<'_>,
     name: &DatastoreName,
     image_repository: &str,
+    image_pull_secrets: &[String],
 ) -> Result<(Datastore, Admin), Fault> {
     let datastore = match find(session, name).await? {
         Some(datastore) => datastore,
-        None if name.as_str() == DEFAULT => make(session, name, image_repository).await?,
+        None if name.as_str() == DEFAULT => make(session, name, image_repository, image_pull_secrets).await?,
         None => return Err(DatastoreError::Missing { name: name.to_string() }.into()),
     };
     let mut admin = open(session, &datastore).await?;
@@ -145,7 +146,12 @@ pub(super) async fn ensure(
     Ok((datastore, admin))
 }
 
-async fn make(session: &Session<'_>, name: &DatastoreName, image_repository: &str) -> Result<Datastore, Fault> {
+async fn make(
+    session: &Session<'_>,
+    name: &DatastoreName,
+    image_repository: &str,
+    image_pull_secrets: &[String],
+) -> Result<Datastore, Fault> {
     session.say(Event::Step(format!("datastore `{name}`: an etcd in namespace {DATASTORE_NAMESPACE}")));
     let namespace = namespace();
     let image = format!("{image_repository}/etcd:{ETCD_TAG}");
@@ -154,6 +160,7 @@ async fn make(session: &Session<'_>, name: &DatastoreName, image_repository: &st
         namespace: &namespace,
         members: members(session, name).await?,
         image: &image,
+        image_pull_secrets,
         storage_class: None,
         volume_size: VOLUME,
     };
@@ -349,6 +356,7 @@ pub fn default_datastore_endpoints() -> Vec<String> {
         namespace: &namespace,
         members: 1,
         image: "",
+        image_pull_secrets: &[],
         storage_class: None,
         volume_size: VOLUME,
     };

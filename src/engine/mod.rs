@@ -8,6 +8,8 @@ mod datastore;
 mod delete;
 mod join;
 mod journal;
+mod judge;
+mod needs;
 mod observe;
 mod pause;
 mod prepare;

@@ -5,6 +5,8 @@ use futures::stream;
 use secrecy::ExposeSecret as _;
 
 use super::journal::{Recorded, read_record};
+use super::judge::judge_new;
+use super::needs::refuse_missing;
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
 use super::rights::require_rights;
 use super::tenant::{self, reach};
@@ -49,6 +51,7 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;
+    refuse_missing(session, spec, new_datastore.is_some()).await?;
     if let Some(exposure) = spec.expose {
         let facts = cluster_facts(session, spec, exposure, None).await;
         if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
@@ -66,6 +69,7 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
     match &observed.recorded {
         None => {
             refuse_unreachable(session, spec, &observed.live).await?;
+            judge_new(session, spec).await?;
             preview_new(spec, &observed.live, &mut plan);
         }
         Some(recorded) => {
@@ -138,7 +142,8 @@ fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
     plan.changes.push(Change::of(Record::object_ref(spec), Action::Create, "the record"));
     for object in object_refs(spec).iter().filter(|object| wanted(spec, object)) {
         let action = if live.get(object).is_some() { Action::Unchanged } else { Action::Create };
-        plan.changes.push(Change::of(object, action, ""));
+        let settings = if object.kind == "Deployment" { spec.pods.summary() } else { String::new() };
+        plan.changes.push(Change::of(object, action, &settings));
     }
     plan.changes.push(data_change(spec));
     plan.changes.push(tenant_change(spec));

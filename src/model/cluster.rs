@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, KubeVersion, Namespace, Networking, San,
+    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, KubeVersion, Namespace, Networking,
+    PodSettings, San, ServiceSettings,
 };
 
 /// How the API server is reached from outside the management cluster.
@@ -69,6 +70,15 @@ pub struct CoreDns {
     pub image_tag: Option<String>,
 }
 
+/// Where the image of an addon is, if not beside those of the control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AddonImage {
+    /// The repository; without it, the control plane's repository.
+    pub repository: Option<String>,
+    /// The tag; without it, the version of Kubernetes.
+    pub tag: Option<String>,
+}
+
 /// What is installed inside the tenant besides what joining needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addons {
@@ -76,6 +86,9 @@ pub struct Addons {
     pub coredns: Option<CoreDns>,
     /// kube-proxy, unless disabled.
     pub kube_proxy: bool,
+    /// The image of kube-proxy.
+    #[serde(default)]
+    pub kube_proxy_image: AddonImage,
 }
 
 /// A bootstrap token the kubeadm file asks for. Not kept in the record.
@@ -149,11 +162,20 @@ pub struct ControlPlaneSpec {
     pub addons: Addons,
     /// The user's `KubeletConfiguration` without apiVersion and kind; empty when not given.
     pub kubelet: Map<String, Value>,
+    /// RFC 6902 patches of the `KubeletConfiguration`, once kamaji has completed it.
+    #[serde(default)]
+    pub kubelet_patches: Vec<Value>,
     /// The user's `KubeProxyConfiguration` without apiVersion and kind; empty when not given.
     pub kube_proxy: Map<String, Value>,
     /// The user's labels, for selecting control planes; on the record, the Deployment and the Service.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Settings of the pods.
+    #[serde(default)]
+    pub pods: PodSettings,
+    /// Settings of the Service.
+    #[serde(default)]
+    pub service: ServiceSettings,
     /// Tokens from the kubeadm file; secret, so not serialized.
     #[serde(skip)]
     pub bootstrap_tokens: Vec<BootstrapToken>,

@@ -24,11 +24,6 @@ pub const ANNOTATION_ID: &str = "kamaji.clastix.io/id";
 pub fn parse_label(text: &str) -> Result<(String, String), Error> {
     let refuse = |rule: &str| Error::invalid("label", text, rule);
     let (key, value) = text.split_once('=').ok_or_else(|| refuse("write it as KEY=VALUE"))?;
-    let word = |word: &str| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-        word.len() <= 63 && word.bytes().all(inner) && edge(word.as_bytes().first()) && edge(word.as_bytes().last())
-    };
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if let Some(prefix) = prefix {
         super::network::dns_name("label prefix", prefix, false)?;
@@ -42,6 +37,24 @@ pub fn parse_label(text: &str) -> Result<(String, String), Error> {
         ));
     }
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Whether a text can be the name in a label's key, or its value.
+pub(super) fn word(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    text.len() <= 63 && text.bytes().all(inner) && edge(text.as_bytes().first()) && edge(text.as_bytes().last())
+}
+
+/// Kubernetes' rule for the keys of labels, annotations and taints; the error is the rule.
+pub(super) fn qualified_name(key: &str) -> Result<(), String> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    if prefix.is_none_or(|prefix| super::parse_object_name("prefix", prefix).is_ok()) && word(name) {
+        return Ok(());
+    }
+    Err("the key has at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, and before it \
+         at most a DNS name and a `/`"
+        .to_owned())
 }
 
 /// The labels of an object of control plane `name` that is for `component`.

@@ -9,14 +9,19 @@ mod error;
 mod labels;
 mod names;
 mod network;
+mod placement;
+mod pods;
+mod quantity;
 mod releases;
 mod rights;
+mod sizes;
 mod version;
 
 pub use certificates::{CertificatePolicy, KeyAlgorithm};
 pub use checks::CheckName;
 pub use cluster::{
-    Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId, parse_token,
+    AddonImage, Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId,
+    parse_token,
 };
 pub use error::Error;
 pub use labels::{
@@ -24,6 +29,13 @@ pub use labels::{
 };
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Family, Host, Networking, San};
+pub use placement::{check_label, check_toleration, parse_node_selector, parse_toleration};
+pub use pods::{
+    Images, Metadata, PodSettings, ProbeNumbers, Probes, ServicePort, ServiceSettings, Toleration, is_taken,
+    parse_object_name, parse_priority_class, parse_pull_secret,
+};
+pub use quantity::Quantity;
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};
 pub use rights::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
+pub use sizes::{Amounts, ComponentName, ResourceName, Resources, Size, parse_amount, parse_component_amounts};
 pub use version::KubeVersion;

@@ -162,6 +162,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::model::AddonImage;
     use crate::model::Addons;
     use crate::model::CertificatePolicy;
     use crate::model::Component;
@@ -170,6 +171,8 @@ mod tests {
     use crate::model::KubeVersion;
     use crate::model::Namespace;
     use crate::model::Networking;
+    use crate::model::PodSettings;
+    use crate::model::ServiceSettings;
 
     fn spec() -> ControlPlaneSpec {
         ControlPlaneSpec {
@@ -193,10 +196,13 @@ mod tests {
             scheduler: Component::default(),
             replicas: 1,
             datastore: DatastoreName::parse("etcd").unwrap(),
-            addons: Addons { coredns: None, kube_proxy: true },
+            addons: Addons { coredns: None, kube_proxy: true, kube_proxy_image: AddonImage::default() },
             kubelet: serde_json::Map::new(),
+            kubelet_patches: vec![],
             kube_proxy: serde_json::Map::new(),
             labels: std::collections::BTreeMap::new(),
+            pods: PodSettings::default(),
+            service: ServiceSettings::default(),
             bootstrap_tokens: vec![],
         }
     }

@@ -83,6 +83,10 @@ fn container_causes(pod: &Value) -> Vec<(String, String)> {
                     format!("crashes (exit code {}, {} restarts){}", number(exit), restarts(status), tail(last)),
                 ));
             }
+            "ErrImagePull" | "ImagePullBackOff" if message.contains("authorization") => {
+                let remedy = "its registry wants a password: name a Secret that has it with --image-pull-secret";
+                causes.push((name, format!("{waiting}: {message} ({remedy})")));
+            }
             other => causes.push((name, format!("{other}: {message}"))),
         }
     }
@@ -181,6 +185,18 @@ mod tests {
         let text = tail(&format!("{}\n{}\n", line(1), line(2)));
         assert_eq!(text.matches("connection refused").count(), 1, "{text}");
         assert!(text.len() < 500, "{text}");
+    }
+
+    #[test]
+    fn a_registry_that_wants_a_password_is_told_with_the_flag_that_gives_it() {
+        let pod = |message: &str| {
+            json!({"metadata": {"name": "p"}, "status": {"containerStatuses": [{"name": "kube-apiserver", "ready": false,
+                "state": {"waiting": {"reason": "ImagePullBackOff", "message": message}}}]}})
+        };
+        let refused = causes_of_pods(&[pod("authorization failed: no basic auth credentials")], &[]);
+        assert!(refused[0].contains("no basic auth") && refused[0].contains("--image-pull-secret"), "{refused:?}");
+        let missing = causes_of_pods(&[pod("not found")], &[]);
+        assert_eq!(missing, ["pod p, container kube-apiserver: ImagePullBackOff: not found"]);
     }
 
     #[test]

@@ -32,13 +32,18 @@ pub fn decide_exposure(
 }
 
 pub(super) fn live_node_port(service: &Value) -> Option<u16> {
+    api_server_port(service)?.get("nodePort")?.as_u64().and_then(|port| u16::try_from(port).ok())
+}
+
+/// The API server's among the ports of a Service.
+#[must_use]
+pub fn api_server_port(service: &Value) -> Option<&Value> {
     let ports = service.pointer("/spec/ports")?.as_array()?;
-    let port = ports.iter().find(|port| port["name"] == "kube-apiserver").or_else(|| ports.first())?;
-    port.get("nodePort")?.as_u64().and_then(|port| u16::try_from(port).ok())
+    ports.iter().find(|port| port["name"] == "kube-apiserver").or_else(|| ports.first())
 }
 
 pub(super) fn live_port(service: &Value) -> Option<u16> {
-    service.pointer("/spec/ports/0/port")?.as_u64().and_then(|port| u16::try_from(port).ok())
+    api_server_port(service)?.get("port")?.as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
 /// What no exposure can give: a port that is no node port, on a node's own address. Cause and remedy.

@@ -20,7 +20,7 @@ pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, object_refs
 pub use diff::{Action, Approved, Change, FieldChange, Plan, compare};
 pub(crate) use explain::warnings;
 pub use explain::{causes_of_pods, pod_summary};
-pub use exposure::{decide_exposure, impossible_endpoint};
+pub use exposure::{api_server_port, decide_exposure, impossible_endpoint};
 pub use families::{no_such_family, unserved_family};
 pub use live::Live;
 pub use record::{ImmutableChange, Pause, Phase, Record, Revision, Step, Upgrade, Verdict, immutable_changes};

@@ -287,8 +287,19 @@ pub fn immutable_changes(recorded: &ControlPlaneSpec, asked: &ControlPlaneSpec) 
         ),
         ("--datastore", recorded.datastore.to_string(), asked.datastore.to_string(), "the data is there"),
     ];
+    // Kubernetes keeps it for as long as the Service has a load balancer.
+    let class = |spec: &ControlPlaneSpec| match spec.expose {
+        Some(Exposure::NodePort | Exposure::ClusterIp) => None,
+        Some(Exposure::LoadBalancer) | None => {
+            Some(spec.service.load_balancer_class.clone().unwrap_or_else(|| "(none)".to_owned()))
+        }
+    };
+    let classes = class(recorded).zip(class(asked)).map(|(is, asked)| {
+        ("networkProfile.loadBalancerClass", is, asked, "a Service keeps its load balancer; make a new control plane")
+    });
     pairs
         .into_iter()
+        .chain(classes)
         .filter(|(_, is, asked, _)| is != asked)
         .map(|(field, is, asked, why)| ImmutableChange { field, is, asked, why })
         .collect()

@@ -10,11 +10,10 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::flags::Flags;
-use super::pod::{
-    SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret, requests,
-};
+use super::pod::{SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret};
+use super::settings::settled;
 use super::{Address, DatastoreAccess};
-use crate::model::{ControlPlaneSpec, ObjectNames, PlaneId};
+use crate::model::{ComponentName, ControlPlaneSpec, ObjectNames, PlaneId};
 
 const PKI: &str = "/etc/kubernetes/pki";
 const POLICIES: &str = "/etc/kubernetes/policies";
@@ -104,9 +103,10 @@ pub(super) fn api_server(
     datastore: &DatastoreAccess,
 ) -> Container {
     let command = flags(spec, id, address, datastore).command("kube-apiserver", &spec.api_server.extra_args);
-    let image = format!("{}/kube-apiserver:{}", spec.image_repository, spec.version);
+    let component = ComponentName::KubeApiserver;
+    let image = spec.pods.image(component, &spec.image_repository, &spec.version.to_string());
     let port = address.secure_port;
-    Container {
+    let container = Container {
         ports: Some(vec![ContainerPort {
             name: Some("https".into()),
             container_port: i32::from(port),
@@ -125,14 +125,14 @@ pub(super) fn api_server(
         startup_probe: Some(https_probe("/livez", port, 1, 15, 240)),
         readiness_probe: Some(https_probe("/readyz", port, 2, 15, 3)),
         liveness_probe: Some(https_probe("/livez", port, 10, 15, 8)),
-        resources: Some(requests("50m", "256Mi")),
         volume_mounts: Some(vec![
             mount("api-server-pki", PKI),
             mount("api-server-policies", POLICIES),
             mount("encryption-config", ENCRYPTION),
         ]),
         ..container("kube-apiserver", image, command, &spec.api_server.extra_envs)
-    }
+    };
+    settled(spec, component, container)
 }
 
 /// The volumes that [`api_server`] mounts. No CA key is among them: the API server signs nothing with it.

@@ -7,8 +7,9 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, Volume};
 
 use super::api_server::CIPHER_SUITES;
 use super::flags::Flags;
-use super::pod::{container, https_probe, mount, projected, projected_secret, requests};
-use crate::model::{Component, ControlPlaneSpec, ObjectNames};
+use super::pod::{container, https_probe, mount, projected, projected_secret};
+use super::settings::settled;
+use crate::model::{Component, ComponentName, ControlPlaneSpec, ObjectNames};
 
 const CONTROLLER_MANAGER_PORT: u16 = 10257;
 const SCHEDULER_PORT: u16 = 10259;
@@ -18,13 +19,13 @@ const SCHEDULER_CONF: &str = "/etc/kubernetes/scheduler/scheduler.conf";
 
 fn container_of(
     spec: &ControlPlaneSpec,
-    name: &str,
+    name: ComponentName,
     port: u16,
     command: Vec<String>,
     component: &Component,
 ) -> Container {
-    let image = format!("{}/{name}:{}", spec.image_repository, spec.version);
-    Container {
+    let image = spec.pods.image(name, &spec.image_repository, &spec.version.to_string());
+    let container = Container {
         ports: Some(vec![ContainerPort {
             name: Some(if port == CONTROLLER_MANAGER_PORT { "kcm-https" } else { "scheduler-https" }.into()),
             container_port: i32::from(port),
@@ -34,8 +35,9 @@ fn container_of(
         startup_probe: Some(https_probe("/healthz", port, 1, 15, 240)),
         readiness_probe: Some(https_probe("/healthz", port, 5, 15, 3)),
         liveness_probe: Some(https_probe("/healthz", port, 10, 15, 8)),
-        ..container(name, image, command, &component.extra_envs)
-    }
+        ..container(name.as_str(), image, command, &component.extra_envs)
+    };
+    settled(spec, name, container)
 }
 
 /// The kube-controller-manager container.
@@ -70,12 +72,11 @@ pub(super) fn controller_manager(spec: &ControlPlaneSpec) -> Container {
     let component = &spec.controller_manager;
     let command = flags.command("kube-controller-manager", &component.extra_args);
     Container {
-        resources: Some(requests("25m", "64Mi")),
         volume_mounts: Some(vec![
             mount("controller-manager-pki", PKI),
             mount("controller-manager-kubeconfig", "/etc/kubernetes/controller-manager"),
         ]),
-        ..container_of(spec, "kube-controller-manager", CONTROLLER_MANAGER_PORT, command, component)
+        ..container_of(spec, ComponentName::KubeControllerManager, CONTROLLER_MANAGER_PORT, command, component)
     }
 }
 
@@ -95,9 +96,8 @@ pub(super) fn scheduler(spec: &ControlPlaneSpec) -> Container {
     let component = &spec.scheduler;
     let command = flags.command("kube-scheduler", &component.extra_args);
     Container {
-        resources: Some(requests("10m", "32Mi")),
         volume_mounts: Some(vec![mount("scheduler-kubeconfig", "/etc/kubernetes/scheduler")]),
-        ..container_of(spec, "kube-scheduler", SCHEDULER_PORT, command, component)
+        ..container_of(spec, ComponentName::KubeScheduler, SCHEDULER_PORT, command, component)
     }
 }
 

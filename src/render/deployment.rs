@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec, ServiceAccount, TopologySpreadConstraint};
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec, ServiceAccount};
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::api_server::{api_server, api_server_volumes};
 use super::controllers::{controller_manager, controller_volumes, scheduler};
 use super::pod::pod_security;
+use super::settings::{metadata_of, placed};
 use super::{Address, DatastoreAccess, Manifest, Write};
 use crate::model::{ANNOTATION_ID, ControlPlaneSpec, LABEL_NAME, ObjectNames, PlaneId, labels};
 
@@ -45,6 +46,7 @@ pub fn deployment(
     let names = ObjectNames(&spec.name);
     let mut volumes = api_server_volumes(names);
     volumes.extend(controller_volumes(names));
+    let selector = selector(spec);
     let pod = PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![api_server(spec, id, address, datastore), controller_manager(spec), scheduler(spec)],
@@ -53,42 +55,29 @@ pub fn deployment(
         service_account_name: Some(names.service_account()),
         // Longer than the API server's own end: 10 s until endpoints have changed, 10 s for watches, then open requests.
         termination_grace_period_seconds: Some(40),
-        topology_spread_constraints: Some(vec![TopologySpreadConstraint {
-            max_skew: 1,
-            topology_key: "kubernetes.io/hostname".into(),
-            when_unsatisfiable: "ScheduleAnyway".into(),
-            label_selector: Some(selector(spec)),
-            match_label_keys: Some(vec!["pod-template-hash".into()]),
-            ..Default::default()
-        }]),
         volumes: Some(volumes),
         ..Default::default()
     };
-    let mut own = metadata(spec, names.deployment(), "deployment");
-    own.annotations = Some(BTreeMap::from([(ANNOTATION_ID.to_owned(), id.to_string())]));
-    own.labels.get_or_insert_default().extend(spec.labels.clone());
+    let pod = placed(spec, &selector, pod);
+    let mut own = labels(&spec.name, "deployment");
+    own.extend(spec.labels.clone());
+    let identity = BTreeMap::from([(ANNOTATION_ID.to_owned(), id.to_string())]);
+    let (own_labels, annotations) = metadata_of(&spec.pods.metadata, own, identity);
+    let pod_annotations = BTreeMap::from([
+        (CHECKSUM.to_owned(), checksum.to_owned()),
+        ("kubectl.kubernetes.io/default-container".to_owned(), "kube-apiserver".to_owned()),
+    ]);
+    let (pod_labels, pod_annotations) =
+        metadata_of(&spec.pods.pod_metadata, labels(&spec.name, "deployment"), pod_annotations);
     let object = Deployment {
-        metadata: own,
+        metadata: ObjectMeta { labels: own_labels, annotations, ..metadata(spec, names.deployment(), "deployment") },
         spec: Some(DeploymentSpec {
             replicas: Some(i32::try_from(spec.replicas).unwrap_or(i32::MAX)),
             revision_history_limit: Some(3),
-            selector: selector(spec),
-            strategy: Some(DeploymentStrategy {
-                type_: Some("RollingUpdate".into()),
-                rolling_update: Some(RollingUpdateDeployment {
-                    max_surge: Some(IntOrString::String("100%".into())),
-                    max_unavailable: Some(IntOrString::Int(0)),
-                }),
-            }),
+            selector,
+            strategy: Some(spec.pods.strategy.clone().unwrap_or_else(new_ones_first)),
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels(&spec.name, "deployment")),
-                    annotations: Some(BTreeMap::from([
-                        (CHECKSUM.to_owned(), checksum.to_owned()),
-                        ("kubectl.kubernetes.io/default-container".to_owned(), "kube-apiserver".to_owned()),
-                    ])),
-                    ..Default::default()
-                }),
+                metadata: Some(ObjectMeta { labels: pod_labels, annotations: pod_annotations, ..Default::default() }),
                 spec: Some(pod),
             },
             ..Default::default()
@@ -96,6 +85,16 @@ pub fn deployment(
         ..Default::default()
     };
     Manifest::of(&object, Write::Apply)
+}
+
+fn new_ones_first() -> DeploymentStrategy {
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".into()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::String("100%".into())),
+            max_unavailable: Some(IntOrString::Int(0)),
+        }),
+    }
 }
 
 /// The identity of the pods: it has no rights, and its token is not mounted.

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod rbac;
 mod secrets;
 mod service;
+mod settings;
 
 use std::net::IpAddr;
 

@@ -3,14 +3,10 @@
 //! Every pod must be admitted under Pod Security `restricted`
 //! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/>).
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar as KubeEnvVar, HTTPGetAction, KeyToPath, PodSecurityContext, Probe,
-    ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext, Volume,
-    VolumeMount, VolumeProjection,
+    ProjectedVolumeSource, SeccompProfile, SecretProjection, SecurityContext, Volume, VolumeMount, VolumeProjection,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::flags::literal;
@@ -47,17 +43,6 @@ pub(super) fn container_security(add: &[&str]) -> SecurityContext {
             add: (!add.is_empty()).then(|| add.iter().map(|name| (*name).to_owned()).collect()),
         }),
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..Default::default() }),
-        ..Default::default()
-    }
-}
-
-/// CPU and memory requests, in Kubernetes' notation.
-pub(super) fn requests(cpu: &str, memory: &str) -> ResourceRequirements {
-    ResourceRequirements {
-        requests: Some(BTreeMap::from([
-            ("cpu".to_owned(), Quantity(cpu.to_owned())),
-            ("memory".to_owned(), Quantity(memory.to_owned())),
-        ])),
         ..Default::default()
     }
 }

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
+use super::settings::metadata_of;
 use super::{Manifest, Write};
 use crate::model::{ControlPlaneSpec, Exposure, Family, LABEL_NAME, ObjectNames, labels};
 
@@ -26,22 +27,32 @@ pub fn service(
         node_port: node_port.map(i32::from),
         ..Default::default()
     };
+    let settings = &spec.service;
+    let mut ports = vec![port_entry];
+    ports.extend(settings.additional_ports.iter().cloned());
     let mut own = labels(&spec.name, "service");
     own.extend(spec.labels.clone());
     let (ip_families, policy) = families(spec, live);
+    let (own, annotations) = metadata_of(&settings.metadata, own, BTreeMap::new());
+    let balanced = exposure == Exposure::LoadBalancer;
+    let ranges: Vec<String> = settings.load_balancer_source_ranges.iter().map(ToString::to_string).collect();
     let object = Service {
         metadata: ObjectMeta {
             name: Some(ObjectNames(&spec.name).service()),
             namespace: Some(spec.namespace.to_string()),
-            labels: Some(own),
+            labels: own,
+            annotations,
             ..Default::default()
         },
         spec: Some(ServiceSpec {
             type_: Some(exposure.service_type().into()),
             selector: Some(BTreeMap::from([(LABEL_NAME.to_owned(), spec.name.to_string())])),
-            ports: Some(vec![port_entry]),
             ip_families,
             ip_family_policy: Some(policy.into()),
+            ports: Some(ports),
+            load_balancer_class: settings.load_balancer_class.clone().filter(|_| balanced),
+            load_balancer_source_ranges: (balanced && !ranges.is_empty()).then_some(ranges),
+            allocate_load_balancer_node_ports: settings.allocate_load_balancer_node_ports.filter(|_| balanced),
             ..Default::default()
         }),
         ..Default::default()

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Addons, CertificatePolicy, Component, ControlPlaneName, ControlPlaneSpec, CoreDns, DatastoreName, Endpoint,
-    KubeVersion, Namespace, Networking,
+    AddonImage, Addons, CertificatePolicy, Component, ControlPlaneName, ControlPlaneSpec, CoreDns, DatastoreName,
+    Endpoint, KubeVersion, Namespace, Networking, PodSettings, ServiceSettings,
 };
 use crate::render::Manifest;
 
@@ -35,10 +35,13 @@ pub(super) fn spec(version: &str) -> ControlPlaneSpec {
         scheduler: Component::default(),
         replicas: 2,
         datastore: DatastoreName::parse("default").unwrap(),
-        addons: Addons { coredns: Some(CoreDns::default()), kube_proxy: true },
+        addons: Addons { coredns: Some(CoreDns::default()), kube_proxy: true, kube_proxy_image: AddonImage::default() },
         kubelet: Map::default(),
+        kubelet_patches: vec![],
         kube_proxy: Map::default(),
         labels: std::collections::BTreeMap::new(),
+        pods: PodSettings::default(),
+        service: ServiceSettings::default(),
         bootstrap_tokens: vec![],
     }
 }

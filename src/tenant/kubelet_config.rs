@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::ControlPlaneSpec;
+use crate::model::{ControlPlaneSpec, Error};
 use crate::render::{Manifest, Write};
 
 use super::defaults::fill;
@@ -15,11 +15,30 @@ use super::text::yaml;
 /// The `ConfigMap` and who may read it.
 pub(super) fn objects(spec: &ControlPlaneSpec) -> Vec<Manifest> {
     const NAME: &str = "kubelet-config";
-    let text = yaml(&Value::Object(kubelet_configuration(spec)));
+    let unpatched = || Value::Object(kubelet_configuration(spec));
+    // Patches were tried before they got into a wish; what does not fit any more leaves the settings as they are.
+    let text = yaml(&patched(spec).unwrap_or_else(|_| unpatched()));
     let config = config_map(named(KUBE_SYSTEM, NAME), [("kubelet", text)]);
     let nodes = vec![group(NODES), group(JOINING_NODES)];
     let [role, binding] = config_map_readers(KUBE_SYSTEM, "kubeadm:kubelet-config", NAME, nodes);
     vec![role, binding, Manifest::of(&config, Write::Apply)]
+}
+
+/// Refuses patches that do not fit.
+pub fn check_kubelet_patches(spec: &ControlPlaneSpec) -> Result<(), Error> {
+    patched(spec).map(drop)
+}
+
+fn patched(spec: &ControlPlaneSpec) -> Result<Value, Error> {
+    const WHAT: &str = "patch of the KubeletConfiguration";
+    let mut config = Value::Object(kubelet_configuration(spec));
+    for operation in &spec.kubelet_patches {
+        let refuse = |why: String| Error::invalid(WHAT, &operation.to_string(), why);
+        let patch: json_patch::PatchOperation =
+            serde_json::from_value(operation.clone()).map_err(|error| refuse(error.to_string()))?;
+        json_patch::patch(&mut config, &[patch]).map_err(|error| refuse(error.to_string()))?;
+    }
+    if config.is_object() { Ok(config) } else { Err(Error::invalid(WHAT, "", "the result is no map of settings")) }
 }
 
 fn kubelet_configuration(spec: &ControlPlaneSpec) -> Map<String, Value> {

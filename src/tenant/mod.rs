@@ -28,6 +28,7 @@ use crate::model::{ControlPlaneSpec, Endpoint, RELEASES, Release, release_of};
 use crate::render::Manifest;
 
 pub use join::{Joining, join_command};
+pub use kubelet_config::check_kubelet_patches;
 pub use tokens::{TokenFacts, read_token, token_secret};
 
 /// What is known about the tenant once its address is: input beside the spec.

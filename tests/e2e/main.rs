@@ -14,6 +14,7 @@ mod life;
 mod neighbours;
 mod networks;
 mod no_ipv6;
+mod pods;
 mod refusals;
 mod rights;
 #[path = "../support/mod.rs"]

@@ -69,6 +69,7 @@ fn load(folder: &Path, name: String) -> Example {
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
     loaded.spec.labels = args.spec.labels.into_iter().collect();
+    args.spec.pods.apply(&mut loaded.spec.pods).unwrap();
     let mut plane = Plane::new(loaded.spec);
     if args.spec.pki.is_some() {
         plane.given = PartialUserPki {

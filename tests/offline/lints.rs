@@ -30,6 +30,7 @@ fn pods() -> Vec<(String, Value)> {
         members: 3,
         image: "registry.example.com/etcd:3.7.0-0",
         storage_class: None,
+        image_pull_secrets: &[],
         volume_size: "8Gi",
     };
     let set = objects(&plan).into_iter().find(|manifest| manifest.object.kind == "StatefulSet").unwrap();
@@ -143,14 +144,14 @@ fn every_object_carries_the_labels_that_find_it() {
 #[test]
 fn a_users_labels_are_on_the_deployment_and_the_service_and_replace_no_pod() {
     let mut plane = Plane::new(spec(MINIMAL));
-    plane.spec.labels.insert("env".into(), "prod".into());
+    plane.spec.labels.insert("tier".into(), "prod".into());
     let write = plane.desire().unwrap().write;
     for manifest in &write {
         let labelled = ["Deployment", "Service"].contains(&manifest.object.kind.as_str());
-        assert_eq!(manifest.body["metadata"]["labels"].get("env").is_some(), labelled, "{}", manifest.object);
+        assert_eq!(manifest.body["metadata"]["labels"].get("tier").is_some(), labelled, "{}", manifest.object);
     }
     let deployment = write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
-    assert!(!deployment.body["spec"].to_string().contains("env\":"), "the template stays as it is");
+    assert!(!deployment.body["spec"].to_string().contains("tier\":"), "the template stays as it is");
 }
 
 #[test]
@@ -204,6 +205,7 @@ fn every_container_has_probes_requests_and_an_exact_image() {
             assert!(container.get(probe).is_some(), "{name} has no {probe}");
         }
         assert!(container.pointer("/resources/requests/memory").is_some(), "{name}");
+        assert!(container.pointer("/resources/limits/memory").is_some(), "{name}: one tenant could eat a node");
         let image = text(&container["image"]);
         let (_, tag) = image.rsplit_once(':').unwrap();
         assert!(tag != "latest" && tag.starts_with(|c: char| c == 'v' || c.is_ascii_digit()), "{name}: {image}");

@@ -12,6 +12,7 @@ mod families;
 mod goldens;
 mod immutable;
 mod lints;
+mod pods;
 mod program;
 
 #[path = "../support/plane.rs"]

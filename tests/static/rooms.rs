@@ -56,7 +56,9 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("futures", &["commands", "engine"]),
     ("http", &["cluster"]),
     ("indicatif", &["ui"]),
-    ("k8s_openapi", &["cluster", "render", "tenant"]),
+    ("json_patch", &["tenant"]),
+    // `model` keeps what a pod may be told (affinity, tolerations, ...) in Kubernetes' own types.
+    ("k8s_openapi", &["cluster", "model", "render", "tenant"]),
     ("kube", &["cluster"]),
     ("rand", &["ambient"]),
     ("rcgen", &["pki"]),

@@ -10,6 +10,7 @@ pub(crate) mod host;
 pub(crate) mod kubeconfig;
 pub(crate) mod poller;
 pub(crate) mod proxy;
+pub(crate) mod registry;
 pub(crate) mod secrets;
 pub(crate) mod space;
 pub(crate) mod tls;

@@ -7,6 +7,7 @@ mod hostile;
 mod rules;
 mod table;
 mod tenant;
+mod tenant_pods;
 mod versions;
 
 use super::*;

@@ -109,15 +109,17 @@ fn everything_that_is_used_arrives() {
       extraArgs:
       - name: v
         value: "2"
+    ---
+    apiVersion: kubelet.config.k8s.io/v1beta1
+    cgroupDriver: systemd
+    kind: KubeletConfiguration
     "#);
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"), @r#"
     tcp.yaml:6:24: TenantControlPlane.metadata.labels.app.kubernetes.io/name: ignored: label `app.kubernetes.io/name=x` is not valid: keys under kamaji.clastix.io and kubernetes.io are taken
     tcp.yaml:7:3: TenantControlPlane.metadata.annotations: ignored: annotations steer the operator
     tcp.yaml:11:3: TenantControlPlane.spec.dataStoreSchema: ignored: prefix and user in the datastore are the control plane's identity
-    tcp.yaml:17:7: TenantControlPlane.spec.controlPlane.deployment.nodeSelector: ignored: kamaji places pods itself
     tcp.yaml:21:9: TenantControlPlane.spec.controlPlane.deployment.extraArgs.kine: ignored: the datastore has arguments of its own
-    tcp.yaml:25:15: TenantControlPlane.spec.kubernetes.kubelet.cgroupfs: ignored: nodes find their cgroup driver themselves
     "#);
 }
 
@@ -132,6 +134,9 @@ fn what_is_kept_is_a_kubeadm_file_that_means_the_same() {
         expose: before.expose,
         datastore: before.datastore.clone(),
         labels: before.labels.clone(),
+        // kubeadm has no fields for these; the record holds them.
+        pods: before.pods.clone(),
+        service: before.service.clone(),
         ..read_again
     };
     assert_eq!(serde_json::to_value(&before).unwrap(), serde_json::to_value(&same_where).unwrap());
@@ -170,27 +175,21 @@ fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     let cases = [
         with("  writePermissions: {blockDeletion: true}"),
         with("  dataStoreOverrides: [{resource: /events, dataStore: b}]"),
-        with(
-            "  controlPlane: {deployment: {replicas: 0, additionalContainers: [{name: a}], registrySettings: {tagSuffix: -x, schedulerImage: s}}}",
-        ),
+        with("  controlPlane: {deployment: {replicas: 0, additionalContainers: [{name: a}]}}"),
         with(
             "  controlPlane: {deployment: {extraArgs: {apiServer: [--v=1, --etcd-servers=x, v=1], scheduler: [--Kubeconfig=x]}}}",
         ),
-        with(
-            "  controlPlane: {service: {serviceType: ExternalName, additionalPorts: [{port: 1}]}, ingress: {hostname: a}, gateway: {hostname: a}}",
-        ),
+        with("  controlPlane: {service: {serviceType: ExternalName}, ingress: {hostname: a}, gateway: {hostname: a}}"),
         with(
             "  networkProfile: {address: 127.0.0.1, clusterDomain: 'a b', certSANs: [a b], port: 0, loadBalancerSourceRanges: [10.0.0.0/8]}",
         ),
         with("  networkProfile: {serviceCidrs: [10.1.0.0/16, 10.2.0.0/16], podCidr: 10.3.0.1/16}"),
         with("  networkProfile: {serviceCidrs: ['fd00::/112']}"),
         with("  networkProfile: {dnsServiceIPs: [10.96.0.11, 'fd00::a', x]}"),
-        with("  addons: {konnectivity: {}, coreDNS: {imageTag: 'a b'}, kubeProxy: {imageTag: x}}"),
+        with("  addons: {konnectivity: {}, coreDNS: {imageTag: 'a b'}}"),
         with("  addons: {konnectivity: {server: {port: 8132}}}"),
         with("  networkprofile: {}\n  replicas: 2"),
-        format!(
-            "{HEAD}spec: {{kubernetes: {{version: v1.29.0, kubelet: {{configurationJSONPatches: [{{op: add}}]}}}}}}\n"
-        ),
+        format!("{HEAD}spec: {{kubernetes: {{version: v1.29.0}}}}\n"),
         "apiVersion: kamaji.clastix.io/v1alpha1\nkind: TenantControlPlane\n".to_owned(),
         "apiVersion: kamaji.clastix.io/v1alpha2\nkind: TenantControlPlane\n".to_owned(),
         format!("{FULL}---\n{FULL}"),
@@ -203,20 +202,16 @@ fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     tcp.yaml:6:3: TenantControlPlane.spec.dataStoreOverrides: all of a control plane's data is in one datastore -> remove it
     tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.deployment.replicas: 0 is not a number of pods -> write a number from 1 to 50
     tcp.yaml:6:44: TenantControlPlane.spec.controlPlane.deployment.additionalContainers: pods have the containers and volumes that kamaji gives them -> remove it
-    tcp.yaml:6:98: TenantControlPlane.spec.controlPlane.deployment.registrySettings.tagSuffix: images have the names and tags of Kubernetes -> mirror the images under their own names and set `registry`
-    tcp.yaml:6:113: TenantControlPlane.spec.controlPlane.deployment.registrySettings.schedulerImage: images have the names and tags of Kubernetes -> mirror the images under their own names and set `registry`
     tcp.yaml:6:62: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[1]: `etcd-servers` is set by kamaji -> remove it and name a datastore with --datastore
     tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[2]: an argument starts with `--` -> write it as `--NAME=VALUE`
     tcp.yaml:6:98: TenantControlPlane.spec.controlPlane.deployment.extraArgs.scheduler[0]: `Kubeconfig` is not the name of an argument: use lower-case letters, digits and `-` -> write the name in `name` and the value in `value`
     tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.service.serviceType: `ExternalName` is not the type of a Service -> write LoadBalancer, NodePort or ClusterIP
-    tcp.yaml:6:55: TenantControlPlane.spec.controlPlane.service.additionalPorts: the Service has the API server's port only -> remove it
-    tcp.yaml:6:86: TenantControlPlane.spec.controlPlane.ingress: the API server is exposed by a Service -> remove it and set `serviceType`
-    tcp.yaml:6:110: TenantControlPlane.spec.controlPlane.gateway: the API server is exposed by a Service -> remove it and set `serviceType`
+    tcp.yaml:6:56: TenantControlPlane.spec.controlPlane.ingress: the API server is exposed by a Service -> remove it and set `serviceType`
+    tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.gateway: the API server is exposed by a Service -> remove it and set `serviceType`
     tcp.yaml:6:29: TenantControlPlane.spec.networkProfile.address: port `0` is not valid: a port is a number from 1 to 65535 -> write a name or an address with a port, such as api.example.com:6443
     tcp.yaml:6:55: TenantControlPlane.spec.networkProfile.clusterDomain: `a b` is not a DNS domain: use labels of lower-case letters, digits and `-`, at most 200 characters -> write cluster.local, for example
     tcp.yaml:6:73: TenantControlPlane.spec.networkProfile.certSANs[0]: subject alternative name `a b` is not valid: it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`) -> write a DNS name or an IP address
     tcp.yaml:6:85: TenantControlPlane.spec.networkProfile.port: 0 is not a port -> write a number from 1 to 65535, such as 6443
-    tcp.yaml:6:88: TenantControlPlane.spec.networkProfile.loadBalancerSourceRanges: the Service lets everybody in -> remove it
     tcp.yaml:6:34: TenantControlPlane.spec.networkProfile.serviceCidrs: more than one range of one family -> write one range, or one IPv4 and one IPv6 range
     tcp.yaml:6:71: TenantControlPlane.spec.networkProfile.podCidr: `10.3.0.1/16` has bits set behind its mask -> write 10.3.0.0/16
     tcp.yaml:1:1: TenantControlPlane.spec.networkProfile.podCidr: the first pod range `10.244.0.0/16` and the first service range `fd00::/112` are of different families -> write the ranges of pods and services in the same order
@@ -224,12 +219,10 @@ fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     tcp.yaml:6:59: TenantControlPlane.spec.networkProfile.dnsServiceIPs[2]: it is not an IP address -> remove it
     tcp.yaml:6:12: TenantControlPlane.spec.addons.konnectivity: there is no tunnel to nodes; the API server connects to them directly -> remove it, and see that the API server reaches the nodes
     tcp.yaml:6:50: TenantControlPlane.spec.addons.coreDNS.imageTag: `a b` is not an image tag: use at most 128 letters, digits, `_`, `.` and `-` -> write it as v1.14.6
-    tcp.yaml:6:70: TenantControlPlane.spec.addons.kubeProxy.imageTag: images have the names and tags of Kubernetes -> mirror the images under their own names and set `registry`
     tcp.yaml:6:12: TenantControlPlane.spec.addons.konnectivity: there is no tunnel to nodes; the API server connects to them directly -> remove it, and see that the API server reaches the nodes
     tcp.yaml:6:3: TenantControlPlane.spec.networkprofile: there is no such field in kamaji.clastix.io/v1alpha1 -> did you mean `networkProfile`?
     tcp.yaml:7:3: TenantControlPlane.spec.replicas: there is no such field in kamaji.clastix.io/v1alpha1 -> `replicas` belongs in TenantControlPlane.spec.controlPlane.deployment.replicas
     tcp.yaml:4:30: TenantControlPlane.spec.kubernetes.version: Kubernetes v1.29.0 is not supported: this kamaji knows v1.30 to v1.37 -> write an exact version, such as v1.37.2
-    tcp.yaml:4:49: TenantControlPlane.spec.kubernetes.kubelet.configurationJSONPatches: patches of kubelets' settings are not read -> use a kubeadm file with a KubeletConfiguration
     tcp.yaml:1:1: TenantControlPlane: the document has no `metadata.name` -> add it
     tcp.yaml:1:1: TenantControlPlane: the document has no `spec.kubernetes.version` -> write `version: v1.37.2` below spec.kubernetes
     tcp.yaml:1:1: TenantControlPlane: this is no TenantControlPlane of v1alpha1 -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane

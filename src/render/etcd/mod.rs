@@ -41,6 +41,8 @@ pub struct EtcdPlan<'a> {
     pub members: u32,
     /// For example `registry.k8s.io/etcd:3.7.3-0`; 3.6 or later.
     pub image: &'a str,
+    /// Secrets of the namespace with which the image is pulled.
+    pub image_pull_secrets: &'a [String],
     /// Without it, the cluster's default.
     pub storage_class: Option<&'a str>,
     /// The size of each member's volume, for example `8Gi`.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
-    Affinity, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodAffinityTerm, PodAntiAffinity, PodSecurityContext,
-    PodSpec, PodTemplateSpec, SeccompProfile, SecretVolumeSource, TopologySpreadConstraint, Volume,
+    Affinity, LocalObjectReference, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodAffinityTerm, PodAntiAffinity,
+    PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile, SecretVolumeSource, TopologySpreadConstraint, Volume,
     VolumeResourceRequirements, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -59,6 +59,7 @@ fn pod(plan: &EtcdPlan) -> PodSpec {
         affinity: several.then(|| apart(plan)),
         topology_spread_constraints: several.then(|| vec![spread(plan)]),
         containers: vec![container(plan)],
+        image_pull_secrets: (!plan.image_pull_secrets.is_empty()).then(|| pull_secrets(plan)),
         volumes: Some(vec![Volume {
             name: "certificates".to_owned(),
             secret: Some(SecretVolumeSource {
@@ -70,6 +71,10 @@ fn pod(plan: &EtcdPlan) -> PodSpec {
         }]),
         ..Default::default()
     }
+}
+
+fn pull_secrets(plan: &EtcdPlan) -> Vec<LocalObjectReference> {
+    plan.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() }).collect()
 }
 
 fn members(plan: &EtcdPlan) -> LabelSelector {

@@ -14,6 +14,7 @@ fn with_plan<T>(members: u32, test: impl FnOnce(&EtcdPlan) -> T) -> T {
         namespace: &namespace,
         members,
         image: "registry.k8s.io/etcd:3.7.3-0",
+        image_pull_secrets: &["mirror".to_owned()],
         storage_class: None,
         volume_size: "8Gi",
     })

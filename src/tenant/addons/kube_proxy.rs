@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde_json::{Map, Value, json};
 
-use crate::model::{ControlPlaneSpec, Family, Release};
+use crate::model::{AddonImage, ControlPlaneSpec, Family, Release};
 use crate::render::{Manifest, Write};
 use crate::tenant::TenantFacts;
 use crate::tenant::defaults::fill;
@@ -137,6 +137,13 @@ fn pod(spec: &ControlPlaneSpec) -> PodSpec {
     }
 }
 
+fn image(spec: &ControlPlaneSpec) -> String {
+    let AddonImage { repository, tag } = &spec.addons.kube_proxy_image;
+    let repository = repository.as_ref().unwrap_or(&spec.image_repository);
+    tag.as_ref()
+        .map_or_else(|| format!("{repository}/{NAME}:{}", spec.version), |tag| format!("{repository}/{NAME}:{tag}"))
+}
+
 fn container(spec: &ControlPlaneSpec) -> Container {
     let mount = |name: &str, path: &str, read_only: Option<bool>| VolumeMount {
         name: name.to_owned(),
@@ -150,7 +157,7 @@ fn container(spec: &ControlPlaneSpec) -> Container {
     };
     Container {
         name: NAME.to_owned(),
-        image: Some(format!("{}/{NAME}:{}", spec.image_repository, spec.version)),
+        image: Some(image(spec)),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         command: Some(vec![
             "/usr/local/bin/kube-proxy".to_owned(),
