@@ -6,7 +6,7 @@ from measure import RESULTS
 README = RESULTS.parent / "README.md"
 MARK = "<!-- Below this line: written by `benches/run`. -->\n"
 ORDER = ["create", "five", "certificates", "rerun", "program"]
-UNITS = {"memory": ("MiB", 1), "size": ("MB", 1), "writes": ("", 0)}
+UNITS = {"memory": ("MiB", 1), "size": ("MB", 1), "write requests": ("", 0)}
 
 
 def amount(figure, value):
