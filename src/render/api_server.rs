@@ -10,7 +10,7 @@ use super::flags::Flags;
 use super::pod::{
     SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret, requests,
 };
-use super::{Address, DatastoreAccess};
+use super::{Address, DatastoreAccess, policy};
 use crate::model::{ControlPlaneSpec, ObjectNames, PlaneId};
 
 const PKI: &str = "/etc/kubernetes/pki";
@@ -42,7 +42,7 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("audit-log-maxsize", "100")
         .set("audit-log-path", "-")
         .set("audit-policy-file", format!("{POLICIES}/audit.yaml"));
-    if !authenticates_by_flags(spec) {
+    if !authenticates_by_flags(spec) && policy::authentication(spec.version).is_some() {
         flags.set("authentication-config", format!("{POLICIES}/authentication.yaml"));
     }
     flags

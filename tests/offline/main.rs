@@ -11,6 +11,7 @@ mod examples;
 mod goldens;
 mod immutable;
 mod lints;
+mod minors;
 mod program;
 
 #[path = "../support/plane.rs"]
