@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
@@ -14,6 +16,9 @@ use super::Refusal;
 use super::resources::{resource, resource_of};
 use crate::model::MANAGER;
 use crate::render::{Manifest, ObjectRef, Write};
+
+/// How servers know us, in their audit logs for example.
+const PROGRAM: &str = concat!("kamaji/", env!("CARGO_PKG_VERSION"));
 
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(20);
@@ -115,6 +120,7 @@ impl Connection {
     fn from_config(mut config: kube::Config, server: String) -> Result<Self, Refusal> {
         config.connect_timeout = Some(Duration::from_secs(5));
         config.default_retry = false;
+        config.headers.push((USER_AGENT, HeaderValue::from_static(PROGRAM)));
         let namespace = config.default_namespace.clone();
         let client = kube::Client::try_from(config)
             .map_err(|error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", &error)))?;

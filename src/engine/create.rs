@@ -255,8 +255,18 @@ impl Creation<'_> {
     }
 
     async fn kubeconfig(&self, file: &str) -> Result<String, Fault> {
-        let secret = ObjectNames(&self.request.spec.name).admin_kubeconfig();
-        let live = self.live().await?;
+        let spec = &self.request.spec;
+        let secret = ObjectNames(&spec.name).admin_kubeconfig();
+        let object = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Secret".into(),
+            namespace: Some(spec.namespace.to_string()),
+            name: secret.clone(),
+        };
+        let mut live = Live::default();
+        if let Some(body) = self.session.management.get(&object).await? {
+            live.insert(object, body);
+        }
         live.secret_value(&secret, file)
             .map(|text| text.expose_secret().to_owned())
             .ok_or_else(|| Fault::new(Kind::Failed, format!("Secret {secret} has no key `{file}`")))

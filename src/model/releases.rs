@@ -1,7 +1,8 @@
 //! The table of Kubernetes minors: what kubeadm of that minor would use. Nothing is looked up on the network.
 //!
 //! Read from kubeadm's sources at the newest patch of each minor known when the row was written:
-//! `cmd/kubeadm/app/constants/constants.go` for the tags, `phases/addons` and `componentconfigs` for the rest.
+//! `cmd/kubeadm/app/constants/constants.go` for the tags, `phases/addons` and `componentconfigs` for the addons,
+//! `k8s.io/apiserver/pkg/features` for what kube-apiserver takes.
 
 use super::{Error, KubeVersion};
 
@@ -28,6 +29,9 @@ pub struct Release {
     pub coredns_names_probe_ports: bool,
     /// The kube-proxy mode that kubeadm writes when the user gives none; `None` leaves it to kube-proxy.
     pub kube_proxy_mode: Option<&'static str>,
+    /// The API of `AuthenticationConfiguration` in which kube-apiserver of this minor takes conditions on anonymous
+    /// requests without a feature gate (`AnonymousAuthConfigurableEndpoints`: alpha in 1.31, beta in 1.32).
+    pub anonymous_conditions_api: Option<&'static str>,
 }
 
 /// The kubeadm API of 1.30 and older.
@@ -47,6 +51,7 @@ const V37: Release = Release {
     corefile_skips_own_zone: true,
     coredns_names_probe_ports: true,
     kube_proxy_mode: Some("iptables"),
+    anonymous_conditions_api: Some("apiserver.config.k8s.io/v1"),
 };
 const V36: Release =
     Release { minor: 36, newest_patch: 3, coredns_tag: "v1.14.2", etcd_tag: "3.6.8-0", kube_proxy_mode: None, ..V37 };
@@ -61,10 +66,12 @@ const V33: Release = Release {
     etcd_tag: "3.5.24-0",
     ecdsa_p384: false,
     coredns_names_probe_ports: false,
+    anonymous_conditions_api: Some("apiserver.config.k8s.io/v1beta1"),
     ..V34
 };
 const V32: Release = Release { minor: 32, newest_patch: 13, coredns_tag: "v1.11.3", ..V33 };
-const V31: Release = Release { minor: 31, newest_patch: 14, corefile_skips_own_zone: false, ..V32 };
+const V31: Release =
+    Release { minor: 31, newest_patch: 14, corefile_skips_own_zone: false, anonymous_conditions_api: None, ..V32 };
 const V30: Release = Release {
     minor: 30,
     newest_patch: 14,

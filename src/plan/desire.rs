@@ -454,10 +454,9 @@ impl Decision<'_> {
 
     fn policies(&self) -> Manifest {
         let spec = self.inputs.spec;
-        let data = BTreeMap::from([
-            ("audit.yaml".to_owned(), crate::yaml::write(&policy::audit_policy())),
-            ("authentication.yaml".to_owned(), crate::yaml::write(&policy::authentication(spec.version))),
-        ]);
+        let authentication = policy::authentication(spec.version).map(|file| ("authentication.yaml", file));
+        let files = [("audit.yaml", policy::audit_policy())].into_iter().chain(authentication);
+        let data = files.map(|(name, file)| (name.to_owned(), crate::yaml::write(&file))).collect();
         render::config_map(&spec.namespace, &spec.name, self.names.policies(), "policies", data)
     }
 

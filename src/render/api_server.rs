@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
 use super::flags::Flags;
 use super::pod::{SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret};
 use super::settings::settled;
-use super::{Address, DatastoreAccess};
+use super::{Address, DatastoreAccess, policy};
 use crate::model::{ComponentName, ControlPlaneSpec, ObjectNames, PlaneId};
 
 const PKI: &str = "/etc/kubernetes/pki";
@@ -47,7 +47,7 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("audit-log-maxsize", "100")
         .set("audit-log-path", "-")
         .set("audit-policy-file", format!("{POLICIES}/audit.yaml"));
-    if !authenticates_by_flags(spec) {
+    if !authenticates_by_flags(spec) && policy::authentication(spec.version).is_some() {
         flags.set("authentication-config", format!("{POLICIES}/authentication.yaml"));
     }
     flags

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::model::KubeVersion;
+use crate::model::{KubeVersion, release_of};
 
 /// The audit policy: who changed what, without the content of secrets, without the noise of health and leases.
 #[must_use]
@@ -34,17 +34,16 @@ pub fn audit_policy() -> Value {
 
 /// Anonymous requests only where the kubelet's probes and `kubeadm join` need them (CIS 1.2.1).
 ///
-/// `v1` of this API came with Kubernetes 1.34; the conditions on anonymous requests are on by default since 1.32.
+/// None where kube-apiserver of that minor would refuse the file: there they stay on, and RBAC alone says what they may.
 #[must_use]
-pub fn authentication(version: KubeVersion) -> Value {
+pub fn authentication(version: KubeVersion) -> Option<Value> {
+    let api_version = release_of(version).ok()?.anonymous_conditions_api?;
     let paths = ["/livez", "/readyz", "/healthz", "/api/v1/namespaces/kube-public/configmaps/cluster-info"];
-    let api_version =
-        if version.minor >= 34 { "apiserver.config.k8s.io/v1" } else { "apiserver.config.k8s.io/v1beta1" };
-    json!({
+    Some(json!({
         "apiVersion": api_version,
         "kind": "AuthenticationConfiguration",
         "anonymous": {"enabled": true, "conditions": paths.map(|path| json!({"path": path}))},
-    })
+    }))
 }
 
 /// Secrets are encrypted at rest with secretbox; what an older key or none wrote is still readable.

@@ -52,26 +52,6 @@ fn a_minimal_tenant_of_1_37_is_as_agreed() {
 }
 
 #[test]
-fn older_minors_differ_from_the_next_one_only_where_kubeadm_differs() {
-    let mut report = Vec::new();
-    for pair in RELEASES.windows(2) {
-        let [old, new] = [pair[0], pair[1]].map(|release| objects(&spec(&format!("v1.{}.0", release.minor))));
-        report.push(format!("1.{} -> 1.{}", pair[0].minor, pair[1].minor));
-        for (old, new) in old.iter().zip(&new) {
-            assert_eq!(old.object, new.object);
-            let [before, after] = [old, new].map(|manifest| {
-                readable(&manifest.body).lines().map(|line| line.trim().to_owned()).collect::<BTreeSet<_>>()
-            });
-            report.extend(before.difference(&after).map(|line| format!("  {}: - {line}", old.object)));
-            report.extend(after.difference(&before).map(|line| format!("  {}: + {line}", new.object)));
-        }
-    }
-    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
-        insta::assert_snapshot!("minors", report.join("\n"));
-    });
-}
-
-#[test]
 fn every_object_is_named_once_and_briefly() {
     let all = shown(&objects(&spec("v1.37.2")));
     let distinct: BTreeSet<_> = all.iter().collect();

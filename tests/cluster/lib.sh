@@ -31,10 +31,15 @@ fail() {
 # In the order of their use: a cluster can start when the last one is there.
 PARTS=(kubernetes-1.37 etcd containerd coredns kubernetes-1.36 kine images store)
 
+# Built only when they are asked for by name; tests/minors uses them.
+OLDER_PARTS=(kubernetes-1.3{5,4,3,2,1,0} images-1.3{5,4,3,2,1,0})
+
 part_version() {
   case $1 in
     kubernetes-1.37) echo "$KUBERNETES_VERSION" ;;
     kubernetes-1.36) echo "$KUBERNETES_PREVIOUS_VERSION" ;;
+    kubernetes-*) sed -n 's,^require k8s.io/kubernetes v,,p' "$CLUSTER_SOURCE/modules/$1/go.mod" ;;
+    images-*) echo "$(part_version "kubernetes-${1#images-}")-$(digest_of images image-archive.py)" ;;
     etcd) echo "$ETCD_VERSION" ;;
     containerd) echo "$CONTAINERD_VERSION" ;;
     coredns) echo "$COREDNS_VERSION" ;;
@@ -50,11 +55,11 @@ digest_of() { (cd "$CLUSTER_SOURCE" && cat "$@" | sha256sum | cut -c1-12); }
 part_files() {
   case $1 in
     kubernetes-1.37) echo kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm kubectl ;;
-    kubernetes-1.36) echo kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm ;;
+    kubernetes-*) echo kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm ;;
     etcd) echo etcd etcdctl etcdutl ;;
     containerd) echo containerd containerd-shim-runc-v2 ctr ;;
     coredns | kine) echo "$1" ;;
-    images | store) echo complete ;;
+    images* | store) echo complete ;;
   esac
 }
 
@@ -66,6 +71,7 @@ part_is_complete() { # folder, name
 part_folder_name() {
   case $1 in
     kubernetes-*) echo "kubernetes-$(part_version "$1")" ;;
+    images-*) echo "images-$(part_version "$1")" ;;
     *) echo "$1-$(part_version "$1")" ;;
   esac
 }
@@ -92,7 +98,7 @@ require_host() {
   process_is_alive "$(host_folder "$1")/process" || fail "no host is named '$1' (tests/cluster/host list shows them)"
 }
 
-kubernetes_part_of_host() { # kubernetes-1.37 or kubernetes-1.36
+kubernetes_part_of_host() { # kubernetes-1.37 and the like
   echo "kubernetes-$(cat "$(host_folder "$1")/version")"
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::examples;
 
 /// Texts in `ConfigMaps` are shown as lines; the checksum over new keys is left out.
-fn readable(body: &Value) -> String {
+pub(crate) fn readable(body: &Value) -> String {
     let mut body = body.clone();
     if let Some(checksum) =
         body.pointer_mut("/spec/template/metadata/annotations").and_then(|all| all.get_mut(CHECKSUM))

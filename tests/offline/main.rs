@@ -12,6 +12,7 @@ mod families;
 mod goldens;
 mod immutable;
 mod lints;
+mod minors;
 mod pods;
 mod program;
 
