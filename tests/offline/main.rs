@@ -10,8 +10,12 @@ mod decide;
 mod examples;
 mod goldens;
 mod immutable;
+mod install;
 mod lints;
 mod program;
+
+#[path = "../support/server.rs"]
+mod server;
 
 #[path = "../support/plane.rs"]
 mod plane;

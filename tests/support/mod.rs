@@ -11,6 +11,7 @@ pub(crate) mod kubeconfig;
 pub(crate) mod poller;
 pub(crate) mod proxy;
 pub(crate) mod secrets;
+pub(crate) mod server;
 pub(crate) mod space;
 pub(crate) mod tls;
 pub(crate) mod wait;

@@ -121,7 +121,7 @@ impl Proxy {
         let runtime = runtime.expect("a runtime can be made");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a local port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        let (server, authority) = tls::server();
+        let (server, authority) = server::server();
         let shared = Arc::new(Shared::default());
         let upstream = Arc::new(forward::Upstream { server: upstream.server.clone(), tls: tls::client(upstream) });
         runtime.spawn(accept(listener, TlsAcceptor::from(server), Arc::clone(&shared), upstream));
