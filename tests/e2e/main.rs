@@ -15,3 +15,4 @@ mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
 mod together;
+mod tutorial;

@@ -7,6 +7,7 @@ mod address;
 mod cis;
 mod cli;
 mod decide;
+mod documentation;
 mod examples;
 mod goldens;
 mod immutable;
@@ -14,6 +15,9 @@ mod install;
 mod lints;
 mod program;
 
+#[allow(dead_code, reason = "some of it is for sessions with a cluster")]
+#[path = "../support/console.rs"]
+mod console;
 #[path = "../support/server.rs"]
 mod server;
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod command;
+pub(crate) mod console;
 pub(crate) mod etcd;
 pub(crate) mod host;
 pub(crate) mod kubeconfig;

@@ -67,7 +67,8 @@ fn a_page_that_says_404_is_no_archive_no_checksum_and_no_signature() {
 
 #[test]
 fn a_page_that_says_200_to_everything_is_refused_too() {
-    for (page, said) in [("SHA256SUMS", "is no signature"), ("SHA256SUMS.sig", "is no signature"), (".tar.gz", "is not what")]
+    for (page, said) in
+        [("SHA256SUMS", "is no signature"), ("SHA256SUMS.sig", "is no signature"), (".tar.gz", "is not what")]
     {
         let release = Release::over_an_old_one();
         let welcome = move |path: &str, _: &Reply| {
