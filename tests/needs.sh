@@ -60,6 +60,38 @@ need_rust() {
   rust_is_new_enough || fail "'cargo --version' is still not $RUST_NEEDED or newer"
 }
 
+# --- tools, each in a folder of its own ----------------------------------------------------------------------------
+
+TOOLS=${KAMAJI_TOOLS:-$HOME/.cache/kamaji-tools}
+declare -A TOOL_VERSION=([cargo-deny]=0.20.2 [cargo-cyclonedx]=0.5.9 [mdbook]=0.5.4)
+
+# A program that cargo installs. Not optimized: it is built much more often than it has much to do.
+need_cargo_tool() { # name, what cargo needs to be told
+  local name=$1 folder=$TOOLS/$1-${TOOL_VERSION[$1]}
+  shift
+  if [[ ! -x $folder/bin/$name ]]; then
+    echo "installing $(basename "$folder")"
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root "$folder" "$@" "$name@${TOOL_VERSION[$name]}"
+  fi
+  PATH=$folder/bin:$PATH
+}
+
+# Programs that Python's pip installs, of exactly these versions and checksums.
+need_python_tools() { # name, file of requirements
+  local folder
+  folder=$TOOLS/$1-$(sha256sum "$2" | cut -c1-12)
+  if [[ ! -e $folder/complete ]]; then
+    echo "installing $(grep -o '^[^ ]*==[^ ]*' "$2" | tr '\n' ' ')"
+    need_packages python3:python3
+    python3 -c 'import ensurepip' 2>/dev/null || need_packages /no-such-file:python3-venv
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --require-hashes --only-binary :all: --requirement "$2"
+    touch "$folder/complete"
+  fi
+  PATH=$folder/bin:$PATH
+}
+
 # --- Go, for the parts of the test cluster ------------------------------------------------------------------------
 
 cluster_is_built() (

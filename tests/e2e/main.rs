@@ -20,4 +20,5 @@ mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 mod together;
+mod tutorial;
 mod upgrade;

@@ -7,14 +7,22 @@ mod address;
 mod cis;
 mod cli;
 mod decide;
+mod documentation;
 mod examples;
 mod families;
 mod goldens;
 mod immutable;
+mod install;
 mod lints;
 mod minors;
 mod pods;
 mod program;
+
+#[allow(dead_code, reason = "some of it is for sessions with a cluster")]
+#[path = "../support/console.rs"]
+mod console;
+#[path = "../support/server.rs"]
+mod server;
 
 #[path = "../support/plane.rs"]
 mod plane;

@@ -1,4 +1,5 @@
-//! What must hold for the source itself: the doors between rooms, and the reference that is made from the code.
+//! What must hold for the source itself: the doors between rooms, the reference that is made from the code,
+//! and the documentation as a site.
 #![expect(clippy::disallowed_methods, reason = "edge: these tests read the source and write the reference")]
 #![expect(clippy::unwrap_used, reason = "tests: a failure is the message")]
 
@@ -6,6 +7,7 @@ mod architecture;
 mod cli_page;
 mod generated;
 mod rooms;
+mod site;
 mod source;
 
 #[path = "../support/plane.rs"]

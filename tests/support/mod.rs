@@ -5,6 +5,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod command;
+pub(crate) mod console;
 pub(crate) mod etcd;
 pub(crate) mod host;
 pub(crate) mod kubeconfig;
@@ -12,6 +13,7 @@ pub(crate) mod poller;
 pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod secrets;
+pub(crate) mod server;
 pub(crate) mod space;
 pub(crate) mod tls;
 pub(crate) mod wait;

@@ -76,6 +76,24 @@ impl Space {
     /// Makes a namespace, where kamaji is administrator; what an earlier run left in it goes first.
     #[track_caller]
     pub(crate) fn at_once(namespace: &str) -> Self {
+        let space = Self::reserve(namespace);
+        let kube = management();
+        kube.create(&format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
+             {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
+        ));
+        kube.await_service_account(namespace);
+        space
+    }
+
+    /// A place for a test that makes the namespace itself.
+    #[track_caller]
+    pub(crate) fn without_namespace(namespace: &str) -> Self {
+        crate::first_use::datastore_is_made_once_however_often_it_is_killed();
+        Self::reserve(namespace)
+    }
+
+    fn reserve(namespace: &str) -> Self {
         let kube = management();
         let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
         while *places == 0 {
@@ -92,11 +110,6 @@ impl Space {
         if kube.run(&["get", "namespace", namespace]).code == Some(0) {
             space.clear();
         }
-        kube.create(&format!(
-            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
-             {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
-        ));
-        kube.await_service_account(namespace);
         space
     }
 

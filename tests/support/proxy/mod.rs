@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Identity, tls};
+use super::{Identity, server, tls};
 
 /// A request that came through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,10 +121,10 @@ impl Proxy {
         let runtime = runtime.expect("a runtime can be made");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a local port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        let (server, authority) = tls::server();
+        let (config, authority) = server::server();
         let shared = Arc::new(Shared::default());
         let upstream = Arc::new(forward::Upstream { server: upstream.server.clone(), tls: tls::client(upstream) });
-        runtime.spawn(accept(listener, TlsAcceptor::from(server), Arc::clone(&shared), upstream));
+        runtime.spawn(accept(listener, TlsAcceptor::from(config), Arc::clone(&shared), upstream));
         let files = tempfile::tempdir().expect("a temporary folder can be made");
         std::fs::write(files.path().join("ca.crt"), authority).expect("a temporary folder takes files");
         let kubeconfig = format!(

@@ -1,0 +1,47 @@
+//! The documentation, followed to the letter: each command of the tutorial is run as it is printed, and must print what is
+//! shown.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::cluster::{kubectl, sources};
+use crate::support::console::{agrees, find_line, steps};
+use crate::support::{Host, Space, management, run};
+
+/// Follows a page. What is typed on a machine is typed on `worker`; a line that was printed for the reader to copy is
+/// copied.
+fn follow(space: &Space, page: &str, worker: &Host) {
+    let text = std::fs::read_to_string(sources().join(page)).expect("the page is there");
+    let mut printed = String::new();
+    for step in steps(&text) {
+        let command = find_line(&step.command, &printed).unwrap_or(&step.command).to_owned();
+        let done = match &step.machine {
+            None => run(shell(space, &format!("exec 2>&1\n{command}"))),
+            Some(machine) => {
+                assert_eq!(machine, worker.name(), "{page}:{}", step.line);
+                worker.run(&["sh", "-c", &format!("exec 2>&1\n{command}")])
+            }
+        };
+        let done = done.ok();
+        assert!(agrees(&step.shown, &done.stdout), "{page}:{} shows\n{}\nbut it is\n{done}", step.line, step.shown);
+        printed += &done.stdout;
+    }
+}
+
+/// bash with what a reader has: kamaji, kubectl, and a kubeconfig.
+fn shell(space: &Space, command: &str) -> Command {
+    let folder = |program: &Path| program.parent().expect("programs are in folders").display().to_string();
+    let kamaji = folder(Path::new(env!("CARGO_BIN_EXE_kamaji")));
+    let path = format!("{kamaji}:{}:/usr/bin:/bin", folder(&kubectl()));
+    let mut shell = Command::new("bash");
+    shell.args(["-c", command]).current_dir(space.files.path());
+    shell.env_clear().env("PATH", path).env("HOME", space.files.path()).env("KUBECONFIG", management().kubeconfig());
+    shell
+}
+
+#[test]
+fn the_tutorial_is_true() {
+    let space = Space::without_namespace("tutorial");
+    let worker = Host::add("first-worker", &[]);
+    follow(&space, "docs/tutorials/first-control-plane.md", &worker);
+}
