@@ -6,7 +6,7 @@ registry.py --address IP --images FOLDER     FOLDER holds docker-archive tars, a
 Reads `USER:PASSWORD` as one line from stdin, prints the port it listens on, and serves until it is ended. The repository may
 have any path before the image's own name: `IP:PORT/mirror/kube-apiserver:v1.37.2`.
 """
-import argparse, base64, glob, hashlib, hmac, http.server, json, os, sys, tarfile
+import argparse, base64, glob, hashlib, hmac, http.server, json, os, secrets, sys, tarfile
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CHUNK = 1 << 20
@@ -21,6 +21,8 @@ class Store:
 
     def __init__(self, folder):
         self.blobs = {}  # digest: (archive, offset, size)
+        self.label = secrets.token_hex(8)
+        self.configs = {}  # digest: content
         self.manifests = {}  # "name:tag" and digest: content
         for archive in sorted(glob.glob(os.path.join(folder, "*.tar"))):
             self.read(archive)
@@ -30,14 +32,23 @@ class Store:
             members = {member.name: member for member in tar.getmembers()}
             listing = json.load(tar.extractfile(members["manifest.json"]))[0]
             config = tar.extractfile(members[listing["Config"]]).read()
-        diff_ids = json.loads(config)["rootfs"]["diff_ids"]
+        described, diff_ids = self.renamed(config)
         layers = [self.blob(archive, diff_id, members[name], "application/vnd.oci.image.layer.v1.tar")
                   for diff_id, name in zip(diff_ids, listing["Layers"])]
-        described = self.blob(archive, digest(config), members[listing["Config"]], "application/vnd.oci.image.config.v1+json")
         manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": layers}).encode()
         self.manifests[digest(manifest)] = manifest
         for tag in listing["RepoTags"]:
             self.manifests[tag.rsplit("/", 1)[1]] = manifest
+
+    def renamed(self, config):
+        """The configuration with a label. It makes the image another one to kubelets, which otherwise would ask for this
+        registry's password where pods use the same image under the name that it was preloaded with."""
+        config = json.loads(config)
+        config["config"]["Labels"] = {"kamaji.test/registry": self.label}
+        content = json.dumps(config).encode()
+        self.configs[digest(content)] = content
+        kind = "application/vnd.oci.image.config.v1+json"
+        return {"mediaType": kind, "digest": digest(content), "size": len(content)}, config["rootfs"]["diff_ids"]
 
     def blob(self, archive, blob_digest, member, kind):
         self.blobs[blob_digest] = (archive, member.offset_data, member.size)
@@ -67,6 +78,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             manifest = self.store.manifests.get(reference) or self.store.manifests.get(f"{name}:{reference}")
             if manifest:
                 return self.send(200, manifest, [("Content-Type", MANIFEST), ("Docker-Content-Digest", digest(manifest))])
+        if kind == "blobs" and reference in self.store.configs:
+            return self.send(200, self.store.configs[reference], [("Content-Type", "application/octet-stream")])
         if kind == "blobs" and reference in self.store.blobs:
             return self.send_blob(reference)
         return self.send(404, b"")
