@@ -32,7 +32,7 @@ pub(super) fn pods(root: &View<'_>, findings: &mut Findings<'_>) -> PodSettings 
         // The operator's default is the namespace's own account; kamaji's has as few rights.
         service_account: object_name(at("serviceAccountName"), "name of a ServiceAccount", findings)
             .filter(|name| name != "default"),
-        affinity: at("affinity").and_then(|view| typed(&view, findings)),
+        affinity: at("affinity").filter(|view| !view.node.entries().is_empty()).and_then(|view| typed(&view, findings)),
         topology_spread: at("topologySpreadConstraints")
             .filter(|view| !view.node.items().is_empty())
             .and_then(|view| typed(&view, findings)),

@@ -36,7 +36,6 @@ pub fn is_taken(key: &str) -> bool {
 /// The numbers of one probe; what is not set stays kamaji's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "they are Kubernetes' names")]
 pub struct ProbeNumbers {
     /// Seconds before the first.
     pub initial_delay_seconds: Option<i32>,

@@ -129,11 +129,10 @@ fn of_these_pods(given: &TopologySpreadConstraint, selector: &LabelSelector) -> 
     TopologySpreadConstraint { label_selector: Some(label_selector), ..given.clone() }
 }
 
+type Texts = Option<BTreeMap<String, String>>;
+
 /// Ours over those of the user: what selects pods cannot be changed.
-pub(super) fn with_ours(
-    ours: BTreeMap<String, String>,
-    users: &BTreeMap<String, String>,
-) -> Option<BTreeMap<String, String>> {
+fn with_ours(ours: BTreeMap<String, String>, users: &BTreeMap<String, String>) -> Texts {
     let mut all = users.clone();
     all.extend(ours);
     (!all.is_empty()).then_some(all)
@@ -144,6 +143,6 @@ pub(super) fn metadata_of(
     users: &Metadata,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
-) -> (Option<BTreeMap<String, String>>, Option<BTreeMap<String, String>>) {
+) -> (Texts, Texts) {
     (with_ours(labels, &users.labels), with_ours(annotations, &users.annotations))
 }
