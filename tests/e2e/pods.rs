@@ -29,7 +29,7 @@ fn a_small_control_plane_serves_under_its_limits_and_its_settings_change_one_pod
         .collect();
     tenant.create(&objects);
     let poller = Poller::start(&Identity::of(&tenant), "/readyz", "/api/v1/namespaces/default/configmaps");
-    std::thread::sleep(Duration::from_secs(12));
+    std::thread::sleep(Duration::from_secs(20));
     let seen = poller.stop();
     println!("{} answers, the longest took {:?}", seen.answered, seen.longest);
     assert_eq!(seen.failures, Vec::<String>::new());
