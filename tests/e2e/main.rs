@@ -7,6 +7,7 @@
 
 mod again;
 mod days;
+mod files;
 mod first_use;
 mod kill;
 mod laptop;

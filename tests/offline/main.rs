@@ -11,8 +11,10 @@ mod examples;
 mod families;
 mod goldens;
 mod immutable;
+mod inputs;
 mod lints;
 mod minors;
+mod patches;
 mod pods;
 mod program;
 
