@@ -48,7 +48,7 @@ fn texts_made_to_hurt_are_refused_at_once() {
         ("many documents", "---\na: 1\n".repeat(100_000).into(), "a.yaml"),
         ("UTF-16", utf16, "save the file as UTF-8 text"),
         ("a NUL", MINIMAL.replace("v1.37.2", "v1.37\0.2").into(), "a.yaml:3:"),
-        ("a tab", MINIMAL.replace("  podSubnet", "\tpodSubnet").into(), "a.yaml:5:1"),
+        ("a tab", MINIMAL.replace("  podSubnet", "\tpodSubnet").into(), "a.yaml:5:2"),
         ("an escape", MINIMAL.replace("v1.37.2", "\"\\e[31mv1\"").into(), "a.yaml:3:"),
         ("an emoji", MINIMAL.replace("networking", "🦀").into(), "a.yaml:4:1"),
         ("a key twice", format!("{MINIMAL}kind: X\n").into(), "a.yaml:6:1"),
