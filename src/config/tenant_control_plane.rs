@@ -116,7 +116,7 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
     let addons = Addons { coredns: cluster.coredns.clone(), kube_proxy: cluster.kube_proxy, kube_proxy_image };
     let kubelet_patches = view.list(PATCHES).iter().map(|patch| patch.node.to_json()).collect();
     let wish = super::wish(settings, cluster, init, addons);
-    let spec = ControlPlaneSpec { labels, pods, service, kubelet, kubelet_patches, extras, ..wish };
+    let spec = ControlPlaneSpec { kubelet, kubelet_patches, labels, pods, service, extras, ..wish };
     Ok(Loaded { spec, warnings, documents, timeout: None, dry_run: false, names_namespace })
 }
 
