@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::ArgValueCandidates;
 
@@ -73,6 +74,35 @@ pub struct SpecArgs {
     /// Read kubeadm.k8s.io/v1 too, which kubeadm calls experimental
     #[arg(long)]
     pub allow_experimental_api: bool,
+    #[command(flatten)]
+    /// Files that the configuration names.
+    pub given: FileArgs,
+}
+
+/// Files that a configuration names.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// Give a file or folder of this machine for a path that the configuration names: a file of an argument such as
+    /// audit-policy-file, the hostPath of a volume, or the folder of patches (can be repeated)
+    #[arg(long = "file", value_name = "PATH=LOCAL", value_parser = OsStringValueParser::new().try_map(given_file), value_hint = ValueHint::AnyPath)]
+    pub given_files: Vec<(String, PathBuf)>,
+    /// Give an empty folder for a path that a component writes to, such as that of audit logs; it ends with the pod (can
+    /// be repeated)
+    #[arg(long = "empty-dir", value_name = "PATH", value_parser = crate::model::parse_given_path)]
+    pub empty_dirs: Vec<String>,
+}
+
+/// `PATH=LOCAL`; the path is that of the configuration, and text.
+#[expect(clippy::needless_pass_by_value, reason = "clap hands the text over")]
+fn given_file(text: OsString) -> Result<(String, PathBuf), String> {
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    let bytes = text.as_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=').filter(|at| *at > 0 && at + 1 < bytes.len());
+    let at =
+        at.ok_or("write it as PATH=LOCAL: the path in the configuration, and the file or folder on this machine")?;
+    let path = std::str::from_utf8(&bytes[..at]).map_err(|_| "the path in the configuration is not UTF-8")?;
+    let path = crate::model::parse_given_path(path).map_err(|error| error.to_string())?;
+    Ok((path, OsString::from_vec(bytes[at + 1..].to_vec()).into()))
 }
 
 /// Not a comment of the field, where brackets would be a link.

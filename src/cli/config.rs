@@ -4,18 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
+use super::FileArgs;
 use crate::config::{EXAMPLE_VERSION, KubeadmApi};
 use crate::model::KubeVersion;
 
 /// `kamaji config`.
+#[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check kubeadm files: every problem at once, with place and remedy
+    /// Check kubeadm files and TenantControlPlanes: every problem at once, with place and remedy
     ///
-    /// Exit code 2 when a control plane cannot be made of one of them. Warnings are on stderr.
+    /// Exit code 2 when a control plane cannot be made of one of them. Warnings are on stderr. Files that they name are
+    /// given as to create.
     #[command(after_help = "Examples:
   kamaji config validate prod.yaml
-  kamaji config validate clusters/*.yaml -o json | jq '.files[].problems[]'")]
+  kamaji config validate clusters/*.yaml -o json | jq '.files[].problems[]'
+  kamaji config validate prod.yaml --file /etc/kubernetes/audit.yaml=audit.yaml")]
     Validate(ValidateArgs),
     /// Write a kubeadm file in another API, such as v1beta3 as v1beta4
     ///
@@ -40,6 +44,9 @@ pub struct ValidateArgs {
     /// Read kubeadm.k8s.io/v1 too, which kubeadm calls experimental
     #[arg(long)]
     pub allow_experimental_api: bool,
+    #[command(flatten)]
+    /// Files that the files name.
+    pub given: FileArgs,
 }
 
 /// `kamaji config convert`.

@@ -9,8 +9,9 @@ mod upgrade;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, Hosts, Identity, JoinArgs, JoinFormat, KubeconfigArgs,
-    KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, FileArgs, Hosts, Identity, JoinArgs, JoinFormat,
+    KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs,
+    TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
@@ -67,7 +68,8 @@ pub enum Command {
   kamaji create prod --kubeadm-config prod.yaml --replicas 2 --expose node-port
   kamaji create prod --kubeadm-config prod.yaml --size medium --node-selector pool=tenants
   kamaji create prod --kubeadm-config - --endpoint api.example.com:6443 --dry-run < prod.yaml
-  kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json")]
+  kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json
+  kamaji create prod --kubeadm-config prod.yaml --file /etc/kubernetes/audit.yaml=audit.yaml")]
     Create(CreateArgs),
     /// Give a control plane another Kubernetes version while it serves
     ///

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::context::Context;
-use super::files;
+use super::{files, given};
 use crate::cli::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
-use crate::config::{self, Checked, Problem, Source, Warning};
+use crate::config::{self, Checked, Problem, Source, Warning, tenant_control_plane};
 use crate::error::{Fault, Kind};
+use crate::model::Given;
 use crate::ui::{Format, Report};
 use crate::yaml::Spot;
 
@@ -39,8 +40,9 @@ fn print_defaults(args: &PrintDefaultsArgs, context: &Context) -> Result<(), Fau
 fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
     let mut report = Validation { files: Vec::new() };
     let mut problems = Vec::new();
+    let given = given::read(&args.given)?;
     for path in &args.files {
-        let (name, checked) = check(path, args.allow_experimental_api);
+        let (name, checked) = check(path, args.allow_experimental_api, &given);
         for warning in &checked.warnings {
             context.ui.warn(&warning.to_string());
         }
@@ -63,10 +65,15 @@ fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
 }
 
 /// Reads and checks one file; one that cannot be read has one problem.
-fn check(path: &Path, allow_experimental: bool) -> (String, Checked) {
+fn check(path: &Path, allow_experimental: bool, given: &Given) -> (String, Checked) {
     match files::read_text(path) {
         Ok((name, text)) => {
-            let checked = config::validate(&Source { name: &name, text: &text }, allow_experimental);
+            let source = Source { name: &name, text: &text };
+            let checked = if tenant_control_plane::is_one(&source) {
+                tenant_control_plane::validate(&source, given)
+            } else {
+                config::validate(&source, allow_experimental, given)
+            };
             (name, checked)
         }
         Err(fault) => {
@@ -77,6 +84,7 @@ fn check(path: &Path, allow_experimental: bool) -> (String, Checked) {
                 text: fault.to_string(),
                 remedy: fault.hints().join("; "),
                 snippet: String::new(),
+                wants: None,
             };
             (file, Checked { problems: vec![problem], warnings: Vec::new() })
         }

@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), Fault> {
     // A file that is wrong is told before any server is asked.
     let early = context.namespace_or("default")?;
-    let loaded = source::load(&args.spec, &early, context)?;
+    let loaded = source::load(&args.spec, &early, context).await?;
     let management = context.management().await?;
     let (file_timeout, file_dry_run) = (loaded.timeout, loaded.dry_run);
     let mut request = loaded.in_namespace(context, &management.namespace);

@@ -2,8 +2,9 @@
 #![expect(clippy::disallowed_methods, reason = "edge: the one place that reads and writes the user's files")]
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -12,21 +13,21 @@ use crate::error::{Fault, Kind, While as _};
 /// More than any kubeadm file has.
 const LIMIT: u64 = 1024 * 1024;
 
+/// Of what 1 MiB is the limit.
+const CONFIGURATION: &str = "a kubeadm configuration can be";
+
 /// Reads a text file, or stdin for `-`. The name in the result is the one for messages.
 pub(super) fn read_text(path: &Path) -> Result<(String, String), Fault> {
     let stdin = path.as_os_str() == "-";
     let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
     let what = || format!("read {name}");
-    let mut bytes = Vec::new();
-    if stdin {
+    let bytes = if stdin {
+        let mut bytes = Vec::new();
         std::io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, what)?;
+        within_limit(bytes, &name, CONFIGURATION)?
     } else {
-        let file = open_regular(path, &name)?;
-        file.take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, what)?;
-    }
-    if bytes.len() as u64 > LIMIT {
-        return Err(Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB: that is no kubeadm configuration")));
-    }
+        read_bytes(path, &name, CONFIGURATION)?
+    };
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Fault::new(Kind::Usage, format!("{name} is not UTF-8 text (byte {at})")).hint("save it as UTF-8")
@@ -34,14 +35,41 @@ pub(super) fn read_text(path: &Path) -> Result<(String, String), Fault> {
     Ok((name, text))
 }
 
-/// Opens a file that can be read to an end: no folder, no device, and a pipe only where somebody writes.
+/// Reads a file of at most 1 MiB; `limit` says of what that is the limit.
+pub(super) fn read_bytes(path: &Path, name: &str, limit: &str) -> Result<Vec<u8>, Fault> {
+    let file = open_regular(path, name)?;
+    let mut bytes = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, || format!("read {name}"))?;
+    within_limit(bytes, name, limit)
+}
+
+fn within_limit(bytes: Vec<u8>, name: &str, limit: &str) -> Result<Vec<u8>, Fault> {
+    if bytes.len() as u64 > LIMIT {
+        return Err(Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB, which is as large as {limit}")));
+    }
+    Ok(bytes)
+}
+
+/// Opens a file that can be read to an end: no folder, and a pipe only where somebody writes.
 fn open_regular(path: &Path, name: &str) -> Result<std::fs::File, Fault> {
+    /// Who writes to a pipe has opened it by then.
+    const MOMENT: Duration = Duration::from_millis(500);
     let what = || format!("read {name}");
     let kind = std::fs::metadata(path).while_doing(Kind::Usage, what)?.file_type();
     if kind.is_dir() {
         return Err(Fault::new(Kind::Usage, format!("{name} is a folder")).hint("name the file in it"));
     }
-    std::fs::OpenOptions::new().read(true).open(path).while_doing(Kind::Usage, what)
+    if !kind.is_fifo() {
+        return std::fs::OpenOptions::new().read(true).open(path).while_doing(Kind::Usage, what);
+    }
+    // To open a pipe that nobody writes to takes for ever; the thread that does it ends with the program.
+    let (opened, result) = std::sync::mpsc::channel();
+    let pipe = path.to_owned();
+    std::thread::spawn(move || opened.send(std::fs::OpenOptions::new().read(true).open(pipe)));
+    match result.recv_timeout(MOMENT) {
+        Ok(file) => file.while_doing(Kind::Usage, what),
+        Err(_) => Err(Fault::new(Kind::Usage, format!("{name} is a pipe that nobody writes to"))),
+    }
 }
 
 /// Reads the files kubeadm keeps keys in, those that are there.
@@ -60,9 +88,7 @@ pub(super) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, 
                 other.while_doing(Kind::Usage, || format!("read {}", path.display()))?;
             }
         }
-        let mut bytes = Vec::new();
-        let file = open_regular(&path, &path.display().to_string())?;
-        file.take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, || format!("read {}", path.display()))?;
+        let bytes = read_bytes(&path, &path.display().to_string(), "a key can be")?;
         files.insert(name.to_owned(), bytes);
     }
     if files.is_empty() {

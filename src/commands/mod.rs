@@ -9,6 +9,7 @@ mod delete;
 mod diff;
 mod exec;
 mod files;
+mod given;
 mod handed;
 mod history;
 mod join;

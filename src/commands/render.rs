@@ -30,7 +30,7 @@ struct Known {
 
 pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Fault> {
     let early = context.namespace_or("default")?;
-    let loaded = source::load(&args.spec, &early, context)?;
+    let loaded = source::load(&args.spec, &early, context).await?;
     let (request, known) = match context.management().await {
         Ok(management) => {
             let request = loaded.in_namespace(context, &management.namespace);

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use super::context::Context;
-use super::files;
+use super::{files, given};
 use crate::cli::SpecArgs;
 use crate::config::tenant_control_plane::{self, Overrides};
 use crate::config::{self, Settings, Source};
 use crate::engine::CreateRequest;
 use crate::error::{Fault, Kind};
-use crate::model::{DatastoreName, Namespace};
+use crate::model::{ControlPlaneSpec, DatastoreName, Extras, Given, MountSource, Namespace};
 use crate::pki::{self, PartialUserPki};
-use crate::tenant;
+use crate::{render, tenant};
+
+/// For reading one object.
+const MOMENT: Duration = Duration::from_secs(30);
 
 pub(super) struct Loaded {
     pub(super) request: CreateRequest,
@@ -32,37 +35,40 @@ impl Loaded {
 }
 
 /// Reads the kubeadm file and the keys; warns about what is not used as its author may expect.
-pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) -> Result<Loaded, Fault> {
-    let mut loaded = match (&args.filename, &args.kubeadm_config) {
-        (Some(path), _) => {
-            let (name, text) = files::read_text(path)?;
-            let overrides = Overrides {
-                name: Some(args.name.clone()),
-                namespace: context.names_a_namespace().then(|| namespace.clone()),
-                replicas: args.replicas,
-                expose: args.expose.map(Into::into),
-                endpoint: args.endpoint.clone(),
-                datastore: args.datastore.clone(),
-            };
-            tenant_control_plane::load(&Source { name: &name, text: &text }, overrides)?
-        }
-        (None, Some(path)) => {
-            let (name, text) = files::read_text(path)?;
-            config::load(&Source { name: &name, text: &text }, settings(args, namespace)?)?
-        }
-        (None, None) => {
-            return Err(Fault::new(Kind::Usage, "no configuration was given").hint("name it: --kubeadm-config FILE"));
-        }
+pub(super) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) -> Result<Loaded, Fault> {
+    let path =
+        args.filename.as_ref().or(args.kubeadm_config.as_ref()).ok_or_else(|| {
+            Fault::new(Kind::Usage, "no configuration was given").hint("name it: --kubeadm-config FILE")
+        })?;
+    let (name, text) = files::read_text(path)?;
+    let source = Source { name: &name, text: &text };
+    let given = given::read(&args.given)?;
+    let mut loaded = match read(args, &source, namespace, given.clone(), context) {
+        // What an earlier run was given, nobody has to give again.
+        Err(error) if error.wants_files() => match kept(args, given, context).await {
+            Some(given) => read(args, &source, namespace, given, context)?,
+            None => return Err(error.into()),
+        },
+        other => other?,
     };
     loaded.spec.labels.extend(args.labels.iter().cloned());
     args.pods.apply(&mut loaded.spec.pods)?;
     tenant::check_kubelet_patches(&loaded.spec)?;
-    let given = match &args.pki {
+    let keys = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,
         None => PartialUserPki::default(),
     };
     for warning in &loaded.warnings {
         context.ui.warn(&warning.to_string());
+    }
+    check_extras(&loaded.spec)?;
+    for file in loaded.spec.extras.files.iter().filter(|file| file.content.is_none()) {
+        context.ui.say(&format!("note: {}: the file given earlier is kept; --file gives another", file.path));
+    }
+    for (component, argument) in render::arguments_without_base(&loaded.spec) {
+        context.ui.warn(&format!(
+            "{component}: `{argument}` is to be joined with a value that kamaji does not set: ignored, as with kubeadm"
+        ));
     }
     if loaded.spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-")) {
         context.ui.warn(
@@ -73,23 +79,73 @@ pub(super) fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) ->
     let namespace = loaded.names_namespace.then(|| loaded.spec.namespace.clone());
     Ok(Loaded {
         namespace,
-        request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given },
+        request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given: keys },
         timeout: loaded.timeout,
         dry_run: loaded.dry_run,
     })
 }
 
-/// What the command line says beside a kubeadm file, with the defaults for what it does not say.
-pub(super) fn settings(args: &SpecArgs, namespace: &Namespace) -> Result<Settings, Fault> {
-    let datastore = match &args.datastore {
-        Some(datastore) => datastore.clone(),
-        None => DatastoreName::parse("default")?,
+fn check_extras(spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    render::check_volumes(spec).map_err(|error| Fault::new(Kind::Usage, format!("additionalVolumes: {error}")))?;
+    render::check_pod_patches(spec).and_then(|()| tenant::check_patches(spec)).map_err(|error| {
+        Fault::new(Kind::Usage, error.to_string()).hint("change the patch, or remove it from the folder that is given")
+    })
+}
+
+fn read(
+    args: &SpecArgs,
+    source: &Source<'_>,
+    namespace: &Namespace,
+    given: Given,
+    context: &Context,
+) -> Result<config::Loaded, config::Error> {
+    if args.filename.is_none() {
+        return config::load(source, settings(args, namespace, given));
+    }
+    let overrides = Overrides {
+        name: Some(args.name.clone()),
+        namespace: context.names_a_namespace().then(|| namespace.clone()),
+        replicas: args.replicas,
+        expose: args.expose.map(Into::into),
+        endpoint: args.endpoint.clone(),
+        datastore: args.datastore.clone(),
+        given,
     };
-    Ok(Settings {
+    tenant_control_plane::load(source, overrides)
+}
+
+/// What is given together with what the record of the control plane knows; none where no record is found.
+async fn kept(args: &SpecArgs, mut given: Given, context: &Context) -> Option<Given> {
+    let management = context.management().await.ok()?;
+    let quiet = |_| {};
+    let session = management.session(&quiet, MOMENT);
+    let record = super::plane::record(&session, &management, &args.name).await.ok()?;
+    let Extras { files, patches, .. } = record.spec.extras;
+    given
+        .files
+        .extend(files.into_iter().filter(|file| !args.given.given_files.iter().any(|(path, _)| *path == file.path)));
+    let components = [&record.spec.api_server, &record.spec.controller_manager, &record.spec.scheduler];
+    for mount in components.into_iter().flat_map(|component| &component.mounts) {
+        if let MountSource::Empty(path) = &mount.source
+            && !given.empty.contains(path)
+        {
+            given.empty.push(path.clone());
+        }
+    }
+    given.patches = patches;
+    Some(given)
+}
+
+/// What the command line says beside a kubeadm file, with the defaults for what it does not say.
+fn settings(args: &SpecArgs, namespace: &Namespace, given: Given) -> Settings {
+    let default = || DatastoreName::parse("default").expect("it is a name");
+    let datastore = args.datastore.clone().unwrap_or_else(default);
+    Settings {
         replicas: args.replicas.unwrap_or(1),
         expose: args.expose.map(Into::into),
         endpoint: args.endpoint.clone(),
         allow_experimental: args.allow_experimental_api,
+        given,
         ..Settings::new(args.name.clone(), namespace.clone(), datastore)
-    })
+    }
 }

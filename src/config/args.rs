@@ -4,9 +4,10 @@
 
 use std::collections::HashSet;
 
+use super::files::{Files, check_overlaps, path_use};
 use super::findings::Findings;
 use super::view::View;
-use crate::model::{Arg, Component, EnvVar};
+use crate::model::{Arg, Component, EnvVar, MergeMethod};
 use crate::yaml::{Content, shown};
 
 /// The components that take arguments.
@@ -26,15 +27,50 @@ impl Target {
             Self::Scheduler => "scheduler",
         }
     }
+
+    /// Folders of its container that kamaji fills, and the names in them; without names the whole folder is kamaji's.
+    pub(super) const fn own_folders(self) -> &'static [(&'static str, &'static [&'static str])] {
+        const PKI: &str = "/etc/kubernetes/pki";
+        match self {
+            Self::ApiServer => &[
+                (
+                    PKI,
+                    &[
+                        "ca.crt",
+                        "apiserver.crt",
+                        "apiserver.key",
+                        "apiserver-kubelet-client.crt",
+                        "apiserver-kubelet-client.key",
+                        "front-proxy-ca.crt",
+                        "front-proxy-client.crt",
+                        "front-proxy-client.key",
+                        "sa.pub",
+                        "sa.key",
+                        "etcd",
+                    ],
+                ),
+                ("/etc/kubernetes/policies", &[]),
+                ("/etc/kubernetes/encryption", &[]),
+            ],
+            Self::ControllerManager => &[
+                (PKI, &["ca.crt", "ca.key", "front-proxy-ca.crt", "sa.key"]),
+                ("/etc/kubernetes/controller-manager", &[]),
+            ],
+            Self::Scheduler => &[("/etc/kubernetes/scheduler", &[])],
+        }
+    }
 }
 
 const KEYS: &str = "remove it; kamaji makes and mounts keys and certificates";
+
+const ENCRYPTED: &str = "remove it; Secrets are encrypted with a key that kamaji makes and keeps, and what was written with it \
+    could not be read with another configuration";
 
 /// Arguments that kamaji sets, and what to do instead. A trailing `*` stands for any ending.
 const OWNED: &[(&str, &str)] = &[
     ("etcd-*", "remove it and name a datastore with --datastore"),
     ("storage-backend", "remove it and name a datastore with --datastore"),
-    ("encryption-provider-config*", "remove it; kamaji makes the encryption configuration"),
+    ("encryption-provider-config*", ENCRYPTED),
     ("tls-cert-file", KEYS),
     ("tls-private-key-file", KEYS),
     ("tls-sni-cert-key", KEYS),
@@ -74,6 +110,8 @@ pub(super) struct Entry<'a> {
     name: Option<(View<'a>, &'a str)>,
     /// Where the value is, and what it says; a wrong type counts as empty.
     value: (View<'a>, &'a str),
+    /// What v1 says about joining it with kamaji's value.
+    merge: Option<(View<'a>, &'a str)>,
     /// Whether the name is the key of a map.
     keyed: bool,
 }
@@ -107,7 +145,7 @@ pub(super) fn entries<'a>(component: &View<'a>) -> Vec<Entry<'a>> {
                 let whole = view.entry(entry);
                 let value = (whole.clone(), entry.value.text().unwrap_or_default());
                 let name = (!entry.key.is_empty()).then(|| (whole.clone(), entry.key.as_str()));
-                Entry { name, value, whole, keyed: true }
+                Entry { name, value, whole, merge: None, keyed: true }
             })
             .collect();
         keyed.sort_by_key(|entry| entry.name.as_ref().map(|(_, name)| *name));
@@ -115,15 +153,32 @@ pub(super) fn entries<'a>(component: &View<'a>) -> Vec<Entry<'a>> {
     }
     let listed = view.items().into_iter().map(|item| {
         let value = item.text("value").unwrap_or_else(|| (item.at("value").unwrap_or_else(|| item.clone()), ""));
-        Entry { name: item.text("name"), value, whole: item, keyed: false }
+        Entry { name: item.text("name"), value, merge: item.text("mergeMethod"), whole: item, keyed: false }
     });
     listed.collect()
 }
 
 /// Reads one component.
-pub(super) fn read(cluster: &View<'_>, target: Target, findings: &mut Findings<'_>) -> Component {
-    let Some(component) = cluster.at(target.path()) else { return Component::default() };
-    let extra_args = entries(&component).iter().filter_map(|entry| read_arg(entry, target, findings)).collect();
+pub(super) fn read(
+    cluster: &View<'_>,
+    target: Target,
+    files: &mut Files<'_>,
+    findings: &mut Findings<'_>,
+) -> Component {
+    let Some(component) = cluster.at(target.path()) else {
+        return Component { mounts: files.described(target), ..Component::default() };
+    };
+    let mut mounts = files.volumes(&component, target, findings);
+    let mut extra_args = Vec::new();
+    for entry in entries(&component) {
+        let Some(arg) = read_arg(&entry, target, findings) else { continue };
+        if let Some(kind) = path_use(&arg.name, &arg.value) {
+            files.argument(target, (&arg.name, &arg.value, kind), &entry.value.0, &mut mounts, findings);
+        }
+        extra_args.push(arg);
+    }
+    check_overlaps(&component, &mounts, findings);
+    refuse_two_ways_to_authenticate(&component, &extra_args, findings);
     let (mut extra_envs, mut seen) = (Vec::new(), HashSet::new());
     for item in component.list("extraEnvs") {
         let Some(env) = read_env(&item, findings) else { continue };
@@ -138,7 +193,17 @@ pub(super) fn read(cluster: &View<'_>, target: Target, findings: &mut Findings<'
             extra_envs.push(env);
         }
     }
-    Component { extra_args, extra_envs }
+    Component { extra_args, extra_envs, mounts }
+}
+
+/// kube-apiserver starts with an authentication configuration or with flags that say the same, not with both.
+fn refuse_two_ways_to_authenticate(component: &View<'_>, args: &[Arg], findings: &mut Findings<'_>) {
+    let has = |test: &dyn Fn(&Arg) -> bool| args.iter().any(test);
+    if has(&|arg| arg.name == "authentication-config") && has(&|arg| arg.name.starts_with("oidc-")) {
+        let text = "kube-apiserver takes either `authentication-config` or `oidc-*` arguments";
+        let at = component.at("extraArgs").unwrap_or_else(|| component.clone());
+        findings.refuse_key(&at, text, "write the issuer into the authentication configuration, and remove `oidc-*`");
+    }
 }
 
 fn read_arg(entry: &Entry<'_>, target: Target, findings: &mut Findings<'_>) -> Option<Arg> {
@@ -170,10 +235,30 @@ fn read_arg(entry: &Entry<'_>, target: Target, findings: &mut Findings<'_>) -> O
         entry.refuse_name(name_view, text, remedy, findings);
         return None;
     }
-    if let Some(text) = doubt(target, name, value) {
+    let merge = merge_method(entry, name, findings)?;
+    if let Some(text) = doubt(target, name, value).filter(|_| merge.is_replace()) {
         findings.warn(name_view, text);
     }
-    Some(Arg { name: (*name).to_owned(), value: (*value).to_owned() })
+    Some(Arg { merge, ..Arg::new(*name, *value) })
+}
+
+/// kubeadm 1.37 knows `append` and `prepend`; no method replaces (`util/arguments.go`).
+fn merge_method(entry: &Entry<'_>, name: &str, findings: &mut Findings<'_>) -> Option<MergeMethod> {
+    let Some((view, method)) = &entry.merge else { return Some(MergeMethod::Replace) };
+    let merge = match *method {
+        "append" => MergeMethod::Append,
+        "prepend" => MergeMethod::Prepend,
+        other => {
+            let text = format!("`{}` is not a merge method", shown(other));
+            findings.refuse(view, text, "write append or prepend, or leave it out to replace");
+            return None;
+        }
+    };
+    if path_use(name, entry.value.1).is_some() {
+        findings.refuse(view, format!("`{name}` names a file, which cannot be joined with another name"), "remove it");
+        return None;
+    }
+    Some(merge)
 }
 
 /// Why an argument is refused, and the remedy.
@@ -182,18 +267,20 @@ fn refusal(name: &str, value: &str) -> Option<(String, &'static str)> {
     if let Some((_, remedy)) = OWNED.iter().find(|(pattern, _)| matches(pattern)) {
         return Some((format!("`{name}` is set by kamaji"), remedy));
     }
+    if name == "token-auth-file" {
+        let text = "a token of a file is good until every API server was started again without it";
+        return Some((
+            text.into(),
+            "remove it; give users certificates, or an identity provider with `authentication-config`",
+        ));
+    }
     if REMOVED.contains(&name) {
         return Some((format!("Kubernetes has no argument `{name}` any more"), "remove it"));
     }
     if name == "authorization-mode" && value.split(',').any(|mode| mode == "AlwaysAllow") {
         return Some(("`AlwaysAllow` lets everybody do everything".into(), "write Node,RBAC"));
     }
-    // `audit-log-path: "-"` writes to stdout and needs no file.
-    let standard_output = name == "audit-log-path" && value == "-";
-    let endings = ["-file", "-config", "-kubeconfig", "-dir", "-path"];
-    let names_a_file = name == "config" || endings.iter().any(|ending| name.ends_with(ending));
-    (names_a_file && !standard_output)
-        .then(|| (format!("`{name}` names a file, and the pod has no files of yours"), "remove it"))
+    None
 }
 
 /// What may surprise about an argument that is used.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::args::{self, Target};
+use super::files::Files;
 use super::findings::Findings;
 use super::view::View;
 use super::{CommandLine, duration, network};
@@ -45,7 +46,12 @@ pub(super) struct Cluster {
 }
 
 /// Reads the document; `None` only after a problem was reported.
-pub(super) fn read(view: Option<&View<'_>>, said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Cluster> {
+pub(super) fn read(
+    view: Option<&View<'_>>,
+    said: &CommandLine<'_>,
+    files: &mut Files<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Cluster> {
     let Some(view) = view else {
         if !findings.has_problems() {
             let remedy = format!("add a document of kind ClusterConfiguration and {VERSION_REMEDY} in it");
@@ -62,9 +68,9 @@ pub(super) fn read(view: Option<&View<'_>>, said: &CommandLine<'_>, findings: &m
         endpoint: endpoint(view, said, findings),
         cert_sans: cert_sans(view, findings),
         certificates: certificates(view, findings),
-        api_server: args::read(view, Target::ApiServer, findings),
-        controller_manager: args::read(view, Target::ControllerManager, findings),
-        scheduler: args::read(view, Target::Scheduler, findings),
+        api_server: args::read(view, Target::ApiServer, files, findings),
+        controller_manager: args::read(view, Target::ControllerManager, files, findings),
+        scheduler: args::read(view, Target::Scheduler, files, findings),
         coredns: coredns(view, findings),
         kube_proxy: !view.is_true("proxy.disabled"),
         timeout: timeout(view, findings),

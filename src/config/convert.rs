@@ -144,6 +144,17 @@ fn is_zero(timeout: &Value) -> bool {
     timeout.as_str().and_then(|text| super::duration::parse(text).ok()).is_some_and(|signed| signed.length.is_zero())
 }
 
+/// Whether an argument is joined with another.
+pub(super) fn merges(pieces: &[Piece]) -> bool {
+    let lists = pieces.iter().flat_map(|piece| ARGUMENTS.map(|path| piece.value.pointer(&pointer(path))));
+    let arguments = lists.flatten().filter_map(Value::as_array).flatten();
+    arguments.filter_map(|argument| argument.get("mergeMethod")?.as_str()).any(|method| !method.is_empty())
+}
+
+fn pointer(path: &str) -> String {
+    format!("/{}", path.replace('.', "/"))
+}
+
 fn remove_empty_merge_methods(document: &mut Map<String, Value>) {
     for path in ARGUMENTS {
         for argument in at(document, path).and_then(Value::as_array_mut).into_iter().flatten() {

@@ -41,7 +41,10 @@ impl<'a> Documents<'a> {
             api: held.api,
             value: held.view.node.to_json(),
         });
-        let mut kept = convert::converted(pieces.collect(), KubeadmApi::V1beta4);
+        let pieces: Vec<Piece> = pieces.collect();
+        // What only v1 can say is kept in v1.
+        let target = if convert::merges(&pieces) { KubeadmApi::V1 } else { KubeadmApi::V1beta4 };
+        let mut kept = convert::converted(pieces, target);
         for value in &mut kept {
             if let Value::Object(map) = value {
                 map.remove("bootstrapTokens");

@@ -18,6 +18,8 @@ pub struct Problem {
     pub remedy: String,
     /// The line with a mark below, starting with a line break; empty when it is not shown.
     pub snippet: String,
+    /// The path of a file that was not given, where that is all that is wrong.
+    pub wants: Option<String>,
 }
 
 impl fmt::Display for Problem {
@@ -51,6 +53,12 @@ impl Error {
         }
     }
 
+    /// Whether files that the text names would make it right, perhaps those that an earlier run was given.
+    #[must_use]
+    pub fn wants_files(&self) -> bool {
+        !self.problems().is_empty() && self.problems().iter().all(|problem| problem.wants.is_some())
+    }
+
     /// The problems; a text that is not even YAML has one.
     #[must_use]
     pub fn into_problems(self) -> Vec<Problem> {
@@ -58,7 +66,7 @@ impl Error {
             Self::Yaml(error) => {
                 let remedy = error.hints().into_iter().next().unwrap_or_default();
                 let (spot, text, snippet) = (error.spot().clone(), error.fact(), error.snippet().to_owned());
-                vec![Problem { spot, field: String::new(), text, remedy, snippet }]
+                vec![Problem { spot, field: String::new(), text, remedy, snippet, wants: None }]
             }
             Self::Problems(problems) => problems,
         }

@@ -53,11 +53,20 @@ impl<'a> Findings<'a> {
         self.add(at, view.field.clone(), text.into(), remedy.into(), String::new());
     }
 
+    /// The value names a file that was not given; it would be right if it were.
+    pub(super) fn want(&mut self, view: &View<'_>, path: &str, text: String, remedy: String) {
+        let before = self.problems.len();
+        self.refuse(view, text, remedy);
+        if let Some(problem) = self.problems.get_mut(before) {
+            problem.wants = Some(path.to_owned());
+        }
+    }
+
     /// A document is not there.
     pub(super) fn missing(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
         let spot = Spot { file: self.source.name.to_owned(), at: None };
         let (field, text, remedy, snippet) = (String::new(), text.into(), remedy.into(), String::new());
-        self.problems.push(Problem { spot, field, text, remedy, snippet });
+        self.problems.push(Problem { spot, field, text, remedy, snippet, wants: None });
     }
 
     /// The field does not do what its author may expect.
@@ -116,6 +125,6 @@ impl<'a> Findings<'a> {
             return;
         }
         let spot = self.spot(at);
-        self.problems.push(Problem { spot, field, text, remedy, snippet });
+        self.problems.push(Problem { spot, field, text, remedy, snippet, wants: None });
     }
 }

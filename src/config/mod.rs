@@ -9,17 +9,20 @@ mod api;
 mod args;
 mod check;
 mod cluster;
+mod contents;
 mod convert;
 mod defaults;
 mod documents;
 mod duration;
 mod error;
 mod fields;
+mod files;
 mod findings;
 mod init;
 mod network;
 mod node_ranges;
 mod nodes;
+mod patches;
 mod reference;
 mod similar;
 mod table;
@@ -28,6 +31,7 @@ mod tenant_pods;
 mod tenant_rewrite;
 mod tenant_service;
 mod tenant_table;
+mod tenant_volumes;
 mod typed;
 mod view;
 
@@ -36,8 +40,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::model::{
-    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, PodSettings,
-    ServiceSettings,
+    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Extras, Given,
+    Namespace, PodSettings, ServiceSettings,
 };
 use crate::yaml::{Document, Spot};
 
@@ -51,6 +55,7 @@ pub use table::FIELDS;
 pub use tenant_table::TENANT_FIELDS;
 
 use check::Depth;
+use files::Files;
 use findings::Findings;
 use serde_json::{Map, Value};
 
@@ -80,13 +85,16 @@ pub struct Settings {
     pub datastore: DatastoreName,
     /// `--allow-experimental-api`: read `kubeadm.k8s.io/v1`.
     pub allow_experimental: bool,
+    /// `--file` and `--empty-dir`, and what an earlier run was given.
+    pub given: Given,
 }
 
 impl Settings {
     /// What holds when the command line says only where: one pod, no experiments, the exposure left to the plan.
     #[must_use]
     pub const fn new(name: ControlPlaneName, namespace: Namespace, datastore: DatastoreName) -> Self {
-        Self { name, namespace, replicas: 1, expose: None, endpoint: None, datastore, allow_experimental: false }
+        let given = Given { files: Vec::new(), empty: Vec::new(), patches: None };
+        Self { name, namespace, replicas: 1, expose: None, endpoint: None, datastore, allow_experimental: false, given }
     }
 }
 
@@ -95,6 +103,7 @@ struct CommandLine<'a> {
     name: Option<&'a ControlPlaneName>,
     endpoint: Option<&'a Endpoint>,
     allow_experimental: bool,
+    given: &'a Given,
 }
 
 /// A file that was read without a problem.
@@ -142,13 +151,13 @@ pub struct Checked {
 
 /// Holds a file against every rule that needs no command line and no cluster.
 #[must_use]
-pub fn validate(source: &Source<'_>, allow_experimental: bool) -> Checked {
+pub fn validate(source: &Source<'_>, allow_experimental: bool, given: &Given) -> Checked {
     let parsed = match crate::yaml::read_documents(source.name, source.text) {
         Ok(parsed) => parsed,
         Err(error) => return Checked { problems: Error::Yaml(error).into_problems(), warnings: Vec::new() },
     };
     let mut findings = Findings::new(source);
-    read(&parsed, &CommandLine { name: None, endpoint: None, allow_experimental }, &mut findings);
+    read(&parsed, &CommandLine { name: None, endpoint: None, allow_experimental, given }, &mut findings);
     let (problems, warnings) = findings.all();
     Checked { problems, warnings }
 }
@@ -159,6 +168,7 @@ struct Meaning {
     init: init::Init,
     kubelet: Map<String, Value>,
     kube_proxy: Map<String, Value>,
+    extras: Extras,
     kept: String,
 }
 
@@ -169,12 +179,17 @@ fn read(parsed: &[Document], said: &CommandLine<'_>, findings: &mut Findings<'_>
         check::check(held.kind, held.api, Depth::Hosted, &held.view, findings);
     }
     let init = init::read(documents.of(ConfigKind::Init), findings);
-    let cluster = cluster::read(documents.of(ConfigKind::Cluster), said, findings);
+    let mut files = Files::new(said.given);
+    let cluster = cluster::read(documents.of(ConfigKind::Cluster), said, &mut files, findings);
+    if let Some(init) = documents.of(ConfigKind::Init) {
+        patches::read(init, &mut files, findings);
+    }
     let kubelet = documents.of(ConfigKind::Kubelet).map(|view| nodes::kubelet(view, findings)).unwrap_or_default();
     let kube_proxy =
         documents.of(ConfigKind::KubeProxy).map(|view| nodes::kube_proxy(view, findings)).unwrap_or_default();
+    let extras = files.finish(findings);
     let cluster = cluster.filter(|_| !findings.has_problems())?;
-    Some(Meaning { cluster, init, kubelet, kube_proxy, kept: documents.without_secrets() })
+    Some(Meaning { cluster, init, kubelet, kube_proxy, extras, kept: documents.without_secrets() })
 }
 
 /// Reads and validates a kubeadm file; the error tells every problem found.
@@ -185,16 +200,17 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
         name: Some(&settings.name),
         endpoint: settings.endpoint.as_ref(),
         allow_experimental: settings.allow_experimental,
+        given: &settings.given,
     };
     let meaning = read(&parsed, &said, &mut findings);
-    let (Meaning { cluster, init, kubelet, kube_proxy, kept }, warnings) = findings.finish(meaning)?;
+    let (Meaning { cluster, init, kubelet, kube_proxy, extras, kept }, warnings) = findings.finish(meaning)?;
     let addons = Addons {
         coredns: cluster.coredns.clone().filter(|_| !init.skip_coredns),
         kube_proxy: cluster.kube_proxy && !init.skip_kube_proxy,
         kube_proxy_image: AddonImage::default(),
     };
     let (timeout, dry_run) = (init.timeout.or(cluster.timeout), init.dry_run);
-    let spec = ControlPlaneSpec { kubelet, kube_proxy, ..wish(settings, cluster, init, addons) };
+    let spec = ControlPlaneSpec { kubelet, kube_proxy, extras, ..wish(settings, cluster, init, addons) };
     Ok(Loaded { spec, warnings, documents: kept, timeout, dry_run, names_namespace: false })
 }
 
@@ -224,6 +240,7 @@ fn wish(settings: Settings, cluster: cluster::Cluster, init: init::Init, addons:
         labels: BTreeMap::new(),
         pods: PodSettings::default(),
         service: ServiceSettings::default(),
+        extras: Extras::default(),
         bootstrap_tokens: init.tokens,
     }
 }

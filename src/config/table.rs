@@ -78,15 +78,17 @@ const fn v1beta3(field: Field) -> Field {
 
 /// `mergeMethod` of an argument, which only v1 has.
 const fn merge_method(path: &'static str) -> Field {
-    let field = refused(Cluster, path, NO_MERGE, "write the whole value, without `mergeMethod`");
-    Field { shape: Text, since: KubeadmApi::V1, ..field }
+    Field { since: KubeadmApi::V1, ..mapped(Cluster, path, Text, MERGE) }
 }
 
-const NO_MERGE: &str = "an argument of yours replaces kamaji's of that name; the two are not joined";
+const MERGE: &str = "`append` or `prepend` the value to kamaji's; without it, replace it";
 const NO_NODE: &str = "there is no control-plane node";
 const NO_PHASE: &str = "kamaji has no such phase";
 const NO_LOCAL_ETCD: &str = "a hosted control plane has no etcd of its own on a node";
-const HOST_PATH: &str = "it would mount a directory of a management node into the control plane";
+const VOLUMES: &str = "mounted if `hostPath` is given with `--file` or `--empty-dir`; refused otherwise";
+const HOST_PATH: &str = "the path of `--file` or `--empty-dir`; no path of a management node";
+const READ_ONLY: &str = "given files are always read-only, empty folders never";
+const PATH_TYPE: &str = "`File` and `Directory` must be what is given; sockets and devices are refused";
 const NAME_A_DATASTORE: &str = "remove it and name a datastore with --datastore";
 const ENV_FROM: &str = "it refers to objects that the control plane does not have";
 
@@ -124,7 +126,7 @@ pub const FIELDS: &[Field] = &[
         Cluster,
         "apiServer.extraArgs",
         Structs,
-        "added to kube-apiserver's arguments, in order; those that kamaji sets, and those that name files, are refused",
+        "added to kube-apiserver's arguments, in order; those that kamaji sets are refused, and those that name files need them with `--file`",
     )),
     v1beta3(mapped(Cluster, "apiServer.extraArgs", TextMap, "the same as a map; in the order of the names")),
     v1beta4(mapped(Cluster, "apiServer.extraArgs[].name", Text, "without the leading dashes")),
@@ -134,7 +136,12 @@ pub const FIELDS: &[Field] = &[
     v1beta4(pass(Cluster, "apiServer.extraEnvs[].name", Text)),
     v1beta4(pass(Cluster, "apiServer.extraEnvs[].value", Text)),
     v1beta4(refused(Cluster, "apiServer.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`")),
-    refused(Cluster, "apiServer.extraVolumes", HOST_PATH, "remove it"),
+    mapped(Cluster, "apiServer.extraVolumes", Structs, VOLUMES),
+    pass(Cluster, "apiServer.extraVolumes[].name", Text),
+    mapped(Cluster, "apiServer.extraVolumes[].hostPath", Text, HOST_PATH),
+    pass(Cluster, "apiServer.extraVolumes[].mountPath", Text),
+    mapped(Cluster, "apiServer.extraVolumes[].readOnly", Bool, READ_ONLY),
+    mapped(Cluster, "apiServer.extraVolumes[].pathType", Text, PATH_TYPE),
     group(Cluster, "controllerManager"),
     v1beta4(mapped(
         Cluster,
@@ -150,7 +157,12 @@ pub const FIELDS: &[Field] = &[
     v1beta4(pass(Cluster, "controllerManager.extraEnvs[].name", Text)),
     v1beta4(pass(Cluster, "controllerManager.extraEnvs[].value", Text)),
     v1beta4(refused(Cluster, "controllerManager.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`")),
-    refused(Cluster, "controllerManager.extraVolumes", HOST_PATH, "remove it"),
+    mapped(Cluster, "controllerManager.extraVolumes", Structs, VOLUMES),
+    pass(Cluster, "controllerManager.extraVolumes[].name", Text),
+    mapped(Cluster, "controllerManager.extraVolumes[].hostPath", Text, HOST_PATH),
+    pass(Cluster, "controllerManager.extraVolumes[].mountPath", Text),
+    mapped(Cluster, "controllerManager.extraVolumes[].readOnly", Bool, READ_ONLY),
+    mapped(Cluster, "controllerManager.extraVolumes[].pathType", Text, PATH_TYPE),
     group(Cluster, "scheduler"),
     v1beta4(mapped(
         Cluster,
@@ -166,7 +178,12 @@ pub const FIELDS: &[Field] = &[
     v1beta4(pass(Cluster, "scheduler.extraEnvs[].name", Text)),
     v1beta4(pass(Cluster, "scheduler.extraEnvs[].value", Text)),
     v1beta4(refused(Cluster, "scheduler.extraEnvs[].valueFrom", ENV_FROM, "write the value in `value`")),
-    refused(Cluster, "scheduler.extraVolumes", HOST_PATH, "remove it"),
+    mapped(Cluster, "scheduler.extraVolumes", Structs, VOLUMES),
+    pass(Cluster, "scheduler.extraVolumes[].name", Text),
+    mapped(Cluster, "scheduler.extraVolumes[].hostPath", Text, HOST_PATH),
+    pass(Cluster, "scheduler.extraVolumes[].mountPath", Text),
+    mapped(Cluster, "scheduler.extraVolumes[].readOnly", Bool, READ_ONLY),
+    mapped(Cluster, "scheduler.extraVolumes[].pathType", Text, PATH_TYPE),
     group(Cluster, "etcd"),
     group(Cluster, "etcd.local"),
     ignored(Cluster, "etcd.local.dataDir", Text, "the data is in the datastore"),
@@ -252,11 +269,11 @@ pub const FIELDS: &[Field] = &[
         "`addon`, `addon/coredns` and `addon/kube-proxy` are honoured; others are ignored with a warning",
     ),
     group(Init, "patches"),
-    refused(
+    mapped(
         Init,
         "patches.directory",
-        "patches are for static pod manifests, and there are none",
-        "remove it and set what it changed in `extraArgs`",
+        Text,
+        "patches of the pods, CoreDNS, kube-proxy and kubelets; the folder is given with `--file`",
     ),
     v1beta4(group(Init, "timeouts")),
     v1beta4(used(

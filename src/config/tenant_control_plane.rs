@@ -9,14 +9,18 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 use super::check::{self, Depth};
+use super::files::Files;
 use super::findings::Findings;
 use super::tenant_rewrite::rewrite;
+use super::tenant_volumes;
 use super::view::View;
 use super::{
-    CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS, cluster, init, tenant_pods, tenant_service,
+    Checked, CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS, cluster, init, tenant_pods,
+    tenant_service,
 };
 use crate::model::{
-    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace, parse_label,
+    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Given, Namespace,
+    parse_label,
 };
 use crate::yaml::{self, Content, Document, Node, shown};
 
@@ -42,6 +46,8 @@ pub struct Overrides {
     pub endpoint: Option<Endpoint>,
     /// Where its data is.
     pub datastore: Option<DatastoreName>,
+    /// `--file` and `--empty-dir`, and what an earlier run was given.
+    pub given: Given,
 }
 
 /// Whether a text is a `TenantControlPlane`, as far as can be told without reading all of it well.
@@ -49,6 +55,15 @@ pub struct Overrides {
 pub fn is_one(source: &Source<'_>) -> bool {
     yaml::read_documents(source.name, source.text)
         .is_ok_and(|documents| documents.iter().any(|one| names_kind(&one.root)))
+}
+
+/// Holds a document against every rule that needs no command line and no cluster.
+#[must_use]
+pub fn validate(source: &Source<'_>, given: &Given) -> Checked {
+    match load(source, Overrides { given: given.clone(), ..Overrides::default() }) {
+        Ok(loaded) => Checked { problems: Vec::new(), warnings: loaded.warnings },
+        Err(error) => Checked { problems: error.into_problems(), warnings: Vec::new() },
+    }
 }
 
 fn names_kind(root: &Node) -> bool {
@@ -65,6 +80,7 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
     };
     check::check(ConfigKind::Tenant, None, Depth::Hosted, &view, &mut findings);
     refuse_switched_on(&view, &mut findings);
+    let given = overrides.given.clone();
     let mut settings = settings(&view, overrides, &mut findings);
     let pods = tenant_pods::pods(&view, &mut findings);
     let service = tenant_service::service(&view, settings.as_ref().and_then(|one| one.expose), &mut findings);
@@ -83,20 +99,24 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
         name: settings.as_ref().map(|settings| &settings.name),
         endpoint: settings.as_ref().and_then(|settings| settings.endpoint.as_ref()),
         allow_experimental: false,
+        given: &given,
     };
+    let mut files = Files::new(&given);
+    tenant_volumes::read(&view, &mut files, &mut findings);
     let init = init::read(Some(&init_view), &mut findings);
-    let cluster = cluster::read(Some(&cluster_view), &said, &mut findings);
+    let cluster = cluster::read(Some(&cluster_view), &said, &mut files, &mut findings);
     if let Some(cluster) = cluster.as_ref().filter(|_| !findings.has_problems()) {
         check_dns(&view, cluster.networking.dns_service_ip(), &mut findings);
     }
     findings.rename(&rewritten.origins);
+    let extras = files.finish(&mut findings);
     let documents = rewritten.documents(&kubelet);
     let names_namespace = view.text("metadata.namespace").is_some();
     let ((cluster, settings), warnings) = findings.finish(cluster.zip(settings))?;
     let addons = Addons { coredns: cluster.coredns.clone(), kube_proxy: cluster.kube_proxy, kube_proxy_image };
     let kubelet_patches = view.list(PATCHES).iter().map(|patch| patch.node.to_json()).collect();
     let wish = super::wish(settings, cluster, init, addons);
-    let spec = ControlPlaneSpec { kubelet, kubelet_patches, labels, pods, service, ..wish };
+    let spec = ControlPlaneSpec { kubelet, kubelet_patches, labels, pods, service, extras, ..wish };
     Ok(Loaded { spec, warnings, documents, timeout: None, dry_run: false, names_namespace })
 }
 

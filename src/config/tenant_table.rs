@@ -11,7 +11,10 @@ use super::table::{group, ignored, mapped, refused, used};
 const SERVERS: &str = "the server's; nothing is made of it";
 const SIZED: &str = "kamaji sets it itself";
 const WRITES: &str = "writes to a tenant cannot be blocked";
-const OWN_PODS: &str = "pods have the containers and volumes that kamaji gives them";
+const OWN_PODS: &str =
+    "pods have the three containers of a control plane; another belongs into a Deployment of its own";
+const OWN_VOLUMES: &str = "volumes of the kinds `configMap`, `secret`, `emptyDir` and `projected`, of objects in the namespace; others are refused";
+const OWN_MOUNTS: &str = "`name`, `mountPath`, `subPath` and `readOnly`; not where kamaji mounts its own files";
 const TUNNEL: &str = "there is no tunnel to nodes; the API server connects to them directly";
 const SIZE: &str = "`requests` and `limits`; what is not said comes from `--size`";
 const MORE: &str = "beside kamaji's; kamaji's own keys are left out with a warning";
@@ -101,7 +104,7 @@ pub const TENANT_FIELDS: &[Field] = &[
         Tenant,
         "spec.controlPlane.deployment.extraArgs.apiServer",
         Texts,
-        "`--NAME=VALUE`; those that kamaji sets, and those that name files, are refused",
+        "`--NAME=VALUE`; those that kamaji sets are refused, and those that name files need them with `--file` or a volume",
     ),
     mapped(Tenant, "spec.controlPlane.deployment.extraArgs.controllerManager", Texts, "with the same refusals"),
     mapped(Tenant, "spec.controlPlane.deployment.extraArgs.scheduler", Texts, "with the same refusals"),
@@ -114,8 +117,11 @@ pub const TENANT_FIELDS: &[Field] = &[
     take("spec.controlPlane.deployment.podAdditionalMetadata.annotations", TextMap, MORE),
     refuse("spec.controlPlane.deployment.additionalInitContainers", OWN_PODS, "remove it"),
     refuse("spec.controlPlane.deployment.additionalContainers", OWN_PODS, "remove it"),
-    refuse("spec.controlPlane.deployment.additionalVolumes", OWN_PODS, "remove it"),
-    refuse("spec.controlPlane.deployment.additionalVolumeMounts", OWN_PODS, "remove it"),
+    mapped(Tenant, "spec.controlPlane.deployment.additionalVolumes", OpenList, OWN_VOLUMES),
+    group(Tenant, "spec.controlPlane.deployment.additionalVolumeMounts"),
+    mapped(Tenant, "spec.controlPlane.deployment.additionalVolumeMounts.apiServer", OpenList, OWN_MOUNTS),
+    mapped(Tenant, "spec.controlPlane.deployment.additionalVolumeMounts.controllerManager", OpenList, OWN_MOUNTS),
+    mapped(Tenant, "spec.controlPlane.deployment.additionalVolumeMounts.scheduler", OpenList, OWN_MOUNTS),
     take(
         "spec.controlPlane.deployment.serviceAccountName",
         Text,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Session;
 use super::journal::{Recorded, read_record};
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
+use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
 use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs};
 use crate::render::ObjectRef;
 
@@ -33,12 +33,37 @@ pub(super) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Resu
         let body = session.management.get(&object).await?;
         Ok::<_, crate::cluster::Refusal>((object, body))
     });
-    for (object, body) in try_join_all(reads).await? {
+    let lists = ["Secret", "ConfigMap"].map(|kind| files(session, spec, kind));
+    let (objects, files) = tokio::try_join!(try_join_all(reads), try_join_all(lists))?;
+    for (object, body) in objects {
         if let Some(body) = body {
             live.insert(object, body);
         }
     }
+    for (object, body) in files.into_iter().flatten() {
+        live.insert(object, body);
+    }
     Ok(live)
+}
+
+/// The objects that hold the user's files, also those that no wish names any more.
+async fn files(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    kind: &str,
+) -> Result<Vec<(ObjectRef, Value)>, crate::cluster::Refusal> {
+    let selector = format!(
+        "{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={}",
+        spec.name,
+        crate::render::FILE_COMPONENT
+    );
+    let found = session.management.list("v1", kind, Some(spec.namespace.as_str()), &selector).await?;
+    let named = found.into_iter().map(|body| {
+        let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let namespace = Some(spec.namespace.to_string());
+        (ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace, name }, body)
+    });
+    Ok(named.collect())
 }
 
 /// Refuses to touch objects that somebody else made under the names of a new control plane.
@@ -58,6 +83,20 @@ pub(super) fn refuse_foreign(spec: &ControlPlaneSpec, live: &Live) -> Result<(),
         format!("objects of other hands are in the way of control plane `{}`: {}", spec.name, names.join(", ")),
     )
     .hint("choose another name or namespace; or remove them if nobody needs them"))
+}
+
+/// Refuses volumes of objects that do not exist: the pods would wait for them without end.
+pub(super) async fn volumes_exist(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+    for object in crate::render::needed_by_volumes(spec) {
+        if session.management.get(&object).await?.is_none() {
+            return Err(Fault::new(
+                Kind::NotFound,
+                format!("{object}, which a volume of the pods needs, does not exist"),
+            )
+            .hint("create it first; or mark it as `optional`"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a namespace that does not exist; one that may not be read is let pass.

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::journal::{Recorded, read_record};
 use super::judge::judge_new;
 use super::needs::refuse_missing;
-use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign};
+use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign, volumes_exist};
 use super::rights::require_rights;
 use super::tenant::{self, reach};
 use super::upgrade::{refuse_paused, refuse_upgrading};
@@ -48,6 +48,7 @@ pub struct Prepared {
 pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
     let spec = &request.spec;
     tokio::try_join!(namespace_exists(session, spec), require_rights(session, &spec.namespace))?;
+    volumes_exist(session, spec).await?;
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
     refuse_foreign(spec, &observed.live)?;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, KubeVersion, Namespace, Networking,
-    PodSettings, San, ServiceSettings,
+    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, Extras, KubeVersion, Mount, Namespace,
+    Networking, PodSettings, San, ServiceSettings,
 };
 
 /// How the API server is reached from outside the management cluster.
@@ -41,6 +41,77 @@ pub struct Arg {
     pub name: String,
     /// The value; may be empty.
     pub value: String,
+    /// What becomes of kamaji's value of that name.
+    #[serde(default, rename = "mergeMethod", skip_serializing_if = "MergeMethod::is_replace")]
+    pub merge: MergeMethod,
+}
+
+impl Arg {
+    /// An argument that replaces others of its name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into(), merge: MergeMethod::Replace }
+    }
+}
+
+/// Whether an argument is kamaji's: where keys and data are, and what other objects depend on. A trailing `*` stands for
+/// any ending.
+#[must_use]
+pub fn is_owned_argument(name: &str) -> bool {
+    const OWNED: [&str; 30] = [
+        "etcd-*",
+        "storage-backend",
+        "encryption-provider-config*",
+        "token-auth-file",
+        "tls-cert-file",
+        "tls-private-key-file",
+        "tls-sni-cert-key",
+        "cert-dir",
+        "client-ca-file",
+        "root-ca-file",
+        "service-account-key-file",
+        "service-account-signing-key-file",
+        "service-account-private-key-file",
+        "requestheader-*",
+        "proxy-client-*",
+        "kubelet-client-*",
+        "kubelet-certificate-authority",
+        "cluster-signing-cert-file",
+        "cluster-signing-key-file",
+        "cluster-signing-kube-*",
+        "cluster-signing-kubelet-*",
+        "cluster-signing-legacy-*",
+        "kubeconfig",
+        "authentication-kubeconfig",
+        "authorization-kubeconfig",
+        "egress-selector-config-file",
+        "secure-port",
+        "service-cluster-ip-range",
+        "cluster-cidr",
+        "cluster-name",
+    ];
+    OWNED.iter().any(|owned| owned.strip_suffix('*').map_or(*owned == name, |start| name.starts_with(start)))
+}
+
+/// kubeadm's `mergeMethod` of an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MergeMethod {
+    /// The value stands instead of the other.
+    #[default]
+    Replace,
+    /// The value follows the other, with nothing between.
+    Append,
+    /// The value is before the other, with nothing between.
+    Prepend,
+}
+
+impl MergeMethod {
+    /// Whether it is the usual one.
+    #[must_use]
+    pub const fn is_replace(&self) -> bool {
+        matches!(self, Self::Replace)
+    }
 }
 
 /// One environment variable of a component, with a literal value.
@@ -59,6 +130,9 @@ pub struct Component {
     pub extra_args: Vec<Arg>,
     /// Extra environment variables.
     pub extra_envs: Vec<EnvVar>,
+    /// Files and volumes of the user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
 }
 
 /// The `CoreDNS` addon.
@@ -176,6 +250,9 @@ pub struct ControlPlaneSpec {
     /// Settings of the Service.
     #[serde(default)]
     pub service: ServiceSettings,
+    /// Files, volumes and patches of the user.
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    pub extras: Extras,
     /// Tokens from the kubeadm file; secret, so not serialized.
     #[serde(skip)]
     pub bootstrap_tokens: Vec<BootstrapToken>,

@@ -6,6 +6,7 @@ mod certificates;
 mod checks;
 mod cluster;
 mod error;
+mod files;
 mod labels;
 mod names;
 mod network;
@@ -22,10 +23,14 @@ mod version;
 pub use certificates::{CertificatePolicy, KeyAlgorithm};
 pub use checks::CheckName;
 pub use cluster::{
-    AddonImage, Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, TokenId,
-    parse_token,
+    AddonImage, Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, MergeMethod,
+    TokenId, is_owned_argument, parse_token,
 };
 pub use error::Error;
+pub use files::{
+    Extras, Given, GivenFile, Keep, Mount, MountSource, Patch, PatchTarget, PatchType, Patches, PodVolume,
+    parse_given_path,
+};
 pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };

@@ -187,6 +187,22 @@ derived! {
     datastore_certificate => "-datastore-certificate";
 }
 
+impl ObjectNames<'_> {
+    /// The object that holds the file which the configuration names by this path.
+    #[must_use]
+    pub fn file(&self, path: &str) -> String {
+        format!("{}-file-{}", self.0, Self::short(path))
+    }
+
+    /// Ten characters that stand for a path (FNV-1a): a name has no room for all of it, and paths are not secret.
+    #[must_use]
+    pub fn short(path: &str) -> String {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        format!("{hash:016x}")[..10].to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

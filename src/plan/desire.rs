@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{DatastoreAuthority, Live};
 use crate::ambient::Ambient;
 use crate::error::{Advice, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, ObjectNames, PlaneId};
+use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, ObjectNames, PlaneId};
 use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig, PartialUserPki};
 use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write, policy};
 use crate::tenant;
@@ -100,6 +100,19 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
+    /// A file that an earlier run was given vanished.
+    #[error("the file that was given for {path} is gone: {object} does not exist any more")]
+    FileLost {
+        /// The control plane.
+        plane: String,
+        /// The path in the configuration.
+        path: String,
+        /// The object that held it.
+        object: String,
+    },
+    /// A patch of the user leads to what must not be.
+    #[error(transparent)]
+    Patch(#[from] render::PatchError),
     /// A key could not be made or read.
     #[error("{what} of control plane `{plane}` cannot be used")]
     Pki {
@@ -113,14 +126,19 @@ pub enum Error {
     },
 }
 
+/// What to do about a patch that is refused.
+const PATCH_REMEDY: &str = "change the patch; arguments go to `extraArgs`, and files to `extraVolumes` with --file";
+
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::AuthorityLost { .. }
             | Self::AuthorityChanged { .. }
             | Self::EncryptionLost { .. }
+            | Self::FileLost { .. }
             | Self::Pki { .. } => Kind::Failed,
             Self::OtherKeysGiven { .. } => Kind::Conflict,
+            Self::Patch(_) => Kind::Usage,
         }
     }
 
@@ -132,7 +150,11 @@ impl Advice for Error {
             Self::EncryptionLost { secret, .. } => vec![format!(
                 "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
             )],
+            Self::FileLost { plane, path, .. } => {
+                vec![format!("give it again: kamaji create {plane} … --file {path}=LOCAL")]
+            }
             Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
+            Self::Patch(_) => vec![PATCH_REMEDY.to_owned()],
             Self::Pki { source, .. } => source.hints(),
         }
     }
@@ -169,6 +191,7 @@ pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
         object("v1", "ConfigMap", names.policies()),
     ];
     refs.extend(secrets.into_iter().map(|name| object("v1", "Secret", name)));
+    refs.extend(spec.extras.files.iter().map(|file| render::file_ref(spec, file)));
     refs.push(object("policy/v1", "PodDisruptionBudget", names.disruption_budget()));
     refs.push(object("apps/v1", "Deployment", names.deployment()));
     refs
@@ -262,14 +285,24 @@ impl Decision<'_> {
             write.extend(self.datastore_secrets(datastore)?);
             let checksum = self.checksum(&write);
             let access = DatastoreAccess { endpoints: datastore.endpoints.clone() };
+            write.extend(self.files()?);
             write.extend(render::disruption_budget(spec));
-            write.push(render::deployment(spec, self.inputs.id, address, &access, &checksum));
+            let deployment = render::deployment(spec, self.inputs.id, address, &access, &checksum);
+            write.push(render::patch_pods(spec, deployment)?);
         }
-        let delete = object_refs(spec)
-            .into_iter()
+        let wanted = object_refs(spec);
+        let mut delete: Vec<ObjectRef> = wanted
+            .iter()
             .filter(|object| object.kind == "PodDisruptionBudget" && spec.replicas < 2)
             .filter(|object| self.inputs.live.get(object).is_some())
+            .cloned()
             .collect();
+        let is_file = |body: &serde_json::Value| {
+            let component = body.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_COMPONENT));
+            component.is_some_and(|component| component == render::FILE_COMPONENT)
+        };
+        let unnamed = self.inputs.live.iter().filter(|(object, body)| is_file(body) && !wanted.contains(object));
+        delete.extend(unnamed.map(|(object, _)| object.clone()));
         self.ends.sort_unstable();
         Ok(Desired {
             step,
@@ -467,6 +500,18 @@ impl Decision<'_> {
         render::config_map(&spec.namespace, &spec.name, self.names.kubeadm_config(), "kubeadm-config", data)
     }
 
+    /// The objects of the user's files. One that an earlier run was given must still be there.
+    fn files(&self) -> Result<Vec<Manifest>, Error> {
+        let spec = self.inputs.spec;
+        let lost =
+            |file: &&GivenFile| file.content.is_none() && self.inputs.live.get(&render::file_ref(spec, file)).is_none();
+        if let Some(file) = spec.extras.files.iter().find(lost) {
+            let object = render::file_ref(spec, file).to_string();
+            return Err(Error::FileLost { plane: spec.name.to_string(), path: file.path.clone(), object });
+        }
+        Ok(spec.extras.files.iter().filter_map(|file| render::file(spec, file)).collect())
+    }
+
     /// Over everything the pods mount, so that a changed file replaces them.
     fn checksum(&self, write: &[Manifest]) -> String {
         let unmounted = [
@@ -484,6 +529,11 @@ impl Decision<'_> {
             let body = live.unwrap_or(&manifest.body);
             hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
             hash.update([0]);
+        }
+        for file in &self.inputs.spec.extras.files {
+            hash.update(file.path.as_bytes());
+            hash.update([0]);
+            hash.update(file.digest.as_bytes());
         }
         hash.finalize().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }

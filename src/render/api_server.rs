@@ -15,7 +15,7 @@ use super::settings::settled;
 use super::{Address, DatastoreAccess, policy};
 use crate::model::{ComponentName, ControlPlaneSpec, ObjectNames, PlaneId};
 
-const PKI: &str = "/etc/kubernetes/pki";
+pub(super) const PKI: &str = "/etc/kubernetes/pki";
 const POLICIES: &str = "/etc/kubernetes/policies";
 const ENCRYPTION: &str = "/etc/kubernetes/encryption";
 
@@ -50,8 +50,11 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
     if !authenticates_by_flags(spec) && policy::authentication(spec.version).is_some() {
         flags.set("authentication-config", format!("{POLICIES}/authentication.yaml"));
     }
+    // Beside a configuration of authorization the flag is refused, also by kubeadm.
+    if !spec.api_server.extra_args.iter().any(|arg| arg.name == "authorization-config") {
+        flags.set("authorization-mode", "Node,RBAC");
+    }
     flags
-        .set("authorization-mode", "Node,RBAC")
         .set("client-ca-file", pki("ca.crt"))
         .set("enable-admission-plugins", "NodeRestriction,DenyServiceExternalIPs")
         .set("enable-bootstrap-token-auth", "true")
@@ -93,6 +96,15 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("tls-min-version", "VersionTLS12")
         .set("tls-private-key-file", pki("apiserver.key"));
     flags
+}
+
+/// The flags for asking which there are, before it is known where anything is.
+pub(super) fn names(spec: &ControlPlaneSpec) -> Flags {
+    let ip = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    let endpoint = crate::model::Endpoint { host: crate::model::Host::Ip(ip), port: spec.bind_port };
+    let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, also: Vec::new() };
+    let id = PlaneId::parse(&"0".repeat(32)).expect("it is an id");
+    flags(spec, &id, &address, &DatastoreAccess { endpoints: Vec::new() })
 }
 
 /// The container.

@@ -42,6 +42,18 @@ fn container_of(
 
 /// The kube-controller-manager container.
 pub(super) fn controller_manager(spec: &ControlPlaneSpec) -> Container {
+    let component = &spec.controller_manager;
+    let command = controller_manager_flags(spec).command("kube-controller-manager", &component.extra_args);
+    Container {
+        volume_mounts: Some(vec![
+            mount("controller-manager-pki", PKI),
+            mount("controller-manager-kubeconfig", "/etc/kubernetes/controller-manager"),
+        ]),
+        ..container_of(spec, ComponentName::KubeControllerManager, CONTROLLER_MANAGER_PORT, command, component)
+    }
+}
+
+pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec) -> Flags {
     let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut flags = Flags::default();
     if !spec.networking.pod_subnets.is_empty() {
@@ -69,19 +81,24 @@ pub(super) fn controller_manager(spec: &ControlPlaneSpec) -> Container {
         .set("tls-cipher-suites", CIPHER_SUITES)
         .set("tls-min-version", "VersionTLS12")
         .set("use-service-account-credentials", "true");
-    let component = &spec.controller_manager;
-    let command = flags.command("kube-controller-manager", &component.extra_args);
-    Container {
-        volume_mounts: Some(vec![
-            mount("controller-manager-pki", PKI),
-            mount("controller-manager-kubeconfig", "/etc/kubernetes/controller-manager"),
-        ]),
-        ..container_of(spec, ComponentName::KubeControllerManager, CONTROLLER_MANAGER_PORT, command, component)
-    }
+    flags
 }
 
 /// The kube-scheduler container.
 pub(super) fn scheduler(spec: &ControlPlaneSpec) -> Container {
+    let component = &spec.scheduler;
+    let command = scheduler_flags().command("kube-scheduler", &component.extra_args);
+    Container {
+        volume_mounts: Some(
+            std::iter::once(mount("scheduler-kubeconfig", "/etc/kubernetes/scheduler"))
+                .chain(super::files::scheduler_conf(component))
+                .collect(),
+        ),
+        ..container_of(spec, ComponentName::KubeScheduler, SCHEDULER_PORT, command, component)
+    }
+}
+
+pub(super) fn scheduler_flags() -> Flags {
     let mut flags = Flags::default();
     flags
         .set("authentication-kubeconfig", SCHEDULER_CONF)
@@ -93,12 +110,7 @@ pub(super) fn scheduler(spec: &ControlPlaneSpec) -> Container {
         .set("profiling", "false")
         .set("tls-cipher-suites", CIPHER_SUITES)
         .set("tls-min-version", "VersionTLS12");
-    let component = &spec.scheduler;
-    let command = flags.command("kube-scheduler", &component.extra_args);
-    Container {
-        volume_mounts: Some(vec![mount("scheduler-kubeconfig", "/etc/kubernetes/scheduler")]),
-        ..container_of(spec, ComponentName::KubeScheduler, SCHEDULER_PORT, command, component)
-    }
+    flags
 }
 
 /// The volumes of both. The CA's key is in the controller manager's only: it signs kubelets' certificates.

@@ -47,7 +47,7 @@ pub fn deployment(
     let mut volumes = api_server_volumes(names);
     volumes.extend(controller_volumes(names));
     let selector = selector(spec);
-    let pod = PodSpec {
+    let mut pod = PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![api_server(spec, id, address, datastore), controller_manager(spec), scheduler(spec)],
         enable_service_links: Some(false),
@@ -58,6 +58,7 @@ pub fn deployment(
         volumes: Some(volumes),
         ..Default::default()
     };
+    super::files::add(&mut pod, spec);
     let pod = placed(spec, &selector, pod);
     let mut own = labels(&spec.name, "deployment");
     own.extend(spec.labels.clone());

@@ -4,8 +4,10 @@ mod api_server;
 mod controllers;
 mod deployment;
 pub mod etcd;
+mod files;
 mod flags;
 mod manifest;
+mod patch;
 mod pod;
 pub mod policy;
 pub mod rbac;
@@ -17,12 +19,29 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Endpoint, Family, San};
+use crate::model::{ControlPlaneSpec, Endpoint, Family, San};
 
 pub use deployment::{CHECKSUM, deployment, disruption_budget, service_account};
+pub use files::{FILE_COMPONENT, check_volumes, file, file_ref, needed_by_volumes};
 pub use manifest::{Manifest, ObjectRef, Write};
+pub use patch::{PatchError, check_pod_patches, patch_object, patch_pods};
 pub use secrets::{config_map, secret};
 pub use service::service;
+
+/// Arguments of the user that are to be joined with one of kamaji's, which there is not, and their components.
+#[must_use]
+pub fn arguments_without_base(spec: &ControlPlaneSpec) -> Vec<(&'static str, String)> {
+    let components = [
+        ("kube-apiserver", api_server::names(spec), &spec.api_server),
+        ("kube-controller-manager", controllers::controller_manager_flags(spec), &spec.controller_manager),
+        ("kube-scheduler", controllers::scheduler_flags(), &spec.scheduler),
+    ];
+    let lost = components.into_iter().flat_map(|(name, flags, component)| {
+        let names = flags.without_base(&component.extra_args);
+        names.into_iter().map(|argument| (name, argument.to_owned())).collect::<Vec<_>>()
+    });
+    lost.collect()
+}
 
 /// Where the API server of a control plane is reached, once that is decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -96,7 +96,9 @@ fn component(component: &Component, v1beta3: bool) -> Map<String, Value> {
             component.extra_args.iter().map(|arg| (arg.name.clone(), json!(arg.value))).collect();
         put(&mut fields, "extraArgs", Value::Object(arguments));
     } else {
-        put(&mut fields, "extraArgs", json!(component.extra_args));
+        // As with kubeadm: v1beta4 cannot say how values are joined.
+        let arguments = component.extra_args.iter().map(|arg| json!({ "name": arg.name, "value": arg.value }));
+        put(&mut fields, "extraArgs", arguments.collect());
         put(&mut fields, "extraEnvs", json!(component.extra_envs));
     }
     fields

@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{ControlPlaneSpec, Error};
-use crate::render::{Manifest, Write};
+use crate::model::{ControlPlaneSpec, Error, PatchTarget};
+use crate::render::{Manifest, PatchError, Write, patch_object};
 
 use super::defaults::fill;
 use super::meta::{JOINING_NODES, KUBE_SYSTEM, NODES, config_map, config_map_readers, group, named};
@@ -24,12 +24,13 @@ pub(super) fn objects(spec: &ControlPlaneSpec) -> Vec<Manifest> {
     vec![role, binding, Manifest::of(&config, Write::Apply)]
 }
 
-/// Refuses patches that do not fit.
+/// Refuses patches of a `TenantControlPlane` that do not fit.
 pub fn check_kubelet_patches(spec: &ControlPlaneSpec) -> Result<(), Error> {
-    patched(spec).map(drop)
+    operated(spec).map(drop)
 }
 
-fn patched(spec: &ControlPlaneSpec) -> Result<Value, Error> {
+/// The configuration with the operations of a `TenantControlPlane`.
+fn operated(spec: &ControlPlaneSpec) -> Result<Value, Error> {
     const WHAT: &str = "patch of the KubeletConfiguration";
     let mut config = Value::Object(kubelet_configuration(spec));
     for operation in &spec.kubelet_patches {
@@ -39,6 +40,13 @@ fn patched(spec: &ControlPlaneSpec) -> Result<Value, Error> {
         json_patch::patch(&mut config, &[patch]).map_err(|error| refuse(error.to_string()))?;
     }
     if config.is_object() { Ok(config) } else { Err(Error::invalid(WHAT, "", "the result is no map of settings")) }
+}
+
+/// The configuration with all patches. kubeadm patches the file of the node that it starts; here there is none, and the
+/// configuration of all nodes is patched.
+pub(super) fn patched(spec: &ControlPlaneSpec) -> Result<Value, PatchError> {
+    let config = operated(spec).unwrap_or_else(|_| Value::Object(kubelet_configuration(spec)));
+    patch_object(spec, PatchTarget::KubeletConfiguration, config)
 }
 
 fn kubelet_configuration(spec: &ControlPlaneSpec) -> Map<String, Value> {

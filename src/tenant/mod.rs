@@ -25,7 +25,7 @@ mod tests;
 use std::net::IpAddr;
 
 use crate::model::{ControlPlaneSpec, Endpoint, RELEASES, Release, release_of};
-use crate::render::Manifest;
+use crate::render::{Manifest, PatchError};
 
 pub use join::{Joining, join_command};
 pub use kubelet_config::check_kubelet_patches;
@@ -62,6 +62,13 @@ pub fn joinable_objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec
     objects.extend(kubelet_config::objects(spec));
     objects.extend(cluster_info::objects(facts));
     objects
+}
+
+/// Whether the user's patches of objects inside the tenant can be applied.
+pub fn check_patches(spec: &ControlPlaneSpec) -> Result<(), PatchError> {
+    let release = release(spec);
+    addons::check_patches(spec, release)?;
+    kubelet_config::patched(spec).map(|_| ())
 }
 
 /// The `ClusterConfiguration` that kubeadm of the tenant's minor would keep in `kubeadm-config`.

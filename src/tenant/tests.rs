@@ -196,8 +196,9 @@ fn the_cluster_configuration_says_what_the_spec_knows() {
     spec.cert_sans = vec![crate::model::San::parse("*.example.com").unwrap()];
     spec.certificates.leaf_validity = Duration::from_secs(90 * 24 * 3600);
     spec.api_server = Component {
-        extra_args: ["v", "audit-log-maxage", "v"].map(|name| Arg { name: name.into(), value: "1".into() }).into(),
+        extra_args: ["v", "audit-log-maxage", "v"].map(|name| Arg::new(name, "1")).into(),
         extra_envs: vec![EnvVar { name: "NO_PROXY".into(), value: "yes".into() }],
+        ..Component::default()
     };
     let config = document(&objects(&spec), "kube-system/kubeadm-config", "ClusterConfiguration");
     assert_eq!(
@@ -222,8 +223,9 @@ fn v1beta3_gets_no_field_that_it_does_not_know() {
     spec.addons.coredns = None;
     spec.addons.kube_proxy = false;
     spec.scheduler = Component {
-        extra_args: vec![Arg { name: "v".into(), value: "2".into() }],
+        extra_args: vec![Arg::new("v", "2")],
         extra_envs: vec![EnvVar { name: "A".into(), value: "b".into() }],
+        ..Component::default()
     };
     let config = document(&objects(&spec), "kube-system/kubeadm-config", "ClusterConfiguration");
     assert_eq!(config["apiVersion"], "kubeadm.k8s.io/v1beta3");

@@ -9,6 +9,7 @@ mod access;
 mod again;
 mod completions;
 mod days;
+mod files;
 mod first_use;
 mod kill;
 mod laptop;

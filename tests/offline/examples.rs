@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use clap::Parser as _;
 use kamaji::cli::{Cli, Command, CreateArgs};
 use kamaji::config::{self, Settings, Source};
-use kamaji::model::Namespace;
+use kamaji::model::{Given, GivenFile, Keep, Namespace};
 use kamaji::pki::PartialUserPki;
 use kamaji::plan::Desired;
 use serde_json::Value;
@@ -66,6 +66,7 @@ fn load(folder: &Path, name: String) -> Example {
         endpoint: args.spec.endpoint,
         datastore: args.spec.datastore.unwrap_or_else(|| kamaji::model::DatastoreName::parse("default").unwrap()),
         allow_experimental: false,
+        given: given(folder, &args.spec.given),
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
     loaded.spec.labels = args.spec.labels.into_iter().collect();
@@ -80,6 +81,29 @@ fn load(folder: &Path, name: String) -> Example {
     }
     let desired = plane.desire().unwrap();
     Example { name, plane, warnings: loaded.warnings.iter().map(ToString::to_string).collect(), desired }
+}
+
+/// What `--file` of the README's command gives; all in this folder, and each a single file or a flat folder.
+fn given(folder: &Path, args: &kamaji::cli::FileArgs) -> Given {
+    let files = args.given_files.iter().map(|(path, local)| {
+        let local = folder.join(local);
+        let named: Vec<(String, Vec<u8>)> = if local.is_dir() {
+            let entries = fs::read_dir(&local).unwrap().map(|entry| entry.unwrap().path());
+            entries.map(|path| (path.file_name().unwrap().to_str().unwrap().into(), fs::read(path).unwrap())).collect()
+        } else {
+            vec![(String::new(), fs::read(&local).unwrap())]
+        };
+        let key = |name: &str| if name.is_empty() { "content".to_owned() } else { name.to_owned() };
+        GivenFile {
+            path: path.clone(),
+            keep: Keep::Secret,
+            folder: local.is_dir(),
+            keys: named.iter().map(|(name, _)| (key(name), name.clone())).collect(),
+            digest: "0".repeat(64),
+            content: Some(named.into_iter().map(|(name, bytes)| (key(&name), bytes.into())).collect()),
+        }
+    });
+    Given { files: files.collect(), empty: args.empty_dirs.clone(), patches: None }
 }
 
 /// The README's command, which clap must accept.

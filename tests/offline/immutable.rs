@@ -46,7 +46,7 @@ fn everything_else_may_change() {
     let changed = changes(|spec| {
         spec.replicas = 3;
         spec.image_repository = "registry.example.com".into();
-        spec.api_server.extra_args.push(kamaji::model::Arg { name: "v".into(), value: "4".into() });
+        spec.api_server.extra_args.push(kamaji::model::Arg::new("v", "4"));
         spec.addons.kube_proxy = false;
         spec.certificates.leaf_validity /= 2;
     });

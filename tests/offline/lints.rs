@@ -219,7 +219,9 @@ fn secrets_are_mounted_read_only_and_not_for_everybody() {
         let pod = example.pod();
         for container in list(pod, "/spec/containers") {
             for mount in list(container, "/volumeMounts") {
-                assert_eq!(mount["readOnly"], true, "{}: {mount}", example.name);
+                // What the user asked for to write to holds nothing when the pod starts.
+                let empty = text(&mount["name"]).starts_with("empty-");
+                assert!(empty || mount["readOnly"] == true, "{}: {mount}", example.name);
             }
         }
         for volume in list(pod, "/spec/volumes") {

@@ -12,9 +12,11 @@ mod examples;
 mod families;
 mod goldens;
 mod immutable;
+mod inputs;
 mod install;
 mod lints;
 mod minors;
+mod patches;
 mod pods;
 mod program;
 

@@ -56,7 +56,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("futures", &["commands", "engine"]),
     ("http", &["cluster"]),
     ("indicatif", &["ui"]),
-    ("json_patch", &["tenant"]),
+    ("json_patch", &["render", "tenant"]),
     // `model` keeps what a pod may be told (affinity, tolerations, ...) in Kubernetes' own types.
     ("k8s_openapi", &["cluster", "model", "render", "tenant"]),
     ("kube", &["cluster"]),

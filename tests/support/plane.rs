@@ -27,6 +27,7 @@ pub(crate) fn spec(text: &str) -> ControlPlaneSpec {
         endpoint: None,
         datastore: DatastoreName::parse("default").unwrap(),
         allow_experimental: false,
+        given: kamaji::model::Given::default(),
     };
     config::load(&Source { name: "kubeadm.yaml", text }, settings).unwrap().spec
 }

@@ -3,6 +3,7 @@
 mod corpus;
 mod defaults;
 mod documents;
+mod files;
 mod hostile;
 mod rules;
 mod table;
@@ -147,7 +148,7 @@ fn every_field_that_is_used_arrives() {
         spec.cert_sans.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["a.example.com", "*.b.example.com", "10.0.0.1"]
     );
-    let arg = |name: &str, value: &str| Arg { name: name.into(), value: value.into() };
+    let arg = |name: &str, value: &str| Arg::new(name, value);
     assert_eq!(spec.api_server.extra_args, [arg("v", "2"), arg("v", "3"), arg("profiling", "")]);
     assert_eq!(spec.api_server.extra_envs[0].value, "UTC $(X)");
     assert_eq!((spec.bind_port, loaded.timeout, loaded.dry_run), (7443, Some(Duration::from_secs(90)), true));

@@ -24,7 +24,7 @@ fn values_that_break_a_rule_are_refused() {
         ("apiServer: {certSANs: ['a b']}", "neither an IP address nor a DNS name"),
         ("apiServer: {certSANs: [10]}", "certSANs[0]: expected text, found a whole number"),
         ("apiServer: {certSANs: a.example}", "expected a list of texts, found text"),
-        ("apiServer: {extraVolumes: [{name: x, hostPath: /}]}", "a directory of a management node"),
+        ("apiServer: {extraVolumes: [{name: x, hostPath: /}]}", "a volume needs `mountPath`"),
         (
             "scheduler: {extraEnvs: [{name: x, valueFrom: {}, value: y}, {name: z, valueFrom: {fieldRef: {a: b}}}]}",
             "extraEnvs[1].valueFrom",
@@ -155,16 +155,10 @@ fn arguments_that_kamaji_owns_or_cannot_give_are_refused() {
         let said = refusal(&cluster(&format!("apiServer: {{extraArgs: [{{name: {name}, value: x}}]}}")));
         assert!(said.contains(&format!("`{name}` is set by kamaji")), "{said}");
     }
-    for name in [
-        "audit-policy-file",
-        "audit-log-path",
-        "admission-control-config-file",
-        "authentication-config",
-        "oidc-ca-file",
-        "config",
-        "token-auth-file",
-    ] {
-        refused_for(&cluster(&format!("apiServer: {{extraArgs: [{{name: {name}, value: x}}]}}")), "names a file");
+    for name in
+        ["audit-policy-file", "admission-control-config-file", "authentication-config", "oidc-ca-file", "config"]
+    {
+        refused_for(&cluster(&format!("apiServer: {{extraArgs: [{{name: {name}, value: /x/y}}]}}")), "given");
     }
     for (item, fragment) in [
         ("{name: --v, value: '2'}", "leading dashes"),
@@ -178,6 +172,8 @@ fn arguments_that_kamaji_owns_or_cannot_give_are_refused() {
         ("{name: v, mergeMethod: append}", "no such field"),
         ("{name: insecure-port, value: '0'}", "no argument `insecure-port` any more"),
         ("{name: authorization-mode, value: AlwaysAllow}", "everybody"),
+        ("{name: token-auth-file, value: /x}", "until every API server was started again"),
+        ("{name: audit-log-path, value: /x/y}", "the container can write nowhere"),
         ("v=2", "expected a map, found text"),
     ] {
         refused_for(&cluster(&format!("apiServer: {{extraArgs: [{item}]}}")), fragment);
@@ -265,7 +261,7 @@ fn an_init_document_that_cannot_be_followed_is_refused() {
         ("localAPIEndpoint: {bindPort: '6443'}", "bindPort: expected a whole number, found text"),
         ("localAPIEndpoint: {bindPort: 6443.0}", "expected a whole number, found a floating-point number"),
         ("certificateKey: abc", "no keys to hand over"),
-        ("patches: {directory: /x}", "patches are for static pod manifests"),
+        ("patches: {directory: /x}", "the folder `/x` was not given"),
         ("timeouts: {controlPlaneComponentHealthCheck: 0s}", "leaves no time"),
         ("timeouts: {controlPlaneComponentHealthCheck: soon}", "not a duration"),
         ("timeouts: {discovery: 5}", "expected a duration"),

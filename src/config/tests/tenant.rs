@@ -162,6 +162,7 @@ fn the_command_line_wins() {
         expose: Some(Exposure::LoadBalancer),
         endpoint: Some(Endpoint::parse("b.example:443", 0).unwrap()),
         datastore: Some("main".parse().unwrap()),
+        ..Overrides::default()
     };
     let spec = load(&Source { name: "tcp.yaml", text: FULL }, overrides).unwrap().spec;
     assert_eq!((spec.name.as_str(), spec.namespace.as_str(), spec.replicas), ("other", "there", 1));
@@ -201,7 +202,7 @@ fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     tcp.yaml:6:22: TenantControlPlane.spec.writePermissions.blockDeletion: writes to a tenant cannot be blocked -> remove it
     tcp.yaml:6:3: TenantControlPlane.spec.dataStoreOverrides: all of a control plane's data is in one datastore -> remove it
     tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.deployment.replicas: 0 is not a number of pods -> write a number from 1 to 50
-    tcp.yaml:6:44: TenantControlPlane.spec.controlPlane.deployment.additionalContainers: pods have the containers and volumes that kamaji gives them -> remove it
+    tcp.yaml:6:44: TenantControlPlane.spec.controlPlane.deployment.additionalContainers: pods have the three containers of a control plane; another belongs into a Deployment of its own -> remove it
     tcp.yaml:6:62: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[1]: `etcd-servers` is set by kamaji -> remove it and name a datastore with --datastore
     tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[2]: an argument starts with `--` -> write it as `--NAME=VALUE`
     tcp.yaml:6:98: TenantControlPlane.spec.controlPlane.deployment.extraArgs.scheduler[0]: `Kubeconfig` is not the name of an argument: use lower-case letters, digits and `-` -> write the name in `name` and the value in `value`
@@ -276,5 +277,49 @@ fn a_document_that_is_damaged_anywhere_is_read_or_refused_and_never_a_panic() {
                 lines.iter().enumerate().map(|(index, kept)| if index == damaged { &line } else { *kept }).collect();
             drop(read_tenant(&text.join("\n")));
         }
+    }
+}
+
+#[test]
+fn volumes_of_objects_in_the_namespace_are_mounted() {
+    let with = |rest: &str| {
+        format!("{HEAD}spec:\n  kubernetes: {{version: v1.37.2}}\n  controlPlane: {{deployment: {{{rest}}}}}\n")
+    };
+    let loaded = read_tenant(&with(
+        "additionalVolumes: [{name: a, configMap: {name: x}}, {name: b, emptyDir: {}}], \
+         additionalVolumeMounts: {apiServer: [{name: a, mountPath: /a, subPath: k, readOnly: true}], scheduler: [{name: b, mountPath: /b}]}, \
+         extraArgs: {apiServer: [--oidc-ca-file=/a/ca.crt]}",
+    ))
+    .unwrap_or_else(|error| panic!("{error}"));
+    let spec = &loaded.spec;
+    assert_eq!(spec.extras.volumes.len(), 2);
+    assert_eq!(spec.extras.volumes[0].source, serde_json::json!({"configMap": {"name": "x"}}));
+    let [mount] = spec.api_server.mounts.as_slice() else { panic!() };
+    assert_eq!((mount.at.as_str(), mount.sub_path.as_deref(), mount.read_only), ("/a", Some("k"), true));
+    assert_eq!(spec.scheduler.mounts[0].at, "/b");
+    for (rest, fragment) in [
+        (
+            "additionalVolumes: [{name: a, hostPath: {path: /}}]",
+            "volumes of ConfigMaps, Secrets and empty folders only",
+        ),
+        ("additionalVolumes: [{name: a}]", "a volume has one source"),
+        ("additionalVolumes: [{name: a, secret: {}, configMap: {}}]", "a volume has one source"),
+        ("additionalVolumes: [{name: A, secret: {}}]", "not the name of a volume"),
+        (
+            "additionalVolumes: [{name: a, projected: {sources: [{serviceAccountToken: {path: t}}]}}]",
+            "not for a control plane",
+        ),
+        ("additionalVolumeMounts: {apiServer: [{name: a, mountPath: /a}]}", "there is no volume `a`"),
+        (
+            "additionalVolumes: [{name: a, secret: {secretName: x}}], additionalVolumeMounts: {apiServer: [{name: a, mountPath: /etc/kubernetes/pki}]}",
+            "kamaji mounts its own files",
+        ),
+        (
+            "additionalVolumes: [{name: a, secret: {secretName: x}}], additionalVolumeMounts: {apiServer: [{name: a, mountPath: /a, mountPropagation: Bidirectional}]}",
+            "it is not read",
+        ),
+    ] {
+        let said = said(&with(rest));
+        assert!(said.contains(fragment), "`{fragment}` is not in {said}");
     }
 }

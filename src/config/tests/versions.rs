@@ -212,7 +212,7 @@ fn a_field_of_another_api_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn v1_is_read_only_when_allowed_and_merges_nothing() {
+fn v1_is_read_only_when_allowed_and_says_how_arguments_are_joined() {
     let allowed = Settings { allow_experimental: true, ..settings() };
     let read_v1 = |lines: &str| {
         let text = format!("{V1}{lines}\n");
@@ -221,12 +221,14 @@ fn v1_is_read_only_when_allowed_and_merges_nothing() {
     let loaded = read_v1("scheduler: {extraArgs: [{name: v, value: '4', mergeMethod: ''}]}").unwrap();
     assert_eq!(loaded.spec.scheduler.extra_args[0].value, "4");
     assert!(loaded.documents.contains("v1beta4") && !loaded.documents.contains("mergeMethod"), "{}", loaded.documents);
-    let error = read_v1("apiServer: {extraArgs: [{name: enable-admission-plugins, value: A, mergeMethod: append}]}");
-    insta::assert_snapshot!(error.unwrap_err(), @r#"
-    prod.yaml:4:68: ClusterConfiguration.apiServer.extraArgs[0].mergeMethod: an argument of yours replaces kamaji's of that name; the two are not joined
-      4 | apiServer: {extraArgs: [{name: enable-admission-plugins, value: A, mergeMethod: append}]}
-        |                                                                    ^
-    "#);
+    let merging = "apiServer: {extraArgs: [{name: enable-admission-plugins, value: ',A', mergeMethod: append}]}";
+    let loaded = read_v1(merging).unwrap();
+    assert_eq!(loaded.spec.api_server.extra_args[0].merge, crate::model::MergeMethod::Append);
+    assert!(loaded.documents.contains("kubeadm.k8s.io/v1\n"), "v1beta4 cannot say it: {}", loaded.documents);
+    let file = "apiServer: {extraArgs: [{name: oidc-ca-file, value: /a, mergeMethod: append}]}";
+    assert!(read_v1(file).unwrap_err().to_string().contains("cannot be joined with another name"));
+    let replace = "apiServer: {extraArgs: [{name: v, value: '1', mergeMethod: replace}]}";
+    assert!(read_v1(replace).unwrap_err().to_string().contains("`replace` is not a merge method"));
 }
 
 #[test]

@@ -9,13 +9,13 @@ use k8s_openapi::api::core::v1::{Service, ServiceAccount, ServicePort, ServiceSp
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::model::{ControlPlaneSpec, CoreDns, Release};
+use crate::model::{ControlPlaneSpec, CoreDns, PatchTarget, Release};
 use crate::render::{Manifest, Write};
 use crate::tenant::meta::{
     KUBE_SYSTEM, cluster_role_binding, cluster_wide, config_map, label, named, rule, service_account,
 };
 
-use super::DEFAULT_REPOSITORY;
+use super::{DEFAULT_REPOSITORY, patched};
 
 mod deployment;
 
@@ -36,15 +36,20 @@ pub(in crate::tenant) fn coredns(spec: &ControlPlaneSpec, dns: &CoreDns, release
     };
     let corefile = corefile(&spec.networking.dns_domain, release);
     let config = config_map(named(KUBE_SYSTEM, NAME), [("Corefile", corefile)]);
-    let deployment: Deployment = deployment::deployment(&image(spec, dns, release), release);
+    let deployment = Manifest::of(&workload(spec, dns, release), Write::ApplyUnlessTaken);
     vec![
         Manifest::of(&account, Write::Apply),
         Manifest::of(&role, Write::Apply),
         cluster_role_binding(ROLE, ROLE, vec![service_account(NAME)]),
         Manifest::of(&config, Write::ApplyUnlessTaken),
         Manifest::of(&service(spec), Write::Apply),
-        Manifest::of(&deployment, Write::ApplyUnlessTaken),
+        patched(spec, PatchTarget::CorednsDeployment, deployment),
     ]
+}
+
+/// The Deployment before any patch.
+pub(super) fn workload(spec: &ControlPlaneSpec, dns: &CoreDns, release: &Release) -> Deployment {
+    deployment::deployment(&image(spec, dns, release), release)
 }
 
 /// kubeadm's rule (`images.GetDNSImage`): the official registry has the image one folder deeper than any other.

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde_json::{Map, Value, json};
 
-use crate::model::{AddonImage, ControlPlaneSpec, Family, Release};
+use crate::model::{AddonImage, ControlPlaneSpec, Family, PatchTarget, Release};
 use crate::render::{Manifest, Write};
 use crate::tenant::TenantFacts;
 use crate::tenant::defaults::fill;
@@ -44,7 +44,7 @@ pub(in crate::tenant) fn kube_proxy(
         role,
         role_binding,
         Manifest::of(&config, Write::Apply),
-        Manifest::of(&daemon_set(spec), Write::Apply),
+        super::patched(spec, PatchTarget::KubeProxyDaemonset, Manifest::of(&daemon_set(spec), Write::Apply)),
     ]
 }
 
@@ -91,7 +91,7 @@ fn kubeconfig(facts: &TenantFacts<'_>) -> String {
     }))
 }
 
-fn daemon_set(spec: &ControlPlaneSpec) -> DaemonSet {
+pub(super) fn daemon_set(spec: &ControlPlaneSpec) -> DaemonSet {
     let labels = || Some(BTreeMap::from([("k8s-app".to_owned(), NAME.to_owned())]));
     DaemonSet {
         metadata: label(named(KUBE_SYSTEM, NAME), "k8s-app", NAME),
