@@ -1,14 +1,21 @@
 //! Live names for the Tab key: asked of the management cluster, within a second, silent when it does not answer. An edge.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap_complete::CompletionCandidate;
 use clap_complete::env::{CompleteEnv, Shells};
+use secrecy::ExposeSecret as _;
 
 use crate::cluster::{Connection, Target};
-use crate::model::LABEL_COMPONENT;
-use crate::plan::Record;
+use crate::engine::{self, Session};
+use crate::model::{ControlPlaneName, LABEL_COMPONENT, Namespace};
+use crate::plan::{NodeState, Record};
+
+/// The program that is completed.
+static COMMAND: OnceLock<fn() -> clap::Command> = OnceLock::new();
 
 /// The variable by which a shell asks for completions.
 const VARIABLE: &str = "KAMAJI_COMPLETE";
@@ -17,6 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(900);
 
 /// Answers a shell that asks for completions of `command`, and ends the process then; else does nothing.
 pub fn answer_shell(command: fn() -> clap::Command) {
+    // Only this function sets it, and it is called once.
+    let _set_before = COMMAND.set(command);
     CompleteEnv::with_factory(command).var(VARIABLE).complete();
 }
 
@@ -53,31 +62,60 @@ pub(crate) fn namespaces() -> Vec<CompletionCandidate> {
     })
 }
 
+/// The workers of the control plane that is typed before, with their state.
+pub(crate) fn nodes() -> Vec<CompletionCandidate> {
+    ask(|connection, typed| async move {
+        let namespace = typed.namespace.unwrap_or_else(|| connection.default_namespace().to_owned());
+        let namespace = Namespace::parse(&namespace).ok()?;
+        let name = ControlPlaneName::parse(&typed.plane?).ok()?;
+        let session = Session::quiet(&connection, PATIENCE, crate::ambient::clock);
+        let (record, kubeconfig) = tokio::try_join!(
+            engine::require_record(&connection, &namespace, &name),
+            engine::super_admin_kubeconfig(&connection, &namespace, &name),
+        )
+        .ok()?;
+        let address = record.record.address?;
+        let kubeconfig = kubeconfig?;
+        let reached =
+            engine::reach(&session, &namespace, &name, &address, kubeconfig.expose_secret()).await.ok()?.ok()?;
+        let nodes = reached.connection.list("v1", "Node", None, "").await.ok()?;
+        let version = record.record.spec.version;
+        let candidates = nodes.iter().map(|node| NodeState::of(node, version)).map(|worker| {
+            let help = format!("{}  {}", worker.status(), worker.kubelet);
+            CompletionCandidate::new(worker.name).help(Some(help.into()))
+        });
+        Some(candidates.collect())
+    })
+}
+
 /// What the line says already about where to ask.
 #[derive(Default)]
 struct Typed {
     namespace: Option<String>,
     context: Option<String>,
     kubeconfig: Option<PathBuf>,
+    plane: Option<String>,
 }
 
 impl Typed {
-    fn read() -> Self {
-        let mut typed = Self::default();
-        let mut words = std::env::args().skip(1).peekable();
-        while let Some(word) = words.next() {
-            let (flag, value) = match word.split_once('=') {
-                Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
-                None => (word.clone(), words.peek().cloned()),
-            };
-            match flag.as_str() {
-                "-n" | "--namespace" => typed.namespace = value,
-                "--context" => typed.context = value,
-                "--kubeconfig" => typed.kubeconfig = value.map(PathBuf::from),
-                _ => {}
-            }
+    /// Reads the line as the program itself would, as far as it goes.
+    fn read() -> Option<Self> {
+        let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+        let matches = COMMAND.get()?().ignore_errors(true).try_get_matches_from(words).ok()?;
+        let mut deepest = &matches;
+        while let Some((_, inner)) = deepest.subcommand() {
+            deepest = inner;
         }
-        typed
+        let value = |name: &str| {
+            let mut values = deepest.try_get_raw(name).ok()??;
+            values.next().and_then(|value| value.to_str()).map(str::to_owned)
+        };
+        Some(Self {
+            namespace: value("namespace"),
+            context: value("context"),
+            kubeconfig: value("kubeconfig").map(PathBuf::from),
+            plane: value("name"),
+        })
     }
 }
 
@@ -88,7 +126,7 @@ where
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
     crate::start::prepare(0);
     let search = async {
-        let typed = Typed::read();
+        let typed = Typed::read()?;
         let target = Target { kubeconfig: typed.kubeconfig.clone(), context: typed.context.clone() };
         let connection = Connection::open(&target).await.ok()?;
         question(connection, typed).await

@@ -176,15 +176,29 @@ pub struct JoinArgs {
     /// Print this instead of the command line
     #[arg(long, value_enum, default_value_t, value_name = "FORM", conflicts_with = "hosts")]
     pub format: JoinFormat,
-    /// Join this machine over ssh instead of printing (can be repeated)
-    #[arg(long = "host", value_name = "USER@HOST", value_hint = ValueHint::Hostname, value_parser = ssh_host)]
-    pub hosts: Vec<String>,
-    /// With --host: say what would be done and do nothing
+    #[command(flatten)]
+    /// The machines to join.
+    pub machines: Hosts,
+    /// With --host: look at the machines, say what would be done and do nothing
     #[arg(long, requires = "hosts")]
     pub dry_run: bool,
     /// Stop waiting for the token after this long
     #[arg(long, value_name = "DURATION", default_value = "1m")]
     pub timeout: Span,
+}
+
+/// Machines that are reached over the user's own ssh.
+#[derive(Debug, Args)]
+pub struct Hosts {
+    /// Do it on this machine, over ssh with your own configuration (can be repeated)
+    #[arg(long = "host", value_name = "USER@HOST", value_hint = ValueHint::Hostname, value_parser = ssh_host)]
+    pub hosts: Vec<String>,
+    /// With --host: use this ssh configuration instead of ~/.ssh/config
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "hosts")]
+    pub ssh_config: Option<PathBuf>,
+    /// With --host: work on this many machines at a time
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64), requires = "hosts")]
+    pub parallel: u8,
 }
 
 /// A host for ssh; what ssh would take for an option is refused.
@@ -220,7 +234,7 @@ pub struct ListArgs {
     pub selector: String,
 }
 
-/// Whose kubeconfig.
+/// Which of the two kubeconfigs that every control plane has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum KubeconfigUser {
     /// Cluster administrator by RBAC: can be revoked
@@ -230,21 +244,68 @@ pub enum KubeconfigUser {
     SuperAdmin,
 }
 
+impl KubeconfigUser {
+    /// kubeadm's file with it.
+    #[must_use]
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Admin => "admin.conf",
+            Self::SuperAdmin => "super-admin.conf",
+        }
+    }
+}
+
+/// Whose kubeconfig.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// One that the control plane has.
+    Stored(KubeconfigUser),
+    /// A user of its own, by a certificate made now.
+    Named(String),
+}
+
+impl FromStr for Identity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match KubeconfigUser::from_str(text, false) {
+            Ok(stored) => Self::Stored(stored),
+            Err(_) => Self::Named(text.to_owned()),
+        })
+    }
+}
+
 /// `kamaji kubeconfig`.
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
-    /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
-    pub name: ControlPlaneName,
+    /// Names of control planes; with several, one file has a context for each
+    #[arg(value_name = "NAME", required_unless_present_any = ["all_namespaces", "selector"], add = planes())]
+    pub names: Vec<ControlPlaneName>,
+    /// All control planes of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "names")]
+    pub all_namespaces: bool,
+    /// All control planes that have these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
+    pub selector: Option<String>,
     /// Write it to this file, readable by you only
     #[arg(long, value_name = "FILE", conflicts_with = "merge", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
     /// Merge it into your kubeconfig (KUBECONFIG, else ~/.kube/config) as context kamaji-NAMESPACE-NAME
     #[arg(long)]
     pub merge: bool,
-    /// Choose the user
-    #[arg(long, value_enum, default_value_t, value_name = "USER")]
-    pub user: KubeconfigUser,
+    /// `admin`, `super-admin` (member of system:masters, for emergencies), or the name of a user, who gets a new
+    /// client certificate that is stored nowhere
+    #[arg(long, value_name = "USER", default_value = "admin")]
+    pub user: Identity,
+    /// With a user's name: make them a member of this group (can be repeated)
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// With a user's name: let the certificate end after this long; it cannot be revoked before [default: 8h]
+    #[arg(long, value_name = "DURATION")]
+    pub ttl: Option<Span>,
+    /// With a user's name: allow users and groups that begin with `system:`, which Kubernetes keeps for itself
+    #[arg(long)]
+    pub allow_system: bool,
 }
 
 /// `kamaji exec`.
@@ -265,13 +326,23 @@ pub struct ExecArgs {
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Make a bootstrap token and print it
+    #[command(after_help = "Examples:
+  kamaji token create prod --ttl 2h --description 'for the new rack'")]
     Create(TokenCreateArgs),
     /// Print a new token for a kubeadm file; no cluster is asked or changed
+    #[command(after_help = "Examples:
+  kamaji token generate")]
     Generate,
     /// List bootstrap tokens, without their secrets
-    #[command(visible_alias = "ls")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:
+  kamaji token list prod"
+    )]
     List(PlaneArgs),
     /// Delete a bootstrap token
+    #[command(after_help = "Examples:
+  kamaji token delete prod abcdef")]
     Delete(TokenDeleteArgs),
 }
 
@@ -312,8 +383,13 @@ pub struct CompletionArgs {
 }
 
 /// Names of control planes, for the Tab key.
-fn planes() -> ArgValueCandidates {
+pub(super) fn planes() -> ArgValueCandidates {
     ArgValueCandidates::new(crate::complete::control_planes)
+}
+
+/// Names of the workers of the control plane that is typed before, for the Tab key.
+pub(super) fn nodes() -> ArgValueCandidates {
+    ArgValueCandidates::new(crate::complete::nodes)
 }
 
 /// A length of time such as `90s`, `5m` or `24h`.

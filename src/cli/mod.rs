@@ -2,20 +2,36 @@
 
 mod args;
 mod config;
+mod node;
 mod pods;
 mod upgrade;
 
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, JoinArgs, JoinFormat, KubeconfigArgs, KubeconfigUser,
-    ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
+    Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, Hosts, Identity, JoinArgs, JoinFormat, KubeconfigArgs,
+    KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
+pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
 pub use pods::{PodArgs, SizeArg};
 pub use upgrade::{
     PauseArgs, RbacArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs,
 };
+
+use crate::error::Kind;
+
+const EXAMPLES: &str = "Examples:
+  kamaji create prod --kubeadm-config prod.yaml   # a control plane, ready to be joined
+  kamaji join prod                                # the line for its workers
+  kamaji status prod                              # what there is, and what is wrong
+  kamaji delete prod                              # everything of it, data too";
+
+/// Examples, and what the exit codes mean.
+fn end_of_help() -> String {
+    let codes = Kind::ALL.iter().map(|kind| format!("\n  {}  {}", kind.exit_code(), kind.meaning()));
+    format!("{EXAMPLES}\n\nExit codes:\n  0  done{}", codes.collect::<String>())
+}
 
 /// Manage fleets of hosted Kubernetes control planes
 ///
@@ -28,14 +44,7 @@ pub use upgrade::{
     version,
     propagate_version = true,
     max_term_width = 100,
-    after_help = "Examples:
-  kamaji create prod --kubeadm-config prod.yaml   # a control plane, ready to be joined
-  kamaji join prod                                # the line for its workers
-  kamaji status prod                              # what there is, and what is wrong
-  kamaji delete prod                              # everything of it, data too
-
-Exit codes: 0 done, 1 failed, 2 usage or invalid input, 3 not found, 4 conflict or locked,
-5 unreachable (try again), 6 timed out, 7 some of several failed, 8 declined."
+    after_help = end_of_help()
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -122,13 +131,15 @@ pub enum Command {
     #[command(after_help = "Examples:
   kamaji join prod
   kamaji join prod --format cloud-init > user-data
-  kamaji join prod --host root@worker-1 --host admin@worker-2
+  kamaji join prod --host root@worker-1 --host admin@worker-2 --dry-run
+  kamaji join prod --host root@worker-1 --host admin@worker-2 --ssh-config ./ssh.config
   ssh root@worker-1 \"$(kamaji join prod --ttl 10m)\"")]
     Join(JoinArgs),
     /// Run a command with a kubeconfig for a control plane
     ///
-    /// Works where the endpoint cannot be reached: the connection then goes through the management cluster. Ends with
-    /// the command's exit code, and leaves no file behind.
+    /// Works where the endpoint cannot be reached: the connection then goes through the management cluster. Signals are
+    /// passed on to the command. Ends with the command's exit code (128 and the signal's number if one ended it), and
+    /// leaves no file behind, however it ends.
     #[command(after_help = "Examples:
   kamaji exec prod -- kubectl get nodes
   kamaji exec prod -- helm list -A")]
@@ -146,12 +157,21 @@ pub enum Command {
   kamaji status prod
   kamaji status prod -o json")]
     Status(PlaneArgs),
-    /// Print or merge a kubeconfig of a control plane
+    /// Print or merge a kubeconfig of one control plane or of many
+    ///
+    /// Of many it is one file with a context for each, called kamaji-NAMESPACE-NAME; those that are not ready are told, and
+    /// the exit code is 7 then. With --user NAME it holds a short-lived client certificate that is stored nowhere, and that
+    /// cannot be revoked before it ends.
     #[command(after_help = "Examples:
   kamaji kubeconfig prod > prod.conf
-  kamaji kubeconfig prod --file prod.conf
-  kamaji kubeconfig prod --merge && kubectl --context kamaji-default-prod get nodes")]
+  kamaji kubeconfig prod --merge && kubectl --context kamaji-default-prod get nodes
+  kamaji kubeconfig -A --file fleet.conf
+  kamaji kubeconfig -l env=prod --merge
+  kamaji kubeconfig prod --user jane --group viewers --ttl 2h --file jane.conf")]
     Kubeconfig(KubeconfigArgs),
+    /// Look at workers, move pods away from them, take them out
+    #[command(subcommand)]
+    Node(NodeCommand),
     /// Manage bootstrap tokens of a control plane
     #[command(subcommand)]
     Token(TokenCommand),
@@ -176,6 +196,8 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the completion script of a shell
     #[command(after_help = "Examples:
-  source <(kamaji completion bash)")]
+  source <(kamaji completion bash)
+  kamaji completion zsh > ~/.zfunc/_kamaji
+  kamaji completion fish > ~/.config/fish/completions/kamaji.fish")]
     Completion(CompletionArgs),
 }

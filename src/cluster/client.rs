@@ -154,6 +154,10 @@ impl Connection {
         }
     }
 
+    pub(super) const fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
     pub(super) fn pods(&self, namespace: &str) -> Api<k8s_openapi::api::core::v1::Pod> {
         Api::namespaced(self.client.clone(), namespace)
     }
@@ -198,13 +202,28 @@ impl Connection {
         namespace: Option<&str>,
         selector: &str,
     ) -> Result<Vec<Value>, Refusal> {
+        self.list_by(api_version, kind, namespace, ListParams::default().labels(selector)).await
+    }
+
+    /// Lists objects of a kind everywhere whose fields fit, for example `spec.nodeName=worker-1`.
+    pub async fn list_by_field(&self, api_version: &str, kind: &str, selector: &str) -> Result<Vec<Value>, Refusal> {
+        self.list_by(api_version, kind, None, ListParams::default().fields(selector)).await
+    }
+
+    async fn list_by(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        params: ListParams,
+    ) -> Result<Vec<Value>, Refusal> {
         let resource = resource(api_version, kind);
         let api: Api<DynamicObject> = match namespace {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
             None => Api::all_with(self.client.clone(), &resource),
         };
         let mut items = Vec::new();
-        let mut params = ListParams::default().labels(selector).limit(500);
+        let mut params = params.limit(500);
         loop {
             let page = self.request(&format!("list {}", resource.plural), || api.list(&params)).await?;
             items.extend(page.items.iter().map(to_value));
@@ -237,6 +256,15 @@ impl Connection {
         let object =
             self.request(&format!("apply {}", wish.object), || api.patch(&wish.object.name, &params, &patch)).await?;
         Ok(to_value(&object))
+    }
+
+    /// Changes some fields of an object, by JSON merge patch; `null` takes a field away.
+    pub async fn merge(&self, object: &ObjectRef, fields: &Value) -> Result<Value, Refusal> {
+        let api = self.api(object);
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+        let patch = Patch::Merge(fields);
+        let made = self.request(&format!("change {object}"), || api.patch(&object.name, &params, &patch)).await?;
+        Ok(to_value(&made))
     }
 
     /// Makes the object; one that exists is left as it is.

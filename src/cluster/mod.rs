@@ -3,12 +3,14 @@
 //! It reads, applies, tunnels and turns what servers answer into [`Refusal`]s. It decides nothing.
 
 mod client;
+mod eviction;
 mod lock;
 mod refusal;
 mod resources;
 mod tunnel;
 
 pub use client::{Connection, Created, Removal, Target};
+pub use eviction::Eviction;
 pub use lock::{Lock, this_process};
 pub use refusal::Refusal;
 pub use tunnel::Tunnel;

@@ -6,6 +6,7 @@ use kube::core::ApiResource;
 use crate::render::ObjectRef;
 
 const PLURALS: &[(&str, &str)] = &[
+    ("CertificateSigningRequest", "certificatesigningrequests"),
     ("ConfigMap", "configmaps"),
     ("ClusterRole", "clusterroles"),
     ("ClusterRoleBinding", "clusterrolebindings"),

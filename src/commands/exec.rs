@@ -1,18 +1,18 @@
 //! `kamaji exec`: a command with a kubeconfig that works from here, directly or through the management cluster.
 
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::signal::unix::{SignalKind, signal};
+use secrecy::ExposeSecret as _;
+use tokio::process::Child;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::context::Context;
+use super::handed::Handed;
 use super::plane;
-use crate::cli::{ExecArgs, KubeconfigUser};
+use crate::cli::ExecArgs;
 use crate::error::{Fault, Kind, While as _};
 use crate::pki;
 
@@ -24,11 +24,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, 
     let session = management.session(&progress, SHORT);
     let record = plane::record(&session, &management, &args.name).await?;
     let reached = plane::reach(&session, &record).await?;
-    let file = match args.user {
-        KubeconfigUser::Admin => "admin.conf",
-        KubeconfigUser::SuperAdmin => "super-admin.conf",
-    };
-    let kubeconfig = plane::kubeconfig(&management.connection, &record, file).await?;
+    let kubeconfig = plane::kubeconfig(&management.connection, &record, args.user.file()).await?;
     let kubeconfig = match reached.local() {
         None => kubeconfig,
         Some(local) => {
@@ -39,68 +35,66 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, 
     };
     drop(progress);
     let handed = Handed::new(&kubeconfig)?;
-    let (program, arguments) = args.command.split_first().expect("clap asks for at least one word");
-    let mut child = tokio::process::Command::new(program)
-        .args(arguments)
-        .env("KUBECONFIG", &handed.path)
-        .spawn()
-        .while_doing(Kind::NotFound, || format!("run {}", program.to_string_lossy()))?;
-    // The terminal sends Ctrl-C to the child as well; kamaji stays until it ends, to close the tunnel after it.
-    let mut terminate = signal(SignalKind::terminate()).while_doing(Kind::Failed, || "listen for signals".into())?;
-    let mut interrupt = signal(SignalKind::interrupt()).while_doing(Kind::Failed, || "listen for signals".into())?;
-    let status = loop {
-        tokio::select! {
-            status = child.wait() => break status.while_doing(Kind::Failed, || "wait for the command".into())?,
-            _ = terminate.recv() => child.start_kill().while_doing(Kind::Failed, || "end the command".into())?,
-            _ = interrupt.recv() => {}
-        }
-    };
+    // Listening begins before the command does: none is lost.
+    let mut passed = Passed::listen()?;
+    let status = passed.along_to(start(&args.command, &handed)?).await?;
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// A kubeconfig that no other user can read, and that is gone when kamaji is, however it ends: where the system lets a
-/// process show its open files, the file has no name any more when the command starts.
-struct Handed {
-    path: PathBuf,
-    named: bool,
-    _file: std::fs::File,
+fn start(command: &[OsString], handed: &Handed) -> Result<Child, Fault> {
+    let (program, arguments) = command.split_first().expect("clap asks for at least one word");
+    let started = tokio::process::Command::new(program).args(arguments).env("KUBECONFIG", handed.path()).spawn();
+    let kind = match &started {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
+        Ok(_) | Err(_) => Kind::Failed,
+    };
+    started.while_doing(kind, || format!("run {}", program.to_string_lossy()))
 }
 
-impl Handed {
-    fn new(text: &SecretString) -> Result<Self, Fault> {
-        use std::os::fd::AsRawFd as _;
-        let what = || "write a kubeconfig for the command".to_owned();
-        let name = format!("kamaji-exec-{}-{}", std::process::id(), fresh());
-        let path = std::env::temp_dir().join(name);
-        let mut file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .while_doing(Kind::Failed, what)?;
-        let written = file.write_all(text.expose_secret().as_bytes()).and_then(|()| file.sync_all());
-        let shown = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
-        let can_be_shown = std::fs::metadata(&shown).is_ok_and(|meta| meta.permissions().mode() & 0o777 == 0o600);
-        if written.is_err() || can_be_shown {
-            std::fs::remove_file(&path).while_doing(Kind::Failed, what)?;
-        }
-        written.while_doing(Kind::Failed, what)?;
-        let path = if can_be_shown { shown } else { path };
-        Ok(Self { path, named: !can_be_shown, _file: file })
+/// Signals that the command gets when kamaji does. kamaji itself stays until the command ends: the tunnel is its.
+struct Passed {
+    terminate: Signal,
+    hang_up: Signal,
+    user_1: Signal,
+    user_2: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    /// Whether a terminal sends the last two to the command as well.
+    on_terminal: bool,
+}
+
+impl Passed {
+    fn listen() -> Result<Self, Fault> {
+        let to = |kind| signal(kind).while_doing(Kind::Failed, || "listen for signals".into());
+        Ok(Self {
+            terminate: to(SignalKind::terminate())?,
+            hang_up: to(SignalKind::hangup())?,
+            user_1: to(SignalKind::user_defined1())?,
+            user_2: to(SignalKind::user_defined2())?,
+            interrupt: to(SignalKind::interrupt())?,
+            quit: to(SignalKind::quit())?,
+            on_terminal: super::handed::has_terminal(),
+        })
     }
-}
 
-fn fresh() -> String {
-    crate::ambient::Ambient::real().word(12)
-}
-
-impl Drop for Handed {
-    fn drop(&mut self) {
-        if self.named {
-            // Nobody can be told here; the file is readable by this user only.
-            drop(std::fs::remove_file(&self.path));
+    async fn along_to(&mut self, mut child: Child) -> Result<ExitStatus, Fault> {
+        use rustix::process::Signal as Sent;
+        loop {
+            let sent = tokio::select! {
+                status = child.wait() => return status.while_doing(Kind::Failed, || "wait for the command".into()),
+                _ = self.terminate.recv() => Some(Sent::TERM),
+                _ = self.hang_up.recv() => Some(Sent::HUP),
+                _ = self.user_1.recv() => Some(Sent::USR1),
+                _ = self.user_2.recv() => Some(Sent::USR2),
+                _ = self.interrupt.recv() => (!self.on_terminal).then_some(Sent::INT),
+                _ = self.quit.recv() => (!self.on_terminal).then_some(Sent::QUIT),
+            };
+            let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+            if let (Some(sent), Some(id)) = (sent, id) {
+                // It may have ended this moment; then its status comes next.
+                let _ended = rustix::process::kill_process(id, sent);
+            }
         }
     }
 }

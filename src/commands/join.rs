@@ -6,11 +6,14 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::context::Context;
-use super::{plane, token};
+use super::{machines, plane, token};
+use crate::ambient::Ambient;
 use crate::cli::{JoinArgs, JoinFormat};
-use crate::engine::{self, HostOutcome};
+use crate::engine::Session;
 use crate::error::{Fault, Kind};
+use crate::event::Event;
 use crate::pki;
+use crate::plan::{Machine, Membership, Record};
 use crate::tenant::{Joining, join_command};
 use crate::ui::{Report, Table};
 
@@ -23,23 +26,16 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
     let session = management.session(&progress, args.timeout.0);
     let record = plane::record(&session, &management, &args.name).await?;
     let endpoint = plane::address(&record)?.endpoint.clone();
-    if args.dry_run {
-        drop(progress);
-        for host in &args.hosts {
-            context.ui.result(&format!("{host}: would join {} at {endpoint} with kubeadm over ssh\n", args.name));
-        }
-        return Ok(());
-    }
     let admin = plane::kubeconfig(&management.connection, &record, "admin.conf").await?;
     let (_, _, ca) = pki::kubeconfig_client(admin.expose_secret())?;
     let hash = pki::discovery_hash(&ca)?;
+    if !args.machines.hosts.is_empty() {
+        let items = join_hosts(args, &session, &record, &hash, &mut context.ambient).await?;
+        drop(progress);
+        return report_hosts(context, args.dry_run, items);
+    }
     let made = token::make(&session, &record, args.ttl.0, "made by kamaji join", &mut context.ambient).await?;
     let joining = Joining { endpoint: &endpoint, token: &made.token, ca_hash: &hash, version: record.spec.version };
-    if !args.hosts.is_empty() {
-        let outcomes = engine::join_hosts(&args.hosts, &joining.script(), PER_HOST).await;
-        drop(progress);
-        return report_hosts(context, outcomes);
-    }
     drop(progress);
     let text = match args.format {
         JoinFormat::Command => format!("{}\n", join_command(&endpoint, made.token.expose_secret(), &hash)),
@@ -60,19 +56,54 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
     Ok(())
 }
 
-fn report_hosts(context: &Context, outcomes: Vec<HostOutcome>) -> Result<(), Fault> {
-    let total = outcomes.len();
-    let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
-    let items = outcomes
-        .into_iter()
-        .map(|outcome| HostItem { host: outcome.host, joined: outcome.failure.is_none(), failure: outcome.failure })
-        .collect();
+/// Looks at the machines, and joins those that are free with a token that is deleted afterwards.
+async fn join_hosts(
+    args: &JoinArgs,
+    session: &Session<'_>,
+    record: &Record,
+    hash: &str,
+    ambient: &mut Ambient,
+) -> Result<Vec<HostItem>, Fault> {
+    let hosts = machines::distinct(&args.machines);
+    let ssh = machines::ssh(&args.machines);
+    let seen = machines::look(&ssh, &hosts, hash).await;
+    let mut items: Vec<HostItem> = hosts.iter().zip(seen).map(|(host, seen)| HostItem::of(host, seen)).collect();
+    let free: Vec<&str> =
+        items.iter().zip(&hosts).filter(|(item, _)| item.outcome == Outcome::Free).map(|(_, host)| *host).collect();
+    if args.dry_run || free.is_empty() {
+        return Ok(items);
+    }
+    let made = token::make(session, record, args.ttl.0, "made by kamaji join --host", ambient).await?;
+    let endpoint = &plane::address(record)?.endpoint;
+    let joining = Joining { endpoint, token: &made.token, ca_hash: hash, version: record.spec.version };
+    let mut joined = ssh.run(&free, &joining.script(), PER_HOST).await.into_iter();
+    for item in items.iter_mut().filter(|item| item.outcome == Outcome::Free) {
+        match joined.next() {
+            Some(Ok(_)) => item.outcome = Outcome::Joined,
+            Some(Err(why)) => item.fail(why),
+            None => item.fail("nothing is known about it".to_owned()),
+        }
+    }
+    // It has done its work. Where it cannot be deleted, it ends by itself.
+    if let Err(fault) = token::remove(session, record, &made.id).await {
+        session.say(Event::Note(format!("token {} was not deleted and ends by itself: {fault}", made.id)));
+    }
+    Ok(items)
+}
+
+fn report_hosts(context: &Context, dry_run: bool, items: Vec<HostItem>) -> Result<(), Fault> {
+    let total = items.len();
+    let failed = items.iter().filter(|item| item.outcome == Outcome::Failed).count();
     context.ui.report(&Hosts { api_version: "kamaji/v1", kind: "JoinOutcomeList", items });
+    if dry_run {
+        context.ui.say("Nothing was changed: this was a dry run.");
+    }
     if failed == 0 {
         return Ok(());
     }
     let kind = if failed == total { Kind::Failed } else { Kind::Partial };
-    Err(Fault::new(kind, format!("{failed} of {total} machines did not join"))
+    let text = if dry_run { "cannot join" } else { "did not join" };
+    Err(Fault::new(kind, format!("{failed} of {total} machines {text}"))
         .hint("run the command again: a machine that has joined is left alone"))
 }
 
@@ -112,9 +143,49 @@ struct Hosts {
 #[serde(rename_all = "camelCase")]
 struct HostItem {
     host: String,
-    joined: bool,
+    outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+}
+
+/// What became of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+enum Outcome {
+    /// It can join.
+    #[serde(rename = "WouldJoin")]
+    Free,
+    Joined,
+    AlreadyJoined,
+    Failed,
+}
+
+impl HostItem {
+    fn of(host: &str, seen: Result<Machine, String>) -> Self {
+        let mut item = Self { host: host.to_owned(), outcome: Outcome::Free, node: None, failure: None };
+        match seen {
+            Err(why) => item.fail(why),
+            Ok(Machine { membership: Membership::Elsewhere(server), .. }) => item.fail(format!(
+                "it is in another cluster ({server}); take it out there first, with kubeadm reset on the machine"
+            )),
+            Ok(Machine { membership: Membership::Here(node), .. }) => {
+                item.outcome = Outcome::AlreadyJoined;
+                item.node = node;
+            }
+            Ok(Machine { has_kubeadm: false, .. }) => item.fail(
+                "kubeadm is not installed; install kubeadm, kubelet and a container runtime of the control plane's version"
+                    .to_owned(),
+            ),
+            Ok(Machine { has_kubeadm: true, membership: Membership::Free }) => {}
+        }
+        item
+    }
+
+    fn fail(&mut self, why: String) {
+        self.outcome = Outcome::Failed;
+        self.failure = Some(why);
+    }
 }
 
 impl Report for Hosts {
@@ -122,7 +193,14 @@ impl Report for Hosts {
         let mut table = Table { headings: vec!["HOST", "OUTCOME"], rows: Vec::new() };
         let mut details = String::new();
         for item in &self.items {
-            table.rows.push(vec![item.host.clone(), if item.joined { "joined" } else { "FAILED" }.to_owned()]);
+            let outcome = match (item.outcome, &item.node) {
+                (Outcome::Free, _) => "would join".to_owned(),
+                (Outcome::Joined, _) => "joined".to_owned(),
+                (Outcome::AlreadyJoined, Some(node)) => format!("has joined already, as node {node}"),
+                (Outcome::AlreadyJoined, None) => "has joined already".to_owned(),
+                (Outcome::Failed, _) => "FAILED".to_owned(),
+            };
+            table.rows.push(vec![item.host.clone(), outcome]);
             if let Some(failure) = &item.failure {
                 details.push_str(&format!("\n{}:\n  {}\n", item.host, crate::ui::safe(failure).replace('\n', "\n  ")));
             }
@@ -131,6 +209,7 @@ impl Report for Hosts {
     }
 
     fn names(&self) -> Vec<String> {
-        self.items.iter().filter(|item| item.joined).map(|item| format!("host/{}", item.host)).collect()
+        let there = |item: &&HostItem| matches!(item.outcome, Outcome::Joined | Outcome::AlreadyJoined);
+        self.items.iter().filter(there).map(|item| format!("host/{}", item.host)).collect()
     }
 }

@@ -9,10 +9,13 @@ mod delete;
 mod diff;
 mod exec;
 mod files;
+mod handed;
 mod history;
 mod join;
 mod kubeconfig;
 mod list;
+mod machines;
+mod node;
 mod pause;
 mod plane;
 mod rbac;
@@ -48,6 +51,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::List(args) => list::run(args, &context).await,
         Command::Status(args) => status::run(args, &context).await,
         Command::Kubeconfig(args) => kubeconfig::run(args, &context).await,
+        Command::Node(command) => node::run(command, &mut context).await,
         Command::Token(command) => token::run(command, &mut context).await,
         Command::Render(args) => render::run(args, &mut context).await,
         Command::Rbac(args) => rbac::run(args, &context),

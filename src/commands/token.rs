@@ -68,6 +68,13 @@ pub(super) async fn make(
     Ok(Made { token: whole(&id, &secret).into(), id, expires })
 }
 
+/// Deletes a token that was made here.
+pub(super) async fn remove(session: &Session<'_>, record: &Record, id: &TokenId) -> Result<(), Fault> {
+    let reached = plane::reach(session, record).await?;
+    engine::delete_token(&reached.connection, id).await?;
+    Ok(())
+}
+
 async fn create(args: &TokenCreateArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();

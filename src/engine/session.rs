@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -20,6 +22,15 @@ pub struct Session<'a> {
     pub deadline: Instant,
     /// The clock.
     pub clock: fn() -> Timestamp,
+}
+
+impl<'a> Session<'a> {
+    /// A session that nobody listens to.
+    #[must_use]
+    pub fn quiet(management: &'a Connection, patience: Duration, clock: fn() -> Timestamp) -> Self {
+        fn nobody(_: Event) {}
+        Session { management, observer: &nobody, deadline: Instant::now() + patience, clock }
+    }
 }
 
 impl Session<'_> {
@@ -43,4 +54,12 @@ impl Session<'_> {
         tokio::time::sleep(pause).await;
         Ok(())
     }
+}
+
+/// Does the same with many things, so many at a time; the results are in the order of the things.
+pub async fn at_once<I, T, F>(things: impl IntoIterator<Item = I>, so_many: usize, work: impl Fn(I) -> F) -> Vec<T>
+where
+    F: Future<Output = T>,
+{
+    stream::iter(things).map(work).buffered(so_many.max(1)).collect().await
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -12,9 +13,9 @@ use super::Session;
 use crate::cluster::{Connection, Created, Refusal, Tunnel};
 use crate::error::Fault;
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace};
-use crate::plan::{Action, Change, causes_of_pods, compare};
-use crate::render::{Address, Manifest, Write};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
+use crate::plan::{Action, Change, Live, causes_of_pods, compare};
+use crate::render::{Address, Manifest, ObjectRef, Write};
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
 #[derive(Debug)]
@@ -47,6 +48,25 @@ pub(super) async fn pods(
 ) -> Result<Vec<Value>, Fault> {
     let selector = format!("{LABEL_NAME}={name}");
     Ok(session.management.list("v1", "Pod", Some(namespace.as_str()), &selector).await?)
+}
+
+/// The kubeconfig of a control plane's emergency administrator, if there is one.
+pub async fn super_admin_kubeconfig(
+    connection: &Connection,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<Option<SecretString>, Fault> {
+    let secret = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Secret".into(),
+        namespace: Some(namespace.to_string()),
+        name: ObjectNames(name).admin_kubeconfig(),
+    };
+    let mut live = Live::default();
+    if let Some(body) = connection.get(&secret).await? {
+        live.insert(secret.clone(), body);
+    }
+    Ok(live.secret_value(&secret.name, "super-admin.conf"))
 }
 
 /// Connects to a tenant: directly when its endpoint answers, else through the management cluster. `Err` holds causes.

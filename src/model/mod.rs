@@ -9,12 +9,14 @@ mod error;
 mod labels;
 mod names;
 mod network;
+mod nodes;
 mod placement;
 mod pods;
 mod quantity;
 mod releases;
 mod rights;
 mod sizes;
+mod subject;
 mod version;
 
 pub use certificates::{CertificatePolicy, KeyAlgorithm};
@@ -29,6 +31,7 @@ pub use labels::{
 };
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Family, Host, Networking, San};
+pub use nodes::{NodeName, Skew};
 pub use placement::{check_label, check_toleration, parse_node_selector, parse_toleration};
 pub use pods::{
     Images, Metadata, PodSettings, ProbeNumbers, Probes, ServicePort, ServiceSettings, Toleration, is_taken,
@@ -38,4 +41,5 @@ pub use quantity::Quantity;
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};
 pub use rights::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
 pub use sizes::{Amounts, ComponentName, ResourceName, Resources, Size, parse_amount, parse_component_amounts};
+pub use subject::Subject;
 pub use version::KubeVersion;

@@ -44,7 +44,7 @@ pub(super) fn check(what: &str, key_name: &str, pair: &KeyAndCertificate, now: T
         return Err(Error::Mismatch { what: key_name.to_owned(), partner: what.to_owned() });
     }
     // A trial: what it cannot do should be known now, not when half of a control plane exists.
-    issue::sign(&issue::parameters("trial", &[]), &key, pair, what).map(drop)
+    issue::sign(&issue::parameters("trial", &[]), &key, pair, what, &[]).map(drop)
 }
 
 /// The rules of RFC 5280 that Go's verifier holds against an issuer. A path length of 0 may sign leaves: fine.

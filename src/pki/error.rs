@@ -106,6 +106,12 @@ pub enum Error {
         /// When.
         since: jiff::Timestamp,
     },
+    /// A certificate that would live longer than what signs it.
+    #[error("the authority itself ends on {until}, and nothing that it signs may live longer")]
+    OutlivesAuthority {
+        /// When the authority ends.
+        until: jiff::Timestamp,
+    },
     /// It will be valid.
     #[error("{what} is not valid before {from}")]
     NotYetValid {
@@ -173,6 +179,7 @@ impl Advice for Error {
             | Self::NotAuthority { .. }
             | Self::UnsupportedName { .. }
             | Self::Expired { .. }
+            | Self::OutlivesAuthority { .. }
             | Self::NotYetValid { .. }
             | Self::Mismatch { .. }
             | Self::MissingPartner { .. }
@@ -208,6 +215,7 @@ impl Advice for Error {
                 "give an authority whose subject has each attribute once, such as CN=kubernetes"
             }
             Self::Expired { .. } => "give a valid one, or leave the files out and one is made for you",
+            Self::OutlivesAuthority { .. } => "ask for a shorter time: --ttl 8h",
             Self::NotYetValid { .. } => "check the clock of this machine: `date -u`",
             Self::Mismatch { .. } => {
                 "give the two files of one pair; `openssl pkey -pubout` of both must print the same"

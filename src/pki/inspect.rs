@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sha2::Digest as _;
 use sha2::Sha256;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
@@ -59,6 +60,17 @@ pub fn inspect(certificate_pem: &str) -> Result<CertificateFacts, Error> {
 /// `sha256:…` of an authority's public key, for `kubeadm join --discovery-token-ca-cert-hash`.
 pub fn discovery_hash(ca_pem: &str) -> Result<String, Error> {
     Ok(format!("sha256:{}", inspect(ca_pem)?.public_key_sha256))
+}
+
+/// The common name that a certificate request (PEM) asks for.
+pub fn requested_name(request_pem: &str) -> Result<String, Error> {
+    let what = "the certificate request";
+    let malformed = || Error::Malformed { what: what.to_owned(), problem: "it is not PKCS#10".to_owned() };
+    let blocks = pem::blocks(what, request_pem)?;
+    let der = blocks.iter().find_map(|block| block.der.as_ref()).ok_or_else(malformed)?;
+    let (_, request) = X509CertificationRequest::from_der(der).map_err(|_| malformed())?;
+    let name = request.certification_request_info.subject.iter_common_name().next().and_then(|name| name.as_str().ok());
+    Ok(name.unwrap_or_default().to_owned())
 }
 
 /// The DER of every certificate in a PEM text, at least one.

@@ -14,6 +14,8 @@ use secrecy::SecretString;
 use super::Error;
 use super::inspect;
 use super::keys;
+use super::pem;
+use super::subject;
 use super::time;
 use crate::model::CertificatePolicy;
 use crate::model::San;
@@ -53,7 +55,7 @@ impl Usage {
 pub struct Leaf {
     /// The common name: the user, for a client of Kubernetes.
     pub common_name: String,
-    /// The organizations: the groups, for a client of Kubernetes. At most one.
+    /// The organizations: the groups, for a client of Kubernetes.
     pub organizations: Vec<String>,
     /// Server, client or both.
     pub usage: Usage,
@@ -84,11 +86,6 @@ pub fn issue_leaf(
     policy: &CertificatePolicy,
     now: Timestamp,
 ) -> Result<KeyAndCertificate, Error> {
-    if leaf.organizations.len() > 1 {
-        // rcgen keeps one value per attribute; kubeadm never asks for more.
-        let found = format!("{} organizations", leaf.organizations.len());
-        return Err(Error::WrongContent { what: leaf.common_name.clone(), wanted: "single organization", found });
-    }
     let authority = inspect::inspect(&ca.certificate)?;
     if authority.not_after <= now {
         let what = format!("the authority `{}`", inspect::printable(&authority.common_name));
@@ -108,7 +105,7 @@ pub fn issue_leaf(
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
     }
     params.subject_alt_names = leaf.sans.iter().map(san_type).collect::<Result<_, _>>()?;
-    let certificate = sign(&params, &key, ca, "the authority")?;
+    let certificate = sign(&params, &key, ca, "the authority", &leaf.organizations)?;
     Ok(KeyAndCertificate { certificate, key: keys::private_pem(&key) })
 }
 
@@ -120,6 +117,7 @@ pub(super) fn sign(
     subject_key: &impl rcgen::PublicKeyData,
     ca: &KeyAndCertificate,
     what: &str,
+    organizations: &[String],
 ) -> Result<String, Error> {
     let ca_key = keys::read(&format!("the key of {what}"), &ca.key)?;
     let ca_der = inspect::first_der(what, &ca.certificate)?;
@@ -135,14 +133,20 @@ pub(super) fn sign(
     let made = params
         .signed_by(subject_key, &issuer)
         .map_err(|source| Error::Make { what: "a certificate".to_owned(), source })?;
-    let parsed = inspect::parse("the new certificate", made.der())?;
+    let der = match (organizations, params.distinguished_name.get(&DnType::CommonName)) {
+        ([_, _, ..], Some(rcgen::DnValue::Utf8String(name))) => {
+            subject::with_subject(made.der(), name, organizations, &ca_key)?
+        }
+        _ => made.der().to_vec(),
+    };
+    let parsed = inspect::parse("the new certificate", &der)?;
     if parsed.issuer().as_raw() != subject.as_raw() {
         return Err(unsupported());
     }
     if parsed.verify_signature(Some(ca_parsed.public_key())).is_err() {
         return Err(Error::Mismatch { what: format!("the key of {what}"), partner: what.to_owned() });
     }
-    Ok(made.pem())
+    Ok(pem::encode("CERTIFICATE", &der).to_string())
 }
 
 /// What all our certificates have. The serial number is left to rcgen: 159 bits of a hash of the new, random key.

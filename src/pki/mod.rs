@@ -12,7 +12,9 @@ mod kubeconfig;
 mod pem;
 mod profile;
 mod renew;
+mod subject;
 mod time;
+mod user;
 
 #[cfg(test)]
 mod fixtures;
@@ -20,9 +22,10 @@ mod fixtures;
 pub use authority::check_authority;
 pub use error::Error;
 pub use files::{PartialUserPki, UserPki, read_user_pki};
-pub use inspect::{CertificateFacts, discovery_hash, inspect};
+pub use inspect::{CertificateFacts, discovery_hash, inspect, requested_name};
 pub use issue::{KeyAndCertificate, Leaf, Usage, issue_ca, issue_leaf};
 pub use keys::{KeyPair, generate_key_pair, public_key_of};
 pub use kubeconfig::{kubeconfig_client, kubeconfig_document, kubeconfig_via, kubeconfig_yaml};
 pub use profile::{Authority, Certificate, Kubeconfig, kubeconfig_leaf, leaf_of};
 pub use renew::why_not_usable;
+pub use user::issue_user;

@@ -58,8 +58,9 @@ impl Joining<'_> {
             "#!/bin/sh\n# Joins this machine to the cluster at {}. Run it as root.\nset -eu\n\
              if [ -e /etc/kubernetes/kubelet.conf ]; then\n\
              \x20 echo 'this machine has joined a cluster already; kubeadm reset takes it out' >&2\n  exit 0\nfi\n\
+             PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\n\
              umask 077\nconfig=$(mktemp)\ntrap 'rm -f \"$config\"' EXIT\n\
-             cat >\"$config\" <<'END'\n{configuration}END\nkubeadm join --config \"$config\"\n",
+             cat >\"$config\" <<'END'\n{configuration}END\nkubeadm join --config \"$config\" </dev/null\n",
             self.endpoint
         )
     }

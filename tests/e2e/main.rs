@@ -5,7 +5,9 @@
 #![expect(clippy::disallowed_methods, reason = "edge: tests read and write files, and the environment")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what tests print is shown when they fail")]
 
+mod access;
 mod again;
+mod completions;
 mod days;
 mod first_use;
 mod kill;
@@ -22,3 +24,4 @@ mod support;
 mod together;
 mod tutorial;
 mod upgrade;
+mod workers;

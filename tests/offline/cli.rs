@@ -98,6 +98,21 @@ fn what_is_typed_wrong_is_refused_before_anything_else() {
 }
 
 #[test]
+fn what_nobody_may_be_given_is_refused_before_a_server_is_asked() {
+    let place = Place::new();
+    failed(&place.run(&["kubeconfig"]), 2, &["<NAME"]);
+    failed(&place.run(&["kubeconfig", "prod", "-A"]), 2, &["--all-namespaces"]);
+    let masters = ["kubeconfig", "prod", "--user", "jane", "--group", "system:masters"];
+    failed(&place.run(&masters), 2, &["system:", "--allow-system"]);
+    failed(&place.run(&["kubeconfig", "prod", "--user", "jane", "--ttl", "0"]), 2, &["10 minutes"]);
+    failed(&place.run(&["kubeconfig", "prod", "--ttl", "1h"]), 2, &["--user jane"]);
+    failed(&place.run(&["node", "drain", "prod", "Worker_1"]), 2, &["node name", "kamaji node list"]);
+    failed(&place.run(&["node", "remove", "prod"]), 2, &["<NODE>"]);
+    failed(&place.run(&["join", "prod", "--host=-oProxyCommand=x"]), 2, &["USER@HOST"]);
+    failed(&place.run(&["join", "prod", "--host", "a", "--parallel", "0"]), 2, &["--parallel"]);
+}
+
+#[test]
 fn a_missing_file_and_a_folder_are_told() {
     let place = Place::new();
     failed(&place.run(&["create", "prod", "--kubeadm-config", "gone.yaml"]), 2, &["gone.yaml", "No such file"]);

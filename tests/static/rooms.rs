@@ -37,8 +37,8 @@ pub(crate) const ROOMS: &[Room] = &[
         &["ambient", "cluster", "datastore", "error", "event", "model", "pki", "plan", "render", "tenant"],
     ),
     room("ui", "edge", &["error", "event", "plan", "yaml"]),
-    room("complete", "edge", &["cluster", "model", "plan", "start"]),
-    room("cli", "pure", &["complete", "config", "model", "ui"]),
+    room("complete", "edge", &["ambient", "cluster", "engine", "model", "plan", "start"]),
+    room("cli", "pure", &["complete", "config", "error", "model", "ui"]),
     room("commands", "wiring", ALL),
     room("start", "edge", &[]),
 ];
@@ -62,6 +62,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("kube", &["cluster"]),
     ("rand", &["ambient"]),
     ("rcgen", &["pki"]),
+    ("rustix", &["commands"]),
     ("rustls", &["start"]),
     ("semver", &["datastore", "model"]),
     // `pki` reads kubeconfigs straight into a type that wipes the key from memory; all else goes through `yaml`.
@@ -72,6 +73,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("tracing", &["cluster", "start"]),
     ("tracing_subscriber", &["start"]),
     ("x509_parser", &["pki"]),
+    ("yasna", &["pki"]),
     ("zeroize", &["pki"]),
 ];
 
