@@ -82,10 +82,14 @@ fn fields(value: &Value, path: &str, known: &[&str], found: &mut BTreeSet<String
             }
         }
         Value::Array(items) if !items.is_empty() => {
-            items.iter().for_each(|item| fields(item, &format!("{path}[]"), known, found));
+            for item in items {
+                fields(item, &format!("{path}[]"), known, found);
+            }
         }
         // An empty list or object says nothing of what is in it.
-        _ => drop(found.insert(path.to_owned())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            found.insert(path.to_owned());
+        }
     }
 }
 
@@ -95,7 +99,7 @@ fn unknown_fields(known: &Known, minor: u64, document: &Value) -> Vec<String> {
     let all: Vec<&str> = known.fields_of(&kind).collect();
     let mut found = BTreeSet::new();
     fields(document, "", &all, &mut found);
-    let knows = |field: &String| {
+    let is_known = |field: &String| {
         let name = format!("{kind} {field}");
         known.knows(minor, &name)
             || all.iter().any(|longer| {
@@ -103,7 +107,7 @@ fn unknown_fields(known: &Known, minor: u64, document: &Value) -> Vec<String> {
                     && known.knows(minor, &format!("{kind} {longer}"))
             })
     };
-    found.iter().filter(|field| !knows(field)).map(|field| format!("v1.{minor}: {kind} {field}")).collect()
+    found.iter().filter(|field| !is_known(field)).map(|field| format!("v1.{minor}: {kind} {field}")).collect()
 }
 
 #[test]
