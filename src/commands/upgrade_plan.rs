@@ -98,7 +98,7 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
 fn components(record: &Record, to: KubeVersion, workers: Option<&[Worker]>) -> Vec<Component> {
     let spec = &record.spec;
     let row = |name: &str, current: String, target: String, how: &'static str| Component {
-        component: name.to_owned(),
+        name: name.to_owned(),
         current,
         target,
         how,
@@ -171,7 +171,8 @@ struct Outlook {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Component {
-    component: String,
+    #[serde(rename = "component")]
+    name: String,
     current: String,
     target: String,
     how: &'static str,
@@ -198,7 +199,7 @@ impl Outlook {
         let rows = self
             .components
             .iter()
-            .map(|row| vec![row.component.clone(), row.current.clone(), row.target.clone(), row.how.to_owned()]);
+            .map(|row| vec![row.name.clone(), row.current.clone(), row.target.clone(), row.how.to_owned()]);
         text.push('\n');
         text.push_str(&indented(Table {
             headings: vec!["COMPONENT", "CURRENT", "TARGET", "HOW"],

@@ -183,13 +183,13 @@ impl Record {
     /// One word for what it is doing; `ready` is the number of its pods that are.
     #[must_use]
     pub fn state(&self, ready: u64) -> &'static str {
+        let ready_enough = ready >= u64::from(self.spec.replicas);
         match (&self.upgrade, self.step) {
-            (_, step @ (Step::Creating | Step::Deleting)) => step.word(),
             (Some(_), Step::Ready) => "Upgrading",
             (None, Step::Ready) if self.spec.replicas == 0 => "Asleep",
-            (None, Step::Ready) if ready < u64::from(self.spec.replicas) => "NotReady",
+            (None, Step::Ready) if !ready_enough => "NotReady",
             (None, Step::Ready) if self.paused.is_some() => "Paused",
-            (None, step @ Step::Ready) => step.word(),
+            (_, step @ (Step::Creating | Step::Ready | Step::Deleting)) => step.word(),
         }
     }
 

@@ -47,7 +47,7 @@ fn document(text: &str) -> Value {
 fn without_defaults(value: Value) -> Value {
     let nothing = |key: &str, value: &Value| {
         *value == false
-            || (matches!(key, "resources" | "status") && value.as_object().is_some_and(|map| map.is_empty()))
+            || (matches!(key, "resources" | "status") && value.as_object().is_some_and(serde_json::Map::is_empty))
     };
     match value {
         Value::Object(map) => {
@@ -55,7 +55,7 @@ fn without_defaults(value: Value) -> Value {
             kept.map(|(key, value)| (key, without_defaults(value))).collect()
         }
         Value::Array(items) => items.into_iter().map(without_defaults).collect(),
-        other => other,
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
     }
 }
 
