@@ -29,8 +29,12 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     if args.spec.replicas.is_none() && args.spec.filename.is_none() {
         // Who scaled it, or put it to sleep, is not overruled by a file that says nothing about it.
         let (namespace, name) = (&request.spec.namespace, &request.spec.name);
-        if let Some(recorded) = engine::read_record(session.management, namespace, name).await? {
-            request.spec.replicas = recorded.record.spec.replicas;
+        match engine::read_record(session.management, namespace, name).await {
+            Ok(Some(recorded)) => request.spec.replicas = recorded.record.spec.replicas,
+            // What cannot be read is told below, with all that is missing.
+            Ok(None) => {}
+            Err(fault) if fault.kind() == Kind::Failed => {}
+            Err(fault) => return Err(fault),
         }
     }
     let prepared = engine::prepare(&session, &request, &mut context.ambient).await?;

@@ -130,17 +130,17 @@ fn components(record: &Record, to: KubeVersion, workers: Option<&[Worker]>) -> V
 
 /// The commands for each worker whose kubelet is not of the target yet.
 fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<String> {
-    let target = to.to_string();
+    let (target, name, namespace) = (to.to_string(), &record.spec.name, &record.spec.namespace);
     workers
         .iter()
         .filter(|worker| worker.kubelet != target)
         .map(|worker| {
+            let node = &worker.name;
             format!(
-                "{}: drain it, install kubeadm and kubelet {target}, run `kubeadm upgrade node`, restart the kubelet, uncordon it",
-                worker.name
+                "{node}: kamaji node drain {name} {node} -n {namespace}; there, install kubeadm and kubelet {target}, \
+                 `kubeadm upgrade node`, restart the kubelet; kamaji node uncordon {name} {node} -n {namespace}"
             )
         })
-        .chain((!workers.is_empty()).then(|| format!("drain and uncordon: kamaji exec {} -- kubectl drain NODE --ignore-daemonsets", record.spec.name)))
         .collect()
 }
 

@@ -254,7 +254,7 @@ impl Creation<'_> {
         Ok(reached)
     }
 
-    async fn kubeconfig(&self, file: &str) -> Result<String, Fault> {
+    pub(super) async fn kubeconfig(&self, file: &str) -> Result<String, Fault> {
         let spec = &self.request.spec;
         let secret = ObjectNames(&spec.name).admin_kubeconfig();
         let object = ObjectRef {

@@ -47,7 +47,8 @@ pub struct Prepared {
 /// Finds out what making the control plane would change. Writes nothing.
 pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
     let spec = &request.spec;
-    tokio::try_join!(namespace_exists(session, spec), require_rights(session, &spec.namespace))?;
+    let (exists, rights) = tokio::join!(namespace_exists(session, spec), require_rights(session, &spec.namespace));
+    exists.and(rights)?;
     volumes_exist(session, spec).await?;
     let (observed, new_datastore) =
         tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;

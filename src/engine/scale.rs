@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::create::{Creation, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
-use super::tenant::pods;
+use super::tenant::{answers_directly_soon, pods};
 use super::upgrade::refuse_busy;
 use super::{Session, datastore};
 use crate::ambient::Ambient;
@@ -72,6 +72,10 @@ async fn run(
         // What changed while it slept is told to it now.
         let reached = creation.inside(&address, &desired).await?;
         creation.await_usable(&reached).await?;
+        if !reached.direct {
+            // Who can reach the endpoint is to find it answering, also where Services are a moment behind.
+            answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await;
+        }
     }
     lock.check()?;
     Ok(journal.record().clone())

@@ -47,10 +47,12 @@ pub const DATASTORE_MAKE: &[Right] = &[
     right("policy", "poddisruptionbudgets", &["create", "patch"]),
 ];
 
-/// In the whole cluster: addresses of nodes for node ports, and whether a namespace exists. Only reads.
+/// In the whole cluster: addresses of nodes for node ports, and whether what the wish names exists. Only reads.
 pub const CLUSTER: &[Right] = &[
     right("", "namespaces", &["get"]),
     right("", "nodes", &["list"]),
+    right("node.k8s.io", "runtimeclasses", &["get"]),
+    right("scheduling.k8s.io", "priorityclasses", &["get"]),
     right("storage.k8s.io", "storageclasses", &["list"]),
 ];
 

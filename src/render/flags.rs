@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(flags.command("x", &extra), ["x", "--bind-address=0.0.0.0", "--v=$$(HOME)"]);
     }
 
-    /// The lines are those of `kubeadm init phase control-plane` 1.37.2 with the same arguments.
+    /// The rules are those of kubeadm 1.37 (`util/arguments.go`): one line a flag, joined without anything between.
     #[test]
     fn values_are_joined_as_kubeadm_joins_them() {
         let mut flags = Flags::default();

@@ -37,7 +37,7 @@ fn a_fleet_is_one_file(space: &Space) {
     let file = path.display().to_string();
     for words in [&["kubeconfig", "-A", "-l", LABEL][..], &["kubeconfig", "-l", LABEL], &["kubeconfig", "east", "west"]]
     {
-        let written = space.run(&[words, &["--file", &file]].concat()).ok();
+        let written = space.run_as_administrator(&[words, &["--file", &file]].concat()).ok();
         assert!(written.took < Duration::from_secs(5), "{written}");
         let fleet = Kube::with(&path);
         assert_eq!(contexts(&fleet), ["kamaji-e2e-access-east", "kamaji-e2e-access-west"]);
@@ -200,7 +200,7 @@ fn those_that_are_not_ready_are_told(space: &Space) {
         if deployment["status"]["readyReplicas"].is_null() { Ok(()) } else { Err(deployment["status"].to_string()) }
     });
     let begun = Instant::now();
-    let printed = space.run_for_secrets(&["kubeconfig", "-A", "-l", LABEL]).exits(7);
+    let printed = space.run_as_administrator(&["kubeconfig", "-A", "-l", LABEL]).exits(7);
     let printed = printed.says(&["e2e-access/west: none of its pods is ready", "1 of 2"]);
     println!("two kubeconfigs in {:.1} s", begun.elapsed().as_secs_f32());
     let fleet = Kube::with(&space.file("fleet.conf", &printed.stdout));

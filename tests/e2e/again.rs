@@ -89,7 +89,9 @@ fn more_replicas_need_consent(space: &Space) {
     assert_eq!(budget["status"]["expectedPods"], 2, "the budget counts the pods");
     assert!(restarts(space).values().all(|restarts| *restarts == 0));
     space.create(NAME, &["--replicas", "2"]).ok();
-    space.create(NAME, &["--yes"]).ok();
+    space.create(NAME, &[]).ok();
+    assert_eq!(space.objects("poddisruptionbudgets").len(), 1, "who says nothing of pods keeps their number");
+    space.create(NAME, &["--replicas", "1", "--yes"]).ok();
     assert_eq!(space.objects("poddisruptionbudgets"), Vec::<Value>::new(), "one pod has no budget");
 }
 

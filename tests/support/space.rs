@@ -132,6 +132,13 @@ impl Space {
         self.note(start(self.kamaji(arguments), "").finish(LIMIT), false)
     }
 
+    /// Runs kamaji with all rights in all namespaces, to have something confidential of a fleet.
+    #[track_caller]
+    pub(crate) fn run_as_administrator(&self, arguments: &[&str]) -> Run {
+        let command = self.kamaji_by(management().kubeconfig(), arguments);
+        self.note(start(command, "").finish(LIMIT), true)
+    }
+
     /// Runs kamaji to have something confidential.
     #[track_caller]
     pub(crate) fn run_for_secrets(&self, arguments: &[&str]) -> Run {
