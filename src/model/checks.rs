@@ -16,6 +16,8 @@ pub enum CheckName {
     KubeletSkew,
     /// No API in use is removed by the target.
     RemovedApis,
+    /// No argument of the user is one that the target's programs do not know any more.
+    Flags,
     /// No webhook has to agree to the addons' upgrade.
     Webhooks,
     /// The namespace has room for the new pods beside the old ones.
@@ -28,10 +30,11 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order they are told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Health,
         Self::KubeletSkew,
         Self::RemovedApis,
+        Self::Flags,
         Self::Webhooks,
         Self::Quota,
         Self::Datastore,
@@ -45,6 +48,7 @@ impl CheckName {
             Self::Health => "health",
             Self::KubeletSkew => "kubelet-skew",
             Self::RemovedApis => "removed-apis",
+            Self::Flags => "flags",
             Self::Webhooks => "webhooks",
             Self::Quota => "quota",
             Self::Datastore => "datastore",

@@ -7,6 +7,7 @@ mod checks;
 mod cluster;
 mod error;
 mod files;
+mod flags;
 mod labels;
 mod names;
 mod network;
@@ -31,6 +32,7 @@ pub use files::{
     Extras, Given, GivenFile, Keep, Mount, MountSource, Patch, PatchTarget, PatchType, Patches, PodVolume,
     parse_given_path,
 };
+pub use flags::flag_goes_away;
 pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };

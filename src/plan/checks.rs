@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{CheckName, ControlPlaneSpec, KubeVersion};
+use crate::model::{CheckName, ControlPlaneSpec, KubeVersion, flag_goes_away};
 
 /// Kubelets may be this many minors older than the API server (version skew policy, since v1.28).
 const KUBELET_SKEW: u64 = 3;
@@ -90,6 +90,7 @@ pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
         health(facts),
         kubelet_skew(facts),
         removed_apis(facts),
+        flags(facts),
         webhooks(facts),
         quota(facts),
         datastore(facts),
@@ -182,6 +183,37 @@ fn removed_apis(facts: &Facts<'_>) -> Check {
         Verdict::Blocked,
         format!("in use since the API server started, and removed by {}: {}", facts.to, gone.join(", ")),
         "move their users to a newer API version; the audit log names them (annotation k8s.io/deprecated)",
+    )
+}
+
+/// An argument of the user that the target's program does not know would keep it from starting.
+fn flags(facts: &Facts<'_>) -> Check {
+    let name = CheckName::Flags;
+    let (spec, from, to) = (facts.spec, facts.spec.version.minor, facts.to.minor);
+    let programs = [
+        ("kube-apiserver", &spec.api_server),
+        ("kube-controller-manager", &spec.controller_manager),
+        ("kube-scheduler", &spec.scheduler),
+    ];
+    let gone: Vec<String> = programs
+        .iter()
+        .flat_map(|(program, component)| component.extra_args.iter().map(move |arg| (program, &arg.name)))
+        .filter(|(program, flag)| flag_goes_away(program, flag, from, to))
+        .map(|(program, flag)| format!("--{flag} of {program}"))
+        .collect();
+    if gone.is_empty() {
+        return check(
+            name,
+            Verdict::Ok,
+            format!("{} knows every extra argument that {} knew", facts.to, spec.version),
+            "",
+        );
+    }
+    check(
+        name,
+        Verdict::Blocked,
+        format!("{} does not know {} any more", facts.to, gone.join(", ")),
+        "take it out of the kubeadm file's extraArgs, and run create with that file first",
     )
 }
 

@@ -65,9 +65,13 @@ fn behind_the_kubernetes_service(tenant: &Kube) -> Value {
 /// What openssl says of the certificate served at an address, trusting only the control plane's authority.
 fn served_names(space: &Space, name: &str, connect: &str, verify: [&str; 2]) -> String {
     let ca = space.file("ca.crt", &space.secret_value(&format!("{name}-ca"), "ca.crt"));
-    let mut show = Command::new("openssl");
-    show.args(["s_client", "-connect", connect, "-verify_return_error"]).args(verify).arg("-CAfile").arg(ca);
-    let shown = run(show).ok();
+    // A pod that is being replaced serves on with its certificate until the Service has let it go.
+    let shown = wait_until("the certificate is served", Duration::from_secs(15), || {
+        let mut show = Command::new("openssl");
+        show.args(["s_client", "-connect", connect, "-verify_return_error"]).args(verify).arg("-CAfile").arg(&ca);
+        let shown = run(show);
+        if shown.code == Some(0) { Ok(shown) } else { Err(shown.to_string()) }
+    });
     let mut names = Command::new("openssl");
     names.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(space.file("served.crt", &shown.stdout));
     run(names).text()

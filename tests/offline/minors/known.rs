@@ -1,5 +1,6 @@
-//! No minor is given a flag or a field that it does not know. `tests/fixtures/minors` has what each knows: flags as the
-//! real programs print them (or their sources name them, where a program was not built), fields out of the sources (`tests/minors/facts` writes them).
+//! No minor is given a flag or a field that it does not know. `src/model/flags` and `tests/fixtures/minors` have what each
+//! knows: flags as the real programs print them (or their sources name them, where a program was not built), fields out of
+//! the sources (`tests/minors/facts` writes them).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use super::{minors, render};
 
-/// One file of `tests/fixtures/minors`.
+/// One of the lists.
 struct Known {
     looked_at: BTreeSet<u64>,
     minors: BTreeMap<String, BTreeSet<u64>>,
@@ -20,7 +21,9 @@ struct Known {
 
 impl Known {
     fn read(name: &str) -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/minors").join(name);
+        let product = name.starts_with("kube-") && name != "kube-proxy.flags";
+        let folder = if product { "src/model/flags" } else { "tests/fixtures/minors" };
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(name);
         let text = fs::read_to_string(file).unwrap();
         let heads = text.lines().filter_map(|line| line.strip_prefix("# from ")?.split_once(": "));
         let looked_at = heads.flat_map(|(_, minors)| numbers(minors)).collect();
