@@ -8,11 +8,11 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::address::await_address;
+use super::busy::refuse_paused;
 use super::journal::{Journal, read_record};
 use super::observe::live;
 use super::prepare::{CreateRequest, exposure, facts_of, refuse_immutable};
 use super::tenant::{self, Reached, await_answer, pods};
-use super::upgrade::refuse_paused;
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::{Created as Posted, Lock, Removal};

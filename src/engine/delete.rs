@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::busy::refuse_paused;
 use super::journal::{Journal, read_record};
 use super::rights::require_rights;
-use super::upgrade::refuse_paused;
 use super::{Session, datastore};
 use crate::cluster::{Lock, Removal};
 use crate::error::{Fault, Kind};

@@ -3,6 +3,7 @@
 //! Everything here can be killed between any two requests: the next run observes what is there and goes on.
 
 mod address;
+mod busy;
 mod create;
 mod datastore;
 mod delete;

@@ -4,13 +4,13 @@ use futures::StreamExt as _;
 use futures::stream;
 use secrecy::ExposeSecret as _;
 
+use super::busy::{refuse_paused, refuse_upgrading};
 use super::journal::{Recorded, read_record};
 use super::judge::judge_new;
 use super::needs::refuse_missing;
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign, volumes_exist};
 use super::rights::require_rights;
 use super::tenant::{self, reach};
-use super::upgrade::{refuse_paused, refuse_upgrading};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::busy::{refuse_busy, refuse_paused};
 use super::create::{Creation, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
 use super::tenant::pods;
-use super::upgrade::{refuse_busy, refuse_paused};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Lock;

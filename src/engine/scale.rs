@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::busy::refuse_busy;
 use super::create::{Creation, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
 use super::tenant::{answers_directly_soon, pods};
-use super::upgrade::refuse_busy;
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Lock;

@@ -11,10 +11,10 @@ use super::rights::require_rights;
 use super::tenant::Reached;
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
-use crate::error::{Fault, Kind};
+use crate::error::Fault;
 use crate::model::{ControlPlaneSpec, KubeVersion, ObjectNames};
 use crate::pki::PartialUserPki;
-use crate::plan::{Action, Change, Check, CheckFacts, Plan, Record, Step, Worker, checks, deprecated_uses};
+use crate::plan::{Action, Change, Check, CheckFacts, Plan, Record, Worker, checks, deprecated_uses};
 
 /// What an upgrade would meet.
 #[derive(Debug)]
@@ -108,38 +108,4 @@ pub async fn plan_upgrade(
         plan.changes.push(Change::of(Record::object_ref(&record.spec), Action::Update, "the interrupted change ends"));
     }
     Ok(plan)
-}
-
-/// Refuses to change a control plane that is not whole, is on its way to another version, or is paused.
-pub(super) fn refuse_busy(record: &Record) -> Result<(), Fault> {
-    let name = &record.spec.name;
-    if record.step != Step::Ready {
-        return Err(Fault::new(
-            Kind::Conflict,
-            format!("control plane `{name}` is {}", record.step.word().to_lowercase()),
-        )
-        .hint(format!("see where it stands: kamaji status {name}")));
-    }
-    refuse_paused(record)?;
-    refuse_upgrading(record)
-}
-
-/// Refuses to change a control plane that somebody paused.
-pub(super) fn refuse_paused(record: &Record) -> Result<(), Fault> {
-    let Some(pause) = &record.paused else { return Ok(()) };
-    let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-    Err(Fault::new(
-        Kind::Conflict,
-        format!("control plane `{}` is paused since {} by {}{reason}", record.spec.name, pause.since, pause.by),
-    )
-    .hint(format!("let it be changed again: kamaji resume {} -n {}", record.spec.name, record.spec.namespace)))
-}
-
-/// Refuses to change a control plane that is on its way to another version.
-pub(super) fn refuse_upgrading(record: &Record) -> Result<(), Fault> {
-    let Some(upgrade) = &record.upgrade else { return Ok(()) };
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
-    Err(Fault::new(Kind::Conflict, format!("an upgrade of control plane `{name}` is not finished ({upgrade})"))
-        .hint(format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to))
-        .hint(format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from)))
 }

@@ -1,0 +1,38 @@
+//! Whether a control plane may be changed now: it is whole, not on its way to another version, not paused.
+
+use crate::error::{Fault, Kind};
+use crate::plan::{Record, Step};
+
+/// Refuses to change a control plane that is not whole, is on its way to another version, or is paused.
+pub(super) fn refuse_busy(record: &Record) -> Result<(), Fault> {
+    let name = &record.spec.name;
+    if record.step != Step::Ready {
+        return Err(Fault::new(
+            Kind::Conflict,
+            format!("control plane `{name}` is {}", record.step.word().to_lowercase()),
+        )
+        .hint(format!("see where it stands: kamaji status {name}")));
+    }
+    refuse_paused(record)?;
+    refuse_upgrading(record)
+}
+
+/// Refuses to change a control plane that somebody paused.
+pub(super) fn refuse_paused(record: &Record) -> Result<(), Fault> {
+    let Some(pause) = &record.paused else { return Ok(()) };
+    let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    Err(Fault::new(
+        Kind::Conflict,
+        format!("control plane `{}` is paused since {} by {}{reason}", record.spec.name, pause.since, pause.by),
+    )
+    .hint(format!("let it be changed again: kamaji resume {} -n {}", record.spec.name, record.spec.namespace)))
+}
+
+/// Refuses to change a control plane that is on its way to another version.
+pub(super) fn refuse_upgrading(record: &Record) -> Result<(), Fault> {
+    let Some(upgrade) = &record.upgrade else { return Ok(()) };
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    Err(Fault::new(Kind::Conflict, format!("an upgrade of control plane `{name}` is not finished ({upgrade})"))
+        .hint(format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to))
+        .hint(format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from)))
+}
