@@ -195,6 +195,9 @@ fn balance(space: &Space, options: &[&str]) -> Vec<String> {
     run(command).text().lines().map(str::to_owned).collect()
 }
 
+/// The pods that are to stay; one that is let go serves on for a while.
 fn pods(space: &Space) -> Vec<String> {
-    space.objects("pods").iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
+    let all = space.objects("pods");
+    let stay = all.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    stay.map(|pod| pod["metadata"]["uid"].to_string()).collect()
 }
