@@ -144,6 +144,7 @@ fn a_load_balancer_gives_several_addresses_then_others_then_a_name() {
 
     let second = balance(&space, &["--both", "--another"]);
     space.run(&create).ok().says(&["certificate apiserver"]);
+    old_pods_are_gone(&space);
     assert_eq!(endpoint(&space), format!("{}:6443", second[0]));
     served_names(&space, "lb", &format!("{}:6443", second[0]), ["-verify_ip", &second[0]]);
     let pods = pods(&space);
@@ -167,6 +168,7 @@ fn a_load_balancer_gives_several_addresses_then_others_then_a_name() {
     };
     know(&third[0]);
     on_worker(&create);
+    old_pods_are_gone(&space);
     assert_eq!(endpoint(&space), "lb.example.com:6443");
     served_names(&space, "lb", &format!("{}:6443", third[0]), ["-verify_hostname", "lb.example.com"]);
     // kubectl of this machine does not know the name.
@@ -193,6 +195,15 @@ fn balance(space: &Space, options: &[&str]) -> Vec<String> {
     let mut command = script("load-balancer");
     command.args(options).args([&space.namespace, "lb"]);
     run(command).text().lines().map(str::to_owned).collect()
+}
+
+/// A pod that is let go serves on with its certificate until nobody is sent to it any more.
+fn old_pods_are_gone(space: &Space) {
+    wait_until("the old pods are gone", Duration::from_secs(60), || {
+        let all = space.objects("pods");
+        let going = all.iter().filter(|pod| !pod["metadata"]["deletionTimestamp"].is_null()).count();
+        if going == 0 { Ok(()) } else { Err(format!("{going} are going")) }
+    });
 }
 
 /// The pods that are to stay; one that is let go serves on for a while.

@@ -38,15 +38,18 @@ fn an_upgrade_fails_no_request_and_a_version_that_does_not_come_up_is_taken_back
     std::thread::sleep(Duration::from_secs(12));
     let seen = poller.stop();
     println!(
-        "upgraded in {:.1} s; {} requests answered, {} failed, the longest took {:?}; {} changes watched, {} ends of the watch",
+        "upgraded in {:.1} s; {} requests answered, {} failed, {} sent again, the longest took {:?}; {} changes watched, {} \
+         ends of the watch",
         run.took.as_secs_f32(),
         seen.answered,
         seen.failures.len(),
+        seen.repeated,
         seen.longest,
         seen.watched,
         seen.watch_ends
     );
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered);
+    assert!(seen.repeated <= 3, "only what meets the very moment of the end is sent again: {seen:?}");
     assert!(seen.answered > 500 && seen.watched > 100, "too few requests to count: {seen:?}");
 
     assert_eq!(keys(&space), before, "the keys are the same");

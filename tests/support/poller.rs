@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) failures: Vec<String>,
     /// The longest time from a request's turn to its answer.
     pub(crate) longest: Duration,
+    /// How many requests the server refused with `Retry-After`, because it was ending that very moment.
+    pub(crate) repeated: usize,
     /// How many changes the watch told.
     pub(crate) watched: u64,
     /// How often the server ended the watch in good order, and it was begun again where it stopped.
@@ -108,6 +110,7 @@ impl Poller {
             all.answered += seen.answered;
             all.longest = all.longest.max(seen.longest);
             all.failures.extend(seen.failures);
+            all.repeated += seen.repeated;
             all.watched += seen.watched;
             all.watch_ends += seen.watch_ends;
         }
@@ -179,9 +182,21 @@ impl Client {
         success(self.send(request).await?).await.map(drop)
     }
 
+    /// Sends a request as Kubernetes' own clients do: one that is answered with `Retry-After`, and so was not carried out,
+    /// is sent again on a new connection.
+    async fn send(&mut self, request: Request) -> Result<hyper::Response<Incoming>, Failure> {
+        let answer = self.send_once(&request).await?;
+        if answer.headers().contains_key(header::RETRY_AFTER) {
+            self.seen.repeated += 1;
+            self.kept = None;
+            return self.send_once(&request).await;
+        }
+        Ok(answer)
+    }
+
     /// Sends a request on the kept connection. One that was never sent, because the connection's end was announced at that
     /// very moment, goes on a new one, as in any HTTP/2 client (RFC 9113, 8.7).
-    async fn send(&mut self, request: Request) -> Result<hyper::Response<Incoming>, Failure> {
+    async fn send_once(&mut self, request: &Request) -> Result<hyper::Response<Incoming>, Failure> {
         let mut sender = self.sender().await?;
         let answer = match sender.send_request(request.of(&self.identity.server)?).await {
             Err(error) if error.is_canceled() => {
