@@ -71,7 +71,7 @@ pub(crate) fn nodes() -> Vec<CompletionCandidate> {
         let session = Session::quiet(&connection, PATIENCE, crate::ambient::clock);
         let (record, kubeconfig) = tokio::try_join!(
             engine::require_record(&connection, &namespace, &name),
-            engine::super_admin_kubeconfig(&connection, &namespace, &name),
+            engine::kubeconfig(&connection, &namespace, &name, "super-admin.conf"),
         )
         .ok()?;
         let address = record.record.address?;

@@ -1,14 +1,9 @@
 //! Flags of the verbs for the days after: versions, size, pause.
 
 use clap::{Args, Subcommand};
-use clap_complete::ArgValueCandidates;
 
-use super::args::Span;
+use super::args::{Span, planes};
 use crate::model::{CheckName, ControlPlaneName, KubeVersion};
-
-fn planes() -> ArgValueCandidates {
-    ArgValueCandidates::new(crate::complete::control_planes)
-}
 
 /// `kamaji upgrade`.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use crate::engine::{self, Reached, Session};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ObjectNames};
 use crate::plan::{Record, Step};
-use crate::render::{Address, ObjectRef};
+use crate::render::Address;
 
 /// Reads the record, or says that there is no such control plane.
 pub(super) async fn record(
@@ -40,17 +40,9 @@ pub(super) async fn kubeconfig(
     record: &Record,
     file: &str,
 ) -> Result<secrecy::SecretString, Fault> {
-    let secret = ObjectRef {
-        api_version: "v1".into(),
-        kind: "Secret".into(),
-        namespace: Some(record.spec.namespace.to_string()),
-        name: ObjectNames(&record.spec.name).admin_kubeconfig(),
-    };
-    let mut live = crate::plan::Live::default();
-    if let Some(body) = connection.get(&secret).await? {
-        live.insert(secret.clone(), body);
-    }
-    live.secret_value(&secret.name, file).ok_or_else(|| {
+    let spec = &record.spec;
+    engine::kubeconfig(connection, &spec.namespace, &spec.name, file).await?.ok_or_else(|| {
+        let secret = format!("Secret {}/{}", spec.namespace, ObjectNames(&spec.name).admin_kubeconfig());
         Fault::new(
             Kind::Unavailable,
             format!("{secret} has no key `{file}`: the creation of the control plane is not finished"),

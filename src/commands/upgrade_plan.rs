@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use serde::Serialize;
 
 use super::context::{Context, Management};
@@ -23,16 +22,9 @@ pub(super) async fn run(args: &UpgradePlanArgs, context: &Context) -> Result<(),
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
     let records = records(args, &session, &management).await?;
-    let mut outlooks: Vec<Outlook> = Vec::new();
-    let looks: Vec<Result<Outlook, Fault>> =
-        futures::stream::iter(records.iter().map(|record| look(&session, record, args.to)))
-            .buffered(PARALLEL)
-            .collect()
-            .await;
+    let looks = engine::at_once(&records, PARALLEL, |record| look(&session, record, args.to)).await;
     drop(progress);
-    for look in looks {
-        outlooks.push(look?);
-    }
+    let outlooks = looks.into_iter().collect::<Result<Vec<Outlook>, Fault>>()?;
     let blocked = outlooks.iter().any(Outlook::is_blocked);
     let report = UpgradePlan { api_version: "kamaji/v1", kind: "UpgradePlan", items: outlooks };
     context.ui.report(&report);

@@ -42,15 +42,9 @@ pub async fn converge(
 ) -> Result<Option<Created>, Fault> {
     debug_assert!(!approved.plan().is_empty(), "an empty plan changes nothing");
     let spec = &request.spec;
-    let waiting = |cause: String| {
-        session.say(Event::Waiting { goal: format!("the lock of `{}`", spec.name), causes: vec![cause] });
-    };
-    let lock = Lock::acquire(session.management, &spec.namespace, &spec.name, session.clock, waiting).await?;
-    let outcome = Creation { session, request, lock: &lock }.run(wait, ambient).await;
-    let released = lock.release().await;
-    let created = outcome?;
-    released?;
-    Ok(created)
+    session
+        .locked(&spec.namespace, &spec.name, async |lock| Creation { session, request, lock }.run(wait, ambient).await)
+        .await
 }
 
 /// Removes the lock of a run that ended after its work and before it could give the lock back.
@@ -257,17 +251,8 @@ impl Creation<'_> {
     pub(super) async fn kubeconfig(&self, file: &str) -> Result<String, Fault> {
         let spec = &self.request.spec;
         let secret = ObjectNames(&spec.name).admin_kubeconfig();
-        let object = ObjectRef {
-            api_version: "v1".into(),
-            kind: "Secret".into(),
-            namespace: Some(spec.namespace.to_string()),
-            name: secret.clone(),
-        };
-        let mut live = Live::default();
-        if let Some(body) = self.session.management.get(&object).await? {
-            live.insert(object, body);
-        }
-        live.secret_value(&secret, file)
+        let found = tenant::kubeconfig(self.session.management, &spec.namespace, &spec.name, file).await?;
+        found
             .map(|text| text.expose_secret().to_owned())
             .ok_or_else(|| Fault::new(Kind::Failed, format!("Secret {secret} has no key `{file}`")))
     }
@@ -282,12 +267,7 @@ impl Creation<'_> {
             namespace: Some("default".into()),
             name: "default".into(),
         };
-        let deployment = ObjectRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: Some(spec.namespace.to_string()),
-            name: ObjectNames(&spec.name).deployment(),
-        };
+        let deployment = deployment_ref(spec);
         let goal = format!("`{}` to be ready", spec.name);
         loop {
             let mut causes = Vec::new();
@@ -308,6 +288,16 @@ impl Creation<'_> {
             }
             self.session.wait(Duration::from_millis(200), &goal, &causes).await?;
         }
+    }
+}
+
+/// The Deployment of a control plane.
+pub(super) fn deployment_ref(spec: &ControlPlaneSpec) -> ObjectRef {
+    ObjectRef {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: Some(spec.namespace.to_string()),
+        name: ObjectNames(&spec.name).deployment(),
     }
 }
 

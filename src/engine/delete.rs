@@ -100,15 +100,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
 
 /// Removes it, and comes back when nothing is left.
 pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &Approved) -> Result<(), Fault> {
-    let waiting = |cause: String| {
-        session.say(Event::Waiting { goal: format!("the lock of `{}`", request.name), causes: vec![cause] });
-    };
-    let lock = Lock::acquire(session.management, &request.namespace, &request.name, session.clock, waiting).await?;
-    let outcome = remove(session, request, &lock).await;
-    let released = lock.release().await;
-    outcome?;
-    released?;
-    Ok(())
+    session.locked(&request.namespace, &request.name, async |lock| remove(session, request, lock).await).await
 }
 
 async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use crate::cluster::{Connection, Created, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
 use crate::plan::{Record, Verdict};
-use crate::render::ObjectRef;
+use crate::render::{Address, ObjectRef};
 
 /// A record with what its next write needs.
 #[derive(Debug, Clone)]
@@ -92,6 +92,15 @@ impl<'a> Journal<'a> {
 
     pub(super) const fn record(&self) -> &Record {
         &self.recorded.record
+    }
+
+    /// The address that a control plane has once it was made.
+    pub(super) fn address(&self) -> Result<Address, Fault> {
+        let record = self.record();
+        record.address.clone().ok_or_else(|| {
+            Fault::new(Kind::Failed, format!("the record of `{}` has no address", record.spec.name))
+                .hint("run the create command again: it goes on where it stopped")
+        })
     }
 
     /// Writes the record if `change` changes it.

@@ -39,6 +39,6 @@ pub use roll::{Target, roll};
 pub use scale::scale;
 pub use session::{Session, at_once};
 pub use ssh::Ssh;
-pub use tenant::{Reached, reach, super_admin_kubeconfig};
+pub use tenant::{Reached, kubeconfig, reach};
 pub use tokens::{create_token, delete_token, list_tokens, wait_for_signature};
 pub use upgrade::{Outlook, gather, plan_upgrade};

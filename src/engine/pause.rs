@@ -2,9 +2,8 @@
 
 use super::Session;
 use super::journal::{Journal, require_record};
-use crate::cluster::{Lock, this_process};
+use crate::cluster::this_process;
 use crate::error::Fault;
-use crate::event::Event;
 use crate::model::{ControlPlaneName, Namespace};
 use crate::plan::{Pause, Record};
 
@@ -35,14 +34,11 @@ async fn change(
     change: impl FnOnce(&mut Record),
 ) -> Result<Record, Fault> {
     let recorded = require_record(session.management, namespace, name).await?;
-    let waiting = |cause: String| {
-        session.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
-    };
-    let lock = Lock::acquire(session.management, namespace, name, session.clock, waiting).await?;
-    let mut journal = Journal::resume(session.management, recorded);
-    let outcome = journal.update(None, change).await;
-    let released = lock.release().await;
-    outcome?;
-    released?;
-    Ok(journal.record().clone())
+    session
+        .locked(namespace, name, async |_| {
+            let mut journal = Journal::resume(session.management, recorded);
+            journal.update(None, change).await?;
+            Ok(journal.record().clone())
+        })
+        .await
 }

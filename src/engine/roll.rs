@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::busy::{refuse_busy, refuse_paused};
-use super::create::{Creation, rolled_out};
+use super::create::{Creation, deployment_ref, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
 use super::tenant::pods;
@@ -19,10 +19,9 @@ use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, KubeVersion, Namespace, ObjectNames};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, KubeVersion, Namespace};
 use crate::pki::PartialUserPki;
 use crate::plan::{Approved, Phase, Record, Upgrade, causes_of_pods};
-use crate::render::{Address, ObjectRef};
 
 /// How long a pod may be broken (crashing, without its image) before there is no hope for it.
 const HOPE: Duration = Duration::from_secs(30);
@@ -50,15 +49,7 @@ pub async fn roll(
     ambient: &mut Ambient,
 ) -> Result<Record, Fault> {
     debug_assert!(!approved.plan().is_empty(), "an empty plan changes nothing");
-    let waiting = |cause: String| {
-        session.say(Event::Waiting { goal: format!("the lock of `{}`", target.name), causes: vec![cause] });
-    };
-    let lock = Lock::acquire(session.management, target.namespace, target.name, session.clock, waiting).await?;
-    let outcome = run(session, target, &lock, ambient).await;
-    let released = lock.release().await;
-    let record = outcome?;
-    released?;
-    Ok(record)
+    session.locked(target.namespace, target.name, async |lock| run(session, target, lock, ambient).await).await
 }
 
 async fn run(session: &Session<'_>, target: &Target<'_>, lock: &Lock, ambient: &mut Ambient) -> Result<Record, Fault> {
@@ -178,14 +169,6 @@ impl Rolling<'_> {
         &self.creation.request.spec
     }
 
-    fn address(journal: &Journal<'_>) -> Result<Address, Fault> {
-        let record = journal.record();
-        record.address.clone().ok_or_else(|| {
-            Fault::new(Kind::Failed, format!("the record of `{}` has no address", record.spec.name))
-                .hint("run the create command again: it goes on where it stopped")
-        })
-    }
-
     /// Writes the objects in the management cluster, and waits until the pods of this version serve alone.
     async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         let spec = self.spec();
@@ -193,7 +176,7 @@ impl Rolling<'_> {
             return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
         };
         let live = self.creation.live().await?;
-        let address = Self::address(journal)?;
+        let address = journal.address()?;
         let desired = self.creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
             self.session.say(Event::Note(format!("new {reason}")));
@@ -207,12 +190,7 @@ impl Rolling<'_> {
     async fn await_pods(&self) -> Result<(), Fault> {
         let spec = self.spec();
         let goal = format!("the pods of {} to be ready", spec.version);
-        let deployment = ObjectRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: Some(spec.namespace.to_string()),
-            name: ObjectNames(&spec.name).deployment(),
-        };
+        let deployment = deployment_ref(spec);
         let mut broken_since: Option<Instant> = None;
         loop {
             let found = self.session.management.get(&deployment).await?;
@@ -246,7 +224,7 @@ impl Rolling<'_> {
             return Ok(());
         }
         let live = self.creation.live().await?;
-        let address = Self::address(journal)?;
+        let address = journal.address()?;
         let desired = self.creation.desire(journal.record(), &live, None, None, ambient)?;
         let reached = self.creation.inside(&address, &desired).await?;
         self.creation.await_usable(&reached).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::busy::refuse_busy;
-use super::create::{Creation, rolled_out};
+use super::create::{Creation, deployment_ref, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
 use super::tenant::{answers_directly_soon, pods};
@@ -13,11 +13,9 @@ use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::error::{Fault, Kind};
-use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace};
 use crate::pki::PartialUserPki;
 use crate::plan::{Record, causes_of_pods};
-use crate::render::ObjectRef;
 
 /// Gives a control plane that many pods, and waits until they are ready, or gone.
 pub async fn scale(
@@ -27,16 +25,12 @@ pub async fn scale(
     replicas: u32,
     ambient: &mut Ambient,
 ) -> Result<Record, Fault> {
-    let waiting = |cause: String| {
-        session.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
-    };
-    let lock = Lock::acquire(session.management, namespace, name, session.clock, waiting).await?;
-    let outcome =
-        run(session, require_record(session.management, namespace, name).await?, replicas, &lock, ambient).await;
-    let released = lock.release().await;
-    let record = outcome?;
-    released?;
-    Ok(record)
+    session
+        .locked(namespace, name, async |lock| {
+            let recorded = require_record(session.management, namespace, name).await?;
+            run(session, recorded, replicas, lock, ambient).await
+        })
+        .await
 }
 
 async fn run(
@@ -60,10 +54,7 @@ async fn run(
     let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
         return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
     };
-    let Some(address) = journal.record().address.clone() else {
-        return Err(Fault::new(Kind::Failed, format!("the record of `{}` has no address", spec.name))
-            .hint("run the create command again: it goes on where it stopped"));
-    };
+    let address = journal.address()?;
     let live = creation.live().await?;
     let desired = creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
     creation.write(&desired, &live).await?;
@@ -83,12 +74,7 @@ async fn run(
 
 async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
     let goal = format!("{} pods of `{}`", spec.replicas, spec.name);
-    let deployment = ObjectRef {
-        api_version: "apps/v1".into(),
-        kind: "Deployment".into(),
-        namespace: Some(spec.namespace.to_string()),
-        name: ObjectNames(&spec.name).deployment(),
-    };
+    let deployment = deployment_ref(spec);
     loop {
         let settled = rolled_out(session.management.get(&deployment).await?.as_ref(), spec.replicas);
         let found = pods(session, &spec.namespace, &spec.name).await?;

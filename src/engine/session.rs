@@ -7,9 +7,10 @@ use futures::stream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::cluster::Connection;
+use crate::cluster::{Connection, Lock};
 use crate::error::{Fault, Kind};
 use crate::event::{Event, Observer};
+use crate::model::{ControlPlaneName, Namespace};
 
 /// One run of a command against one management cluster.
 #[derive(Clone, Copy)]
@@ -37,6 +38,24 @@ impl Session<'_> {
     /// Says something.
     pub fn say(&self, event: Event) {
         self.observer.on(event);
+    }
+
+    /// Does something under the lock of a control plane, and gives the lock back however it ended.
+    pub(super) async fn locked<T>(
+        &self,
+        namespace: &Namespace,
+        name: &ControlPlaneName,
+        work: impl AsyncFnOnce(&Lock) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let waiting = |cause: String| {
+            self.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
+        };
+        let lock = Lock::acquire(self.management, namespace, name, self.clock, waiting).await?;
+        let outcome = work(&lock).await;
+        let released = lock.release().await;
+        let done = outcome?;
+        released?;
+        Ok(done)
     }
 
     /// Sleeps a little; at the deadline it is an error that tells what was waited for and why it is not there.

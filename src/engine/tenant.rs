@@ -50,11 +50,12 @@ pub(super) async fn pods(
     Ok(session.management.list("v1", "Pod", Some(namespace.as_str()), &selector).await?)
 }
 
-/// The kubeconfig of a control plane's emergency administrator, if there is one.
-pub async fn super_admin_kubeconfig(
+/// One of the administrators' kubeconfigs, if there is one: `admin.conf` or `super-admin.conf`.
+pub async fn kubeconfig(
     connection: &Connection,
     namespace: &Namespace,
     name: &ControlPlaneName,
+    file: &str,
 ) -> Result<Option<SecretString>, Fault> {
     let secret = ObjectRef {
         api_version: "v1".into(),
@@ -66,7 +67,7 @@ pub async fn super_admin_kubeconfig(
     if let Some(body) = connection.get(&secret).await? {
         live.insert(secret.clone(), body);
     }
-    Ok(live.secret_value(&secret.name, "super-admin.conf"))
+    Ok(live.secret_value(&secret.name, file))
 }
 
 /// Connects to a tenant: directly when its endpoint answers, else through the management cluster. `Err` holds causes.

@@ -59,7 +59,7 @@ pub enum Skew {
 
 impl Skew {
     /// How many minors older a kubelet may be (<https://kubernetes.io/releases/version-skew-policy/#kubelet>).
-    const OLDEST: u64 = 3;
+    pub const OLDEST: u64 = 3;
 
     /// Compares a kubelet's own words, such as `v1.36.3` or `v1.35.1-gke.100`, with the control plane's version.
     #[must_use]
@@ -107,11 +107,14 @@ mod tests {
         let control_plane = KubeVersion::parse("v1.36.3").unwrap();
         for (kubelet, shown, allowed) in [
             ("v1.36.9", "same", true),
+            ("v1.36.3", "same", true),
             ("v1.36.0-rc.1", "same", true),
+            ("v1.36.3+k3s1", "same", true),
             ("v1.33.1+vendor", "3 older", true),
             ("v1.32.12", "4 older: too old", false),
             ("v1.37.0", "1 newer: not allowed", false),
             ("v2.1.0", "unknown", true),
+            ("devel", "unknown", true),
             ("", "unknown", true),
         ] {
             let skew = Skew::of(kubelet, control_plane);

@@ -7,10 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{CheckName, ControlPlaneSpec, KubeVersion, flag_goes_away};
+use crate::model::{CheckName, ControlPlaneSpec, KubeVersion, Skew, flag_goes_away};
 
-/// Kubelets may be this many minors older than the API server (version skew policy, since v1.28).
-const KUBELET_SKEW: u64 = 3;
 /// Certificates that end sooner are told.
 const SOON_DAYS: i64 = 30;
 
@@ -133,21 +131,19 @@ fn kubelet_skew(facts: &Facts<'_>) -> Check {
     };
     let mut wrong = Vec::new();
     for worker in workers {
-        let Some(minor) = minor_of(&worker.kubelet) else {
-            wrong.push(format!("{} ({}: not a version)", worker.name, worker.kubelet));
-            continue;
+        let why = match Skew::of(&worker.kubelet, facts.to) {
+            Skew::Unknown => ": not a version".to_owned(),
+            Skew::Newer(_) => " is newer than the API server would be".to_owned(),
+            skew if !skew.is_allowed() => format!(" is more than {} minors older", Skew::OLDEST),
+            Skew::Same | Skew::Older(_) => continue,
         };
-        if minor > facts.to.minor {
-            wrong.push(format!("{} ({} is newer than the API server would be)", worker.name, worker.kubelet));
-        } else if minor + KUBELET_SKEW < facts.to.minor {
-            wrong.push(format!("{} ({} is more than {KUBELET_SKEW} minors older)", worker.name, worker.kubelet));
-        }
+        wrong.push(format!("{} ({}{why})", worker.name, worker.kubelet));
     }
     if wrong.is_empty() {
         return check(
             name,
             Verdict::Ok,
-            format!("{} workers within {KUBELET_SKEW} minors of {}", workers.len(), facts.to),
+            format!("{} workers within {} minors of {}", workers.len(), Skew::OLDEST, facts.to),
             "",
         );
     }
@@ -157,11 +153,6 @@ fn kubelet_skew(facts: &Facts<'_>) -> Check {
         format!("kubelets that {} does not support: {}", facts.to, wrong.join(", ")),
         "upgrade the kubelets of these workers first, or remove the workers",
     )
-}
-
-/// The minor of `v1.36.3`, `v1.36.3+k3s1` or `v1.37.0-rc.1`.
-fn minor_of(version: &str) -> Option<u64> {
-    version.strip_prefix("v1.")?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn removed_apis(facts: &Facts<'_>) -> Check {
@@ -458,13 +449,6 @@ mod tests {
             assert!((quantity(text).unwrap() - amount).abs() < 1e-9, "{text}");
         }
         assert_eq!(quantity("lots"), None);
-    }
-
-    #[test]
-    fn kubelets_may_be_three_minors_older_and_never_newer() {
-        assert_eq!(minor_of("v1.36.3"), Some(36));
-        assert_eq!(minor_of("v1.36.3+k3s1"), Some(36));
-        assert_eq!(minor_of("devel"), None);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("console", &["ui"]),
     ("dialoguer", &["ui"]),
     ("etcd_client", &["datastore"]),
-    ("futures", &["commands", "engine"]),
+    ("futures", &["engine"]),
     ("http", &["cluster"]),
     ("indicatif", &["ui"]),
     ("json_patch", &["render", "tenant"]),
