@@ -9,6 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::ArgValueCandidates;
 
+use super::isolation::IsolationArgs;
 use super::pods::PodArgs;
 use crate::model::{ControlPlaneName, DatastoreName, Endpoint, Exposure, Namespace};
 use crate::ui::{Color, Format};
@@ -68,6 +69,9 @@ pub struct SpecArgs {
     #[command(flatten)]
     /// The pods.
     pub pods: PodArgs,
+    #[command(flatten)]
+    /// Networks.
+    pub isolation: IsolationArgs,
     /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,

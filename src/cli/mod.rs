@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod isolation;
 mod node;
 mod pods;
 mod upgrade;
@@ -14,6 +15,7 @@ pub use args::{
     TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
+pub use isolation::{IsolationArgs, PoliciesArg};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
 pub use pods::{PodArgs, SizeArg};
 pub use upgrade::{

@@ -11,7 +11,7 @@ use super::source;
 use crate::cli::RenderArgs;
 use crate::engine::{self, CreateRequest};
 use crate::error::{Fault, Kind};
-use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, Family, ObjectNames, PlaneId};
+use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, Family, ObjectNames, PlaneId, Policies};
 use crate::pki;
 use crate::plan::{DatastoreAuthority, Inputs, Live, Record, decide_exposure, desire};
 use crate::render::{Address, CHECKSUM, Manifest};
@@ -49,6 +49,12 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
         }
         Err(fault) => return Err(fault),
     };
+    if request.spec.isolation.policies != Policies::Off && known.live.surroundings.closed.is_empty() {
+        context.ui.say(
+            "note: the NetworkPolicy closes nothing of the management cluster, which was not asked: --deny-egress names \
+             its ranges, or `kamaji create` closes them",
+        );
+    }
     let objects = render(&request, known, args.show_secrets, context)?;
     let text = match context.ui.format {
         Format::Json => {

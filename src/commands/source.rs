@@ -53,6 +53,7 @@ pub(super) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
     };
     loaded.spec.labels.extend(args.labels.iter().cloned());
     args.pods.apply(&mut loaded.spec.pods)?;
+    args.isolation.apply(&mut loaded.spec.isolation);
     tenant::check_kubelet_patches(&loaded.spec)?;
     let keys = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,

@@ -12,8 +12,8 @@ use crate::cli::PlaneArgs;
 use crate::cluster::Connection;
 use crate::engine::{self, Session};
 use crate::error::Fault;
-use crate::model::{LABEL_NAME, ObjectNames};
-use crate::plan::{Live, Record, Step, causes_of_pods, pod_summary};
+use crate::model::{LABEL_NAME, ObjectNames, Policies};
+use crate::plan::{Live, Record, Step, causes_of_pods, closed_by, pod_summary};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
@@ -29,11 +29,16 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
     let record = plane::record(&session, &management, &args.name).await?;
     let now = context.ambient.now();
     let observed = engine::observe(&session, &record.spec).await?;
-    let (control_plane, datastore, inside) =
-        tokio::join!(pods(&session, &record, &observed.live), datastore(&session, &record), inside(&session, &record),);
+    let (control_plane, network, datastore, inside) = tokio::join!(
+        pods(&session, &record, &observed.live),
+        network(&session, &record, &observed.live),
+        datastore(&session, &record),
+        inside(&session, &record),
+    );
     let sections = vec![
         control_plane?,
         service(&record, &observed.live),
+        network?,
         datastore,
         certificates(&record, &observed.live, now),
         inside,
@@ -220,6 +225,28 @@ fn service(record: &Record, live: &Live) -> Section {
     let mut section = Section::of("service", format!("{} {address}", text(service, "/spec/type")), Vec::new());
     section.ok = record.address.is_some();
     section
+}
+
+/// Whether the pods are kept away from the management cluster, and whether anything sees to it.
+async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<Section, Fault> {
+    let (name, spec) = ("network policy", &record.spec);
+    if spec.isolation.policies == Policies::Off {
+        return Ok(Section::of(name, "off: its API server reaches whatever pods of this cluster reach", Vec::new()));
+    }
+    let Some(policy) = live.named("NetworkPolicy", &ObjectNames(&spec.name).network_policy()) else {
+        return Ok(Section::bad(name, "the NetworkPolicy does not exist: run the create command again"));
+    };
+    let summary = match engine::enforced_by(session).await? {
+        Some(enforcer) => format!("enforced by {enforcer}"),
+        None => "written; whether anything here enforces it is not known".to_owned(),
+    };
+    let closed = closed_by(policy);
+    let wished = live.surroundings.closed_to(spec, live);
+    let missing = wished.iter().filter(|range| !closed.iter().any(|closed| closed.contains(*range)));
+    let open =
+        missing.map(|range| Item::of(range.to_string(), false, "is not closed yet: run the create command again"));
+    let unknown = live.surroundings.left_open().into_iter().map(|what| Item::of("not closed", true, what));
+    Ok(Section::of(name, summary, open.chain(unknown).collect()))
 }
 
 async fn datastore(session: &Session<'_>, record: &Record) -> Section {

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use crate::model::{
     AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Extras, Given,
-    Namespace, PodSettings, ServiceSettings,
+    Isolation, Namespace, PodSettings, ServiceSettings,
 };
 use crate::yaml::{Document, Spot};
 
@@ -240,6 +240,7 @@ fn wish(settings: Settings, cluster: cluster::Cluster, init: init::Init, addons:
         labels: BTreeMap::new(),
         pods: PodSettings::default(),
         service: ServiceSettings::default(),
+        isolation: Isolation::default(),
         extras: Extras::default(),
         bootstrap_tokens: init.tokens,
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::address::await_address;
 use super::busy::refuse_paused;
 use super::journal::{Journal, read_record};
-use super::observe::live;
+use super::observe::{live, objects};
 use super::prepare::{CreateRequest, exposure, facts_of, refuse_immutable};
 use super::tenant::{self, Reached, await_answer, pods};
 use super::{Session, datastore};
@@ -75,7 +75,7 @@ impl Creation<'_> {
             refuse_immutable(&recorded, spec)?;
             Journal::resume(management, recorded)
         } else {
-            let id = match adopted(spec, &self.live().await?) {
+            let id = match adopted(spec, &objects(self.session, spec).await?) {
                 Some(id) => id,
                 None => PlaneId::parse(&ambient.hex_id())?,
             };
@@ -160,7 +160,7 @@ impl Creation<'_> {
     /// Authorities, keys and the Service: what needs no address. Afterwards the record knows the authority.
     async fn identity(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         self.session.say(Event::Step("keys and Service".into()));
-        let live = self.live().await?;
+        let live = objects(self.session, &self.request.spec).await?;
         let desired = self.desire(journal.record(), &live, None, None, ambient)?;
         self.write(&desired, &live).await?;
         journal.update(None, |record| record.ca = Some(desired.ca.clone())).await

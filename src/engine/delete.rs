@@ -16,11 +16,12 @@ use crate::plan::{Action, Approved, Change, Plan, Step};
 use crate::render::ObjectRef;
 
 /// Kinds that belong to a control plane, in the order they go: the workload first, so that nobody writes any more.
-const KINDS: [(&str, &str); 9] = [
+const KINDS: [(&str, &str); 10] = [
     ("policy/v1", "PodDisruptionBudget"),
     ("apps/v1", "Deployment"),
     ("apps/v1", "ReplicaSet"),
     ("v1", "Pod"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
     ("v1", "Service"),
     ("v1", "Secret"),
     ("v1", "ConfigMap"),
@@ -134,7 +135,9 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     }
     session.say(Event::Step("objects".into()));
     let last = record_name(request);
-    for object in of(&["Service", "Secret", "ConfigMap", "ServiceAccount"]).filter(|object| object.name != last) {
+    for object in
+        of(&["NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"]).filter(|object| object.name != last)
+    {
         lock.check()?;
         remove_one(session, object).await?;
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Session;
 use super::journal::{Recorded, read_record};
+use super::surroundings::surroundings;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
 use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs};
@@ -19,15 +20,22 @@ pub struct Observed {
     pub live: Live,
 }
 
-/// Reads the record and all objects of a control plane.
+/// Reads the record and all objects of a control plane, and what they live in.
 pub async fn observe(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Observed, Fault> {
     let (recorded, live) =
         tokio::try_join!(read_record(session.management, &spec.namespace, &spec.name), live(session, spec))?;
     Ok(Observed { recorded, live })
 }
 
-/// Reads all objects of a control plane.
+/// Reads all objects of a control plane, and what they live in.
 pub(super) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
+    let (mut live, surroundings) = tokio::try_join!(objects(session, spec), surroundings(session, spec))?;
+    live.surroundings = surroundings;
+    Ok(live)
+}
+
+/// Reads all objects of a control plane.
+pub(super) async fn objects(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
     let mut live = Live::default();
     let reads = object_refs(spec).into_iter().map(|object| async move {
         let body = session.management.get(&object).await?;

@@ -19,9 +19,9 @@ use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address, decide_exposure,
-    desire, immutable_changes, impossible_endpoint, no_such_family, object_refs, unserved_family,
+    desire, immutable_changes, impossible_endpoint, is_wanted, no_such_family, object_refs, unserved_family,
 };
-use crate::render::{Address, ObjectRef, Write};
+use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects};
 
 /// What is to be made.
@@ -60,6 +60,7 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
             return Err(Fault::new(Kind::Usage, cause).hint(remedy));
         }
     }
+    refuse_half_closed(spec, &observed.live)?;
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     if let Some(what) = new_datastore {
         plan.changes.push(Change::of(
@@ -84,6 +85,21 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
         }
     }
     Ok(Prepared { plan, recorded: observed.recorded })
+}
+
+/// Refuses a policy that would not close what it was asked to.
+fn refuse_half_closed(spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
+    if !live.surroundings.falls_short_of(spec) {
+        return Ok(());
+    }
+    let open = live.surroundings.unread.join("\n  - ");
+    let text = format!("the network policy would not close everything, because this may not be read:\n  - {open}");
+    Err(Fault::new(Kind::Failed, text)
+        .hint(format!(
+            "an administrator can give the rights: kamaji rbac -n {} --user USER | kubectl apply -f -",
+            spec.namespace
+        ))
+        .hint("or close what is known: --network-policy auto"))
 }
 
 /// Asks the management cluster what the Service would become, and refuses what would then be reached by nobody.
@@ -142,17 +158,17 @@ pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> 
 
 fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
     plan.changes.push(Change::of(Record::object_ref(spec), Action::Create, "the record"));
-    for object in object_refs(spec).iter().filter(|object| wanted(spec, object)) {
+    for object in object_refs(spec).iter().filter(|object| is_wanted(spec, object)) {
         let action = if live.get(object).is_some() { Action::Unchanged } else { Action::Create };
-        let settings = if object.kind == "Deployment" { spec.pods.summary() } else { String::new() };
+        let settings = match object.kind.as_str() {
+            "Deployment" => spec.pods.summary(),
+            "NetworkPolicy" => live.surroundings.left_open().join("; "),
+            _ => String::new(),
+        };
         plan.changes.push(Change::of(object, action, &settings));
     }
     plan.changes.push(data_change(spec));
     plan.changes.push(tenant_change(spec));
-}
-
-fn wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
-    object.kind != "PodDisruptionBudget" || spec.replicas > 1
 }
 
 fn data_change(spec: &ControlPlaneSpec) -> Change {
@@ -232,7 +248,9 @@ pub(super) async fn preview_existing(
     }
     plan.changes.extend(desired.delete.iter().map(|object| Change::of(object, Action::Delete, "")));
     let missing = object_refs(spec).into_iter().filter(|object| {
-        wanted(spec, object) && live.get(object).is_none() && !desired.write.iter().any(|wish| wish.object == *object)
+        is_wanted(spec, object)
+            && live.get(object).is_none()
+            && !desired.write.iter().any(|wish| wish.object == *object)
     });
     plan.changes.extend(missing.map(|object| Change::of(object, Action::Create, "")).collect::<Vec<_>>());
     if !ready {

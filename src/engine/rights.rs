@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_rule_for_named_objects_is_not_a_right_to_all() {
-        let right = Right { group: "apps", resource: "deployments", verbs: &["get"] };
+        let right = Right { group: "apps", resource: "deployments", verbs: &["get"], names: &[] };
         let rules = |rule: Value| json!({"resourceRules": [rule]});
         assert!(allows(&rules(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})), &right, "get"));
         assert!(allows(

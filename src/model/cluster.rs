@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, Extras, KubeVersion, Mount, Namespace,
-    Networking, PodSettings, San, ServiceSettings,
+    CertificatePolicy, ControlPlaneName, DatastoreName, Endpoint, Error, Extras, Isolation, KubeVersion, Mount,
+    Namespace, Networking, PodSettings, San, ServiceSettings,
 };
 
 /// How the API server is reached from outside the management cluster.
@@ -250,6 +250,9 @@ pub struct ControlPlaneSpec {
     /// Settings of the Service.
     #[serde(default)]
     pub service: ServiceSettings,
+    /// What networks the pods reach.
+    #[serde(default, skip_serializing_if = "Isolation::is_default")]
+    pub isolation: Isolation,
     /// Files, volumes and patches of the user.
     #[serde(default, skip_serializing_if = "Extras::is_empty")]
     pub extras: Extras,

@@ -8,6 +8,7 @@ mod cluster;
 mod error;
 mod files;
 mod flags;
+mod isolation;
 mod labels;
 mod names;
 mod network;
@@ -33,6 +34,7 @@ pub use files::{
     parse_given_path,
 };
 pub use flags::flag_goes_away;
+pub use isolation::{Isolation, Policies, metadata_ranges, parse_closed_range};
 pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };

@@ -151,6 +151,8 @@ derived! {
     deployment => "";
     /// The `PodDisruptionBudget` of the control plane.
     disruption_budget => "";
+    /// The `NetworkPolicy` of the pods.
+    network_policy => "-network-policy";
     /// The `ServiceAccount` of the pods; it has no rights and its token is not mounted.
     service_account => "";
     /// The Lease that is the lock.

@@ -9,10 +9,17 @@ pub struct Right {
     pub resource: &'static str,
     /// What is done to it.
     pub verbs: &'static [&'static str],
+    /// Objects of these names only; all where there is none.
+    pub names: &'static [&'static str],
 }
 
 const fn right(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Right {
-    Right { group, resource, verbs }
+    Right { group, resource, verbs, names: &[] }
+}
+
+/// To read only objects of these names.
+const fn get(group: &'static str, resource: &'static str, names: &'static [&'static str]) -> Right {
+    Right { group, resource, verbs: &["get"], names }
 }
 
 /// In the namespace of control planes: to make, change and delete them.
@@ -29,6 +36,7 @@ pub const CONTROL_PLANES: &[Right] = &[
     right("apps", "deployments", &["create", "delete", "get", "list", "patch"]),
     right("apps", "replicasets", &["delete", "list"]),
     right("coordination.k8s.io", "leases", &["create", "delete", "get", "list", "update"]),
+    right("networking.k8s.io", "networkpolicies", &["create", "delete", "get", "list", "patch"]),
     right("policy", "poddisruptionbudgets", &["create", "delete", "get", "list", "patch"]),
 ];
 
@@ -44,13 +52,21 @@ pub const DATASTORE_MAKE: &[Right] = &[
     right("", "serviceaccounts", &["create", "patch"]),
     right("", "services", &["create", "patch"]),
     right("apps", "statefulsets", &["create", "get", "patch"]),
+    right("networking.k8s.io", "networkpolicies", &["create", "patch"]),
     right("policy", "poddisruptionbudgets", &["create", "patch"]),
 ];
 
-/// In the whole cluster: addresses of nodes for node ports, and whether what the wish names exists. Only reads.
+/// In the whole cluster: addresses of nodes for node ports, the addresses that pods of control planes must not reach, what
+/// enforces that, and whether what the wish names exists. Only reads.
 pub const CLUSTER: &[Right] = &[
+    get("", "configmaps", &["kubeadm-config"]),
     right("", "namespaces", &["get"]),
     right("", "nodes", &["list"]),
+    get("", "services", &["kubernetes"]),
+    get("apps", "daemonsets", &["azure-npm", "kube-network-policies", "kube-router", "weave-net"]),
+    right("crd.projectcalico.org", "ippools", &["list"]),
+    get("discovery.k8s.io", "endpointslices", &["kubernetes"]),
+    right("networking.k8s.io", "servicecidrs", &["list"]),
     right("node.k8s.io", "runtimeclasses", &["get"]),
     right("scheduling.k8s.io", "priorityclasses", &["get"]),
     right("storage.k8s.io", "storageclasses", &["list"]),

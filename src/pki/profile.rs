@@ -203,6 +203,7 @@ mod tests {
             labels: std::collections::BTreeMap::new(),
             pods: PodSettings::default(),
             service: ServiceSettings::default(),
+            isolation: crate::model::Isolation::default(),
             extras: crate::model::Extras::default(),
             bootstrap_tokens: vec![],
         }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{DatastoreAuthority, Live};
 use crate::ambient::Ambient;
 use crate::error::{Advice, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, ObjectNames, PlaneId};
+use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, ObjectNames, PlaneId, Policies};
 use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig, PartialUserPki};
 use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write, policy};
 use crate::tenant;
@@ -192,9 +192,20 @@ pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     ];
     refs.extend(secrets.into_iter().map(|name| object("v1", "Secret", name)));
     refs.extend(spec.extras.files.iter().map(|file| render::file_ref(spec, file)));
+    refs.push(object("networking.k8s.io/v1", "NetworkPolicy", names.network_policy()));
     refs.push(object("policy/v1", "PodDisruptionBudget", names.disruption_budget()));
     refs.push(object("apps/v1", "Deployment", names.deployment()));
     refs
+}
+
+/// Whether an object of [`object_refs`] is to be there; those that are not are removed.
+#[must_use]
+pub fn is_wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
+    match object.kind.as_str() {
+        "PodDisruptionBudget" => spec.replicas > 1,
+        "NetworkPolicy" => spec.isolation.policies != Policies::Off,
+        _ => true,
+    }
 }
 
 /// Decides what should be.
@@ -286,6 +297,7 @@ impl Decision<'_> {
             let checksum = self.checksum(&write);
             let access = DatastoreAccess { endpoints: datastore.endpoints.clone() };
             write.extend(self.files()?);
+            write.extend(self.network_policy(address, &datastore.endpoints));
             write.extend(render::disruption_budget(spec));
             let deployment = render::deployment(spec, self.inputs.id, address, &access, &checksum);
             write.push(render::patch_pods(spec, deployment)?);
@@ -293,7 +305,7 @@ impl Decision<'_> {
         let wanted = object_refs(spec);
         let mut delete: Vec<ObjectRef> = wanted
             .iter()
-            .filter(|object| object.kind == "PodDisruptionBudget" && spec.replicas < 2)
+            .filter(|object| !is_wanted(spec, object))
             .filter(|object| self.inputs.live.get(object).is_some())
             .cloned()
             .collect();
@@ -491,6 +503,14 @@ impl Decision<'_> {
         let files = [("audit.yaml", policy::audit_policy())].into_iter().chain(authentication);
         let data = files.map(|(name, file)| (name.to_owned(), crate::yaml::write(&file))).collect();
         render::config_map(&spec.namespace, &spec.name, self.names.policies(), "policies", data)
+    }
+
+    fn network_policy(&self, address: &Address, datastore: &[String]) -> Option<Manifest> {
+        let (spec, live) = (self.inputs.spec, self.inputs.live);
+        (spec.isolation.policies != Policies::Off).then(|| {
+            let closed = live.surroundings.closed_to(spec, live);
+            render::network_policy(spec, address.secure_port, datastore, &closed)
+        })
     }
 
     fn kubeadm_config(&self, address: &Address) -> Manifest {

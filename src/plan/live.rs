@@ -7,33 +7,44 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::Surroundings;
 use crate::render::ObjectRef;
 
-/// Live objects as the API server returned them.
+/// Live objects as the API server returned them, and what they live in.
 #[derive(Debug, Clone, Default)]
-pub struct Live(BTreeMap<ObjectRef, Value>);
+pub struct Live {
+    objects: BTreeMap<ObjectRef, Value>,
+    /// The management cluster's own network.
+    pub surroundings: Surroundings,
+}
 
 impl Live {
+    /// Nothing yet, in these surroundings.
+    #[must_use]
+    pub fn within(surroundings: Surroundings) -> Self {
+        Self { surroundings, ..Self::default() }
+    }
+
     /// Keeps one object.
     pub fn insert(&mut self, object: ObjectRef, body: Value) {
-        self.0.insert(object, body);
+        self.objects.insert(object, body);
     }
 
     /// The live object, if there is one.
     #[must_use]
     pub fn get(&self, object: &ObjectRef) -> Option<&Value> {
-        self.0.get(object)
+        self.objects.get(object)
     }
 
     /// All live objects, ordered by reference.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectRef, &Value)> {
-        self.0.iter()
+        self.objects.iter()
     }
 
     /// The first object of `kind` called `name`.
     #[must_use]
     pub fn named(&self, kind: &str, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(object, _)| object.kind == kind && object.name == name).map(|(_, body)| body)
+        self.objects.iter().find(|(object, _)| object.kind == kind && object.name == name).map(|(_, body)| body)
     }
 
     /// One key of a Secret, decoded.

@@ -79,7 +79,13 @@ fn metadata(name: &str, namespace: Option<&str>) -> Value {
 fn role(kind: &str, name: &str, namespace: Option<&str>, rights: &[Right]) -> Value {
     let rules: Vec<Value> = rights
         .iter()
-        .map(|right| json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": right.verbs}))
+        .map(|right| {
+            let mut rule = json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": right.verbs});
+            if !right.names.is_empty() {
+                rule["resourceNames"] = json!(right.names);
+            }
+            rule
+        })
         .collect();
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata(name, namespace), "rules": rules,

@@ -42,6 +42,7 @@ pub(super) fn spec(version: &str) -> ControlPlaneSpec {
         labels: std::collections::BTreeMap::new(),
         pods: PodSettings::default(),
         service: ServiceSettings::default(),
+        isolation: crate::model::Isolation::default(),
         extras: crate::model::Extras::default(),
         bootstrap_tokens: vec![],
     }

@@ -204,7 +204,7 @@ fn render_prints_objects_and_no_secret_unless_asked() {
         kinds.iter().map(|object| object["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let plain = render(&place, &[]);
-    assert_eq!(kinds(&plain), ["ServiceAccount", "Service", "ConfigMap", "ConfigMap", "Deployment"]);
+    assert_eq!(kinds(&plain), ["ServiceAccount", "Service", "ConfigMap", "ConfigMap", "NetworkPolicy", "Deployment"]);
     assert!(!plain.stdout.contains("PRIVATE KEY"));
     let all = render(&place, &["--show-secrets"]);
     assert!(kinds(&all).iter().filter(|kind| *kind == "Secret").count() > 5, "{:?}", kinds(&all));

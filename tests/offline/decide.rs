@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use kamaji::error::{Advice as _, Kind};
-use kamaji::model::San;
+use kamaji::model::{Policies, San};
 use kamaji::pki::{KeyAndCertificate, PartialUserPki, inspect};
-use kamaji::plan::{Action, DesireStep, Desired, Error, Live, compare};
+use kamaji::plan::{Action, DesireStep, Desired, Error, Live, Surroundings, compare};
 use kamaji::render::{CHECKSUM, ObjectRef, Write};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::plane::{MINIMAL, Plane, fixture, spec};
 
 /// Writes what was decided, as a server would keep it.
 fn apply(plane: &mut Plane, desired: &Desired) {
-    let mut live = Live::default();
+    let mut live = Live::within(plane.live.surroundings.clone());
     for (object, body) in plane.live.iter().filter(|(object, _)| !desired.delete.contains(object)) {
         live.insert(object.clone(), body.clone());
     }
@@ -51,7 +51,7 @@ fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
 }
 
 fn without(plane: &mut Plane, secret: &str) {
-    let mut live = Live::default();
+    let mut live = Live::within(plane.live.surroundings.clone());
     for (object, body) in plane.live.iter().filter(|(object, _)| object.name != secret) {
         live.insert(object.clone(), body.clone());
     }
@@ -256,4 +256,68 @@ fn what_other_hands_changed_is_in_the_plan() {
     service["spec"]["selector"] = serde_json::json!({"app": "other"});
     plane.live.insert(object, service);
     expect(&changed(&plane, &plane.desire().unwrap()), &["Service team-a/prod"]);
+}
+
+fn policy(desired: &Desired) -> &Value {
+    let policy = desired.write.iter().find(|manifest| manifest.object.kind == "NetworkPolicy");
+    &policy.expect("there is a policy").body
+}
+
+/// What the pods may not reach although they reach everything.
+fn closed(policy: &Value) -> Vec<String> {
+    kamaji::plan::closed_by(policy).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_policy_is_written_before_the_pods_it_is_for() {
+    let desired = Plane::new(spec(MINIMAL)).desire().unwrap();
+    let place = |kind: &str| desired.write.iter().position(|manifest| manifest.object.kind == kind).unwrap();
+    assert!(place("NetworkPolicy") < place("Deployment"));
+    let pods = &desired.write[place("Deployment")].body["spec"]["template"]["metadata"]["labels"];
+    let selected = policy(&desired)["spec"]["podSelector"]["matchLabels"].as_object().unwrap();
+    assert!(selected.iter().all(|(key, value)| pods[key] == *value), "{selected:?} of {pods}");
+    assert_eq!(selected["kamaji.clastix.io/name"], "prod", "pods of others are not touched");
+}
+
+#[test]
+fn a_management_cluster_with_another_address_changes_the_policy_and_nothing_else() {
+    let mut plane = created();
+    assert!(closed(policy(&plane.desire().unwrap())).contains(&"10.89.0.2/31".to_owned()));
+    plane.live.surroundings.closed.push("192.0.2.77/32".parse().unwrap());
+    let desired = plane.desire().unwrap();
+    expect(&changed(&plane, &desired), &["NetworkPolicy team-a/prod-network-policy"]);
+    assert!(closed(policy(&desired)).contains(&"192.0.2.77/32".to_owned()));
+}
+
+#[test]
+fn whoever_may_read_less_opens_nothing() {
+    let mut plane = created();
+    let known = std::mem::take(&mut plane.live.surroundings);
+    plane.live.surroundings.unread = vec!["the addresses of its nodes".into()];
+    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    // What may be read is the truth: an address that nothing of the cluster has any more is let go.
+    plane.live.surroundings = Surroundings { closed: known.closed[1..].to_vec(), ..Surroundings::default() };
+    expect(&changed(&plane, &plane.desire().unwrap()), &["NetworkPolicy team-a/prod-network-policy"]);
+}
+
+#[test]
+fn a_policy_that_nobody_wants_any_more_is_removed() {
+    let mut plane = created();
+    plane.spec.isolation.policies = Policies::Off;
+    let desired = plane.desire().unwrap();
+    expect(&changed(&plane, &desired), &["- NetworkPolicy team-a/prod-network-policy"]);
+    apply(&mut plane, &desired);
+    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+}
+
+#[test]
+fn ranges_of_the_user_are_closed_beside_those_of_the_cluster() {
+    let mut plane = Plane::new(spec(MINIMAL));
+    plane.spec.isolation.closed = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+    let desired = plane.desire().unwrap();
+    let closed = closed(policy(&desired));
+    for range in ["10.0.0.0/8", "fd00::/8", "169.254.0.0/16", "172.31.0.0/20"] {
+        assert!(closed.contains(&range.to_owned()), "{range} in {closed:?}");
+    }
+    assert!(!closed.contains(&"10.89.0.2/31".to_owned()), "it is in a range that is closed: {closed:?}");
 }

@@ -24,18 +24,22 @@ fn pods() -> Vec<(String, Value)> {
     let mut pods: Vec<(String, Value)> =
         examples::all().iter().map(|example| (example.name.clone(), example.pod().clone())).collect();
     let (name, namespace) = (DatastoreName::parse("default").unwrap(), Namespace::parse("kamaji-system").unwrap());
-    let plan = EtcdPlan {
-        name: &name,
-        namespace: &namespace,
+    let set =
+        objects(&etcd(&name, &namespace)).into_iter().find(|manifest| manifest.object.kind == "StatefulSet").unwrap();
+    pods.push(("datastore".into(), set.body["spec"]["template"].clone()));
+    pods
+}
+
+fn etcd<'a>(name: &'a DatastoreName, namespace: &'a Namespace) -> EtcdPlan<'a> {
+    EtcdPlan {
+        name,
+        namespace,
         members: 3,
         image: "registry.example.com/etcd:3.7.0-0",
         storage_class: None,
         image_pull_secrets: &[],
         volume_size: "8Gi",
-    };
-    let set = objects(&plan).into_iter().find(|manifest| manifest.object.kind == "StatefulSet").unwrap();
-    pods.push(("datastore".into(), set.body["spec"]["template"].clone()));
-    pods
+    }
 }
 
 fn containers() -> Vec<(String, Value)> {
@@ -102,12 +106,46 @@ fn selectors_match_the_pods_labels() {
         let deployment = write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
         let labels = deployment.body["spec"]["template"]["metadata"]["labels"].as_object().unwrap();
         for manifest in write {
-            let selector = manifest.body.pointer("/spec/selector");
+            let selector =
+                manifest.body.pointer("/spec/selector").or_else(|| manifest.body.pointer("/spec/podSelector"));
             let selector = selector.map(|selector| selector.get("matchLabels").unwrap_or(selector));
             for (key, value) in selector.and_then(Value::as_object).into_iter().flatten() {
                 assert_eq!(labels.get(key), Some(value), "{}: {}", example.name, manifest.object);
             }
         }
+    }
+}
+
+/// A policy that names labels which nobody has cuts off what it is meant to let through.
+#[test]
+fn policies_name_the_pods_of_control_planes_and_of_the_datastore_as_they_are() {
+    let (name, namespace) = (DatastoreName::parse("default").unwrap(), Namespace::parse("kamaji-system").unwrap());
+    let datastore = objects(&etcd(&name, &namespace));
+    let labels = |objects: &[Manifest], kind: &str| {
+        let found = objects.iter().find(|manifest| manifest.object.kind == kind).unwrap();
+        found.body["spec"]["template"]["metadata"]["labels"].clone()
+    };
+    let find = |selector: &Value, labels: &Value| {
+        let wanted = selector["matchLabels"].as_object().unwrap_or_else(|| panic!("it selects all pods: {selector}"));
+        assert!(wanted.iter().all(|(key, value)| labels[key] == *value), "{selector} finds {labels}");
+    };
+    let policy = |objects: &[Manifest]| {
+        let found = objects.iter().find(|manifest| manifest.object.kind == "NetworkPolicy").unwrap();
+        found.body["spec"].clone()
+    };
+    let members = labels(&datastore, "StatefulSet");
+    let of_datastore = policy(&datastore);
+    find(&of_datastore["podSelector"], &members);
+    find(&of_datastore["ingress"][1]["from"][0]["podSelector"], &members);
+    find(&of_datastore["egress"][1]["to"][0]["podSelector"], &members);
+    for (_, write) in manifests() {
+        let (pods, spec) = (labels(write, "Deployment"), policy(write));
+        find(&spec["podSelector"], &pods);
+        find(&of_datastore["ingress"][0]["from"][0]["podSelector"], &pods);
+        find(&spec["egress"][1]["to"][0]["podSelector"], &members);
+        let port =
+            write.iter().find(|manifest| manifest.object.kind == "Service").unwrap().body["spec"]["ports"][0].clone();
+        assert_eq!(spec["ingress"][0]["ports"][0]["port"], port["targetPort"]);
     }
 }
 

@@ -11,7 +11,7 @@ use kamaji::model::{
     ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Family, Host, Namespace, PlaneId,
 };
 use kamaji::pki::{KeyAndCertificate, PartialUserPki};
-use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, desire};
+use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, Surroundings, desire};
 use kamaji::render::Address;
 
 /// The smallest file that is a cluster.
@@ -40,6 +40,12 @@ pub(crate) fn now() -> Timestamp {
 /// The id of every control plane here.
 pub(crate) fn id() -> PlaneId {
     PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap()
+}
+
+/// A management cluster of two nodes, whose API server is on the first.
+fn surroundings() -> Surroundings {
+    let closed = ["10.89.0.2/31", "10.90.0.0/16", "172.31.0.0/20", "fd31::/112", "fd90::/48"];
+    Surroundings { closed: closed.iter().map(|range| range.parse().unwrap()).collect(), ..Surroundings::default() }
 }
 
 /// A key and its certificate out of `tests/fixtures/pki`.
@@ -76,7 +82,7 @@ impl Plane {
         let port = endpoint.port;
         Self {
             spec,
-            live: Live::default(),
+            live: Live::within(surroundings()),
             given: PartialUserPki::default(),
             recorded_ca: None,
             exposure: (Exposure::LoadBalancer, port, None),

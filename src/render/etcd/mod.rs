@@ -5,6 +5,7 @@
 
 mod member;
 mod names;
+mod network_policy;
 mod secrets;
 mod stateful_set;
 
@@ -64,12 +65,18 @@ impl EtcdPlan<'_> {
     }
 }
 
+/// The pods of a datastore.
+pub(super) fn pods(name: &DatastoreName) -> LabelSelector {
+    LabelSelector { match_labels: Some(names::pod_labels(name)), ..Default::default() }
+}
+
 /// All objects but the Secrets, in the order in which they are written. The Secrets come before them.
 #[must_use]
 pub fn objects(plan: &EtcdPlan) -> Vec<Manifest> {
     vec![
         Manifest::of(&service_account(plan), Write::Apply),
         Manifest::of(&service(plan), Write::Apply),
+        Manifest::of(&network_policy::network_policy(plan), Write::Apply),
         Manifest::of(&disruption_budget(plan), Write::Apply),
         Manifest::of(&stateful_set::stateful_set(plan), Write::Apply),
     ]

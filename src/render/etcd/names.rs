@@ -36,6 +36,8 @@ derived! {
     service => "etcd-", "";
     /// The `PodDisruptionBudget` of the members.
     disruption_budget => "etcd-", "";
+    /// The `NetworkPolicy` of the members.
+    network_policy => "etcd-", "";
     /// The `ServiceAccount` of the pods; it has no rights and its token is not mounted.
     service_account => "etcd-", "";
     /// The common name of the members' certificate. Only it is let in between members: the certificate of a control
@@ -107,7 +109,11 @@ pub fn server_sans(plan: &EtcdPlan) -> Vec<San> {
 
 /// The labels that pods are selected by. They never change: a selector is immutable.
 pub(super) fn selector(plan: &EtcdPlan) -> BTreeMap<String, String> {
-    BTreeMap::from([(LABEL_APP.to_owned(), "etcd".to_owned()), (LABEL_DATASTORE.to_owned(), plan.name.to_string())])
+    pod_labels(plan.name)
+}
+
+pub(super) fn pod_labels(name: &DatastoreName) -> BTreeMap<String, String> {
+    BTreeMap::from([(LABEL_APP.to_owned(), "etcd".to_owned()), (LABEL_DATASTORE.to_owned(), name.to_string())])
 }
 
 /// The labels of every object.
