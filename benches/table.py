@@ -5,8 +5,8 @@ from measure import RESULTS
 
 README = RESULTS.parent / "README.md"
 MARK = "<!-- Below this line: written by `benches/run`. -->\n"
-ORDER = ["create", "five", "certificates", "rerun", "program"]
-UNITS = {"memory": ("MiB", 1), "size": ("MB", 1), "write requests": ("", 0)}
+ORDER = ["create", "five", "certificates", "rerun", "program", "upgrade"]
+UNITS = {"memory": ("MiB", 1), "size": ("MB", 1), "write requests": ("", 0), "requests": ("", 0), "failed": ("", 0), "watched": ("", 0)}
 
 
 def amount(figure, value):

@@ -19,7 +19,8 @@ use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address, decide_exposure,
-    desire, immutable_changes, impossible_endpoint, is_wanted, no_such_family, object_refs, unserved_family,
+    desire, immutable_changes, impossible_endpoint, is_settled, is_wanted, no_such_family, object_refs,
+    unserved_family,
 };
 use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects};
@@ -232,7 +233,9 @@ pub(super) async fn preview_existing(
         stream::iter(desired.write.iter().map(|wish| async move {
             let existing = live.get(&wish.object);
             let preview = match existing {
-                Some(_) if wish.write == Write::Apply => Some(session.management.preview(wish).await?),
+                Some(live) if wish.write == Write::Apply && !is_settled(&wish.body, live) => {
+                    Some(session.management.preview(wish).await?)
+                }
                 Some(_) | None => None,
             };
             Ok(compare(wish, existing, preview.as_ref()))

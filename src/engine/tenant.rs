@@ -14,7 +14,7 @@ use crate::cluster::{Connection, Created, Refusal, Tunnel};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
-use crate::plan::{Action, Change, Live, causes_of_pods, compare};
+use crate::plan::{Action, Change, Live, causes_of_pods, compare, is_settled};
 use crate::render::{Address, Manifest, ObjectRef, Write};
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
@@ -193,7 +193,7 @@ pub(super) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Res
         let live = connection.get(&wish.object).await?;
         let preview = match &live {
             None => None,
-            Some(_) if wish.write == Write::CreateOnly => None,
+            Some(live) if wish.write == Write::CreateOnly || is_settled(&wish.body, live) => None,
             Some(_) => match connection.preview(wish).await {
                 Ok(preview) => Some(preview),
                 Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {

@@ -1,0 +1,118 @@
+"""A client that asks an API server all the time: on a new connection each time, on one that is kept, and by one long watch."""
+import http.client
+import json
+import select
+import threading
+import time
+
+RATE = 20
+LIMIT = 5
+OBJECT = "/api/v1/namespaces/default/configmaps/polled"
+
+
+class Poller:
+    """Polls from its making until `stop`."""
+
+    def __init__(self, server):
+        self.server = server
+        self.end = threading.Event()
+        self.answered, self.failures, self.gap, self.changes = 0, [], 0.0, 0
+        self.lock = threading.Lock()
+        ways = [self.fresh, self.kept, self.watch]
+        self.threads = [threading.Thread(target=way, daemon=True) for way in ways]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        """How many requests were answered, what failed, and the longest time that a way went without an answer."""
+        self.end.set()
+        for thread in self.threads:
+            thread.join()
+        return {"requests": self.answered, "failed": len(self.failures), "longest gap": self.gap, "watched": self.changes}
+
+    def connection(self):
+        return http.client.HTTPSConnection(self.server.address, context=self.server.context, timeout=LIMIT)
+
+    def turns(self, what, ask):
+        """Asks `RATE` times a second; a gap is the time from one answer to the next beyond the pause that is meant."""
+        last = time.monotonic()
+        turn = last
+        while not self.end.is_set():
+            turn = max(turn + 1 / RATE, time.monotonic())
+            time.sleep(max(turn - time.monotonic(), 0))
+            try:
+                status, text = ask()
+                failure = None if status < 300 else f"{status} {text[:200]}"
+            except (OSError, http.client.HTTPException) as error:
+                failure = repr(error)
+            with self.lock:
+                if failure:
+                    self.failures.append(f"{what}: {failure}")
+                    continue
+                self.answered += 1
+                self.gap = max(self.gap, time.monotonic() - last - 1 / RATE)
+            last = time.monotonic()
+
+    def fresh(self):
+        def ask():
+            connection = self.connection()
+            try:
+                connection.request("GET", "/readyz")
+                answer = connection.getresponse()
+                return answer.status, answer.read()
+            finally:
+                connection.close()
+
+        self.turns("new connection", ask)
+
+    def kept(self):
+        kept = self.connection()
+        count = 0
+
+        def ask():
+            nonlocal kept, count
+            # As clients with a pool do: a connection that the server has closed meanwhile is not used again.
+            if kept.sock is not None and select.select([kept.sock], [], [], 0)[0] and kept.sock.pending() == 0:
+                kept.close()
+            count += 1
+            body = json.dumps({"data": {"count": str(count)}}) if count % 10 == 0 else None
+            try:
+                method = "PATCH" if body else "GET"
+                kept.request(method, OBJECT, body, {"Content-Type": "application/merge-patch+json"} if body else {})
+                answer = kept.getresponse()
+                return answer.status, answer.read()
+            except (OSError, http.client.HTTPException):
+                kept.close()
+                raise
+
+        self.turns("kept connection", ask)
+        kept.close()
+
+    def watch(self):
+        """One watch; where the server ends it in good order, it goes on from the last version."""
+        version = json.loads(self.server.get(OBJECT))["metadata"]["resourceVersion"]
+        path = "/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name%3Dpolled"
+        while not self.end.is_set():
+            connection = self.connection()
+            try:
+                connection.request("GET", f"{path}&timeoutSeconds=3600&resourceVersion={version}")
+                answer = connection.getresponse()
+                if answer.status != 200:
+                    raise http.client.HTTPException(f"{answer.status} {answer.read()[:200]}")
+                while not self.end.is_set():
+                    if not select.select([connection.sock], [], [], 0.2)[0] and connection.sock.pending() == 0:
+                        continue
+                    line = answer.readline()
+                    if not line:
+                        break
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise http.client.HTTPException(f"the watch ended with {event['object']}")
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    self.changes += 1
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                with self.lock:
+                    self.failures.append(f"watch: {error!r}")
+                time.sleep(0.2)
+            finally:
+                connection.close()
