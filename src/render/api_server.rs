@@ -70,6 +70,8 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("etcd-keyfile", pki("etcd/server.key"))
         .set("etcd-prefix", format!("/{id}"))
         .set("etcd-servers", datastore.endpoints.iter().map(|e| format!("https://{e}")).collect::<Vec<_>>().join(","))
+        // Of every 50 requests on a kept connection one is its last, so that busy clients have left a pod before it ends.
+        .set("goaway-chance", "0.02")
         .set("kubelet-client-certificate", pki("apiserver-kubelet-client.crt"))
         .set("kubelet-client-key", pki("apiserver-kubelet-client.key"))
         .set("kubelet-preferred-address-types", "InternalIP,ExternalIP,Hostname")
@@ -88,8 +90,8 @@ fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &D
         .set("service-account-signing-key-file", pki("sa.key"))
         .set("service-cluster-ip-range", join(&spec.networking.service_subnets))
         // Watches are ended in good order; without it a stopping server waits a minute for clients that keep one open.
-        // Clients of kept connections are told to leave (GOAWAY), which no client sees as a failure;
-        // `shutdown-send-retry-after` would answer them 429 instead.
+        // Clients that still keep a connection are told to leave (GOAWAY); `shutdown-send-retry-after` would answer them
+        // 429 instead.
         .set("shutdown-watch-termination-grace-period", "10s")
         .set("tls-cert-file", pki("apiserver.crt"))
         .set("tls-cipher-suites", CIPHER_SUITES)
