@@ -1,7 +1,7 @@
 //! Another version while the control plane serves: nobody's request fails, workers and addons are what they should be,
 //! and a version that does not come up is taken back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,8 +11,8 @@ use crate::support::{Identity, Kube, Space, management, wait_until};
 const NAME: &str = "moves";
 const OLD: &str = "v1.36.3";
 const NEW: &str = "v1.37.2";
-/// For 2,000 requests, also on a busy machine.
-const LONG_ENOUGH: Duration = Duration::from_secs(45);
+/// Of fewer requests none may have met the change.
+const ENOUGH: u64 = 2000;
 
 #[test]
 fn an_upgrade_fails_no_request_and_a_version_that_does_not_come_up_is_taken_back() {
@@ -62,7 +62,6 @@ fn an_upgrade_of_two_replicas_fails_no_request() {
 
 /// Upgrades while a client asks on new connections, on kept ones, and watches.
 fn no_request_fails(space: &Space, tenant: &Kube) {
-    let begun = Instant::now();
     let poller = Poller::with_a_watch(&Identity::of(tenant), "/readyz", "polled");
     std::thread::sleep(Duration::from_secs(2));
     let run = space.run(&["upgrade", NAME, "--to", NEW, "--yes"]).ok();
@@ -71,7 +70,10 @@ fn no_request_fails(space: &Space, tenant: &Kube) {
             space.objects("pods").iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
         if ending == 0 { Ok(()) } else { Err(format!("{ending} pods end")) }
     });
-    std::thread::sleep(LONG_ENOUGH.saturating_sub(begun.elapsed()));
+    wait_until("enough was asked", Duration::from_secs(180), || {
+        let answered = poller.answered();
+        if answered > ENOUGH { Ok(()) } else { Err(format!("{answered} of {ENOUGH} requests were answered")) }
+    });
     let seen = poller.stop();
     println!(
         "upgraded in {:.1} s; {} requests answered, {} failed, {} sent again, the longest took {:?}; {} changes watched, {} \
@@ -86,7 +88,7 @@ fn no_request_fails(space: &Space, tenant: &Kube) {
     );
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered);
     assert!(seen.repeated <= 6, "only what meets the very moment of an end is sent again: {seen:?}");
-    assert!(seen.answered > 2000 && seen.watched > 500, "too few requests to count: {seen:?}");
+    assert!(seen.watched > 500, "too few changes to count: {seen:?}");
 }
 
 fn users_change_their_corefile_and_scale_coredns(tenant: &Kube) {

@@ -46,6 +46,8 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Poller {
     end: Arc<AtomicBool>,
+    /// How many requests were answered so far.
+    answers: Arc<AtomicU64>,
     ways: Vec<JoinHandle<Seen>>,
 }
 
@@ -87,18 +89,24 @@ impl Poller {
 
     fn of(identity: &Identity, ways: Vec<Way>) -> Self {
         let end = Arc::new(AtomicBool::new(false));
+        let answers = Arc::new(AtomicU64::new(0));
         let start = |way: Way| {
-            let (identity, end) = (identity.clone(), Arc::clone(&end));
+            let (identity, end, answers) = (identity.clone(), Arc::clone(&end), Arc::clone(&answers));
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime.expect("a runtime can be made");
-                let mut client = Client { identity, kept: None, begun: Instant::now(), seen: Seen::default() };
+                let mut client = Client { identity, kept: None, begun: Instant::now(), answers, seen: Seen::default() };
                 runtime.block_on(client.run(&way, &end));
                 client.seen
             })
         };
         let ways = ways.into_iter().map(start).collect();
-        Self { end, ways }
+        Self { end, answers, ways }
+    }
+
+    /// How many requests were answered so far.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answers.load(Ordering::Acquire)
     }
 
     /// Ends it, and says what was seen.
@@ -122,6 +130,7 @@ struct Client {
     identity: Identity,
     kept: Option<http2::SendRequest<Body>>,
     begun: Instant,
+    answers: Arc<AtomicU64>,
     seen: Seen,
 }
 
@@ -149,7 +158,10 @@ impl Client {
                 Way::Watch(..) => unreachable!("a watch has no turns"),
             };
             match answer.unwrap_or_else(|_| Err("no answer in 5 s".into())) {
-                Ok(()) => self.seen.answered += 1,
+                Ok(()) => {
+                    self.seen.answered += 1;
+                    self.answers.fetch_add(1, Ordering::AcqRel);
+                }
                 Err(error) => {
                     self.kept = None;
                     self.fail(&what, &error);
