@@ -9,7 +9,8 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::Live;
-use crate::model::{ControlPlaneSpec, ObjectNames, Policies, metadata_ranges};
+use crate::model::{ControlPlaneSpec, Endpoint, Host, ObjectNames, Policies, metadata_ranges};
+use crate::yaml::Document;
 
 /// The management cluster's network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Surroundings {
     #[must_use]
     pub fn of(places: &Places) -> Self {
         let mut this = Self::default();
-        let api = this.tell("the addresses of its API servers", &places.api_servers, slice_addresses);
+        let mut api = this.tell("the addresses of its API servers", &places.api_servers, slice_addresses);
         let service = this.tell("the address of its Service `kubernetes`", &places.api_service, service_addresses);
         let nodes = this.tell("the addresses of its nodes", &places.nodes, node_addresses);
         let mut pods = this.tell("the ranges of its pods (nodes)", &places.nodes, node_ranges);
@@ -56,6 +57,11 @@ impl Surroundings {
         let named =
             this.tell("the ranges in kubeadm's configuration", &places.kubeadm_config, |body| vec![body.clone()]);
         for config in &named {
+            match endpoint(config) {
+                Some(Host::Ip(ip)) => api.push(ip),
+                Some(Host::Name(name)) => this.untold.push(format!("the addresses of its endpoint {name}")),
+                None => {}
+            }
             pods.extend(kubeadm_ranges(config, "podSubnet"));
             services.extend(kubeadm_ranges(config, "serviceSubnet"));
         }
@@ -150,11 +156,23 @@ fn pool_ranges(pool: &Value) -> Vec<IpNet> {
     ranges(pool["spec"]["cidr"].as_str().into_iter())
 }
 
+/// The `ClusterConfiguration` that kubeadm keeps in the cluster it made.
+fn kubeadm_configuration(config: &Value) -> Option<Document> {
+    let text = config.pointer("/data/ClusterConfiguration")?.as_str()?;
+    crate::yaml::read_documents("kubeadm-config", text).ok()?.into_iter().next()
+}
+
+/// What clients of the management cluster connect to, which may be a balancer before its API servers.
+fn endpoint(config: &Value) -> Option<Host> {
+    let document = kubeadm_configuration(config)?;
+    let text = document.root.get("controlPlaneEndpoint")?.value.text()?;
+    Some(Endpoint::parse(text, 6443).ok()?.host)
+}
+
 /// A range of the `ClusterConfiguration` that kubeadm keeps in the cluster it made.
 fn kubeadm_ranges(config: &Value, key: &str) -> Vec<IpNet> {
-    let Some(text) = config.pointer("/data/ClusterConfiguration").and_then(Value::as_str) else { return Vec::new() };
-    let documents = crate::yaml::read_documents("kubeadm-config", text).unwrap_or_default();
-    let networking = documents.first().and_then(|document| document.root.get("networking"));
+    let document = kubeadm_configuration(config);
+    let networking = document.as_ref().and_then(|document| document.root.get("networking"));
     let text = networking.and_then(|networking| networking.value.get(key)?.value.text());
     ranges(text.unwrap_or_default().split(','))
 }
@@ -227,6 +245,20 @@ mod tests {
         assert_eq!(known.untold, ["the ranges of its Services"]);
         let told = Surroundings::of(&Places { nodes: none, ..bare });
         assert_eq!(told.untold, ["the ranges of its pods", "the ranges of its Services"]);
+    }
+
+    #[test]
+    fn a_balancer_before_the_api_servers_is_closed_or_named() {
+        let config = |endpoint: &str| Places {
+            kubeadm_config: Ok(vec![
+                json!({"data": {"ClusterConfiguration": format!("controlPlaneEndpoint: {endpoint}\n")}}),
+            ]),
+            ..places()
+        };
+        let known = Surroundings::of(&config("198.51.100.7:6443"));
+        assert!(shown(&known.closed).contains(&"198.51.100.7/32".to_owned()));
+        let named = Surroundings::of(&config("api.example.com"));
+        assert_eq!(named.untold, ["the addresses of its endpoint api.example.com"]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ NETWORK6=fd$SUBNET:                # and fd89::<number>
 MANAGEMENT_NUMBER=2
 MANAGEMENT_PODS=10.$((SUBNET + 1)) # pods of a host of the management cluster: 10.90.<number>.0/24
 MANAGEMENT_PODS6=fd90:0:0          # and fd90:0:0:<number>::/64
+MANAGEMENT_SERVICES=172.31.0.0/20
+MANAGEMENT_SERVICES6=fd31::/112
 TENANT_PODS=10.244                 # pods of every other host: 10.244.<number>.0/24
 TENANT_PODS6=fd44:0:0              # and fd44:0:0:<number>::/64
 
@@ -29,7 +31,7 @@ fail() {
 # --- parts: what gets built, and where it lies -----------------------------------------------------------------
 
 # In the order of their use: a cluster can start when the last one is there.
-PARTS=(kubernetes-1.37 etcd containerd coredns kubernetes-1.36 kine images store)
+PARTS=(kubernetes-1.37 etcd containerd coredns kubernetes-1.36 kine kube-router images store)
 
 # Built only when they are asked for by name; tests/minors uses them.
 OLDER_PARTS=(kubernetes-1.3{5,4,3,2,1,0} images-1.3{5,4,3,2,1,0})
@@ -44,6 +46,7 @@ part_version() {
     containerd) echo "$CONTAINERD_VERSION" ;;
     coredns) echo "$COREDNS_VERSION" ;;
     kine) echo "$KINE_VERSION" ;;
+    kube-router) echo "$KUBE_ROUTER_VERSION" ;;
     images) digest_of versions images image-archive.py pause.c ;;
     store) digest_of versions images image-archive.py pause.c store containerd.toml ;;
   esac
@@ -58,7 +61,7 @@ part_files() {
     kubernetes-*) echo kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubeadm ;;
     etcd) echo etcd etcdctl etcdutl ;;
     containerd) echo containerd containerd-shim-runc-v2 ctr ;;
-    coredns | kine) echo "$1" ;;
+    coredns | kine | kube-router) echo "$1" ;;
     images* | store) echo complete ;;
   esac
 }
@@ -112,7 +115,7 @@ host_address() {
 # What a host finds on its PATH: the wrappers of host-bin first, then its own version's programs.
 host_path() { # kubernetes part
   echo "$CLUSTER_SOURCE/host-bin:$(part_folder "$1"):$(part_folder kubernetes-1.37):$(part_folder containerd):$(
-    part_folder etcd):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    part_folder etcd):$(part_folder kube-router):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 }
 
 # Runs a command on a host; it dies with its caller.

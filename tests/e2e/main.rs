@@ -18,6 +18,7 @@ mod neighbours;
 mod networks;
 mod no_ipv6;
 mod pods;
+mod policies;
 mod refusals;
 mod rights;
 #[path = "../support/mod.rs"]
