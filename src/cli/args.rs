@@ -51,18 +51,30 @@ pub struct SpecArgs {
     #[expect(clippy::doc_markdown, reason = "this comment is the help, where backticks would be printed")]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "kubeadm_config")]
     pub filename: Option<PathBuf>,
-    /// Run this many pods [default: 1]
+    /// Keep its data in this datastore [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub datastore: Option<DatastoreName>,
+    /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub pki: Option<PathBuf>,
+    #[command(flatten)]
+    /// What may be changed later.
+    pub settings: SettingArgs,
+}
+
+/// What describes a control plane beside the configuration, and may be changed later.
+#[derive(Debug, Args)]
+pub struct SettingArgs {
+    /// Run this many pods; a new control plane has one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub replicas: Option<u32>,
-    /// Expose the API server this way [default: a load balancer if the cluster gives one in time, else a node port]
+    /// Expose the API server this way; a new control plane has a load balancer if the cluster gives one in time, else a
+    /// node port
     #[arg(long, value_name = "HOW")]
     pub expose: Option<Expose>,
     /// Tell workers and users to connect to this name or address
     #[arg(long, value_name = "HOST[:PORT]", value_parser = endpoint, help = ENDPOINT_HELP)]
     pub endpoint: Option<Endpoint>,
-    /// Keep its data in this datastore [default: default]
-    #[arg(long, value_name = "NAME")]
-    pub datastore: Option<DatastoreName>,
     /// Label the control plane, for selecting it later (can be repeated)
     #[arg(short = 'l', long = "label", value_name = "KEY=VALUE", value_parser = crate::model::parse_label)]
     pub labels: Vec<(String, String)>,
@@ -72,9 +84,6 @@ pub struct SpecArgs {
     #[command(flatten)]
     /// Networks.
     pub isolation: IsolationArgs,
-    /// Use the keys in this folder: ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key, as kubeadm names them
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub pki: Option<PathBuf>,
     /// Read kubeadm.k8s.io/v1 too, which kubeadm calls experimental
     #[arg(long)]
     pub allow_experimental_api: bool,

@@ -5,19 +5,21 @@ mod config;
 mod isolation;
 mod node;
 mod pods;
+mod update;
 mod upgrade;
 
 use clap::{Parser, Subcommand};
 
 pub use args::{
     Common, CompletionArgs, CreateArgs, DeleteArgs, ExecArgs, FileArgs, Hosts, Identity, JoinArgs, JoinFormat,
-    KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SpecArgs, TokenCommand, TokenCreateArgs,
-    TokenDeleteArgs,
+    KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, SpecArgs, TokenCommand,
+    TokenCreateArgs, TokenDeleteArgs,
 };
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 pub use isolation::{IsolationArgs, PoliciesArg};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
 pub use pods::{PodArgs, SizeArg};
+pub use update::{Addon, Reset, UpdateArgs};
 pub use upgrade::{
     PauseArgs, RbacArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs,
 };
@@ -64,7 +66,9 @@ pub struct Cli {
 pub enum Command {
     /// Create a control plane, or finish one that was interrupted
     ///
-    /// Running the same command again changes nothing. A value that cannot change is refused.
+    /// Running the same command again changes nothing. With another file or other flags it changes a control plane that
+    /// exists, as update does; but what the command line does not say gets its default, where update leaves it as it is. A
+    /// value that cannot change is refused.
     #[command(after_help = "Examples:
   kamaji create prod --kubeadm-config prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --replicas 2 --expose node-port
@@ -73,6 +77,22 @@ pub enum Command {
   kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json
   kamaji create prod --kubeadm-config prod.yaml --file /etc/kubernetes/audit.yaml=audit.yaml")]
     Create(CreateArgs),
+    /// Change the settings of a control plane that exists while it serves
+    ///
+    /// By a changed kubeadm file, by flags, or both; what is not named stays as it is. The plan is shown first. New pods are
+    /// made beside the old ones and take over when they are ready; settings with which they do not become ready are taken
+    /// back by themselves. Values that cannot change are refused before anything is written. Without a file and flags, an
+    /// interrupted change is finished, and what others changed is put back. Unlike create, update never makes a control
+    /// plane.
+    #[command(after_help = "Examples:
+  kamaji update prod --kubeadm-config prod.yaml --dry-run
+  kamaji update prod --cert-san api.example.com --cert-san old.example.com-
+  kamaji update prod --extra-arg kube-apiserver:audit-log-maxage=60 --yes
+  kamaji update prod --extra-arg kube-apiserver:audit-log-maxage-
+  kamaji update prod --size medium --reset node-selector --node-selector pool=large
+  kamaji update prod --addon kube-proxy=off -o json --yes
+  kamaji update prod --kubeadm-config kubelet.yaml   # a file with a KubeletConfiguration alone")]
+    Update(UpdateArgs),
     /// Give a control plane another Kubernetes version while it serves
     ///
     /// New pods are made beside the old ones and take over when they are ready; then CoreDNS, kube-proxy and what kubelets
@@ -84,10 +104,11 @@ pub enum Command {
   kamaji upgrade prod --to v1.37.2 --dry-run
   kamaji upgrade prod --to v1.37.2 --yes --skip-check webhooks")]
     Upgrade(UpgradeArgs),
-    /// Put a control plane back to the version it had before
+    /// Put a control plane back to the settings or the version it had before
     ///
-    /// Ends an upgrade that was interrupted, or takes back the last one within its minor. An older minor cannot read
-    /// everything that a newer one has written, so a finished upgrade to another minor is not taken back.
+    /// Takes back a change that was interrupted, or the last finished one: of settings, or of the version within its minor.
+    /// An older minor cannot read everything that a newer one has written, so a finished upgrade to another minor is not
+    /// taken back.
     #[command(after_help = "Examples:
   kamaji rollback prod
   kamaji rollback prod --dry-run")]
@@ -112,12 +133,13 @@ pub enum Command {
     Resume(PlaneArgs),
     /// Show where a control plane differs from what was asked for, and who changed it
     ///
-    /// Ends with exit code 10 when there are differences, and 0 when there are none. Nothing is written.
+    /// In the management cluster and inside its own cluster. What has a `!` was set by others and stays; the rest is put
+    /// back by update. Ends with exit code 10 when there are differences, and 0 when there are none. Nothing is written.
     #[command(after_help = "Examples:
   kamaji diff prod
   kamaji diff prod -o json")]
     Diff(PlaneArgs),
-    /// List a control plane's changes of version, the last one first
+    /// List a control plane's changes of version and settings, the last one first
     #[command(after_help = "Examples:
   kamaji history prod
   kamaji history prod -o json")]

@@ -12,7 +12,7 @@ const HEADING: &str = "Pods of the control plane";
 /// What describes the pods.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PodArgs {
-    /// Give the containers this much CPU and memory [default: small]
+    /// Give the containers this much CPU and memory; those of a new control plane have `small`
     #[arg(help_heading = HEADING, long, value_enum, value_name = "SIZE")]
     pub size: Option<SizeArg>,
     /// Request this much for a component instead, such as kube-apiserver=cpu=500m,memory=1Gi; 0 is nothing (can be repeated)

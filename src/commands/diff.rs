@@ -22,7 +22,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &mut Context) -> Result<ExitC
     let version = recorded.record.spec.version;
     let plan = engine::plan_upgrade(&session, &recorded, version, &mut context.ambient).await?;
     drop(progress);
-    let differs = !plan.is_empty();
+    let differs = !plan.unknown.is_empty() || plan.changes.iter().any(|change| change.action != Action::Unchanged);
     context.ui.report(&Diff { api_version: "kamaji/v1", kind: "Diff", differs, plan });
     Ok(if differs { ExitCode::from(DIFFERENCES) } else { ExitCode::SUCCESS })
 }
@@ -46,7 +46,7 @@ impl Report for Diff {
         let mut lines = crate::ui::plan_lines(&self.plan);
         if let Some(first) = lines.first_mut() {
             *first = format!(
-                "{} differs from what was asked for; running create again would change:",
+                "{} differs from what was asked for; `kamaji update` would put back (but for what has a `!`):",
                 self.plan.control_plane
             );
         }

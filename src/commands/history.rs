@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::context::Context;
 use super::plane;
 use crate::cli::PlaneArgs;
 use crate::error::Fault;
+use crate::model::KubeVersion;
 use crate::plan::Revision;
 use crate::ui::{Report, Table};
 
@@ -23,13 +25,13 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         kind: "History",
         name: record.spec.name.to_string(),
         namespace: record.spec.namespace.to_string(),
-        created: record.created.to_string(),
-        items: record.history,
+        created: record.created,
+        items: record.history.into_iter().map(Item::of).collect(),
     });
     Ok(())
 }
 
-/// The changes of version, the last one first. Its JSON is a public interface.
+/// The changes, the last one first. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct History {
@@ -37,21 +39,53 @@ struct History {
     kind: &'static str,
     name: String,
     namespace: String,
-    created: String,
-    items: Vec<Revision>,
+    created: Timestamp,
+    items: Vec<Item>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    at: Timestamp,
+    from: KubeVersion,
+    to: KubeVersion,
+    /// Host, process and machine of the kamaji that did it.
+    by: String,
+    /// The settings that changed, in a few words each.
+    what: Vec<String>,
+    /// Whether `rollback` can take it back, as far as the record tells.
+    reversible: bool,
+}
+
+impl Item {
+    fn of(revision: Revision) -> Self {
+        let Revision { at, from, to, by, what, before } = revision;
+        let reversible = before.is_some() || (what.is_empty() && from.minor == to.minor);
+        Self { at, from, to, by, what, reversible }
+    }
 }
 
 impl Report for History {
     fn text(&self, _wide: bool) -> String {
-        let mut rows: Vec<Vec<String>> = self
-            .items
-            .iter()
-            .map(|item| {
-                vec![item.at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(), format!("{} -> {}", item.from, item.to)]
-            })
-            .collect();
-        rows.push(vec![self.created.clone(), "created".into()]);
-        Table { headings: vec!["WHEN", "WHAT"], rows }.draw()
+        let when = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let mut rows = Vec::new();
+        for item in &self.items {
+            let mut what = item.what.clone();
+            if item.from != item.to {
+                what.insert(0, format!("{} -> {}", item.from, item.to));
+            }
+            if what.is_empty() {
+                what.push("the kubeadm file, without effect on settings".to_owned());
+            }
+            let host = item.by.split('/').next().unwrap_or_default().to_owned();
+            for (index, what) in what.into_iter().enumerate() {
+                let first = index == 0;
+                let cell = |text: String| if first { text } else { " ".to_owned() };
+                rows.push(vec![cell(when(item.at)), cell(host.clone()), what]);
+            }
+        }
+        rows.push(vec![when(self.created), String::new(), "created".into()]);
+        Table { headings: vec!["WHEN", "BY", "WHAT"], rows }.draw()
     }
 
     fn names(&self) -> Vec<String> {

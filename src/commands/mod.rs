@@ -21,12 +21,15 @@ mod pause;
 mod plane;
 mod rbac;
 mod render;
+mod revise;
 mod roll;
 mod rollback;
 mod scale;
+mod settle;
 mod source;
 mod status;
 mod token;
+mod update;
 mod upgrade;
 mod upgrade_plan;
 
@@ -41,6 +44,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     let mut context = Context::new(cli.common);
     let outcome = match &cli.command {
         Command::Create(args) => create::run(args, &mut context).await,
+        Command::Update(args) => update::run(args, &mut context).await,
         Command::Upgrade(args) => upgrade::run(args, &mut context).await,
         Command::Rollback(args) => rollback::run(args, &mut context).await,
         Command::Scale(args) => scale::run(args, &mut context).await,

@@ -1,11 +1,9 @@
 //! What `upgrade` and `rollback` have in common: show, ask, change the version, report.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::context::{Context, Management};
-use super::create::show_dry_run;
+use super::settle::show_dry_run;
 use crate::cli::RollArgs;
 use crate::engine::{self, Target};
 use crate::error::{Fault, Kind};
@@ -39,9 +37,8 @@ pub(super) async fn carry_out(
     }
     let approved = plan.approve();
     let progress = context.ui.progress();
-    // The objects inside the cluster come after the pods, and have a time of their own.
-    let session = management.session(&progress, args.timeout.0 + Duration::from_secs(60));
-    let target = Target { namespace: &management.namespace, name, version, patience: args.timeout.0 };
+    let session = management.session(&progress, args.timeout.0);
+    let target = Target { namespace: &management.namespace, name, version };
     let record = engine::roll(&session, &target, &approved, &mut context.ambient).await?;
     drop(progress);
     context.ui.report(&Rolled::of(&record, true));

@@ -1,33 +1,69 @@
-//! `kamaji rollback`: an interrupted upgrade is taken back, or the last one within its minor.
+//! `kamaji rollback`: an interrupted change is taken back, or the last finished one: of settings, or of the version within
+//! its minor.
 
-use super::context::Context;
+use super::context::{Context, Management};
 use super::roll::carry_out;
+use super::settle::{How, settle};
+use super::update;
 use crate::cli::RollbackArgs;
-use crate::engine;
+use crate::engine::{self, CreateRequest, Recorded};
 use crate::error::{Fault, Kind};
 use crate::model::KubeVersion;
-use crate::plan::Record;
+use crate::plan::{Record, Wish};
+
+/// What a control plane was before.
+enum Before {
+    Version(KubeVersion),
+    Settings(Box<Wish>),
+}
 
 pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
-    let progress = context.ui.progress();
-    let session = management.session(&progress, args.how.timeout.0);
-    let recorded = engine::require_record(session.management, &management.namespace, &args.name).await?;
-    let version = before(&recorded.record)?;
-    let plan = engine::plan_upgrade(&session, &recorded, version, &mut context.ambient).await?;
-    drop(progress);
-    carry_out(&args.name, version, plan, &[], &args.how, &management, context).await
+    let recorded = engine::require_record(&management.connection, &management.namespace, &args.name).await?;
+    match before(&recorded)? {
+        Before::Version(version) => to_version(args, &recorded, version, &management, context).await,
+        Before::Settings(wish) => {
+            let how = How { dry_run: args.how.dry_run, yes: args.how.yes, wait: true, timeout: args.how.timeout.0 };
+            let settled = settle(&CreateRequest::of(*wish), &how, &management, context).await?;
+            update::report(settled, &recorded.record.spec, context);
+            Ok(())
+        }
+    }
 }
 
-/// The version to go back to.
-fn before(record: &Record) -> Result<KubeVersion, Fault> {
-    let name = &record.spec.name;
-    if let Some(upgrade) = &record.upgrade {
-        return Ok(upgrade.from);
+async fn to_version(
+    args: &RollbackArgs,
+    recorded: &Recorded,
+    version: KubeVersion,
+    management: &Management,
+    context: &mut Context,
+) -> Result<(), Fault> {
+    let progress = context.ui.progress();
+    let session = management.session(&progress, args.how.timeout.0);
+    let plan = engine::plan_upgrade(&session, recorded, version, &mut context.ambient).await?;
+    drop(progress);
+    carry_out(&args.name, version, plan, &[], &args.how, management, context).await
+}
+
+/// What to go back to.
+fn before(recorded: &Recorded) -> Result<Before, Fault> {
+    let Record { spec, upgrade, update, history, .. } = &recorded.record;
+    let name = &spec.name;
+    if let Some(upgrade) = upgrade {
+        return Ok(Before::Version(upgrade.from));
     }
-    let Some(last) = record.history.first() else {
-        return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` was never upgraded")));
+    if update.is_some() {
+        return Ok(Before::Settings(Box::new(recorded.wish())));
+    }
+    let Some(last) = history.first() else {
+        return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` was never changed")));
     };
+    if let Some(wish) = &last.before {
+        return Ok(Before::Settings(wish.clone()));
+    }
+    if last.from == last.to {
+        return Err(Fault::new(Kind::NotFound, format!("what control plane `{name}` was before is not on record")));
+    }
     if last.from.minor != last.to.minor {
         return Err(Fault::new(
             Kind::Usage,
@@ -35,5 +71,5 @@ fn before(record: &Record) -> Result<KubeVersion, Fault> {
         )
         .hint("restore a snapshot from before the upgrade into a new control plane"));
     }
-    Ok(last.from)
+    Ok(Before::Version(last.from))
 }

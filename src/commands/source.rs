@@ -42,7 +42,7 @@ pub(super) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
         })?;
     let (name, text) = files::read_text(path)?;
     let source = Source { name: &name, text: &text };
-    let given = given::read(&args.given)?;
+    let given = given::read(&args.settings.given)?;
     let mut loaded = match read(args, &source, namespace, given.clone(), context) {
         // What an earlier run was given, nobody has to give again.
         Err(error) if error.wants_files() => match kept(args, given, context).await {
@@ -51,31 +51,16 @@ pub(super) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
         },
         other => other?,
     };
-    loaded.spec.labels.extend(args.labels.iter().cloned());
-    args.pods.apply(&mut loaded.spec.pods)?;
-    args.isolation.apply(&mut loaded.spec.isolation);
-    tenant::check_kubelet_patches(&loaded.spec)?;
+    loaded.spec.labels.extend(args.settings.labels.iter().cloned());
+    args.settings.pods.apply(&mut loaded.spec.pods)?;
+    args.settings.isolation.apply(&mut loaded.spec.isolation);
     let keys = match &args.pki {
         Some(dir) => pki::read_user_pki(&files::read_pki(dir)?, context.ambient.now())?,
         None => PartialUserPki::default(),
     };
-    for warning in &loaded.warnings {
-        context.ui.warn(&warning.to_string());
-    }
-    check_extras(&loaded.spec)?;
+    check(&loaded.spec, &loaded.warnings, context)?;
     for file in loaded.spec.extras.files.iter().filter(|file| file.content.is_none()) {
         context.ui.say(&format!("note: {}: the file given earlier is kept; --file gives another", file.path));
-    }
-    for (component, argument) in render::arguments_without_base(&loaded.spec) {
-        context.ui.warn(&format!(
-            "{component}: `{argument}` is to be joined with a value that kamaji does not set: ignored, as with kubeadm"
-        ));
-    }
-    if loaded.spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-")) {
-        context.ui.warn(
-            "apiServer.extraArgs: with oidc-* flags, anonymous requests cannot be limited to health and cluster-info; \
-             RBAC still decides what they may do",
-        );
     }
     let namespace = loaded.names_namespace.then(|| loaded.spec.namespace.clone());
     Ok(Loaded {
@@ -84,6 +69,27 @@ pub(super) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
         timeout: loaded.timeout,
         dry_run: loaded.dry_run,
     })
+}
+
+/// Refuses what cannot be made of a wish that was read, and warns of what may surprise.
+pub(super) fn check(spec: &ControlPlaneSpec, warnings: &[config::Warning], context: &Context) -> Result<(), Fault> {
+    tenant::check_kubelet_patches(spec)?;
+    for warning in warnings {
+        context.ui.warn(&warning.to_string());
+    }
+    check_extras(spec)?;
+    for (component, argument) in render::arguments_without_base(spec) {
+        context.ui.warn(&format!(
+            "{component}: `{argument}` is to be joined with a value that kamaji does not set: ignored, as with kubeadm"
+        ));
+    }
+    if spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-")) {
+        context.ui.warn(
+            "apiServer.extraArgs: with oidc-* flags, anonymous requests cannot be limited to health and cluster-info; \
+             RBAC still decides what they may do",
+        );
+    }
+    Ok(())
 }
 
 fn check_extras(spec: &ControlPlaneSpec) -> Result<(), Fault> {
@@ -106,9 +112,9 @@ fn read(
     let overrides = Overrides {
         name: Some(args.name.clone()),
         namespace: context.names_a_namespace().then(|| namespace.clone()),
-        replicas: args.replicas,
-        expose: args.expose.map(Into::into),
-        endpoint: args.endpoint.clone(),
+        replicas: args.settings.replicas,
+        expose: args.settings.expose.map(Into::into),
+        endpoint: args.settings.endpoint.clone(),
         datastore: args.datastore.clone(),
         given,
     };
@@ -116,25 +122,29 @@ fn read(
 }
 
 /// What is given together with what the record of the control plane knows; none where no record is found.
-async fn kept(args: &SpecArgs, mut given: Given, context: &Context) -> Option<Given> {
+async fn kept(args: &SpecArgs, given: Given, context: &Context) -> Option<Given> {
     let management = context.management().await.ok()?;
     let quiet = |_| {};
     let session = management.session(&quiet, MOMENT);
     let record = super::plane::record(&session, &management, &args.name).await.ok()?;
-    let Extras { files, patches, .. } = record.spec.extras;
-    given
-        .files
-        .extend(files.into_iter().filter(|file| !args.given.given_files.iter().any(|(path, _)| *path == file.path)));
-    let components = [&record.spec.api_server, &record.spec.controller_manager, &record.spec.scheduler];
-    for mount in components.into_iter().flat_map(|component| &component.mounts) {
-        if let MountSource::Empty(path) = &mount.source
-            && !given.empty.contains(path)
+    Some(with_kept(given, record.spec))
+}
+
+/// What is given, and of what was given earlier all that is not given anew.
+pub(super) fn with_kept(mut given: Given, recorded: ControlPlaneSpec) -> Given {
+    let Extras { files, patches, .. } = recorded.extras;
+    let fresh: Vec<String> = given.files.iter().map(|file| file.path.clone()).collect();
+    given.files.extend(files.into_iter().filter(|file| !fresh.contains(&file.path)));
+    let components = [recorded.api_server, recorded.controller_manager, recorded.scheduler];
+    for mount in components.into_iter().flat_map(|component| component.mounts) {
+        if let MountSource::Empty(path) = mount.source
+            && !given.empty.contains(&path)
         {
-            given.empty.push(path.clone());
+            given.empty.push(path);
         }
     }
     given.patches = patches;
-    Some(given)
+    given
 }
 
 /// What the command line says beside a kubeadm file, with the defaults for what it does not say.
@@ -142,10 +152,10 @@ fn settings(args: &SpecArgs, namespace: &Namespace, given: Given) -> Settings {
     let default = || DatastoreName::parse("default").expect("it is a name");
     let datastore = args.datastore.clone().unwrap_or_else(default);
     Settings {
-        replicas: args.replicas.unwrap_or(1),
-        expose: args.expose.map(Into::into),
-        endpoint: args.endpoint.clone(),
-        allow_experimental: args.allow_experimental_api,
+        replicas: args.settings.replicas.unwrap_or(1),
+        expose: args.settings.expose.map(Into::into),
+        endpoint: args.settings.endpoint.clone(),
+        allow_experimental: args.settings.allow_experimental_api,
         given,
         ..Settings::new(args.name.clone(), namespace.clone(), datastore)
     }

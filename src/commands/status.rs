@@ -44,7 +44,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         inside,
     ];
     drop(progress);
-    let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready && record.upgrade.is_none();
+    let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready && !record.is_changing();
     let step = if record.spec.replicas == 0 { "Asleep" } else { record.step.word() };
     context.ui.report(&Status {
         api_version: "kamaji/v1",
@@ -56,6 +56,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         step,
         paused: record.paused.clone(),
         upgrade: record.upgrade.clone(),
+        update: record.update.as_deref().map(Updating::of),
         healthy,
         sections,
     });
@@ -79,8 +80,30 @@ struct Status {
     /// A change of version on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     upgrade: Option<crate::plan::Upgrade>,
+    /// A change of settings on its way, or interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update: Option<Updating>,
     healthy: bool,
     sections: Vec<Section>,
+}
+
+/// A change of settings on its way.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Updating {
+    what: Vec<String>,
+    phase: crate::plan::Phase,
+    began: jiff::Timestamp,
+    by: String,
+    #[serde(skip)]
+    words: String,
+}
+
+impl Updating {
+    fn of(update: &crate::plan::Update) -> Self {
+        let (what, by, words) = (update.what.clone(), update.by.clone(), update.to_string());
+        Self { what, phase: update.phase, began: update.began, by, words }
+    }
 }
 
 /// One branch of the tree.
@@ -143,6 +166,15 @@ impl Report for Status {
                 "an upgrade is not finished: {upgrade}, since {}\n  finish it: kamaji upgrade {name} -n {namespace} --to {}\n  \
                  or go back: kamaji rollback {name} -n {namespace}\n",
                 upgrade.began, upgrade.to
+            ));
+        }
+        if let Some(update) = &self.update {
+            let (name, namespace) = (&self.name, &self.namespace);
+            text.push_str(&format!(
+                "a change of settings is not finished: {}, since {}\n  finish it: kamaji update {name} -n {namespace}\n  \
+                 or go back: kamaji rollback {name} -n {namespace}\n",
+                crate::ui::safe(&update.words),
+                update.began
             ));
         }
         for (index, section) in self.sections.iter().enumerate() {

@@ -1,9 +1,9 @@
-//! Whether a control plane may be changed now: it is whole, not on its way to another version, not paused.
+//! Whether a control plane may be changed now: it is whole, no other change is on its way, nobody paused it.
 
 use crate::error::{Fault, Kind};
 use crate::plan::{Record, Step};
 
-/// Refuses to change a control plane that is not whole, is on its way to another version, or is paused.
+/// Refuses to change a control plane that is not whole, is being changed, or is paused.
 pub(super) fn refuse_busy(record: &Record) -> Result<(), Fault> {
     let name = &record.spec.name;
     if record.step != Step::Ready {
@@ -14,7 +14,8 @@ pub(super) fn refuse_busy(record: &Record) -> Result<(), Fault> {
         .hint(format!("see where it stands: kamaji status {name}")));
     }
     refuse_paused(record)?;
-    refuse_upgrading(record)
+    refuse_upgrading(record)?;
+    refuse_updating(record)
 }
 
 /// Refuses to change a control plane that somebody paused.
@@ -35,4 +36,16 @@ pub(super) fn refuse_upgrading(record: &Record) -> Result<(), Fault> {
     Err(Fault::new(Kind::Conflict, format!("an upgrade of control plane `{name}` is not finished ({upgrade})"))
         .hint(format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to))
         .hint(format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from)))
+}
+
+/// Refuses to change a control plane whose settings are being changed.
+pub(super) fn refuse_updating(record: &Record) -> Result<(), Fault> {
+    let Some(update) = &record.update else { return Ok(()) };
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    Err(Fault::new(
+        Kind::Conflict,
+        format!("a change of settings of control plane `{name}` is not finished ({update})"),
+    )
+    .hint(format!("finish it: kamaji update {name} -n {namespace}"))
+    .hint(format!("or go back: kamaji rollback {name} -n {namespace}")))
 }

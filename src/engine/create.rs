@@ -9,19 +9,21 @@ use serde_json::Value;
 
 use super::address::await_address;
 use super::busy::refuse_paused;
-use super::journal::{Journal, read_record};
+use super::journal::{Journal, Recorded, read_record};
 use super::observe::{live, objects};
 use super::prepare::{CreateRequest, exposure, facts_of, refuse_immutable};
 use super::tenant::{self, Reached, await_answer, pods};
-use super::{Session, datastore};
+use super::{Session, datastore, roll};
 use crate::ambient::Ambient;
-use crate::cluster::{Created as Posted, Lock, Removal};
+use crate::cluster::{Created as Posted, Lock, Removal, this_process};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames, PlaneId, parse_token};
-use crate::plan::{Approved, Desired, Inputs, Live, Record, Step, decide_exposure, desire};
+use crate::plan::{
+    Approved, Desired, Inputs, Live, Record, Revision, Step, changes_of_settings, decide_exposure, desire, words_of,
+};
 use crate::render::{Address, Manifest, ObjectRef, Write};
-use crate::tenant::{objects as tenant_objects, token_secret};
+use crate::tenant::{objects as tenant_objects, token_secret, unwanted_addons};
 
 /// A control plane that can be used.
 #[derive(Debug)]
@@ -43,8 +45,21 @@ pub async fn converge(
     debug_assert!(!approved.plan().is_empty(), "an empty plan changes nothing");
     let spec = &request.spec;
     session
-        .locked(&spec.namespace, &spec.name, async |lock| Creation { session, request, lock }.run(wait, ambient).await)
+        .locked(&spec.namespace, &spec.name, async |lock| {
+            let recorded = read_record(session.management, &spec.namespace, &spec.name).await?;
+            if let Some(recorded) = recorded.filter(|recorded| is_change(recorded, request, wait)) {
+                return roll::to_settings(session, request, recorded, lock, ambient).await.map(Some);
+            }
+            Creation { session, request, lock }.run(wait, ambient).await
+        })
         .await
+}
+
+/// Whether a control plane that serves gets other settings, which are taken back if they do not work. What was asked for
+/// already, and is not there, is mended; and who does not wait cannot take anything back.
+fn is_change(recorded: &Recorded, request: &CreateRequest, wait: bool) -> bool {
+    let record = &recorded.record;
+    record.update.is_some() || (wait && record.step == Step::Ready && !recorded.wish().is_like(&request.wish()))
 }
 
 /// Removes the lock of a run that ended after its work and before it could give the lock back.
@@ -72,7 +87,7 @@ impl Creation<'_> {
         // Read again under the lock: what was shown may be older.
         let mut journal = if let Some(recorded) = read_record(management, &spec.namespace, &spec.name).await? {
             refuse_paused(&recorded.record)?;
-            refuse_immutable(&recorded, spec)?;
+            refuse_immutable(&recorded, self.request)?;
             Journal::resume(management, recorded)
         } else {
             let id = match adopted(spec, &objects(self.session, spec).await?) {
@@ -82,7 +97,7 @@ impl Creation<'_> {
             let wish = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
             Journal::begin(management, Record::new(id, wish, ambient.now()), &self.request.documents).await?
         };
-        journal.update(Some((spec, &self.request.documents)), |_| {}).await?;
+        self.note_change(&mut journal).await?;
 
         let id = journal.record().id.clone();
         let datastore = async {
@@ -109,6 +124,7 @@ impl Creation<'_> {
             self.session.say(Event::Note(format!("new {reason}")));
         }
         self.write(&desired, &live).await?;
+        self.remove(&desired).await?;
         journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         if !wait {
             return Ok(None);
@@ -166,6 +182,21 @@ impl Creation<'_> {
         journal.update(None, |record| record.ca = Some(desired.ca.clone())).await
     }
 
+    /// Puts the wish into the record. Of one that served it is a change, which the history tells.
+    pub(super) async fn note_change(&self, journal: &mut Journal<'_>) -> Result<(), Fault> {
+        let (spec, documents) = (&self.request.spec, &self.request.documents);
+        let what = words_of(&changes_of_settings(&journal.record().spec, spec));
+        let revision = (journal.record().step == Step::Ready && !what.is_empty()).then(|| Revision {
+            at: (self.session.clock)(),
+            from: spec.version,
+            to: spec.version,
+            by: this_process(),
+            what,
+            before: Some(Box::new(journal.wish())),
+        });
+        journal.update(Some((spec, documents)), |record| revision.into_iter().for_each(|it| record.remember(it))).await
+    }
+
     /// Writes objects: all but the workload at once, then the workload, which mounts them.
     pub(super) async fn write(&self, desired: &Desired, live: &Live) -> Result<(), Fault> {
         self.lock.check()?;
@@ -179,6 +210,11 @@ impl Creation<'_> {
                     .await;
             results.into_iter().collect::<Result<Vec<()>, Fault>>()?;
         }
+        Ok(())
+    }
+
+    /// Removes what should not be any more. Pods that are being replaced may still need it.
+    pub(super) async fn remove(&self, desired: &Desired) -> Result<(), Fault> {
         for object in &desired.delete {
             self.session.management.delete(object, &Removal::default()).await?;
             self.session.say(Event::Done(format!("{object} removed")));
@@ -225,7 +261,8 @@ impl Creation<'_> {
         let kubeconfig = self.kubeconfig("super-admin.conf").await?;
         let reached = await_answer(self.session, spec, address, &kubeconfig).await?;
         self.session.say(Event::Step("objects that joining needs, and addons".into()));
-        let wishes = tenant_objects(spec, &facts_of(address, &desired.ca_certificate));
+        let facts = facts_of(address, &desired.ca_certificate);
+        let wishes = tenant_objects(spec, &facts);
         let connection = reached.connection.clone().patient(Duration::from_secs(20));
         loop {
             match tenant::apply(self.session, &connection, &wishes).await {
@@ -239,6 +276,7 @@ impl Creation<'_> {
                 Err(fault) => return Err(fault),
             }
         }
+        tenant::remove_unwanted(self.session, &connection, &unwanted_addons(spec, &facts)).await?;
         for token in &spec.bootstrap_tokens {
             let (id, secret) = parse_token(token.token.expose_secret())?;
             let expiration = token.ttl.map(|ttl| (self.session.clock)() + ttl);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cluster::{Connection, Created, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
-use crate::plan::{Record, Verdict};
+use crate::plan::{Record, Verdict, Wish};
 use crate::render::{Address, ObjectRef};
 
 /// A record with what its next write needs.
@@ -16,6 +16,14 @@ pub struct Recorded {
     /// The user's kubeadm documents.
     pub documents: String,
     resource_version: String,
+}
+
+impl Recorded {
+    /// What was asked for.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        Wish { spec: self.record.spec.clone(), documents: self.documents.clone() }
+    }
 }
 
 fn object_ref(namespace: &Namespace, name: &ControlPlaneName) -> ObjectRef {
@@ -94,6 +102,11 @@ impl<'a> Journal<'a> {
         &self.recorded.record
     }
 
+    /// What was asked for.
+    pub(super) fn wish(&self) -> Wish {
+        self.recorded.wish()
+    }
+
     /// The address that a control plane has once it was made.
     pub(super) fn address(&self) -> Result<Address, Fault> {
         let record = self.record();
@@ -103,18 +116,18 @@ impl<'a> Journal<'a> {
         })
     }
 
-    /// Writes the record if `change` changes it.
+    /// Writes the record if `change`, or then another wish, changes it.
     pub(super) async fn update(
         &mut self,
         spec: Option<(&ControlPlaneSpec, &str)>,
         change: impl FnOnce(&mut Record),
     ) -> Result<(), Fault> {
         let before = self.recorded.record.to_object(&self.recorded.documents, None);
+        change(&mut self.recorded.record);
         if let Some((spec, documents)) = spec {
             self.recorded.record.spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
             documents.clone_into(&mut self.recorded.documents);
         }
-        change(&mut self.recorded.record);
         if self.recorded.record.to_object(&self.recorded.documents, None) == before {
             return Ok(());
         }

@@ -3,8 +3,9 @@
 use futures::StreamExt as _;
 use futures::stream;
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 
-use super::busy::{refuse_paused, refuse_upgrading};
+use super::busy::{refuse_paused, refuse_updating, refuse_upgrading};
 use super::journal::{Recorded, read_record};
 use super::judge::judge_new;
 use super::needs::refuse_missing;
@@ -18,12 +19,12 @@ use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
-    Action, AddressState, Change, Desired, Inputs, Live, Plan, Record, Step, compare, decide_address, decide_exposure,
-    desire, immutable_changes, impossible_endpoint, is_settled, is_wanted, no_such_family, object_refs,
-    unserved_family,
+    Action, AddressState, Change, Desired, EndpointMove, Inputs, Live, Phase, Plan, Reached, Record, Step, Wish,
+    changes_of_settings, compare, decide_address, decide_exposure, desire, immutable_changes, impossible_endpoint,
+    is_settled, is_wanted, left_to_others, no_such_family, object_refs, unserved_family,
 };
 use crate::render::{Address, Write};
-use crate::tenant::{TenantFacts, objects as tenant_objects};
+use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};
 
 /// What is to be made.
 #[derive(Debug)]
@@ -34,6 +35,21 @@ pub struct CreateRequest {
     pub documents: String,
     /// Keys the user gave.
     pub given: PartialUserPki,
+}
+
+impl CreateRequest {
+    /// To have what is on record.
+    #[must_use]
+    pub fn of(wish: Wish) -> Self {
+        Self { spec: wish.spec, documents: wish.documents, given: PartialUserPki::default() }
+    }
+
+    /// What the record is to hold.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        let spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..self.spec.clone() };
+        Wish { spec, documents: self.documents.clone() }
+    }
 }
 
 /// What would happen, and what it was decided from.
@@ -50,9 +66,11 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
     let spec = &request.spec;
     let (exists, rights) = tokio::join!(namespace_exists(session, spec), require_rights(session, &spec.namespace));
     exists.and(rights)?;
+    let observed = observe(session, spec).await?;
+    // What cannot change is told before what is missing for it.
+    observed.recorded.iter().try_for_each(|recorded| refuse_immutable(recorded, request))?;
     volumes_exist(session, spec).await?;
-    let (observed, new_datastore) =
-        tokio::try_join!(observe(session, spec), datastore::preview(session, &spec.datastore))?;
+    let new_datastore = datastore::preview(session, &spec.datastore).await?;
     refuse_foreign(spec, &observed.live)?;
     refuse_missing(session, spec, new_datastore.is_some()).await?;
     if let Some(exposure) = spec.expose {
@@ -77,11 +95,10 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
             preview_new(spec, &observed.live, &mut plan);
         }
         Some(recorded) => {
-            refuse_immutable(recorded, spec)?;
             preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
             if !plan.is_empty() {
                 refuse_paused(&recorded.record)?;
-                refuse_overtaken(session, spec).await?;
+                refuse_overtaken(session, request).await?;
             }
         }
     }
@@ -127,21 +144,26 @@ async fn refuse_unreachable(session: &Session<'_>, spec: &ControlPlaneSpec, live
 }
 
 /// A plan made while somebody deletes the control plane would show their deletions as changes to agree to.
-async fn refuse_overtaken(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+async fn refuse_overtaken(session: &Session<'_>, request: &CreateRequest) -> Result<(), Fault> {
+    let spec = &request.spec;
     match read_record(session.management, &spec.namespace, &spec.name).await? {
-        Some(now) => refuse_immutable(&now, spec),
+        Some(now) => refuse_immutable(&now, request),
         None => Err(Fault::new(Kind::Conflict, format!("control plane `{}` was deleted this moment", spec.name))
             .hint("run the command again to make a new one")),
     }
 }
 
-pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+pub(super) fn refuse_immutable(recorded: &Recorded, request: &CreateRequest) -> Result<(), Fault> {
+    let spec = &request.spec;
     let name = &spec.name;
     if recorded.record.step == Step::Deleting {
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
             .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
     }
     refuse_upgrading(&recorded.record)?;
+    if way_of(recorded, &request.wish()).is_none() {
+        refuse_updating(&recorded.record)?;
+    }
     let mut changes = immutable_changes(&recorded.record.spec, spec);
     if recorded.record.step == Step::Creating {
         // Nothing was written by a version that never came up, such as one that does not exist.
@@ -155,6 +177,16 @@ pub(super) fn refuse_immutable(recorded: &Recorded, spec: &ControlPlaneSpec) -> 
         text.push_str(&format!("\n  {}: is {}, asked for {} ({})", change.field, change.is, change.asked, change.why));
     }
     Err(Fault::new(Kind::Conflict, text).hint("put the old values back, or choose another name"))
+}
+
+/// What a wish means to the change of settings on its way: to go on with it, or to go back. `None`: it is another one.
+pub(super) fn way_of(recorded: &Recorded, wish: &Wish) -> Option<Phase> {
+    let update = recorded.record.update.as_ref()?;
+    if update.to.is_like(wish) {
+        // Who asks for it again after it was turned back tries it again.
+        return Some(if update.phase == Phase::Back { Phase::Pods } else { update.phase });
+    }
+    recorded.wish().is_like(wish).then_some(Phase::Back)
 }
 
 fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
@@ -199,12 +231,7 @@ pub(super) async fn preview_existing(
     let spec = &request.spec;
     let record = &recorded.record;
     let ready = record.step == Step::Ready;
-    let mut wished = record.clone();
-    wished.spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
-    if wished.to_object(&request.documents, None) != record.to_object(&recorded.documents, None) || !ready {
-        let note = if ready { "the new wish" } else { "creation was interrupted and goes on" };
-        plan.changes.push(Change::of(Record::object_ref(spec), Action::Update, note));
-    }
+    plan.changes.extend(preview_record(request, recorded));
     let exposure = exposure(record, spec);
     let service = live.named("Service", &ObjectNames(&spec.name).service());
     let facts = cluster_facts(session, spec, exposure, service).await;
@@ -215,6 +242,12 @@ pub(super) async fn preview_existing(
         }
         AddressState::Waiting { .. } | AddressState::Impossible { .. } => record.address.clone(),
     };
+    if ready
+        && let (Some(service), Some(was)) = (service, &record.address)
+        && let Some(note) = refuse_losing_workers(session, spec, record, (service, was), address.as_ref()).await?
+    {
+        plan.notes.push(note);
+    }
     let datastore = datastore::find(session, &spec.datastore).await?;
     let desired = desire(
         &Inputs {
@@ -229,7 +262,7 @@ pub(super) async fn preview_existing(
         },
         ambient,
     )?;
-    let changes: Vec<Result<Change, crate::cluster::Refusal>> =
+    let changes: Vec<Result<Vec<Change>, crate::cluster::Refusal>> =
         stream::iter(desired.write.iter().map(|wish| async move {
             let existing = live.get(&wish.object);
             let preview = match existing {
@@ -238,13 +271,14 @@ pub(super) async fn preview_existing(
                 }
                 Some(_) | None => None,
             };
-            Ok(compare(wish, existing, preview.as_ref()))
+            let left = existing.and_then(|existing| left_to_others(wish, existing));
+            Ok(std::iter::once(compare(wish, existing, preview.as_ref())).chain(left).collect())
         }))
         .buffered(8)
         .collect()
         .await;
     for change in changes {
-        plan.changes.push(change?);
+        plan.changes.extend(change?);
     }
     for reason in &desired.reissued {
         plan.changes.push(Change::of(format!("new {reason}"), Action::Update, ""));
@@ -268,6 +302,72 @@ pub(super) async fn preview_existing(
     Ok(())
 }
 
+/// Refuses another exposure or endpoint under which workers that joined would not find their API server any more. Says what
+/// is left to people.
+async fn refuse_losing_workers(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    record: &Record,
+    (service, was): (&Value, &Address),
+    address: Option<&Address>,
+) -> Result<Option<String>, Fault> {
+    let old = &record.spec;
+    if (spec.expose, &spec.endpoint, spec.bind_port) == (old.expose, &old.endpoint, old.bind_port)
+        && old.cert_sans.iter().all(|san| spec.cert_sans.contains(san))
+    {
+        return Ok(None);
+    }
+    let becomes = exposure(record, spec);
+    let ports = decide_exposure(spec, Some(becomes), Some(service), Some(was));
+    let preview = session.management.preview(&crate::render::service(spec, ports, Some(service))).await?;
+    // While it is not exposed so, the address of today says nothing.
+    let address = address.filter(|_| exposure(record, old) == becomes);
+    let judged =
+        EndpointMove { recorded: was, was: exposure(record, old), becomes, service, preview: &preview, spec, address };
+    let (cause, remedy) = match judged.judge() {
+        Reached::Still { note } => return Ok((!note.is_empty()).then_some(note)),
+        Reached::Lost { cause, remedy } => (cause, remedy),
+    };
+    let who = match joined(session, record).await? {
+        Ok(0) => return Ok(None),
+        Ok(1) => "its worker would be lost".to_owned(),
+        Ok(number) => format!("its {number} workers would be lost"),
+        Err(why) => format!("its workers, which cannot be counted ({why}), would be lost"),
+    };
+    Err(Fault::new(Kind::Conflict, format!("control plane `{}`: {who}: {cause}", spec.name)).hint(remedy))
+}
+
+/// How many workers joined; `Err` says why nobody can tell.
+async fn joined(session: &Session<'_>, record: &Record) -> Result<Result<usize, String>, Fault> {
+    let (spec, management) = (&record.spec, session.management);
+    if spec.replicas == 0 {
+        return Ok(Err("it sleeps".into()));
+    }
+    let kubeconfig = tenant::kubeconfig(management, &spec.namespace, &spec.name, "super-admin.conf").await?;
+    let (Some(kubeconfig), Some(address)) = (kubeconfig, &record.address) else {
+        return Ok(Err("it has no kubeconfig".into()));
+    };
+    match reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await? {
+        Ok(reached) => Ok(Ok(reached.connection.list("v1", "Node", None, "").await?.len())),
+        Err(causes) => Ok(Err(causes.into_iter().next().unwrap_or_default())),
+    }
+}
+
+/// What is asked for differently than before, setting by setting.
+fn preview_record(request: &CreateRequest, recorded: &Recorded) -> Option<Change> {
+    let (record, spec) = (&recorded.record, &request.spec);
+    let ready = record.step == Step::Ready;
+    let changes = !recorded.wish().is_like(&request.wish());
+    let note = match (ready, record.is_changing()) {
+        (false, _) => "creation was interrupted and goes on",
+        (true, true) => "the interrupted change ends",
+        (true, false) if changes => "the new wish",
+        (true, false) => return None,
+    };
+    let fields = if ready { changes_of_settings(&record.spec, spec) } else { Vec::new() };
+    Some(Change { fields, ..Change::of(Record::object_ref(spec), Action::Update, note) })
+}
+
 async fn preview_inside(
     session: &Session<'_>,
     spec: &ControlPlaneSpec,
@@ -281,8 +381,10 @@ async fn preview_inside(
     };
     match reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await? {
         Ok(reached) => {
-            let wishes = tenant_objects(spec, &facts_of(address, &desired.ca_certificate));
-            plan.changes.extend(tenant::preview(&reached.connection, &wishes).await?);
+            let facts = facts_of(address, &desired.ca_certificate);
+            plan.changes.extend(tenant::preview(&reached.connection, &tenant_objects(spec, &facts)).await?);
+            let unwanted = unwanted_addons(spec, &facts);
+            plan.changes.extend(tenant::preview_unwanted(&reached.connection, &unwanted).await?);
         }
         Err(causes) => plan.unknown.push(format!(
             "the API server of `{}` does not answer, so what is inside the cluster is looked at later ({})",

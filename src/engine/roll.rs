@@ -1,32 +1,36 @@
-//! Moving a control plane to another version while it serves: new pods beside the old, then the objects inside the
+//! Changing a control plane's version or settings while it serves: new pods beside the old, then the objects inside the
 //! cluster; back again by itself when the new pods do not become ready.
 //!
 //! Every phase is in the record before it begins, so that a run that was killed is gone on with, or undone.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::busy::{refuse_busy, refuse_paused};
-use super::create::{Creation, deployment_ref, rolled_out};
+use super::address::await_address;
+use super::busy::{refuse_busy, refuse_paused, refuse_updating};
+use super::create::{Created, Creation, deployment_ref, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
-use super::prepare::CreateRequest;
-use super::tenant::pods;
+use super::prepare::{CreateRequest, refuse_immutable, way_of};
+use super::tenant::{answers_directly_soon, pods};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
-use crate::cluster::Lock;
+use crate::cluster::{Lock, this_process};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, KubeVersion, Namespace};
-use crate::pki::PartialUserPki;
-use crate::plan::{Approved, Phase, Record, Upgrade, causes_of_pods};
+use crate::plan::{
+    Approved, Phase, Record, Update, Upgrade, Wish, causes_of_pods, changes_of_settings, is_broken, newest_pods,
+    words_of,
+};
 
 /// How long a pod may be broken (crashing, without its image) before there is no hope for it.
 const HOPE: Duration = Duration::from_secs(30);
-/// How long going back may take; it must not be cut short by the patience that the new version used up.
+/// How long going back may take; it must not be cut short by the patience that the change used up.
 const WAY_BACK: Duration = Duration::from_secs(300);
+/// What the objects inside the cluster are given at least: they come after the pods, and have a time of their own.
+const END: Duration = Duration::from_secs(60);
 
 /// Which control plane is to get which version.
 #[derive(Debug)]
@@ -37,8 +41,6 @@ pub struct Target<'a> {
     pub name: &'a ControlPlaneName,
     /// The version it is to have.
     pub version: KubeVersion,
-    /// How long its pods may take to become ready.
-    pub patience: Duration,
 }
 
 /// Changes the version as it was agreed to. A version that does not become ready is taken back, and the error says why.
@@ -49,64 +51,40 @@ pub async fn roll(
     ambient: &mut Ambient,
 ) -> Result<Record, Fault> {
     debug_assert!(!approved.plan().is_empty(), "an empty plan changes nothing");
-    session.locked(target.namespace, target.name, async |lock| run(session, target, lock, ambient).await).await
+    let created = session
+        .locked(target.namespace, target.name, async |lock| to_version(session, target, lock, ambient).await)
+        .await?;
+    Ok(created.record)
 }
 
-async fn run(session: &Session<'_>, target: &Target<'_>, lock: &Lock, ambient: &mut Ambient) -> Result<Record, Fault> {
+async fn to_version(
+    session: &Session<'_>,
+    target: &Target<'_>,
+    lock: &Lock,
+    ambient: &mut Ambient,
+) -> Result<Created, Fault> {
     let recorded = require_record(session.management, target.namespace, target.name).await?;
-    let change = begin(&recorded, target, (session.clock)())?;
-    let documents = recorded.documents.clone();
-    let spec = recorded.record.spec.clone();
-    let mut journal = Journal::resume(session.management, recorded);
-    journal.update(None, |record| record.upgrade = Some(change.clone())).await?;
-
-    let wish = |version| CreateRequest {
-        spec: ControlPlaneSpec { version, ..spec.clone() },
-        documents: with_version(&documents, version),
-        given: PartialUserPki::default(),
+    let change = begin_upgrade(&recorded, target, (session.clock)())?;
+    let wish = |version| {
+        let spec = ControlPlaneSpec { version, ..recorded.record.spec.clone() };
+        CreateRequest::of(Wish { spec, documents: with_version(&recorded.documents, version) })
     };
     let (new, old) = (wish(change.to), wish(change.from));
-    let hopeful = Session { deadline: session.deadline.min(Instant::now() + target.patience), ..*session };
-    let rolling = Rolling { creation: Creation { session: &hopeful, request: &new, lock }, session: &hopeful };
-    let finishing = Rolling { creation: Creation { session, request: &new, lock }, session };
-    if change.phase == Phase::Back {
-        return back(&mut journal, &old, session, lock, ambient).await;
-    }
-    session.say(Event::Step(format!("pods of {} beside those of {}", change.to, change.from)));
-    if let Err(why) = rolling.pods(&mut journal, ambient).await {
-        // Nothing is decided by a server that does not answer, or a lock that was lost: the next run goes on.
-        if !matches!(why.kind(), Kind::TimedOut | Kind::Failed) {
-            return Err(why);
-        }
-        session.say(Event::Note(format!("{} did not become ready; going back to {}", change.to, change.from)));
-        let patient = Session { deadline: Instant::now() + WAY_BACK, ..*session };
-        journal.update(None, |record| set_phase(record, Phase::Back)).await?;
-        back(&mut journal, &old, &patient, lock, ambient).await.map_err(|fault| {
-            fault.context(format!("{} did not become ready, and going back to {} failed", change.to, change.from))
-        })?;
-        return Err(why
-            .context(format!(
-                "control plane `{}` did not become ready with {}; it has {} again, which served all the time",
-                target.name, change.to, change.from
-            ))
-            .with_kind(Kind::Failed));
-    }
-    session.say(Event::Step("what kubeadm of that minor would leave in the cluster".into()));
-    journal.update(None, |record| set_phase(record, Phase::Objects)).await?;
-    finishing.objects(&mut journal, ambient).await?;
-    lock.check()?;
-    let (now, request) = ((session.clock)(), &new);
-    journal.update(Some((&request.spec, &request.documents)), |record| record.finish_upgrade(now)).await?;
-    Ok(journal.record().clone())
+    let way =
+        Way { new: &new, old: &old, phase: change.phase, names: [change.to.to_string(), change.from.to_string()] };
+    let mut journal = Journal::resume(session.management, recorded);
+    journal.update(None, |record| record.upgrade = Some(change)).await?;
+    way.go(session, &mut journal, lock, ambient).await
 }
 
 /// The change of version that this run is about: a new one, or the one on its way.
-fn begin(recorded: &Recorded, target: &Target<'_>, now: Timestamp) -> Result<Upgrade, Fault> {
+fn begin_upgrade(recorded: &Recorded, target: &Target<'_>, now: jiff::Timestamp) -> Result<Upgrade, Fault> {
     let record = &recorded.record;
     if record.upgrade.is_none() {
         refuse_busy(record)?;
     }
     refuse_paused(record)?;
+    refuse_updating(record)?;
     match &record.upgrade {
         None => Ok(Upgrade { from: record.spec.version, to: target.version, phase: Phase::Pods, began: now }),
         Some(way) if target.version == way.from => Ok(Upgrade { phase: Phase::Back, ..way.clone() }),
@@ -123,27 +101,47 @@ fn begin(recorded: &Recorded, target: &Target<'_>, now: Timestamp) -> Result<Upg
     }
 }
 
-fn set_phase(record: &mut Record, phase: Phase) {
-    if let Some(upgrade) = &mut record.upgrade {
-        upgrade.phase = phase;
-    }
-}
-
-/// Puts the version before back, and the objects in the cluster with it.
-async fn back(
-    journal: &mut Journal<'_>,
-    old: &CreateRequest,
+/// Changes the settings of a control plane that serves. What does not become ready is taken back, and the error says why.
+pub(super) async fn to_settings(
     session: &Session<'_>,
+    request: &CreateRequest,
+    recorded: Recorded,
     lock: &Lock,
     ambient: &mut Ambient,
-) -> Result<Record, Fault> {
-    let rolling = Rolling { creation: Creation { session, request: old, lock }, session };
-    session.say(Event::Step(format!("pods of {}", old.spec.version)));
-    rolling.pods(journal, ambient).await?;
-    rolling.objects(journal, ambient).await?;
-    lock.check()?;
-    journal.update(None, |record| record.upgrade = None).await?;
-    Ok(journal.record().clone())
+) -> Result<Created, Fault> {
+    refuse_paused(&recorded.record)?;
+    refuse_immutable(&recorded, request)?;
+    let change = begin_update(&recorded, request, (session.clock)());
+    let old = CreateRequest::of(recorded.wish());
+    // Who goes back asks for what there was; what was being made is on record.
+    let made = CreateRequest::of(change.to.clone());
+    let new = if change.phase == Phase::Back { &made } else { request };
+    let way = Way {
+        new,
+        old: &old,
+        phase: change.phase,
+        names: ["the new settings".to_owned(), "the settings before".to_owned()],
+    };
+    let mut journal = Journal::resume(session.management, recorded);
+    journal.update(None, |record| record.update = Some(Box::new(change))).await?;
+    way.go(session, &mut journal, lock, ambient).await
+}
+
+/// The change of settings that this run is about: a new one, or the one on its way.
+fn begin_update(recorded: &Recorded, request: &CreateRequest, now: jiff::Timestamp) -> Update {
+    let (record, wish) = (&recorded.record, request.wish());
+    match (&record.update, way_of(recorded, &wish)) {
+        (Some(update), Some(phase)) => Update { phase, ..update.as_ref().clone() },
+        (Some(_) | None, _) => Update {
+            what: words_of(&changes_of_settings(&record.spec, &wish.spec)),
+            to: wish,
+            exposure: record.exposure,
+            address: record.address.clone(),
+            phase: Phase::Pods,
+            began: now,
+            by: this_process(),
+        },
+    }
 }
 
 /// The documents with another `kubernetesVersion`: what a person would edit in the file.
@@ -158,10 +156,82 @@ fn with_version(documents: &str, version: KubeVersion) -> String {
     documents.lines().map(line).collect()
 }
 
-/// One version being rolled out.
+/// A change that the record tells of, from where it stands.
+struct Way<'a> {
+    new: &'a CreateRequest,
+    old: &'a CreateRequest,
+    phase: Phase,
+    /// What the two are called.
+    names: [String; 2],
+}
+
+impl Way<'_> {
+    async fn go(
+        &self,
+        session: &Session<'_>,
+        journal: &mut Journal<'_>,
+        lock: &Lock,
+        ambient: &mut Ambient,
+    ) -> Result<Created, Fault> {
+        if self.phase == Phase::Back {
+            return self.back(session, journal, lock, ambient).await;
+        }
+        let [new, old] = &self.names;
+        session.say(Event::Step(format!("pods with {new} beside those with {old}")));
+        let rolling = Rolling { creation: Creation { session, request: self.new, lock } };
+        if let Err(why) = rolling.pods(journal, ambient).await {
+            // Nothing is decided by a server that does not answer, or a lock that was lost: the next run goes on.
+            if !matches!(why.kind(), Kind::TimedOut | Kind::Failed) {
+                return Err(why);
+            }
+            session.say(Event::Note(format!("{new}: the pods did not become ready; going back to {old}")));
+            let patient = Session { deadline: Instant::now() + WAY_BACK, ..*session };
+            self.back(&patient, journal, lock, ambient)
+                .await
+                .map_err(|fault| fault.context(format!("{new} did not work, and going back to {old} failed")))?;
+            let name = &self.old.spec.name;
+            return Err(why
+                .context(format!(
+                    "control plane `{name}` did not become ready with {new}; it has {old} again, which served all the time"
+                ))
+                .with_kind(Kind::Failed));
+        }
+        session.say(Event::Step("the objects in the cluster".into()));
+        journal.update(None, |record| record.set_phase(Phase::Objects)).await?;
+        let finishing = Session { deadline: session.deadline.max(Instant::now() + END), ..*session };
+        let rolling = Rolling { creation: Creation { session: &finishing, request: self.new, lock } };
+        let direct = rolling.objects(journal, ambient).await?;
+        lock.check()?;
+        let (now, before) = ((session.clock)(), journal.wish().documents);
+        let request = self.new;
+        journal
+            .update(Some((&request.spec, &request.documents)), |record| record.finish(now, this_process(), before))
+            .await?;
+        Ok(Created { record: journal.record().clone(), direct })
+    }
+
+    /// Puts back what was before, and the objects in the cluster with it.
+    async fn back(
+        &self,
+        session: &Session<'_>,
+        journal: &mut Journal<'_>,
+        lock: &Lock,
+        ambient: &mut Ambient,
+    ) -> Result<Created, Fault> {
+        journal.update(None, Record::turn_back).await?;
+        let rolling = Rolling { creation: Creation { session, request: self.old, lock } };
+        session.say(Event::Step(format!("pods with {}", self.names[1])));
+        rolling.pods(journal, ambient).await?;
+        let direct = rolling.objects(journal, ambient).await?;
+        lock.check()?;
+        journal.update(None, Record::abandon).await?;
+        Ok(Created { record: journal.record().clone(), direct })
+    }
+}
+
+/// One wish being rolled out.
 struct Rolling<'a> {
     creation: Creation<'a>,
-    session: &'a Session<'a>,
 }
 
 impl Rolling<'_> {
@@ -169,17 +239,17 @@ impl Rolling<'_> {
         &self.creation.request.spec
     }
 
-    /// Writes the objects in the management cluster, and waits until the pods of this version serve alone.
+    /// Writes the objects in the management cluster, and waits until the newest pods serve alone.
     async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
-        let spec = self.spec();
-        let Some(datastore) = datastore::find(self.session, &spec.datastore).await? else {
+        let (spec, session) = (self.spec(), self.creation.session);
+        let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
             return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
         };
+        let address = await_address(session, spec, journal).await?;
         let live = self.creation.live().await?;
-        let address = journal.address()?;
         let desired = self.creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
-            self.session.say(Event::Note(format!("new {reason}")));
+            session.say(Event::Note(format!("new {reason}")));
         }
         self.creation.write(&desired, &live).await?;
         self.creation.lock.check()?;
@@ -188,19 +258,20 @@ impl Rolling<'_> {
     }
 
     async fn await_pods(&self) -> Result<(), Fault> {
-        let spec = self.spec();
-        let goal = format!("the pods of {} to be ready", spec.version);
+        let (spec, session) = (self.spec(), self.creation.session);
+        let goal = format!("the new pods of `{}` to be ready", spec.name);
         let deployment = deployment_ref(spec);
         let mut broken_since: Option<Instant> = None;
         loop {
-            let found = self.session.management.get(&deployment).await?;
+            let found = session.management.get(&deployment).await?;
             if rolled_out(found.as_ref(), spec.replicas) {
                 return Ok(());
             }
-            let image = format!("kube-apiserver:{}", spec.version);
-            let mut young = pods(self.session, &spec.namespace, &spec.name).await?;
-            young.retain(|pod| runs(pod, &image));
-            let events = self.session.management.list("v1", "Event", Some(spec.namespace.as_str()), "").await?;
+            let namespace = Some(spec.namespace.as_str());
+            let sets = session.management.list("apps/v1", "ReplicaSet", namespace, "").await?;
+            let all = pods(session, &spec.namespace, &spec.name).await?;
+            let young: Vec<Value> = newest_pods(found.as_ref(), &sets, &all);
+            let events = session.management.list("v1", "Event", namespace, "").await?;
             let mut causes = causes_of_pods(&young, &events);
             if young.is_empty() {
                 causes.extend(crate::plan::warnings(&events, "ReplicaSet", spec.name.as_str()));
@@ -213,56 +284,31 @@ impl Rolling<'_> {
             } else {
                 broken_since = None;
             }
-            self.session.wait(Duration::from_millis(300), &goal, &causes).await?;
+            session.wait(Duration::from_millis(300), &goal, &causes).await?;
         }
     }
 
-    /// Writes the objects inside the cluster, and waits until its administrator can use it.
-    async fn objects(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
-        if self.spec().replicas == 0 {
-            self.session.say(Event::Note("it sleeps: what is inside the cluster changes when it is woken".into()));
-            return Ok(());
-        }
-        let live = self.creation.live().await?;
+    /// Removes what is needed no more, writes the objects inside the cluster, and waits until its administrator can use
+    /// it. Says whether the endpoint answers from here.
+    async fn objects(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<bool, Fault> {
+        let (spec, creation) = (self.spec(), &self.creation);
+        let live = creation.live().await?;
         let address = journal.address()?;
-        let desired = self.creation.desire(journal.record(), &live, None, None, ambient)?;
-        let reached = self.creation.inside(&address, &desired).await?;
-        self.creation.await_usable(&reached).await
+        let desired = creation.desire(journal.record(), &live, None, None, ambient)?;
+        creation.remove(&desired).await?;
+        if spec.replicas == 0 {
+            creation.session.say(Event::Note("it sleeps: what is inside the cluster changes when it is woken".into()));
+            return Ok(true);
+        }
+        let reached = creation.inside(&address, &desired).await?;
+        creation.await_usable(&reached).await?;
+        Ok(reached.direct
+            || answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await)
     }
-}
-
-/// Whether the pod's API server has this image, whatever the registry.
-fn runs(pod: &Value, image: &str) -> bool {
-    let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
-    containers.is_some_and(|containers| {
-        containers.iter().filter_map(|container| container["image"].as_str()).any(|found| found.ends_with(image))
-    })
-}
-
-/// Whether a container crashes again and again, or has no image.
-fn is_broken(pod: &Value) -> bool {
-    const REASONS: &[&str] = &[
-        "CrashLoopBackOff",
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "ErrImageNeverPull",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "RunContainerError",
-    ];
-    let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array).cloned().unwrap_or_default();
-    statuses.iter().any(|status| {
-        let reason = status.pointer("/state/waiting/reason").and_then(Value::as_str).unwrap_or_default();
-        let again = status["restartCount"].as_u64().unwrap_or(0) >= 2 && status["ready"] != Value::Bool(true);
-        REASONS.contains(&reason) || again
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -270,13 +316,5 @@ mod tests {
         let file = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.3\nnetworking:\n  podSubnet: 10.244.0.0/16\n";
         let new = with_version(file, KubeVersion::parse("v1.37.2").unwrap());
         assert_eq!(new, file.replace("v1.36.3", "v1.37.2"));
-    }
-
-    #[test]
-    fn a_pod_that_crashed_twice_is_broken_also_while_it_tries_again() {
-        let pod = |count: u32, ready: bool| json!({"status": {"containerStatuses": [{"restartCount": count, "ready": ready, "state": {"running": {}}}]}});
-        assert!(is_broken(&pod(2, false)));
-        assert!(!is_broken(&pod(1, false)));
-        assert!(!is_broken(&pod(5, true)));
     }
 }

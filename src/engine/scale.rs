@@ -50,7 +50,7 @@ async fn run(
     let spec = &request.spec;
     let creation = Creation { session, request: &request, lock };
     let mut journal = Journal::resume(session.management, recorded);
-    journal.update(Some((spec, &request.documents)), |_| {}).await?;
+    creation.note_change(&mut journal).await?;
     let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
         return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
     };
@@ -58,6 +58,7 @@ async fn run(
     let live = creation.live().await?;
     let desired = creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
     creation.write(&desired, &live).await?;
+    creation.remove(&desired).await?;
     await_number(session, spec).await?;
     if slept && replicas > 0 {
         // What changed while it slept is told to it now.

@@ -10,11 +10,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::Session;
-use crate::cluster::{Connection, Created, Refusal, Tunnel};
+use crate::cluster::{Connection, Created, Refusal, Removal, Tunnel};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
-use crate::plan::{Action, Change, Live, causes_of_pods, compare, is_settled};
+use crate::plan::{Action, Change, Live, causes_of_pods, compare, is_ours, is_settled, left_to_others};
 use crate::render::{Address, Manifest, ObjectRef, Write};
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
@@ -187,38 +187,86 @@ fn giving_way(wish: &Manifest, conflict: &str) -> Option<Manifest> {
     taken.then_some(rest)
 }
 
-/// What writing the objects inside the tenant would change.
+/// What writing the objects inside the tenant would change, and what of them others took or added, which stays.
 pub(super) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Result<Vec<Change>, Fault> {
-    let looks = stream::iter(wishes.iter().map(|wish| async move {
-        let live = connection.get(&wish.object).await?;
-        let preview = match &live {
-            None => None,
-            Some(live) if wish.write == Write::CreateOnly || is_settled(&wish.body, live) => None,
-            Some(_) => match connection.preview(wish).await {
-                Ok(preview) => Some(preview),
-                Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
-                    match giving_way(wish, &message) {
-                        Some(wish) => connection.preview(&wish).await.ok(),
-                        None => None,
-                    }
-                }
-                Err(refusal) => return Err(refusal),
-            },
-        };
-        Ok(compare(wish, live.as_ref(), preview.as_ref()))
-    }))
-    .buffered(8)
-    .collect::<Vec<_>>()
-    .await;
+    let looks =
+        stream::iter(wishes.iter().map(|wish| preview_one(connection, wish))).buffered(8).collect::<Vec<_>>().await;
     let mut changes = Vec::new();
     for look in looks {
-        let mut change = look?;
-        change.what = format!("in the cluster: {}", change.what);
-        if change.action != Action::Unchanged {
-            changes.push(change);
+        for mut change in look? {
+            change.what = format!("in the cluster: {}", change.what);
+            if change.action != Action::Unchanged {
+                changes.push(change);
+            }
         }
     }
     Ok(changes)
+}
+
+async fn preview_one(connection: &Connection, wish: &Manifest) -> Result<Vec<Change>, Refusal> {
+    let live = connection.get(&wish.object).await?;
+    let mut taken = None;
+    let preview = match &live {
+        None => None,
+        Some(live) if wish.write == Write::CreateOnly || is_settled(&wish.body, live) => None,
+        Some(live) => match connection.preview(wish).await {
+            Ok(preview) => Some(preview),
+            Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
+                // By force it would be as it was asked for; but what others took is theirs.
+                let forced = Manifest { write: Write::Apply, ..wish.clone() };
+                let whole = compare(&forced, Some(live), Some(&connection.preview(&forced).await?));
+                taken = Some(Change {
+                    action: Action::Left,
+                    note: "others changed it; it is left to them".into(),
+                    ..whole
+                });
+                match giving_way(wish, &message) {
+                    Some(wish) => connection.preview(&wish).await.ok(),
+                    None => None,
+                }
+            }
+            Err(refusal) => return Err(refusal),
+        },
+    };
+    let left = live.as_ref().and_then(|live| left_to_others(wish, live));
+    let change = compare(wish, live.as_ref(), preview.as_ref());
+    if let Some(taken) = &mut taken {
+        taken.fields.retain(|field| !change.fields.iter().any(|written| written.field == field.field));
+    }
+    Ok(std::iter::once(change).chain(taken.filter(|taken| !taken.fields.is_empty())).chain(left).collect())
+}
+
+/// Those of the objects that are there and that kamaji made.
+async fn made_here(connection: &Connection, objects: &[ObjectRef]) -> Result<Vec<ObjectRef>, Refusal> {
+    let mut found = Vec::new();
+    for object in objects {
+        if let Some(live) = connection.get(object).await?
+            && is_ours(&live)
+        {
+            found.push(object.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// What would go of the addons that are switched off.
+pub(super) async fn preview_unwanted(connection: &Connection, objects: &[ObjectRef]) -> Result<Vec<Change>, Fault> {
+    let found = made_here(connection, objects).await?;
+    let change = |object: &ObjectRef| Change::of(format!("in the cluster: {object}"), Action::Delete, "");
+    Ok(found.iter().map(change).collect())
+}
+
+/// Removes what kamaji made of the addons that are switched off; what others made under these names stays.
+pub(super) async fn remove_unwanted(
+    session: &Session<'_>,
+    connection: &Connection,
+    objects: &[ObjectRef],
+) -> Result<(), Fault> {
+    for object in made_here(connection, objects).await? {
+        connection.delete(&object, &Removal::default()).await?;
+        session.say(Event::Done(format!("in the cluster: {object} removed")));
+    }
+    Ok(())
 }
 
 /// Writes the objects inside the tenant. What users changed is left to them, and told.

@@ -14,7 +14,7 @@ use crate::cluster::Refusal;
 use crate::error::Fault;
 use crate::model::{ControlPlaneSpec, KubeVersion, ObjectNames};
 use crate::pki::PartialUserPki;
-use crate::plan::{Action, Change, Check, CheckFacts, Plan, Record, Worker, checks, deprecated_uses};
+use crate::plan::{Check, CheckFacts, Plan, Record, Worker, checks, deprecated_uses};
 
 /// What an upgrade would meet.
 #[derive(Debug)]
@@ -104,8 +104,5 @@ pub async fn plan_upgrade(
     let observed = observe(session, &spec).await?;
     let request = CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default() };
     preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;
-    if record.upgrade.is_some() && plan.is_empty() {
-        plan.changes.push(Change::of(Record::object_ref(&record.spec), Action::Update, "the interrupted change ends"));
-    }
     Ok(plan)
 }

@@ -5,6 +5,7 @@
 mod certificates;
 mod checks;
 mod cluster;
+mod edits;
 mod error;
 mod files;
 mod flags;
@@ -28,6 +29,7 @@ pub use cluster::{
     AddonImage, Addons, Arg, BootstrapToken, Component, ControlPlaneSpec, CoreDns, EnvVar, Exposure, MergeMethod,
     TokenId, is_owned_argument, parse_token,
 };
+pub use edits::{ArgEdit, Edit, Edits, parse_arg_edit, parse_san_edit};
 pub use error::Error;
 pub use files::{
     Extras, Given, GivenFile, Keep, Mount, MountSource, Patch, PatchTarget, PatchType, Patches, PodVolume,

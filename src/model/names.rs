@@ -190,10 +190,11 @@ derived! {
 }
 
 impl ObjectNames<'_> {
-    /// The object that holds the file which the configuration names by this path.
+    /// The object that holds the file which the configuration names by this path, with this content: pods that serve keep
+    /// theirs while others start with another one.
     #[must_use]
-    pub fn file(&self, path: &str) -> String {
-        format!("{}-file-{}", self.0, Self::short(path))
+    pub fn file(&self, path: &str, digest: &str) -> String {
+        format!("{}-file-{}", self.0, Self::short(&format!("{path}\n{digest}")))
     }
 
     /// Ten characters that stand for a path (FNV-1a): a name has no room for all of it, and paths are not secret.

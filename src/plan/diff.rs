@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::owners::other_owner;
+use super::owners::{left_alone, other_owner};
+use super::walk::walk;
 use crate::render::{Manifest, ObjectRef};
 
 /// What happens to one thing.
@@ -18,6 +19,8 @@ pub enum Action {
     Delete,
     /// Nothing.
     Unchanged,
+    /// Others set or changed it, and it is left as it is.
+    Left,
 }
 
 impl Action {
@@ -29,7 +32,14 @@ impl Action {
             Self::Update => '~',
             Self::Delete => '-',
             Self::Unchanged => ' ',
+            Self::Left => '!',
         }
+    }
+
+    /// Whether something is written.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete)
     }
 }
 
@@ -45,6 +55,25 @@ pub struct FieldChange {
     /// Who else set the value that lives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+}
+
+impl FieldChange {
+    pub(super) fn of(path: &[String], from: &Value, to: &Value) -> Self {
+        let shown = |value: &Value| (!value.is_null()).then(|| value.to_string());
+        Self { field: path.join("."), from: shown(from), to: shown(to), by: None }
+    }
+
+    /// The change in a few words, for lists.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let plain = |value: &str| serde_json::from_str::<String>(value).unwrap_or_else(|_| value.to_owned());
+        match (self.from.as_deref().map(plain), self.to.as_deref().map(plain)) {
+            (Some(from), Some(to)) => format!("{}: {from} -> {to}", self.field),
+            (None, Some(to)) => format!("{}: + {to}", self.field),
+            (Some(from), None) => format!("{}: - {from}", self.field),
+            (None, None) => self.field.clone(),
+        }
+    }
 }
 
 /// What happens to one object, or to something that is no object (a user in a datastore, objects inside the tenant).
@@ -81,13 +110,16 @@ pub struct Plan {
     /// What cannot be known before it is done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
+    /// What people should know, or do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Plan {
     /// Whether anything would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.unknown.is_empty() && self.changes.iter().all(|change| change.action == Action::Unchanged)
+        self.unknown.is_empty() && self.changes.iter().all(|change| !change.action.writes())
     }
 
     /// Consent given by a person, or by `--yes`. The only way to an [`Approved`].
@@ -96,6 +128,16 @@ impl Plan {
         Approved(self)
     }
 }
+
+/// What others set in an object where the wish says nothing, if there is any.
+#[must_use]
+pub fn left_to_others(wish: &Manifest, live: &Value) -> Option<Change> {
+    let fields = left_alone(wish, live);
+    (!fields.is_empty()).then(|| Change { fields, ..Change::of(&wish.object, Action::Left, LEFT) })
+}
+
+/// What is said about that.
+const LEFT: &str = "others set it, and it is left as it is; only they, or you, can take it away";
 
 /// A plan somebody agreed to: the only value with which the engine changes anything.
 #[derive(Debug)]
@@ -116,12 +158,7 @@ pub fn compare(wish: &Manifest, live: Option<&Value>, preview: Option<&Value>) -
     let Some(preview) = preview else { return Change::of(&wish.object, Action::Unchanged, "") };
     let mut fields = Vec::new();
     walk(&mut Vec::new(), &comparable(live), &comparable(preview), &mut |path, from, to| {
-        fields.push(FieldChange {
-            field: path.join("."),
-            from: (!from.is_null()).then(|| from.to_string()),
-            to: (!to.is_null()).then(|| to.to_string()),
-            by: other_owner(live, path),
-        });
+        fields.push(FieldChange { by: other_owner(live, path), ..FieldChange::of(path, from, to) });
     });
     if wish.is_secret() {
         for change in &mut fields {
@@ -135,9 +172,22 @@ pub fn compare(wish: &Manifest, live: Option<&Value>, preview: Option<&Value>) -
     Change { what: wish.object.to_string(), action, note: note(&wish.object, &fields), fields }
 }
 
+/// What follows from the change, and what is left to people.
 fn note(object: &ObjectRef, fields: &[FieldChange]) -> String {
-    let restarts = object.kind == "Deployment" && fields.iter().any(|change| change.field.starts_with("spec.template"));
-    if restarts { "replaces its pods, new ones first".to_owned() } else { String::new() }
+    let any = |start: &str| fields.iter().any(|change| change.field.starts_with(start));
+    let settings_of_nodes = object.kind == "ConfigMap" && object.namespace.as_deref() == Some("kube-system");
+    let note = match object.name.as_str() {
+        _ if object.kind == "Deployment" && any("spec.template") => "replaces its pods, new ones first",
+        _ if object.kind == "DaemonSet" && any("spec.template") => "replaces its pods, node by node",
+        "kubelet-config" if settings_of_nodes && any("data.") => {
+            "workers that joined have it after `kubeadm upgrade node` and a restart of their kubelet, both by you"
+        }
+        "kube-proxy" if settings_of_nodes && any("data.") => {
+            "pods of kube-proxy have it when they start again: kubectl -n kube-system rollout restart daemonset kube-proxy"
+        }
+        _ => "",
+    };
+    note.to_owned()
 }
 
 /// The object without what the server keeps for itself.
@@ -163,45 +213,6 @@ fn comparable(object: &Value) -> Value {
         }
     }
     object
-}
-
-/// Calls `differs` with every path at which the two differ, and both values.
-fn walk(path: &mut Vec<String>, from: &Value, to: &Value, differs: &mut impl FnMut(&[String], &Value, &Value)) {
-    let empty = |value: &Value| match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    };
-    if from == to || (empty(from) && empty(to)) {
-        return;
-    }
-    match (from, to) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                step(path, key, a.get(key), b.get(key), differs);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) => {
-            for index in 0..a.len().max(b.len()) {
-                step(path, &index.to_string(), a.get(index), b.get(index), differs);
-            }
-        }
-        _ => differs(path, from, to),
-    }
-}
-
-fn step(
-    path: &mut Vec<String>,
-    key: &str,
-    from: Option<&Value>,
-    to: Option<&Value>,
-    differs: &mut impl FnMut(&[String], &Value, &Value),
-) {
-    path.push(key.to_owned());
-    walk(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null), differs);
-    path.pop();
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::update::{Update, Wish};
 use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
 use crate::render::{Address, ObjectRef};
 
@@ -63,10 +64,13 @@ pub struct Record {
     /// A change of version that has begun and is not finished; `spec` has the version before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
+    /// A change of settings that has begun and is not finished; `spec` and the documents are those before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Box<Update>>,
     /// Set while nobody may change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// Finished changes of version, the last one first.
+    /// Finished changes of version and settings, the last one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Revision>,
 }
@@ -101,7 +105,7 @@ impl std::fmt::Display for Upgrade {
     }
 }
 
-/// How far a change of version has come.
+/// How far a change has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// New pods are made beside the old ones, which serve until the new ones are ready.
@@ -124,19 +128,25 @@ impl Phase {
     }
 }
 
-/// One finished change of version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One finished change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Revision {
     /// When it was finished.
     pub at: Timestamp,
     /// The version before.
     pub from: KubeVersion,
-    /// The version after.
+    /// The version after; the same where settings changed.
     pub to: KubeVersion,
+    /// Who changed it, as locks name it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// Which settings changed, in a few words each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub what: Vec<String>,
+    /// What was asked for before; kept of the last change of settings only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Wish>>,
 }
-
-/// How many finished changes are kept.
-const REVISIONS: usize = 10;
 
 /// Why a record cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,17 +176,9 @@ impl Record {
             ca: None,
             certificates_end: None,
             upgrade: None,
+            update: None,
             paused: None,
             history: Vec::new(),
-        }
-    }
-
-    /// Ends the change of version on its way: the control plane has version `to` now.
-    pub fn finish_upgrade(&mut self, now: Timestamp) {
-        if let Some(upgrade) = self.upgrade.take() {
-            self.spec.version = upgrade.to;
-            self.history.insert(0, Revision { at: now, from: upgrade.from, to: upgrade.to });
-            self.history.truncate(REVISIONS);
         }
     }
 
@@ -184,12 +186,13 @@ impl Record {
     #[must_use]
     pub fn state(&self, ready: u64) -> &'static str {
         let ready_enough = ready >= u64::from(self.spec.replicas);
-        match (&self.upgrade, self.step) {
-            (Some(_), Step::Ready) => "Upgrading",
-            (None, Step::Ready) if self.spec.replicas == 0 => "Asleep",
-            (None, Step::Ready) if !ready_enough => "NotReady",
-            (None, Step::Ready) if self.paused.is_some() => "Paused",
-            (_, step @ (Step::Creating | Step::Ready | Step::Deleting)) => step.word(),
+        match self.step {
+            Step::Ready if self.upgrade.is_some() => "Upgrading",
+            Step::Ready if self.update.is_some() => "Updating",
+            Step::Ready if self.spec.replicas == 0 => "Asleep",
+            Step::Ready if !ready_enough => "NotReady",
+            Step::Ready if self.paused.is_some() => "Paused",
+            step @ (Step::Creating | Step::Ready | Step::Deleting) => step.word(),
         }
     }
 

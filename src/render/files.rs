@@ -25,7 +25,7 @@ pub fn file_ref(spec: &ControlPlaneSpec, file: &GivenFile) -> ObjectRef {
         api_version: "v1".into(),
         kind: file.keep.kind().into(),
         namespace: Some(spec.namespace.to_string()),
-        name: ObjectNames(&spec.name).file(&file.path),
+        name: ObjectNames(&spec.name).file(&file.path, &file.digest),
     }
 }
 
@@ -34,7 +34,7 @@ pub fn file_ref(spec: &ControlPlaneSpec, file: &GivenFile) -> ObjectRef {
 pub fn file(spec: &ControlPlaneSpec, file: &GivenFile) -> Option<Manifest> {
     let content = file.content.as_ref()?;
     let metadata = ObjectMeta {
-        name: Some(ObjectNames(&spec.name).file(&file.path)),
+        name: Some(ObjectNames(&spec.name).file(&file.path, &file.digest)),
         namespace: Some(spec.namespace.to_string()),
         labels: Some(labels(&spec.name, FILE_COMPONENT)),
         ..Default::default()
@@ -100,7 +100,7 @@ fn items(file: &GivenFile, at: &str) -> Vec<KeyToPath> {
 }
 
 fn project(pod: &mut PodSpec, volume: &str, spec: &ControlPlaneSpec, file: &GivenFile, below: &str) {
-    let name = ObjectNames(&spec.name).file(&file.path);
+    let name = ObjectNames(&spec.name).file(&file.path, &file.digest);
     let items = Some(items(file, below));
     let source = match file.keep {
         Keep::Secret => {
@@ -147,7 +147,7 @@ fn add_mount(pod: &mut PodSpec, target: PatchTarget, spec: &ControlPlaneSpec, mo
 }
 
 fn given_volume(spec: &ControlPlaneSpec, file: &GivenFile) -> Volume {
-    let object = ObjectNames(&spec.name).file(&file.path);
+    let object = ObjectNames(&spec.name).file(&file.path, &file.digest);
     let name = format!("file-{}", ObjectNames::short(&file.path));
     let items = file.folder.then(|| items(file, ""));
     match file.keep {

@@ -24,8 +24,8 @@ mod tests;
 
 use std::net::IpAddr;
 
-use crate::model::{ControlPlaneSpec, Endpoint, RELEASES, Release, release_of};
-use crate::render::{Manifest, PatchError};
+use crate::model::{ControlPlaneSpec, CoreDns, Endpoint, RELEASES, Release, release_of};
+use crate::render::{Manifest, ObjectRef, PatchError};
 
 pub use join::{Joining, join_command};
 pub use kubelet_config::check_kubelet_patches;
@@ -89,6 +89,20 @@ pub fn addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest>
         objects.extend(addons::kube_proxy(spec, facts, release));
     }
     objects
+}
+
+/// The objects of the addons that are switched off: what kamaji made of them is to go.
+#[must_use]
+pub fn unwanted_addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<ObjectRef> {
+    let (dns, proxy) = (spec.addons.coredns.is_none(), !spec.addons.kube_proxy);
+    let (release, mut objects) = (release(spec), Vec::new());
+    if dns {
+        objects.extend(addons::coredns(spec, &CoreDns::default(), release));
+    }
+    if proxy {
+        objects.extend(addons::kube_proxy(spec, facts, release));
+    }
+    objects.into_iter().map(|manifest| manifest.object).collect()
 }
 
 /// The tenant's row of the table. A minor that is not in it was refused when the spec was validated; the newest row is

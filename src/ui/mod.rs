@@ -155,13 +155,17 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
             Action::Create => console::style(line).green().for_stderr().to_string(),
             Action::Update => console::style(line).yellow().for_stderr().to_string(),
             Action::Delete => console::style(line).red().for_stderr().to_string(),
+            Action::Left => console::style(line).magenta().for_stderr().to_string(),
             Action::Unchanged => line,
         });
         for field in &change.fields {
-            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), safe);
+            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), shown);
             let by = field.by.as_ref().map(|by| format!("  (set by {})", safe(by))).unwrap_or_default();
             lines.push(format!("      {}: {} -> {}{by}", safe(&field.field), value(&field.from), value(&field.to)));
         }
+    }
+    for note in &plan.notes {
+        lines.push(format!("  note: {}", safe(note)));
     }
     for unknown in &plan.unknown {
         lines.push(format!("  ? {}", safe(unknown)));
@@ -170,6 +174,16 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
         lines.push(format!("  {unchanged} unchanged"));
     }
     lines
+}
+
+/// A value as JSON has it; of text with many lines the first, and their number.
+fn shown(value: &str) -> String {
+    let text = serde_json::from_str::<String>(value).unwrap_or_default();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.count()) {
+        (Some(first), more) if more > 0 => safe(&format!("{first} ... ({} lines)", more + 1)),
+        _ => safe(value),
+    }
 }
 
 /// A word that tells at a glance whether something is well.
@@ -212,6 +226,12 @@ mod tests {
             console::strip_ansi_codes(&fault_text(&fault)),
             "error: outer\n  caused by: inner\n  hint: do this\n"
         );
+    }
+
+    #[test]
+    fn a_value_with_many_lines_takes_one() {
+        assert_eq!(shown("\"a: 1\\nb: 2\\n\""), "a: 1 ... (2 lines)");
+        assert_eq!((shown("\"a\\n\""), shown("3")), ("\"a\\n\"".to_owned(), "3".to_owned()));
     }
 
     #[test]

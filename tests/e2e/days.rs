@@ -45,7 +45,24 @@ fn a_control_plane_sleeps_and_wakes_is_paused_and_tells_who_changed_it() {
         ])
         .ok();
     let diff = space.run(&["diff", NAME]).exits(10);
-    assert!(diff.stdout.contains("set by anna"), "{diff}");
+    assert!(diff.stdout.contains("set by anna") && diff.stdout.contains("set by somebody"), "{diff}");
     space.run(&[&create[..], &["--yes"]].concat()).ok();
+    let left = space.run(&["diff", NAME]).exits(10);
+    assert!(
+        !left.stdout.contains("anna") && left.stdout.contains("FOO"),
+        "what somebody added stays, and is told: {left}"
+    );
+    deployment.run(&[&set[..6], &["-c", "kube-scheduler", "FOO-", "--field-manager=somebody"]].concat()).ok();
+
+    let tenant = space.tenant(NAME);
+    tenant.run(&["scale", "deployment", "-n", "kube-system", "coredns", "--replicas=3"]).ok();
+    tenant.run(&["delete", "configmap", "-n", "kube-system", "kubelet-config"]).ok();
+    let diff = space.run(&["diff", NAME]).exits(10);
+    let told =
+        ["+ in the cluster: ConfigMap kube-system/kubelet-config", "! in the cluster: Deployment kube-system/coredns"];
+    assert!(told.iter().all(|line| diff.stdout.contains(line)), "{diff}");
+    space.run(&["update", NAME, "--yes"]).ok();
+    tenant.run(&["get", "configmap", "-n", "kube-system", "kubelet-config"]).ok();
+    tenant.run(&["scale", "deployment", "-n", "kube-system", "coredns", "--replicas=2"]).ok();
     space.run(&["diff", NAME]).ok();
 }

@@ -25,5 +25,6 @@ mod rights;
 mod support;
 mod together;
 mod tutorial;
+mod update;
 mod upgrade;
 mod workers;

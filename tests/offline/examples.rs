@@ -61,16 +61,16 @@ fn load(folder: &Path, name: String) -> Example {
     let settings = Settings {
         name: args.spec.name,
         namespace: Namespace::parse("team-a").unwrap(),
-        replicas: args.spec.replicas.unwrap_or(1),
-        expose: args.spec.expose.map(Into::into),
-        endpoint: args.spec.endpoint,
+        replicas: args.spec.settings.replicas.unwrap_or(1),
+        expose: args.spec.settings.expose.map(Into::into),
+        endpoint: args.spec.settings.endpoint,
         datastore: args.spec.datastore.unwrap_or_else(|| kamaji::model::DatastoreName::parse("default").unwrap()),
         allow_experimental: false,
-        given: given(folder, &args.spec.given),
+        given: given(folder, &args.spec.settings.given),
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
-    loaded.spec.labels = args.spec.labels.into_iter().collect();
-    args.spec.pods.apply(&mut loaded.spec.pods).unwrap();
+    loaded.spec.labels = args.spec.settings.labels.into_iter().collect();
+    args.spec.settings.pods.apply(&mut loaded.spec.pods).unwrap();
     let mut plane = Plane::new(loaded.spec);
     if args.spec.pki.is_some() {
         plane.given = PartialUserPki {

@@ -14,7 +14,7 @@ fn settings(flags: &str) -> PodSettings {
     let line = format!("kamaji create prod --kubeadm-config x {flags}");
     let Command::Create(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().command else { panic!("{line}") };
     let mut pods = PodSettings::default();
-    args.spec.pods.apply(&mut pods).unwrap();
+    args.spec.settings.pods.apply(&mut pods).unwrap();
     pods
 }
 
