@@ -1,27 +1,30 @@
-//! A connection to one API server: read, apply, create, replace, delete; bounded in time, patient with a server that
-//! is away for a moment.
+//! A connection to one API server: read, apply, create, replace, delete. What becomes of one request is `exchange.rs`,
+//! how often it is sent `patience.rs`.
 #![expect(clippy::disallowed_types, reason = "edge: the one place that holds a client")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::Request;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout};
 
 use super::Refusal;
-use super::resources::{resource, resource_of};
+use super::exchange::{Again, Failure};
+use super::patience::Shared;
+use super::resources::{resource, resource_of, url};
 use crate::model::MANAGER;
 use crate::render::{Manifest, ObjectRef, Write};
 
 /// How servers know us, in their audit logs for example.
 const PROGRAM: &str = concat!("kamaji/", env!("CARGO_PKG_VERSION"));
 
-/// How long one request may take.
-const REQUEST: Duration = Duration::from_secs(20);
+/// How often a conflict is met that may be over at once: a write at the same moment, an object that has just gone.
+const COLLISIONS: u32 = 4;
 
 /// Which management cluster.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +61,8 @@ pub struct Connection {
     client: kube::Client,
     server: String,
     namespace: String,
-    patience: Duration,
+    pub(super) patience: Duration,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -124,14 +128,7 @@ impl Connection {
         let namespace = config.default_namespace.clone();
         let client = kube::Client::try_from(config)
             .map_err(|error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", &error)))?;
-        Ok(Self { client, server, namespace, patience: Duration::ZERO })
-    }
-
-    /// The same connection, which tries again for so long when the server is away.
-    #[must_use]
-    pub fn patient(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
+        Ok(Self { client, server, namespace, patience: Duration::ZERO, shared: Arc::default() })
     }
 
     /// The namespace of the kubeconfig's context.
@@ -146,14 +143,6 @@ impl Connection {
         &self.server
     }
 
-    pub(super) fn api(&self, object: &ObjectRef) -> Api<DynamicObject> {
-        let resource = resource_of(object);
-        match &object.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        }
-    }
-
     pub(super) const fn client(&self) -> &kube::Client {
         &self.client
     }
@@ -162,36 +151,15 @@ impl Connection {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Runs a request, bounded in time and again while the server is away.
-    pub(super) async fn request<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, Refusal>
-    where
-        F: Future<Output = Result<T, kube::Error>>,
-    {
-        let deadline = Instant::now() + self.patience;
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let refusal = match timeout(REQUEST, attempt()).await {
-                Ok(Ok(value)) => return Ok(value),
-                Ok(Err(error)) => Refusal::of(&error, what, &self.server),
-                Err(_) => Refusal::Unreachable {
-                    server: self.server.clone(),
-                    why: format!("no answer within {} s", REQUEST.as_secs()),
-                },
-            };
-            if !refusal.is_transient() || Instant::now() + pause > deadline {
-                return Err(refusal);
-            }
-            tracing::debug!(%refusal, "trying again");
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
-    }
-
     /// Reads one object; `None` when it does not exist.
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, Refusal> {
-        let api = self.api(object);
-        let found = self.request(&format!("read {object}"), || api.get_opt(&object.name)).await?;
-        Ok(found.map(|found| to_value(&found)))
+        let (what, requests) = (format!("read {object}"), requests(object));
+        let request = || built(requests.get(&object.name, &GetParams::default()));
+        match self.reading(async || self.exchange_object(&what, request()?, &object.kind).await).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Refusal::NotFound { .. }) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Lists objects of a kind; `namespace` `None` is everywhere.
@@ -218,17 +186,27 @@ impl Connection {
         params: ListParams,
     ) -> Result<Vec<Value>, Refusal> {
         let resource = resource(api_version, kind);
-        let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        };
-        let mut items = Vec::new();
-        let mut params = params.limit(500);
+        let requests = Request::new(url(&resource, namespace));
+        let (what, kind) = (format!("list {}", resource.plural), format!("{kind}List"));
+        let first = params.limit(500);
+        let (mut items, mut params, mut collisions) = (Vec::new(), first.clone(), COLLISIONS);
         loop {
-            let page = self.request(&format!("list {}", resource.plural), || api.list(&params)).await?;
-            items.extend(page.items.iter().map(to_value));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
+            let request = || built(requests.list(&params));
+            let mut page = match self.reading(async || self.exchange_object(&what, request()?, &kind).await).await {
+                Ok(page) => page,
+                // The rest of a list that was begun too long ago is not to be had any more.
+                Err(Refusal::Refused { code: 410, .. }) if params.continue_token.is_some() && collisions > 0 => {
+                    collisions -= 1;
+                    (items, params) = (Vec::new(), first.clone());
+                    continue;
+                }
+                Err(refusal) => return Err(refusal),
+            };
+            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
+                items.extend(found);
+            }
+            match page.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(token),
                 None => return Ok(items),
             }
         }
@@ -245,7 +223,8 @@ impl Connection {
     }
 
     async fn patch(&self, wish: &Manifest, dry_run: bool) -> Result<Value, Refusal> {
-        let api = self.api(&wish.object);
+        let object = &wish.object;
+        let (what, requests) = (format!("apply {object}"), requests(object));
         let params = PatchParams {
             dry_run,
             force: wish.write == Write::Apply,
@@ -253,48 +232,71 @@ impl Connection {
             field_validation: None,
         };
         let patch = Patch::Apply(&wish.body);
-        let object =
-            self.request(&format!("apply {}", wish.object), || api.patch(&wish.object.name, &params, &patch)).await?;
-        Ok(to_value(&object))
+        let request = || built(requests.patch(&object.name, &params, &patch));
+        let attempt = async || {
+            let answer = self.exchange_object(&what, request()?, &object.kind).await;
+            // With force nobody's fields are in the way: the object changed while it was being written.
+            answer.map_err(|failure| if params.force { failure.passing() } else { failure })
+        };
+        if dry_run { self.reading(attempt).await } else { self.writing(attempt).await }
     }
 
     /// Changes some fields of an object, by JSON merge patch; `null` takes a field away.
     pub async fn merge(&self, object: &ObjectRef, fields: &Value) -> Result<Value, Refusal> {
-        let api = self.api(object);
+        let (what, requests) = (format!("change {object}"), requests(object));
         let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
         let patch = Patch::Merge(fields);
-        let made = self.request(&format!("change {object}"), || api.patch(&object.name, &params, &patch)).await?;
-        Ok(to_value(&made))
+        let request = || built(requests.patch(&object.name, &params, &patch));
+        self.writing(async || self.exchange_object(&what, request()?, &object.kind).await.map_err(Failure::passing))
+            .await
     }
 
     /// Makes the object; one that exists is left as it is.
     pub async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Created, Refusal> {
-        let api = self.api(object);
-        let data = from_value(body);
-        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
-        let what = format!("create {object}");
-        match self.request(&what, || api.create(&params, &data)).await {
-            Ok(made) => Ok(Created::New(to_value(&made))),
-            Err(Refusal::Conflict { message, .. }) => match self.get(object).await? {
-                Some(existing) => Ok(Created::Existing(existing)),
-                None => Err(Refusal::Conflict { what, message }),
-            },
-            Err(refusal) => Err(refusal),
+        let mut collisions = COLLISIONS;
+        loop {
+            let (what, message) = match self.post(object, body).await {
+                Ok(made) => return Ok(Created::New(made)),
+                Err(Refusal::Conflict { what, message }) => (what, message),
+                Err(refusal) => return Err(refusal),
+            };
+            if let Some(existing) = self.get(object).await? {
+                return Ok(Created::Existing(existing));
+            }
+            // It has gone since.
+            if collisions == 0 {
+                return Err(Refusal::Conflict { what, message });
+            }
+            collisions -= 1;
         }
+    }
+
+    async fn post(&self, object: &ObjectRef, body: &Value) -> Result<Value, Refusal> {
+        let (what, requests) = (format!("create {object}"), requests(object));
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
+        let request = || built(requests.create(&params, body.to_string().into_bytes()));
+        self.writing(async || self.exchange_object(&what, request()?, &object.kind).await).await
+    }
+
+    /// Asks the server a question that is put as an object to be made, such as a review of rights. Nothing is written.
+    pub async fn ask(&self, question: &ObjectRef, body: &Value) -> Result<Value, Refusal> {
+        let (what, requests) = (format!("ask for a {}", question.kind), requests(question));
+        let request = || built(requests.create(&PostParams::default(), body.to_string().into_bytes()));
+        let attempt = async || self.exchange_object(&what, request()?, &question.kind).await.map_err(Failure::passing);
+        self.reading(attempt).await
     }
 
     /// Replaces the object as it was read: `body` carries the resourceVersion, and a later change by others wins.
     pub async fn replace(&self, object: &ObjectRef, body: &Value) -> Result<Value, Refusal> {
-        let api = self.api(object);
-        let data = from_value(body);
+        let (what, requests) = (format!("replace {object}"), requests(object));
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..Default::default() };
-        let made = self.request(&format!("replace {object}"), || api.replace(&object.name, &params, &data)).await?;
-        Ok(to_value(&made))
+        let request = || built(requests.replace(&object.name, &params, body.to_string().into_bytes()));
+        self.writing(async || self.exchange_object(&what, request()?, &object.kind).await).await
     }
 
     /// Deletes the object; `false` when it did not exist.
     pub async fn delete(&self, object: &ObjectRef, how: &Removal<'_>) -> Result<bool, Refusal> {
-        let api = self.api(object);
+        let (what, requests) = (format!("delete {object}"), requests(object));
         let base = if how.orphan { DeleteParams::orphan() } else { DeleteParams::background() };
         let params = DeleteParams {
             grace_period_seconds: how.grace,
@@ -303,7 +305,13 @@ impl Connection {
                 .map(|version| Preconditions { resource_version: Some(version.to_owned()), uid: None }),
             ..base
         };
-        match self.request(&format!("delete {object}"), || api.delete(&object.name, &params)).await {
+        let request = || built(requests.delete(&object.name, &params));
+        let attempt = async || {
+            // What comes back is the object while it ends, or a Status.
+            let answer = self.exchange_json(&what, request()?).await;
+            answer.map_err(|failure| if how.resource_version.is_none() { failure.passing() } else { failure })
+        };
+        match self.writing(attempt).await {
             Ok(_) => Ok(true),
             Err(Refusal::NotFound { .. }) => Ok(false),
             Err(refusal) => Err(refusal),
@@ -312,21 +320,36 @@ impl Connection {
 
     /// The text at an address of the server, for example `/readyz`.
     pub async fn text(&self, path: &str) -> Result<String, Refusal> {
-        let client = self.client.clone();
-        self.request(&format!("GET {path}"), || {
-            let request = http::Request::get(path).body(Vec::new()).expect("a constant path makes a request");
-            client.request_text(request)
-        })
-        .await
+        let what = format!("GET {path}");
+        let body = self
+            .reading(async || {
+                let request = http::Request::get(path).body(Vec::new()).expect("a constant path makes a request");
+                self.exchange(&what, request).await
+            })
+            .await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 }
 
-fn to_value(object: &DynamicObject) -> Value {
-    serde_json::to_value(object).expect("an object from the server serializes to JSON")
+/// The requests about objects of this kind, in this namespace.
+fn requests(object: &ObjectRef) -> Request {
+    Request::new(url(&resource_of(object), object.namespace.as_deref()))
 }
 
-fn from_value(body: &Value) -> DynamicObject {
-    serde_json::from_value(body.clone()).expect("a rendered object has metadata")
+/// A request for a name that cannot be in an address is never sent.
+fn built(
+    request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+) -> Result<http::Request<Vec<u8>>, Failure> {
+    request.map_err(|error| Failure {
+        refusal: Refusal::Refused {
+            what: "making the request".into(),
+            code: 0,
+            reason: "BadRequest".into(),
+            message: error.to_string(),
+        },
+        again: Again::Never,
+        status: None,
+    })
 }
 
 /// The address without anything that could be a credential.

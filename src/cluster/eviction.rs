@@ -1,7 +1,7 @@
 //! Evicting a pod: deleting it with the consent of the disruption budgets.
 
 use kube::core::Status;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Connection, Refusal};
 use crate::render::ObjectRef;
@@ -43,20 +43,20 @@ impl Connection {
         });
         let query = if dry_run { "?dryRun=All" } else { "" };
         let path = format!("/api/v1/namespaces/{namespace}/pods/{}/eviction{query}", pod.name);
-        let client = self.client();
-        self.request(&format!("evict {pod}"), || async {
+        let what = format!("evict {pod}");
+        let attempt = async || {
             let request = http::Request::post(&path)
                 .header(http::header::CONTENT_TYPE, "application/json")
                 .body(body.to_string().into_bytes())
                 .expect("names of objects make a valid path");
-            match client.request::<Value>(request).await {
-                Ok(_) => Ok(Eviction::Agreed),
-                Err(kube::Error::Api(status)) if is_temporary(&status) => Ok(Eviction::Later(words(&status))),
-                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Eviction::Gone),
-                Err(error) => Err(error),
+            let Err(failure) = self.exchange(&what, request).await else { return Ok(Eviction::Agreed) };
+            match (&failure.status, &failure.refusal) {
+                (Some(status), _) if is_temporary(status) => Ok(Eviction::Later(words(status))),
+                (_, Refusal::NotFound { .. } | Refusal::Conflict { .. }) => Ok(Eviction::Gone),
+                _ => Err(failure),
             }
-        })
-        .await
+        };
+        if dry_run { self.reading(attempt).await } else { self.writing(attempt).await }
     }
 }
 

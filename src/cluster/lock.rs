@@ -2,13 +2,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "edge: who this process is")]
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as Plain, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::{Connection, Created, Refusal, Removal};
 use crate::model::{ControlPlaneName, Namespace, ObjectNames, labels};
@@ -17,15 +20,61 @@ use crate::render::ObjectRef;
 /// How long a lock lives without renewal.
 const LEASE_SECONDS: i64 = 20;
 const RENEW_EVERY: Duration = Duration::from_secs(5);
+/// After so long without renewal nothing is written before the lock was renewed: others may be about to take it.
+const STALE: Duration = Duration::from_secs(15);
+/// How long a renewal, or giving the lock back, is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+tokio::task_local! {
+    /// The lock under which the present work is done, if there is one.
+    static HELD: Option<Arc<Hold>>;
+}
 
 /// A held lock. Dropped without [`Lock::release`], it runs out by itself.
 #[derive(Debug)]
 pub struct Lock {
+    hold: Arc<Hold>,
+    renewal: JoinHandle<()>,
+}
+
+/// What the work and the renewal know of the lock.
+#[derive(Debug)]
+struct Hold {
     connection: Connection,
     object: ObjectRef,
     holder: String,
-    lost: Arc<AtomicBool>,
-    renewal: JoinHandle<()>,
+    clock: fn() -> Timestamp,
+    lost: AtomicBool,
+    lease: Mutex<Value>,
+    renewed: Plain<Renewed>,
+}
+
+/// When the lock was renewed last. Both clocks are read: one stands still while a machine sleeps, the other can be set.
+#[derive(Debug, Clone, Copy)]
+struct Renewed {
+    at: Instant,
+    time: Timestamp,
+}
+
+impl Renewed {
+    fn now(clock: fn() -> Timestamp) -> Self {
+        Self { at: Instant::now(), time: clock() }
+    }
+
+    fn is_stale(self, now: Timestamp) -> bool {
+        self.at.elapsed() >= STALE || now.duration_since(self.time).unsigned_abs() >= STALE
+    }
+}
+
+/// Before a write: fails when the lock that the work is done under is somebody else's by now. Who stood still for so long
+/// that nobody can know asks first.
+pub(super) async fn still_held() -> Result<(), Refusal> {
+    let Ok(Some(hold)) = HELD.try_with(Clone::clone) else { return Ok(()) };
+    if hold.renewed().is_stale((hold.clock)()) {
+        tracing::debug!("the lock was not renewed for long: asking");
+        hold.renew_now().await?;
+    }
+    hold.check()
 }
 
 impl Lock {
@@ -35,30 +84,31 @@ impl Lock {
         connection: &Connection,
         namespace: &Namespace,
         plane: &ControlPlaneName,
-        now: fn() -> Timestamp,
+        clock: fn() -> Timestamp,
         waiting: impl Fn(String),
     ) -> Result<Self, Refusal> {
         let object = lease_ref(namespace, plane);
         let me = Holder::this_process();
         let spec = || {
-            let time = format!("{:.6}", now());
+            let time = format!("{:.6}", clock());
             json!({
                 "holderIdentity": me.to_string(), "leaseDurationSeconds": LEASE_SECONDS,
                 "acquireTime": time, "renewTime": time,
             })
         };
         let mut seen: Option<String> = None;
-        let held = loop {
+        let (renewed, lease) = loop {
+            let begun = Renewed::now(clock);
             let body = json!({
                 "apiVersion": object.api_version, "kind": object.kind,
                 "metadata": {"name": object.name, "namespace": namespace, "labels": labels(plane, "lock")},
                 "spec": spec(),
             });
             let mut lease = match connection.create(&object, &body).await? {
-                Created::New(held) => break held,
+                Created::New(held) => break (begun, held),
                 Created::Existing(lease) => lease,
             };
-            if let Some(holding) = Holding::of(&lease, now())
+            if let Some(holding) = Holding::of(&lease, clock())
                 && !me.outlived(&holding.holder)
             {
                 if seen.as_ref().is_some_and(|renewed| *renewed != holding.renewed) {
@@ -78,17 +128,31 @@ impl Lock {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             }
+            let begun = Renewed::now(clock);
             lease["spec"] = spec();
             match connection.replace(&object, &lease).await {
-                Ok(held) => break held,
+                Ok(held) => break (begun, held),
                 // Somebody was faster: look again.
                 Err(Refusal::Conflict { .. } | Refusal::NotFound { .. }) => {}
                 Err(refusal) => return Err(refusal),
             }
         };
-        let lost = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(renew(connection.clone(), object.clone(), held, Arc::clone(&lost), now));
-        Ok(Self { connection: connection.clone(), object, holder: me.to_string(), lost, renewal })
+        let hold = Arc::new(Hold {
+            connection: connection.clone().patient(PATIENCE),
+            object,
+            holder: me.to_string(),
+            clock,
+            lost: AtomicBool::new(false),
+            lease: Mutex::new(lease),
+            renewed: Plain::new(renewed),
+        });
+        let renewal = tokio::spawn(keep(Arc::clone(&hold)));
+        Ok(Self { hold, renewal })
+    }
+
+    /// Does work under the lock: nothing of it is written any more once somebody else has taken the lock.
+    pub async fn during<F: Future>(&self, work: F) -> F::Output {
+        HELD.scope(Some(Arc::clone(&self.hold)), work).await
     }
 
     /// Deletes the lock if nobody can be holding it any more.
@@ -113,8 +177,38 @@ impl Lock {
         Ok(())
     }
 
-    /// Fails when somebody else took the lock meanwhile; asked before every step that writes.
+    /// Fails when somebody else took the lock meanwhile. Writes to API servers see to that themselves.
     pub fn check(&self) -> Result<(), Refusal> {
+        self.hold.check()
+    }
+
+    /// The same before a write that is not to an API server, such as one to a datastore: asks first after a standstill.
+    pub async fn confirm(&self) -> Result<(), Refusal> {
+        self.during(still_held()).await
+    }
+
+    /// Gives the lock back.
+    pub async fn release(self) -> Result<(), Refusal> {
+        self.renewal.abort();
+        let Hold { connection, object, holder, .. } = &*self.hold;
+        loop {
+            let Some(lease) = connection.get(object).await? else { return Ok(()) };
+            if lease.pointer("/spec/holderIdentity").and_then(Value::as_str) != Some(holder.as_str()) {
+                return Ok(());
+            }
+            let version = lease.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+            let only_ours = Removal { resource_version: version, ..Removal::default() };
+            match connection.delete(object, &only_ours).await {
+                // The last renewal came in between: look again.
+                Err(Refusal::Conflict { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+                done => return done.map(drop),
+            }
+        }
+    }
+}
+
+impl Hold {
+    fn check(&self) -> Result<(), Refusal> {
         if self.lost.load(Ordering::Acquire) {
             return Err(Refusal::Conflict {
                 what: format!("the lock {} was lost", self.object),
@@ -124,16 +218,50 @@ impl Lock {
         Ok(())
     }
 
-    /// Gives the lock back.
-    pub async fn release(self) -> Result<(), Refusal> {
-        self.renewal.abort();
-        let Some(lease) = self.connection.get(&self.object).await? else { return Ok(()) };
-        if lease.pointer("/spec/holderIdentity").and_then(Value::as_str) == Some(self.holder.as_str()) {
-            let version = lease.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-            let only_ours = Removal { resource_version: version, ..Removal::default() };
-            self.connection.delete(&self.object, &only_ours).await?;
+    fn renewed(&self) -> Renewed {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Renews the lock. In a box, because every write asks for this, and this is a write.
+    fn renew_now(&self) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + '_>> {
+        Box::pin(HELD.scope(None, self.renew()))
+    }
+
+    async fn renew(&self) -> Result<(), Refusal> {
+        let mut lease = self.lease.lock().await;
+        let begun = Renewed::now(self.clock);
+        let ours = |lease: &Value| lease["spec"]["holderIdentity"].as_str() == Some(self.holder.as_str());
+        loop {
+            self.check()?;
+            lease["spec"]["renewTime"] = json!(format!("{:.6}", begun.time));
+            match self.connection.replace(&self.object, &lease).await {
+                Ok(renewed) => {
+                    *lease = renewed;
+                    *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = begun;
+                    return Ok(());
+                }
+                Err(Refusal::NotFound { .. }) => self.lost.store(true, Ordering::Release),
+                // A renewal of ours may have been carried out unheard.
+                Err(Refusal::Conflict { .. }) => match self.connection.get(&self.object).await? {
+                    Some(now) if ours(&now) => *lease = now,
+                    Some(_) | None => self.lost.store(true, Ordering::Release),
+                },
+                Err(refusal) => return Err(refusal),
+            }
         }
-        Ok(())
+    }
+}
+
+/// Renews the lock until it is lost.
+async fn keep(hold: Arc<Hold>) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        if let Err(refusal) = hold.renew_now().await {
+            if refusal.is_conflict() {
+                return;
+            }
+            tracing::debug!(%refusal, "the lock could not be renewed");
+        }
     }
 }
 
@@ -203,26 +331,5 @@ pub fn this_process() -> String {
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}/{}", self.host, self.pid, self.machine)
-    }
-}
-
-async fn renew(
-    connection: Connection,
-    object: ObjectRef,
-    mut lease: Value,
-    lost: Arc<AtomicBool>,
-    now: fn() -> Timestamp,
-) {
-    loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        lease["spec"]["renewTime"] = json!(format!("{:.6}", now()));
-        match connection.replace(&object, &lease).await {
-            Ok(renewed) => lease = renewed,
-            Err(Refusal::Conflict { .. } | Refusal::NotFound { .. }) => {
-                lost.store(true, Ordering::Release);
-                return;
-            }
-            Err(refusal) => tracing::debug!(%refusal, "the lock could not be renewed"),
-        }
     }
 }

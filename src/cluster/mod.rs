@@ -4,7 +4,9 @@
 
 mod client;
 mod eviction;
+mod exchange;
 mod lock;
+mod patience;
 mod refusal;
 mod resources;
 mod tunnel;
@@ -12,5 +14,6 @@ mod tunnel;
 pub use client::{Connection, Created, Removal, Target};
 pub use eviction::Eviction;
 pub use lock::{Lock, this_process};
+pub use patience::Listener;
 pub use refusal::Refusal;
 pub use tunnel::Tunnel;

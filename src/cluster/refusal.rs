@@ -73,21 +73,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Reads an error of the client library.
+    /// Reads an error of the client library, which got no answer.
     pub(super) fn of(error: &kube::Error, what: &str, server: &str) -> Self {
         let what = what.to_owned();
         let server = server.to_owned();
-        if let kube::Error::Api(status) = error {
-            let message = status.message.trim().to_owned();
-            return match status.code {
-                401 => Self::Unauthorized { server, message },
-                403 => Self::Forbidden { what, message },
-                404 => Self::NotFound { what, message },
-                409 => Self::Conflict { what, message },
-                429 | 502 | 503 | 504 => Self::Unreachable { server, why: format!("{} {message}", status.code) },
-                code => Self::Refused { what, code, reason: status.reason.clone(), message },
-            };
-        }
         let why = innermost(error);
         if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
             Self::Unintelligible { what, server, why }
@@ -102,11 +91,6 @@ impl Refusal {
     #[must_use]
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
-    }
-
-    /// Whether the same request may well succeed later.
-    pub(super) const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
     }
 }
 
@@ -145,7 +129,18 @@ impl Advice for Refusal {
             }
             Self::Forbidden { .. } => vec!["ask an administrator of the management cluster for this right".into()],
             Self::Conflict { .. } => vec!["run the command again: it starts from what is there now".into()],
-            Self::NotFound { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => Vec::new(),
+            Self::Refused { code: 500.., .. } => {
+                vec!["the server has a fault of its own, or a webhook of its has: once that is mended, run the command again".into()]
+            }
+            Self::Refused { .. } => {
+                vec!["mend what the server names, then run the command again: it starts from what is there now".into()]
+            }
+            Self::Unintelligible { .. } => vec![
+                "see that the address in the kubeconfig is that of an API server, and what is on the way to it; then run the \
+                 command again"
+                    .into(),
+            ],
+            Self::NotFound { .. } => Vec::new(),
         }
     }
 }

@@ -58,6 +58,13 @@ pub(super) fn resource(api_version: &str, kind: &str) -> ApiResource {
     }
 }
 
+/// The path of a kind's objects, in a namespace or everywhere.
+pub(super) fn url(resource: &ApiResource, namespace: Option<&str>) -> String {
+    let group = if resource.group.is_empty() { "/api" } else { "/apis" };
+    let namespace = namespace.map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
+    format!("{group}/{}{namespace}/{}", resource.api_version, resource.plural)
+}
+
 /// The address of an object's kind.
 pub(super) fn resource_of(object: &ObjectRef) -> ApiResource {
     resource(&object.api_version, &object.kind)

@@ -17,6 +17,9 @@ use crate::ui::Ui;
 /// How long requests are repeated while the management cluster is away for a moment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The same for the first request: who cannot reach the management cluster learns so soon.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);
+
 pub(super) struct Context {
     pub(super) ui: Ui,
     pub(super) ambient: Ambient,
@@ -38,7 +41,7 @@ impl Context {
         self.ui
     }
 
-    /// Connects, and asks the server once: who cannot reach it learns so at once, later it is waited for.
+    /// Connects, and asks the server once: who cannot reach it learns so soon, later it is waited for.
     pub(super) async fn management(&self) -> Result<Management, Fault> {
         let target = Target { kubeconfig: self.common.kubeconfig.clone(), context: self.common.context.clone() };
         let connection = Connection::open(&target).await?;
@@ -46,7 +49,9 @@ impl Context {
             Some(namespace) => namespace.clone(),
             None => Namespace::parse(connection.default_namespace())?,
         };
-        connection.text("/version").await?;
+        let ui = self.ui.announcer();
+        connection.tell_outages(Box::new(move |outage| ui.say(&outage)));
+        connection.clone().patient(FIRST_PATIENCE).text("/version").await?;
         Ok(Management { connection: connection.patient(PATIENCE), namespace })
     }
 
@@ -71,7 +76,9 @@ impl Context {
 impl Management {
     /// A session whose waits end after `timeout`.
     pub(super) fn session<'a>(&'a self, observer: &'a dyn Observer, timeout: Duration) -> Session<'a> {
-        Session { management: &self.connection, observer, deadline: Instant::now() + timeout, clock: clock() }
+        let deadline = Instant::now() + timeout;
+        self.connection.ends_by(deadline);
+        Session { management: &self.connection, observer, deadline, clock: clock() }
     }
 }
 

@@ -2,7 +2,7 @@
 //! its minor.
 
 use super::context::{Context, Management};
-use super::roll::carry_out;
+use super::roll::{Rolled, carry_out};
 use super::settle::{How, settle};
 use super::update;
 use crate::cli::RollbackArgs;
@@ -15,12 +15,18 @@ use crate::plan::{Record, Wish};
 enum Before {
     Version(KubeVersion),
     Settings(Box<Wish>),
+    /// What it is: who runs a finished command again does not want to go forward.
+    Same,
 }
 
 pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let recorded = engine::require_record(&management.connection, &management.namespace, &args.name).await?;
     match before(&recorded)? {
+        Before::Same => {
+            context.ui.report(&Rolled::of(&recorded.record, false));
+            Ok(())
+        }
         Before::Version(version) => to_version(args, &recorded, version, &management, context).await,
         Before::Settings(wish) => {
             let how = How { dry_run: args.how.dry_run, yes: args.how.yes, wait: true, timeout: args.how.timeout.0 };
@@ -71,5 +77,5 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
         )
         .hint("restore a snapshot from before the upgrade into a new control plane"));
     }
-    Ok(Before::Version(last.from))
+    Ok(if last.from < last.to { Before::Version(last.from) } else { Before::Same })
 }

@@ -14,7 +14,9 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
     let session = management.session(&progress, args.timeout.0);
     let recorded = engine::require_record(session.management, &management.namespace, &args.name).await?;
     let before = recorded.record.spec.replicas;
-    if before != args.replicas {
+    // Who was killed in between has written the number, and may not have done more.
+    let settled = before == args.replicas && !recorded.record.scaling;
+    if !settled {
         if args.replicas == 0 && !args.yes {
             if !context.ui.can_ask() {
                 return Err(Fault::new(Kind::Declined, format!("nobody could use control plane `{}`", args.name))
@@ -34,6 +36,7 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
         namespace: management.namespace.to_string(),
         replicas: args.replicas,
         before,
+        changed: !settled,
     });
     Ok(())
 }
@@ -48,13 +51,15 @@ struct Scaled {
     namespace: String,
     replicas: u32,
     before: u32,
+    changed: bool,
 }
 
 impl Report for Scaled {
     fn text(&self, _wide: bool) -> String {
         let name = &self.name;
         match (self.before, self.replicas) {
-            (before, now) if before == now => format!("{name}: unchanged, {now} pods\n"),
+            (_, now) if !self.changed => format!("{name}: unchanged, {now} pods\n"),
+            (before, now) if before == now && now > 0 => format!("{name} has {now} pods\n"),
             (_, 0) => format!(
                 "{name} sleeps; its data stays. Wake it: kamaji scale {name} -n {} --replicas 1\n",
                 self.namespace

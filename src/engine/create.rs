@@ -104,6 +104,7 @@ impl Creation<'_> {
             let (datastore, mut admin) =
                 datastore::ensure(self.session, &spec.datastore, &spec.image_repository, &spec.pods.image_pull_secrets)
                     .await?;
+            self.lock.confirm().await?;
             if admin.etcd.ensure_tenant(&id).await? == crate::datastore::Change::Changed {
                 self.session.say(Event::Done(format!(
                     "datastore {}: user, role and prefix of this control plane",
@@ -140,7 +141,12 @@ impl Creation<'_> {
         let direct = reached.direct
             || tenant::answers_directly_soon(&address, &self.kubeconfig("admin.conf").await?, &spec.name).await;
         self.lock.check()?;
-        journal.update(None, |record| record.step = Step::Ready).await?;
+        journal
+            .update(None, |record| {
+                record.step = Step::Ready;
+                record.scaling = false;
+            })
+            .await?;
         Ok(Some(Created { record: journal.record().clone(), direct }))
     }
 

@@ -230,7 +230,7 @@ async fn remove_data(session: &Session<'_>, journal: &Journal<'_>, lock: &Lock) 
     let mut admin = datastore::open(session, &datastore)
         .await
         .map_err(|fault| fault.hint("to leave the data behind and remove the rest: --keep-data"))?;
-    lock.check()?;
+    lock.confirm().await?;
     let progress = |keys: u64| {
         session.say(Event::Waiting {
             goal: format!("data in datastore `{name}` to go"),

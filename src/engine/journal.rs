@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cluster::{Connection, Created, Removal};
+use crate::cluster::{Connection, Created, Refusal, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
 use crate::plan::{Record, Verdict, Wish};
@@ -73,6 +73,10 @@ pub async fn require_record(
     })
 }
 
+fn overtaken(refusal: Refusal) -> Fault {
+    Fault::from(refusal).context("another kamaji changed the control plane meanwhile")
+}
+
 /// The record while it is being written.
 pub(super) struct Journal<'a> {
     connection: &'a Connection,
@@ -95,6 +99,10 @@ impl<'a> Journal<'a> {
             Created::New(body) | Created::Existing(body) => body,
         };
         let recorded = parse(&object, &body)?;
+        if recorded.record.id != record.id {
+            return Err(Fault::new(Kind::Conflict, format!("{object} was made by another kamaji this moment"))
+                .hint("run the command again: it starts from what is there now"));
+        }
         Ok(Self { connection, object, recorded })
     }
 
@@ -132,14 +140,33 @@ impl<'a> Journal<'a> {
             return Ok(());
         }
         env!("CARGO_PKG_VERSION").clone_into(&mut self.recorded.record.written_by);
-        let body = self.recorded.record.to_object(&self.recorded.documents, Some(&self.recorded.resource_version));
-        let written = self.connection.replace(&self.object, &body).await.map_err(|refusal| {
-            let conflict = refusal.is_conflict();
-            let fault = Fault::from(refusal);
-            if conflict { fault.context("another kamaji changed the control plane meanwhile") } else { fault }
-        })?;
-        self.recorded = parse(&self.object, &written)?;
-        Ok(())
+        let wished = self.recorded.record.to_object(&self.recorded.documents, None);
+        let mut collisions = 4;
+        loop {
+            let version = Some(self.recorded.resource_version.as_str());
+            let body = self.recorded.record.to_object(&self.recorded.documents, version);
+            let refusal = match self.connection.replace(&self.object, &body).await {
+                Ok(written) => {
+                    self.recorded = parse(&self.object, &written)?;
+                    return Ok(());
+                }
+                Err(refusal) if refusal.is_conflict() && collisions > 0 => refusal,
+                Err(refusal) => return Err(refusal.into()),
+            };
+            collisions -= 1;
+            // Nobody else has the lock. Either this was carried out unheard, or somebody put a label on it.
+            let Some(found) = self.connection.get(&self.object).await? else { return Err(overtaken(refusal)) };
+            let found = parse(&self.object, &found)?;
+            let content = found.record.to_object(&found.documents, None);
+            if content == wished {
+                self.recorded = found;
+                return Ok(());
+            }
+            if content != before {
+                return Err(overtaken(refusal));
+            }
+            self.recorded.resource_version = found.resource_version;
+        }
     }
 
     /// Removes the record.

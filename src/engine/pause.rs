@@ -33,9 +33,11 @@ async fn change(
     name: &ControlPlaneName,
     change: impl FnOnce(&mut Record),
 ) -> Result<Record, Fault> {
-    let recorded = require_record(session.management, namespace, name).await?;
+    // Who misspelt the name is not to leave a lock behind.
+    require_record(session.management, namespace, name).await?;
     session
         .locked(namespace, name, async |_| {
+            let recorded = require_record(session.management, namespace, name).await?;
             let mut journal = Journal::resume(session.management, recorded);
             journal.update(None, change).await?;
             Ok(journal.record().clone())

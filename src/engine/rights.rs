@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Session;
-use crate::cluster::{Created, Refusal};
+use crate::cluster::Refusal;
 use crate::error::{Fault, Kind};
 use crate::model::{CONTROL_PLANES, Namespace, Right};
 use crate::render::ObjectRef;
@@ -45,8 +45,7 @@ async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value,
         name: String::new(),
     };
     let body = json!({"apiVersion": object.api_version, "kind": kind, "metadata": {}, "spec": spec});
-    let (Created::New(answer) | Created::Existing(answer)) = session.management.create(&object, &body).await?;
-    Ok(answer["status"].clone())
+    Ok(session.management.ask(&object, &body).await?["status"].take())
 }
 
 async fn is_allowed(session: &Session<'_>, namespace: &Namespace, right: &Right, verb: &str) -> Result<bool, Refusal> {

@@ -186,6 +186,7 @@ impl Way<'_> {
             }
             session.say(Event::Note(format!("{new}: the pods did not become ready; going back to {old}")));
             let patient = Session { deadline: Instant::now() + WAY_BACK, ..*session };
+            session.management.ends_by(patient.deadline);
             self.back(&patient, journal, lock, ambient)
                 .await
                 .map_err(|fault| fault.context(format!("{new} did not work, and going back to {old} failed")))?;

@@ -41,7 +41,8 @@ async fn run(
     ambient: &mut Ambient,
 ) -> Result<Record, Fault> {
     refuse_busy(&recorded.record)?;
-    let slept = recorded.record.spec.replicas == 0;
+    // Who was killed while waking it has not told it what changed while it slept.
+    let slept = recorded.record.spec.replicas == 0 || recorded.record.scaling;
     let request = CreateRequest {
         spec: ControlPlaneSpec { replicas, ..recorded.record.spec.clone() },
         documents: recorded.documents.clone(),
@@ -50,6 +51,7 @@ async fn run(
     let spec = &request.spec;
     let creation = Creation { session, request: &request, lock };
     let mut journal = Journal::resume(session.management, recorded);
+    journal.update(None, |record| record.scaling = true).await?;
     creation.note_change(&mut journal).await?;
     let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
         return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
@@ -69,7 +71,7 @@ async fn run(
             answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await;
         }
     }
-    lock.check()?;
+    journal.update(None, |record| record.scaling = false).await?;
     Ok(journal.record().clone())
 }
 

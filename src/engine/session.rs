@@ -51,11 +51,12 @@ impl Session<'_> {
             self.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
         };
         let lock = Lock::acquire(self.management, namespace, name, self.clock, waiting).await?;
-        let outcome = work(&lock).await;
-        let released = lock.release().await;
-        let done = outcome?;
-        released?;
-        Ok(done)
+        let outcome = lock.during(work(&lock)).await;
+        if let Err(refusal) = lock.release().await {
+            // What was to be done is done, or told below. A lock that nobody renews is free again by itself.
+            self.say(Event::Note(format!("the lock of `{name}` was not given back and runs out in 20 s: {refusal}")));
+        }
+        outcome
     }
 
     /// Sleeps a little; at the deadline it is an error that tells what was waited for and why it is not there.

@@ -36,7 +36,9 @@ impl Reached {
 
     /// The same way with other credentials.
     pub async fn with(&self, kubeconfig: &str, name: &ControlPlaneName) -> Result<Connection, Refusal> {
-        Connection::to_tenant(kubeconfig, self.local(), name.as_str()).await
+        let connection = Connection::to_tenant(kubeconfig, self.local(), name.as_str()).await?;
+        connection.ends_with(&self.connection);
+        Ok(connection)
     }
 }
 
@@ -91,12 +93,14 @@ async fn reach_by(
     kubeconfig: &str,
 ) -> Result<Result<Reached, Vec<String>>, Fault> {
     if let Some(connection) = direct(address, kubeconfig, name).await {
+        connection.ends_with(session.management);
         return Ok(Ok(Reached { connection, direct: true, tunnel: None }));
     }
     let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(causes_of_pods(pods, &[]))) };
     let pod_name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let tunnel = Tunnel::open(session.management, namespace.as_str(), pod_name, address.secure_port).await?;
     let connection = Connection::to_tenant(kubeconfig, Some(tunnel.local()), name.as_str()).await?;
+    connection.ends_with(session.management);
     match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
         Ok(Ok(_)) => Ok(Ok(Reached { connection, direct: false, tunnel: Some(tunnel) })),
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),

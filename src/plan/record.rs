@@ -67,6 +67,9 @@ pub struct Record {
     /// A change of settings that has begun and is not finished; `spec` and the documents are those before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Box<Update>>,
+    /// Whether its pods, or what is inside the cluster, may not follow the wished number of pods yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scaling: bool,
     /// Set while nobody may change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
@@ -177,6 +180,7 @@ impl Record {
             certificates_end: None,
             upgrade: None,
             update: None,
+            scaling: false,
             paused: None,
             history: Vec::new(),
         }

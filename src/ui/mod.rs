@@ -11,7 +11,7 @@ use crate::error::{Fault, Kind, While as _};
 use crate::plan::{Action, Plan};
 
 pub use output::{Format, Report, Table};
-pub use progress::Progress;
+pub use progress::{Announcer, Progress};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -32,6 +32,7 @@ pub struct Ui {
     pub format: Format,
     interactive: bool,
     live: bool,
+    announcer: Announcer,
     unwritten: Mutex<Option<std::io::Error>>,
 }
 
@@ -55,6 +56,7 @@ impl Ui {
             format,
             interactive: stderr && std::io::stdin().is_terminal(),
             live: stderr && console::user_attended_stderr(),
+            announcer: Announcer::default(),
             unwritten: Mutex::new(None),
         }
     }
@@ -68,7 +70,13 @@ impl Ui {
     /// A listener for the engine's events.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress::new(self.live)
+        Progress::new(self.live, &self.announcer)
+    }
+
+    /// For those who have something to say while others work.
+    #[must_use]
+    pub fn announcer(&self) -> Announcer {
+        self.announcer.clone()
     }
 
     /// Writes a result.

@@ -1,6 +1,6 @@
 //! What the engine says while it works: one living line on a terminal, plain lines elsewhere.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -42,13 +42,14 @@ impl Wait {
 }
 
 impl Progress {
-    pub(super) fn new(live: bool) -> Self {
+    pub(super) fn new(live: bool, announcer: &Announcer) -> Self {
         let bar = live.then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}").expect("a constant, valid template");
             let bar = ProgressBar::new_spinner().with_style(style);
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
+        announcer.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&bar);
         Self { bar, waiting: Mutex::new(None) }
     }
 
@@ -60,7 +61,7 @@ impl Progress {
     }
 
     fn wait(&self, goal: String, causes: Vec<String>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wait = waiting.take().filter(|wait| wait.goal == goal).unwrap_or_else(|| Wait {
             goal,
             since: Instant::now(),
@@ -88,6 +89,21 @@ impl Progress {
             wait.said = Some((Instant::now(), causes));
         }
         *waiting = Some(wait);
+    }
+}
+
+/// Says something beside the living line, wherever it is drawn at the moment.
+#[derive(Debug, Clone, Default)]
+pub struct Announcer(Arc<Mutex<Option<ProgressBar>>>);
+
+impl Announcer {
+    /// Says it.
+    pub fn say(&self, text: &str) {
+        let line = format!("{}\n", safe(text));
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) if !bar.is_finished() => bar.suspend(|| write_stderr(&line)),
+            Some(_) | None => write_stderr(&line),
+        }
     }
 }
 

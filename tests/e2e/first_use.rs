@@ -38,7 +38,7 @@ pub(crate) fn datastore_is_made_once_however_often_it_is_killed() {
         let mut authority = Value::Null;
         for (moment, method, part) in KILLS {
             let like = move |request: &Request| request.method == method && request.path.contains(part);
-            let harmed = kill(&space, &proxy, &create, moment, like);
+            let (_, harmed) = kill(&space, &proxy, &create, moment, like);
             let now = secret("etcd-default-ca");
             println!("first create, killed {moment:?} {harmed}");
             assert!(authority.is_null() || authority == now, "the datastore got a second authority");

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::command::Running;
+use crate::support::command::{Run, Running};
+use crate::support::oracle::orphans;
 use crate::support::proxy::{Fault, Moment, Request};
 use crate::support::{Etcd, Identity, Proxy, Space, management, wait_until};
 
@@ -35,11 +36,11 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
     let deleting = proxy.requests().len();
     println!("create: {creating} requests, the last write is {last_write}; delete: {deleting}");
 
-    let kills = std::env::var("KAMAJI_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let kills = std::env::var("KAMAJI_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     for (index, at) in spread(kills, last_write).enumerate() {
         let moment = if index % 2 == 0 { Moment::After } else { Moment::Before };
         let users = root.names("user");
-        let harmed = kill(&space, &proxy, &create, moment, move |request| request.number == at);
+        let (_, harmed) = kill(&space, &proxy, &create, moment, move |request| request.number == at);
         let before = identity(&space);
         println!("create, killed at {at} {moment:?}: {harmed}; then there are {:?}", before.keys().collect::<Vec<_>>());
 
@@ -54,7 +55,7 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
         assert!(root.names("user").contains(&id) && root.names("role").contains(&id));
         // Neighbours of other tests have a user for a moment before they say that it is theirs.
         wait_until("no user is left of the killed run", Duration::from_secs(20), || {
-            let orphans = orphans(&root, &users, &id);
+            let orphans = orphans(&root, &users, Some(&id));
             if orphans.is_empty() { Ok(()) } else { Err(format!("{orphans:?}, killed at {at} {moment:?}")) }
         });
         space.tenant(NAME).run(&["get", "configmap", "-n", "kube-public", "cluster-info"]).ok();
@@ -64,7 +65,7 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
         // Each of these control planes also has a deletion to be killed in.
         let at = 1 + index * deleting / kills;
         let moment = if index % 2 == 0 { Moment::Before } else { Moment::After };
-        let harmed = kill(&space, &proxy, &delete, moment, move |request| request.number == at);
+        let (_, harmed) = kill(&space, &proxy, &delete, moment, move |request| request.number == at);
         println!("delete, killed at {at} {moment:?}: {harmed}");
         space.run(&delete).ok();
         assert_eq!(names(&space), Vec::<String>::new(), "delete killed at {at} {moment:?}");
@@ -111,25 +112,11 @@ pub(crate) fn kill(
     words: &[&str],
     moment: Moment,
     like: impl Fn(&Request) -> bool + Send + Clone + 'static,
-) -> String {
+) -> (Run, String) {
     proxy.reset();
-    let victim = Arc::new(Mutex::new(None::<Running>));
-    let target = Arc::clone(&victim);
-    let call = move || {
-        // The first request may come before the line below has put the process here.
-        for _ in 0..1000 {
-            if let Some(running) = target.lock().expect("nobody panics with it").as_mut() {
-                running.kill();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    };
-    proxy.harm_where(like.clone(), Fault::Call(moment, Box::new(call)));
-    *victim.lock().expect("nobody panics with it") = Some(space.start_through(proxy, words));
-    let ended = || victim.lock().expect("nobody panics with it").as_mut().and_then(Running::ended);
+    let victim = strike(space, proxy, words, moment, like.clone(), Running::kill);
     let code = loop {
-        match ended() {
+        match victim.lock().expect("nobody panics with it").as_mut().and_then(Running::ended) {
             Some(status) => break status.code(),
             None => std::thread::sleep(Duration::from_millis(10)),
         }
@@ -139,10 +126,35 @@ pub(crate) fn kill(
     assert!(run.code.is_none() || run.code == Some(0), "{run}");
     let request = proxy.requests().iter().find(|request| like(request)).map(ToString::to_string);
     match (run.code, request) {
-        (None, Some(request)) => request,
+        (None, Some(request)) => (run, request),
         (None, None) => panic!("killed by nobody knows what: {run}"),
-        (Some(_), _) => "it was done before".to_owned(),
+        (Some(_), _) => (run, "it was done before".to_owned()),
     }
+}
+
+/// Starts kamaji, and does something to it at the first request that is like this.
+pub(crate) fn strike(
+    space: &Space,
+    proxy: &Proxy,
+    words: &[&str],
+    moment: Moment,
+    like: impl Fn(&Request) -> bool + Send + 'static,
+    blow: impl FnOnce(&mut Running) + Send + 'static,
+) -> Arc<Mutex<Option<Running>>> {
+    let victim = Arc::new(Mutex::new(None::<Running>));
+    let target = Arc::clone(&victim);
+    let call = move || {
+        // The first request may come before the line below has put the process here.
+        for _ in 0..1000 {
+            if let Some(running) = target.lock().expect("nobody panics with it").as_mut() {
+                return blow(running);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    proxy.harm_where(like, Fault::Call(moment, Box::new(call)));
+    *victim.lock().expect("nobody panics with it") = Some(space.start_through(proxy, words));
+    victim
 }
 
 /// The data of the Secrets that must never be made twice.
@@ -158,18 +170,4 @@ fn identity(space: &Space) -> BTreeMap<String, Value> {
 fn names(space: &Space) -> Vec<String> {
     let kinds = ["Pod/", "ReplicaSet/", "EndpointSlice/", "PodMetrics/", "Lease/"];
     space.everything().into_keys().filter(|name| !kinds.iter().any(|kind| name.starts_with(kind))).collect()
-}
-
-/// Users that are new, but are not the control plane's and not of any other control plane.
-fn orphans(root: &Etcd, before: &[String], own: &str) -> Vec<String> {
-    let kube = management();
-    let secrets = kube.items(&["secrets", "-A", "-l", "app.kubernetes.io/managed-by=kamaji"]);
-    let known: Vec<String> = secrets
-        .iter()
-        .filter_map(|secret| Some(crate::support::kubeconfig::decoded(secret["data"]["DB_USER"].as_str()?)))
-        .collect();
-    root.names("user")
-        .into_iter()
-        .filter(|user| !before.contains(user) && user != own && !known.contains(user))
-        .collect()
 }

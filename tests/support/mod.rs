@@ -9,6 +9,7 @@ pub(crate) mod console;
 pub(crate) mod etcd;
 pub(crate) mod host;
 pub(crate) mod kubeconfig;
+pub(crate) mod oracle;
 pub(crate) mod poller;
 pub(crate) mod processes;
 pub(crate) mod proxy;
@@ -17,7 +18,9 @@ pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod space;
 pub(crate) mod ssh;
+pub(crate) mod sweep;
 pub(crate) mod tls;
+pub(crate) mod trouble;
 pub(crate) mod wait;
 
 pub(crate) use cluster::{Kube, management};

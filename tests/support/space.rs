@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -151,6 +151,11 @@ impl Space {
         self.note(self.start_through(proxy, arguments).finish(LIMIT), false)
     }
 
+    /// Starts kamaji.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        start(self.kamaji(arguments), "")
+    }
+
     /// Starts kamaji with its way through a proxy.
     pub(crate) fn start_through(&self, proxy: &Proxy, arguments: &[&str]) -> Running {
         start(self.kamaji_by(&proxy.kubeconfig(), arguments), "")
@@ -189,6 +194,14 @@ impl Space {
         self.run(&[&["create", name, "--kubeadm-config", &file, "--expose", "node-port"], more].concat())
     }
 
+    /// The words of a `create` whose pods find no node, so that it costs next to nothing.
+    pub(crate) fn parked(&self, name: &str) -> Vec<String> {
+        let file = self.quickstart();
+        let words = ["create", name, "--kubeadm-config", &file, "--expose", "node-port", "--wait=false"];
+        let nowhere = ["--node-selector", "kamaji.test/nowhere=true"];
+        words.into_iter().chain(nowhere).map(str::to_owned).collect()
+    }
+
     /// kubectl in a control plane, as its administrator, with the kubeconfig that the management cluster holds.
     #[track_caller]
     pub(crate) fn tenant(&self, name: &str) -> Kube {
@@ -220,17 +233,25 @@ impl Space {
     /// Kubernetes puts into each namespace, and not the reports of events.
     #[track_caller]
     pub(crate) fn everything(&self) -> BTreeMap<String, String> {
-        let kube = management();
-        let kinds = kube.text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]);
-        let kinds: Vec<&str> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
-        let items = self.objects(&kinds.join(","));
-        let name = |item: &Value| {
-            let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (format!("{}/{}", text("/kind"), text("/metadata/name")), text("/metadata/resourceVersion"))
-        };
+        let version = |item: &Value| item["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+        self.every_object().into_iter().map(|(name, item)| (name, version(&item))).collect()
+    }
+
+    /// The same, whole, by kind and name.
+    #[track_caller]
+    pub(crate) fn every_object(&self) -> BTreeMap<String, Value> {
+        static KINDS: OnceLock<String> = OnceLock::new();
+        let kinds = KINDS.get_or_init(|| {
+            let kinds = management().text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]);
+            let kinds: Vec<&str> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
+            kinds.join(",")
+        });
+        let text = |item: &Value, key: &str| item.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let named = |item: Value| (format!("{}/{}", text(&item, "/kind"), text(&item, "/metadata/name")), item);
         let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "ServiceAccount/runner", "Role/kamaji"];
         let binding = format!("RoleBinding/kamaji-{}", self.namespace);
-        items.iter().map(name).filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
+        let all = self.objects(kinds).into_iter().map(named);
+        all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
     }
 
     /// Deletes every control plane in the namespace, then the namespace.

@@ -2,6 +2,7 @@
 
 use std::io::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
@@ -14,9 +15,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Fault, Moment, Shared};
+use super::{Harm, Moment, Shared, Strike};
 
-type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+pub(super) type Answer = Response<BoxBody<Bytes, Error>>;
 
 /// The server behind the proxy.
 #[derive(Debug)]
@@ -44,24 +45,29 @@ pub(super) async fn pass(
     upstream: &Upstream,
 ) -> Result<Answer, Error> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let (number, fault) = shared.lock().count(request.method().to_string(), path);
-    let after = match fault {
-        Some(Fault::Call(Moment::Before, call)) => {
+    let (number, strike) = shared.lock().count(request.method().to_string(), path);
+    let after = match strike {
+        Some(Strike::Call(Moment::Before, call)) => {
             call();
             return Err(Error::other("harmed before it was passed on"));
         }
-        Some(Fault::Call(Moment::After, call)) => Some(call),
-        None => None,
+        Some(Strike::Harm(harm)) if !harm.reaches_server() => return harm.instead().await,
+        Some(Strike::Harm(Harm::Late(milliseconds))) => {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            None
+        }
+        strike => strike,
     };
     let answer = exchange(request, upstream).await?;
     if let Some(entry) = shared.lock().requests.get_mut(number - 1) {
         entry.status = Some(answer.status().as_u16());
     }
     match after {
-        Some(call) => {
+        Some(Strike::Call(_, call)) => {
             call();
             Err(Error::other("harmed after it was carried out"))
         }
+        Some(Strike::Harm(harm)) => harm.instead_of(answer).await,
         None => Ok(answer),
     }
 }
@@ -83,5 +89,5 @@ async fn exchange(mut request: hyper::Request<Incoming>, upstream: &Upstream) ->
             }
         });
     }
-    Ok(answer.map(BodyExt::boxed))
+    Ok(answer.map(|body| body.map_err(Error::other).boxed()))
 }

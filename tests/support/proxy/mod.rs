@@ -2,8 +2,10 @@
 //! asked. It speaks HTTP/1.1 to both sides; an upgrade (port-forward) becomes a tunnel that it does not look into.
 
 mod forward;
+mod harm;
 
 pub(in crate::support) use forward::dial;
+pub(crate) use harm::Harm;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// What the server answered; `None` while it has not, or when the request was not passed on.
     pub(crate) status: Option<u16>,
+    /// Whether harm was done to it.
+    pub(crate) harmed: bool,
 }
 
 impl Request {
@@ -57,13 +61,15 @@ pub(crate) enum Moment {
 pub(crate) enum Fault {
     /// Calls this at that moment, then drops the connection. Killing the client is done so.
     Call(Moment, Box<dyn FnOnce() + Send>),
-    // Room for more: an answer of the proxy's own, a stall, half an answer. `forward::pass` carries them out.
+    /// Something that can be done as often as one likes.
+    Harm(Harm),
 }
 
 impl std::fmt::Debug for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Call(moment, _) => write!(f, "Call({moment:?})"),
+            Self::Harm(harm) => write!(f, "{harm:?}"),
         }
     }
 }
@@ -71,21 +77,45 @@ impl std::fmt::Debug for Fault {
 /// Which request is harmed.
 type Trigger = Box<dyn Fn(&Request) -> bool + Send>;
 
+/// Harm that is meant for requests of a kind.
+struct Rule {
+    like: Trigger,
+    fault: Fault,
+    /// How many requests it is meant for; a call is for one.
+    left: usize,
+}
+
 #[derive(Default)]
 struct State {
     requests: Vec<Request>,
-    /// Each strikes once.
-    faults: Vec<(Trigger, Fault)>,
+    rules: Vec<Rule>,
+}
+
+/// Harm that a request meets.
+enum Strike {
+    Call(Moment, Box<dyn FnOnce() + Send>),
+    Harm(Harm),
 }
 
 impl State {
     /// Counts a request, and gives the harm that is meant for it.
-    fn count(&mut self, method: String, path: String) -> (usize, Option<Fault>) {
-        let request = Request { number: self.requests.len() + 1, method, path, status: None };
-        let number = request.number;
-        let struck = self.faults.iter().position(|(trigger, _)| trigger(&request));
+    fn count(&mut self, method: String, path: String) -> (usize, Option<Strike>) {
+        let number = self.requests.len() + 1;
+        let mut request = Request { number, method, path, status: None, harmed: false };
+        let struck = self.rules.iter().position(|rule| (rule.like)(&request));
+        request.harmed = struck.is_some();
         self.requests.push(request);
-        (number, struck.map(|index| self.faults.remove(index).1))
+        let strike = struck.map(|index| {
+            self.rules[index].left -= 1;
+            match &self.rules[index].fault {
+                Fault::Harm(harm) if self.rules[index].left > 0 => Strike::Harm(*harm),
+                Fault::Harm(_) | Fault::Call(..) => match self.rules.remove(index).fault {
+                    Fault::Harm(harm) => Strike::Harm(harm),
+                    Fault::Call(moment, call) => Strike::Call(moment, call),
+                },
+            }
+        });
+        (number, strike)
     }
 }
 
@@ -156,12 +186,17 @@ impl Proxy {
 
     /// Does harm to the next request that is like this.
     pub(crate) fn harm_where(&self, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
-        self.shared.lock().faults.push((Box::new(like), fault));
+        self.harm_often(1, like, fault);
+    }
+
+    /// Does harm to the next so many requests that are like this.
+    pub(crate) fn harm_often(&self, times: usize, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
+        self.shared.lock().rules.push(Rule { like: Box::new(like), fault, left: times });
     }
 
     /// Whether every harm that was asked for has been done.
     pub(crate) fn is_spent(&self) -> bool {
-        self.shared.lock().faults.is_empty()
+        self.shared.lock().rules.is_empty()
     }
 
     /// Forgets requests and harm: the next request is number 1.

@@ -1,0 +1,216 @@
+//! One request and its answer: sent, read to its end, and judged. How often it is sent is `patience.rs`.
+
+use std::time::Duration;
+
+use http::header::{HeaderMap, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
+use kube::client::Body;
+use kube::core::Status;
+use serde_json::Value;
+
+use super::{Connection, Refusal};
+
+/// What came instead of what was asked for.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What it means.
+    pub(super) refusal: Refusal,
+    /// Whether it is worth asking again.
+    pub(super) again: Again,
+    /// The server's own account, where it gave one.
+    pub(super) status: Option<Box<Status>>,
+}
+
+/// Whether the same request may well be answered later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// No: the answer stands.
+    Never,
+    /// It may have been a hiccup of the server, or of something on the way.
+    Soon,
+    /// The server is away or busy, and may have said for how long.
+    Later(Option<Duration>),
+}
+
+impl Failure {
+    fn new(refusal: Refusal, again: Again) -> Self {
+        Self { refusal, again, status: None }
+    }
+
+    /// Nothing came.
+    pub(super) fn silence(server: &str, limit: Duration) -> Self {
+        let why = format!("no answer within {} s", limit.as_secs().max(1));
+        Self::new(Refusal::Unreachable { server: server.to_owned(), why }, Again::Later(None))
+    }
+
+    /// The client library could not get an answer.
+    pub(super) fn of(error: &kube::Error, what: &str, server: &str) -> Self {
+        let refusal = Refusal::of(error, what, server);
+        let again = match refusal {
+            Refusal::Unreachable { .. } => Again::Later(None),
+            Refusal::Unintelligible { .. } => Again::Soon,
+            Refusal::Kubeconfig(_)
+            | Refusal::Unauthorized { .. }
+            | Refusal::Forbidden { .. }
+            | Refusal::Conflict { .. }
+            | Refusal::NotFound { .. }
+            | Refusal::Refused { .. } => Again::Never,
+        };
+        Self::new(refusal, again)
+    }
+
+    /// The same failure, where a conflict is one of the moment: the request has no condition that it could contradict.
+    pub(super) fn passing(mut self) -> Self {
+        if self.refusal.is_conflict() {
+            self.again = Again::Soon;
+        }
+        self
+    }
+
+    fn unintelligible(what: &str, server: &str, why: String) -> Self {
+        Self::new(Refusal::Unintelligible { what: what.to_owned(), server: server.to_owned(), why }, Again::Soon)
+    }
+
+    fn answered(code: StatusCode, pause: Option<Duration>, body: &[u8], what: &str, server: &str) -> Self {
+        let status = serde_json::from_slice::<Value>(body)
+            .ok()
+            .filter(|value| value["kind"] == "Status")
+            .and_then(|value| serde_json::from_value::<Status>(value).ok());
+        let told = status.as_ref().map(|status| status.message.trim().to_owned()).filter(|text| !text.is_empty());
+        let message = told.unwrap_or_else(|| words(body));
+        let reason = status.as_ref().map(|status| status.reason.clone()).unwrap_or_default();
+        let (what, server, number) = (what.to_owned(), server.to_owned(), code.as_u16());
+        let (refusal, again) = match number {
+            401 => (Refusal::Unauthorized { server, message }, Again::Soon),
+            403 => (Refusal::Forbidden { what, message }, Again::Never),
+            // Something on the way that knows no such page says nothing about the object.
+            404 if reason == "NotFound" => (Refusal::NotFound { what, message }, Again::Never),
+            409 => (Refusal::Conflict { what, message }, Again::Never),
+            429 | 502..=504 => (Refusal::Unreachable { server, why: busy(code, &message, pause) }, Again::Later(pause)),
+            500 if pause.is_some() => {
+                (Refusal::Unreachable { server, why: busy(code, &message, pause) }, Again::Later(pause))
+            }
+            410 | 500.. => (Refusal::Refused { what, code: number, reason, message }, Again::Soon),
+            _ => (Refusal::Refused { what, code: number, reason, message }, Again::Never),
+        };
+        Self { refusal, again, status: status.map(Box::new) }
+    }
+}
+
+/// Why a server that answered could not do it now.
+fn busy(code: StatusCode, message: &str, pause: Option<Duration>) -> String {
+    let mut text = code.to_string();
+    if !message.is_empty() && !text.eq_ignore_ascii_case(message) && !text.ends_with(message) {
+        text = format!("{text}: {message}");
+    }
+    match pause {
+        Some(pause) if pause > Duration::from_secs(1) => {
+            format!("{text}; it asks to come back in {} s", pause.as_secs())
+        }
+        Some(_) | None => text,
+    }
+}
+
+/// The words of somebody who is not a Kubernetes API.
+fn words(body: &[u8]) -> String {
+    const ENOUGH: usize = 200;
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.starts_with('<') {
+        return "a web page, not the answer of a Kubernetes API: is there a proxy on the way?".to_owned();
+    }
+    let mut short: String = text.chars().take(ENOUGH).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    // The other form, a date, is sent by no API server.
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+impl Connection {
+    /// Sends a request, and reads what comes.
+    pub(super) async fn exchange(&self, what: &str, request: Request<Vec<u8>>) -> Result<Vec<u8>, Failure> {
+        let lost = |error: &kube::Error| Failure::of(error, what, self.server());
+        let answer: Response<Body> = self.client().send(request.map(Body::from)).await.map_err(|e| lost(&e))?;
+        let (code, pause) = (answer.status(), retry_after(answer.headers()));
+        let body = answer.into_body().collect_bytes().await.map_err(|e| lost(&e))?;
+        if code.is_success() {
+            return Ok(body.to_vec());
+        }
+        Err(Failure::answered(code, pause, &body, what, self.server()))
+    }
+
+    /// The same, where the answer is JSON.
+    pub(super) async fn exchange_json(&self, what: &str, request: Request<Vec<u8>>) -> Result<Value, Failure> {
+        let body = self.exchange(what, request).await?;
+        // The parser's own words can quote the answer, which may hold secrets.
+        serde_json::from_slice(&body).map_err(|error| {
+            let why = format!("it is not JSON from line {}, column {} on", error.line(), error.column());
+            Failure::unintelligible(what, self.server(), why)
+        })
+    }
+
+    /// The same, where the answer is an object of this kind. A page of something on the way is none, nor is a Status.
+    pub(super) async fn exchange_object(
+        &self,
+        what: &str,
+        request: Request<Vec<u8>>,
+        kind: &str,
+    ) -> Result<Value, Failure> {
+        let object = self.exchange_json(what, request).await?;
+        let why = match object["kind"].as_str() {
+            Some(found) if found == kind => return Ok(object),
+            Some(found) => format!("it is a {found}, not a {kind}"),
+            None => format!("it should be a {kind}, and is nothing that has a kind"),
+        };
+        Err(Failure::unintelligible(what, self.server(), why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Advice as _;
+
+    fn answered(code: u16, pause: Option<u64>, body: &str) -> Failure {
+        let code = StatusCode::from_u16(code).unwrap();
+        Failure::answered(code, pause.map(Duration::from_secs), body.as_bytes(), "read it", "the server")
+    }
+
+    #[test]
+    fn what_passes_is_asked_again_and_what_stands_is_not() {
+        let again = |code, body| answered(code, None, body).again;
+        for code in [429, 502, 503, 504] {
+            assert_eq!(again(code, ""), Again::Later(None), "{code}");
+        }
+        for code in [401, 410, 500] {
+            assert_eq!(again(code, ""), Again::Soon, "{code}");
+        }
+        for code in [400, 403, 404, 409, 422] {
+            assert_eq!(again(code, ""), Again::Never, "{code}");
+        }
+        assert_eq!(answered(503, Some(30), "").again, Again::Later(Some(Duration::from_secs(30))));
+    }
+
+    #[test]
+    fn only_a_kubernetes_api_says_that_an_object_does_not_exist() {
+        let status =
+            r#"{"kind":"Status","status":"Failure","reason":"NotFound","message":"pods \"a\" not found","code":404}"#;
+        assert!(matches!(answered(404, None, status).refusal, Refusal::NotFound { .. }));
+        let page = answered(404, None, "<html>not here</html>").refusal;
+        assert!(matches!(page, Refusal::Refused { code: 404, .. }));
+        assert!(page.to_string().contains("a web page"), "{page}");
+    }
+
+    #[test]
+    fn a_page_of_a_proxy_is_not_printed() {
+        let refusal = answered(502, Some(9999), "<html><body>Bad gateway</body></html>").refusal;
+        let text = refusal.to_string();
+        assert!(!text.contains("<html>") && text.contains("502") && text.contains("come back in 9999 s"), "{text}");
+        assert!(!refusal.hints().is_empty());
+    }
+}

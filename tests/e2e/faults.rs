@@ -1,0 +1,212 @@
+//! Trouble on the way to the management cluster, and with kamaji itself, at every request of every verb that changes
+//! something: what passes is ridden out, what does not is told, and the same command, run again, ends where an undisturbed
+//! one ends, with the same keys and the same data.
+//!
+//! Here a sample is tried for two minutes, another one every day; `tests/faults/sweep` tries all. To repeat what failed:
+//! `KAMAJI_TEST_FAULT=VERB/TROUBLE/REQUEST`.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::support::Space;
+use crate::support::sweep::{Plane, Sweep, Verb};
+use crate::support::trouble::{TROUBLES, Trouble};
+
+/// The verbs. The states of a control plane are all one verb away from the first one.
+const VERBS: [Verb; 9] = [
+    Verb {
+        name: "create",
+        plane: Plane::Parked,
+        states: ("absent", "made"),
+        words: &[
+            "create",
+            "NAME",
+            "--kubeadm-config",
+            "FILE",
+            "--expose",
+            "node-port",
+            "--node-selector",
+            "kamaji.test/nowhere=true",
+            "--wait=false",
+            "--timeout",
+            "TIME",
+        ],
+        again: true,
+    },
+    Verb {
+        name: "delete",
+        plane: Plane::Parked,
+        states: ("made", "absent"),
+        words: &["delete", "NAME", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
+        name: "pause",
+        plane: Plane::Real,
+        states: ("down", "paused"),
+        words: &["pause", "NAME", "--reason", "chaos"],
+        again: true,
+    },
+    Verb { name: "resume", plane: Plane::Real, states: ("paused", "down"), words: &["resume", "NAME"], again: true },
+    Verb {
+        name: "upgrade",
+        plane: Plane::Real,
+        states: ("down", "new"),
+        words: &["upgrade", "NAME", "--to", "v1.37.3", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
+        name: "rollback",
+        plane: Plane::Real,
+        states: ("new", "down"),
+        words: &["rollback", "NAME", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
+        name: "wake",
+        plane: Plane::Real,
+        states: ("down", "up"),
+        words: &["scale", "NAME", "--replicas", "1", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
+        name: "join",
+        plane: Plane::Real,
+        states: ("up", "up"),
+        words: &["join", "NAME", "--timeout", "TIME"],
+        again: false,
+    },
+    Verb {
+        name: "sleep",
+        plane: Plane::Real,
+        states: ("up", "down"),
+        words: &["scale", "NAME", "--replicas", "0", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+];
+
+/// Verbs that are sampled together, because one brings back what another took away.
+const GROUPS: [&[&str]; 4] =
+    [&["upgrade", "rollback"], &["create", "delete"], &["wake", "join", "sleep"], &["pause", "resume"]];
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    variable(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn verb(name: &str) -> &'static Verb {
+    VERBS.iter().find(|verb| verb.name == name).unwrap_or_else(|| panic!("no verb is called {name}"))
+}
+
+fn trouble(name: &str) -> Trouble {
+    TROUBLES.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no trouble is called {name}")).1
+}
+
+/// Makes what the verbs need: the real control plane is made only where one of them is tried on it.
+fn stage(space: &Space, verbs: &[&Verb]) -> [(Plane, &'static str); 2] {
+    space.quickstart();
+    if verbs.iter().any(|verb| verb.plane == Plane::Real) {
+        space.create(Plane::Real.name(), &[]).ok();
+    }
+    [(Plane::Parked, "absent"), (Plane::Real, "up")]
+}
+
+#[test]
+fn after_trouble_at_any_request_the_same_command_ends_where_an_undisturbed_one_ends() {
+    let space = Space::new("e2e-faults");
+    if let Some(point) = variable("KAMAJI_TEST_FAULT") {
+        let [name, kind, at] = point.split('/').collect::<Vec<_>>()[..] else { panic!("VERB/TROUBLE/REQUEST") };
+        let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &[verb(name)]));
+        let outcome = sweep.point(verb(name), trouble(kind), at.parse().expect("REQUEST is a number"));
+        println!("{point}: {outcome:?}");
+        assert!(outcome.wrong.is_empty(), "{point}: {:#?}", outcome.wrong);
+        return;
+    }
+    let today = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_secs() / 86_400);
+    let seed = number("KAMAJI_TEST_SEED", today);
+    let patience = Duration::from_secs(number("KAMAJI_TEST_FAULT_SECONDS", 120));
+    let group = GROUPS[usize::try_from(seed % 4).expect("a small number")];
+    let verbs: Vec<&Verb> = group.iter().map(|name| verb(name)).collect();
+    println!("KAMAJI_TEST_SEED={seed} repeats this: {group:?}");
+    let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &verbs));
+    let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
+
+    let begun = Instant::now();
+    let (mut tried, mut failures) = (0, Vec::new());
+    let mut dice = Dice(seed);
+    while begun.elapsed() < patience {
+        for (verb, length) in verbs.iter().zip(&lengths) {
+            let (kind, trouble) = TROUBLES[dice.below(TROUBLES.len())];
+            let at = 1 + dice.below(*length);
+            if !sweep.has(verb, trouble, at) || begun.elapsed() > patience {
+                continue;
+            }
+            let outcome = sweep.point(verb, trouble, at);
+            println!("{}/{kind}/{at}: {:?} after {:?}: {}", verb.name, outcome.code, outcome.took, outcome.request);
+            tried += 1;
+            if !outcome.wrong.is_empty() {
+                failures.push(format!("KAMAJI_TEST_FAULT={}/{kind}/{at}: {:#?}", verb.name, outcome.wrong));
+            }
+        }
+    }
+    println!("{tried} points in {:?}", begun.elapsed());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(tried > 3, "too few points to count: {tried}");
+}
+
+/// Numbers that look random and are the same for the same seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).expect("less than a usize")
+    }
+}
+
+/// What `tests/faults/sweep` runs: every verb, every kind of trouble, every request. What is in the file is not tried
+/// again.
+#[test]
+#[ignore = "takes hours; tests/faults/sweep runs it"]
+fn sweep() {
+    let space = Space::new(&variable("KAMAJI_FAULTS_NAMESPACE").unwrap_or_else(|| "e2e-faults-sweep".to_owned()));
+    let file = variable("KAMAJI_FAULTS_FILE").expect("KAMAJI_FAULTS_FILE says where outcomes go");
+    let chosen = |name: &str, list: &str| {
+        variable(list).is_none_or(|list| list.split(',').any(|chosen| name.starts_with(chosen)))
+    };
+    let done = std::fs::read_to_string(&file).unwrap_or_default();
+    let done: Vec<String> = done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
+    let verbs: Vec<&Verb> = VERBS.iter().filter(|verb| chosen(verb.name, "KAMAJI_FAULTS_VERBS")).collect();
+    let troubles = TROUBLES.iter().filter(|(kind, _)| chosen(kind, "KAMAJI_FAULTS_TROUBLES"));
+    let every = usize::try_from(number("KAMAJI_FAULTS_EVERY", 1)).expect("a small number");
+    let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &verbs));
+    let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
+
+    for (index, (kind, trouble)) in troubles.enumerate() {
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        for at in (1 + index % every..=longest).step_by(every) {
+            // By turns, so that one brings back what the other took away.
+            for (verb, length) in verbs.iter().zip(&lengths) {
+                let key = format!("{}\t{kind}\t{at}", verb.name);
+                if at > *length || !sweep.has(verb, *trouble, at) || done.contains(&key) {
+                    continue;
+                }
+                let outcome = sweep.point(verb, *trouble, at);
+                let code = outcome.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
+                let verdict = if outcome.wrong.is_empty() { "ok".to_owned() } else { outcome.wrong.join("; ") };
+                let took = outcome.took.as_secs();
+                let line = format!("{key}\t{code}\t{took}\t{verdict}\t{}\n", outcome.request.trim());
+                let mut out =
+                    OpenOptions::new().create(true).append(true).open(&file).expect("the file can be written");
+                out.write_all(line.as_bytes()).expect("the file can be written");
+            }
+        }
+    }
+}
