@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::{DATE, HeaderMap, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
 use kube::client::Body;
 use kube::core::Status;
 use serde_json::Value;
@@ -131,12 +132,21 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// The server's clock.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
+}
+
 impl Connection {
     /// Sends a request, and reads what comes.
     pub(super) async fn exchange(&self, what: &str, request: Request<Vec<u8>>) -> Result<Vec<u8>, Failure> {
         let lost = |error: &kube::Error| Failure::of(error, what, self.server());
         let answer: Response<Body> = self.client().send(request.map(Body::from)).await.map_err(|e| lost(&e))?;
         let (code, pause) = (answer.status(), retry_after(answer.headers()));
+        if let Some(time) = date(answer.headers()) {
+            self.shared.learn_time(time);
+        }
         let body = answer.into_body().collect_bytes().await.map_err(|e| lost(&e))?;
         if code.is_success() {
             return Ok(body.to_vec());

@@ -89,8 +89,10 @@ impl Lock {
     ) -> Result<Self, Refusal> {
         let object = lease_ref(namespace, plane);
         let me = Holder::this_process();
+        // All that want the lock go by one clock, that of the server.
+        let now = || connection.server_time().unwrap_or_else(clock);
         let spec = || {
-            let time = format!("{:.6}", clock());
+            let time = format!("{:.6}", now());
             json!({
                 "holderIdentity": me.to_string(), "leaseDurationSeconds": LEASE_SECONDS,
                 "acquireTime": time, "renewTime": time,
@@ -108,7 +110,7 @@ impl Lock {
                 Created::New(held) => break (begun, held),
                 Created::Existing(lease) => lease,
             };
-            if let Some(holding) = Holding::of(&lease, clock())
+            if let Some(holding) = Holding::of(&lease, now())
                 && !me.outlived(&holding.holder)
             {
                 if seen.as_ref().is_some_and(|renewed| *renewed != holding.renewed) {
@@ -165,6 +167,7 @@ impl Lock {
         let object = lease_ref(namespace, plane);
         let Some(lease) = connection.get(&object).await? else { return Ok(()) };
         let me = Holder::this_process();
+        let now = connection.server_time().unwrap_or(now);
         if Holding::of(&lease, now).is_none_or(|holding| me.outlived(&holding.holder)) {
             let version = lease.pointer("/metadata/resourceVersion").and_then(Value::as_str);
             let only_that = Removal { resource_version: version, ..Removal::default() };
@@ -233,7 +236,8 @@ impl Hold {
         let ours = |lease: &Value| lease["spec"]["holderIdentity"].as_str() == Some(self.holder.as_str());
         loop {
             self.check()?;
-            lease["spec"]["renewTime"] = json!(format!("{:.6}", begun.time));
+            let now = self.connection.server_time().unwrap_or(begun.time);
+            lease["spec"]["renewTime"] = json!(format!("{now:.6}"));
             match self.connection.replace(&self.object, &lease).await {
                 Ok(renewed) => {
                     *lease = renewed;

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::exchange::{Again, Failure};
@@ -21,6 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// From when on an outage is worth a word.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
+/// Clocks that differ by less are not known to differ.
+const ALIKE: Duration = Duration::from_secs(5);
+
 /// Who is told that a server is away.
 pub type Listener = Box<dyn Fn(String) + Send + Sync>;
 
@@ -35,6 +39,8 @@ struct State {
     listener: Option<Listener>,
     /// Whether the present outage was told.
     told: bool,
+    /// What the server's clock showed, and when.
+    clock: Option<(Timestamp, Instant)>,
 }
 
 impl Shared {
@@ -50,6 +56,16 @@ impl Shared {
 
     fn is_past(&self, moment: Instant) -> bool {
         self.with(|state| state.end.is_some_and(|end| moment > end))
+    }
+
+    /// Learns the server's time from one of its answers, which are dated by the second.
+    pub(super) fn learn_time(&self, shown: Timestamp) {
+        self.with(|state| {
+            let differs = |(then, at)| shown.duration_since(later(then, at)).unsigned_abs() > ALIKE;
+            if state.clock.is_none_or(differs) {
+                state.clock = Some((shown, Instant::now()));
+            }
+        });
     }
 
     fn tell(&self, refusal: &Refusal) {
@@ -80,6 +96,12 @@ impl Connection {
         if let Some(end) = other.shared.with(|state| state.end) {
             self.ends_by(end);
         }
+    }
+
+    /// What the server's clock shows now; `None` while it has not told.
+    #[must_use]
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.shared.with(|state| state.clock.map(|(then, at)| later(then, at)))
     }
 
     /// Tells of servers that are away, once each time.
@@ -144,6 +166,10 @@ impl Connection {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+fn later(then: Timestamp, at: Instant) -> Timestamp {
+    then.checked_add(at.elapsed()).unwrap_or(then)
 }
 
 /// Somewhat shorter or longer, so that many do not come back at once.

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The same for the first request: who cannot reach the management cluster learns so soon.
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How far clocks may be apart before it is worth a word.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
 pub(super) struct Context {
     pub(super) ui: Ui,
     pub(super) ambient: Ambient,
@@ -52,6 +55,17 @@ impl Context {
         let ui = self.ui.announcer();
         connection.tell_outages(Box::new(move |outage| ui.say(&outage)));
         connection.clone().patient(FIRST_PATIENCE).text("/version").await?;
+        if let Some(there) = connection.server_time() {
+            let apart = clock()().duration_since(there).unsigned_abs();
+            if apart > CLOCKS_APART {
+                let text = format!(
+                    "the clock of this machine and that of {} are {} s apart",
+                    connection.server(),
+                    apart.as_secs()
+                );
+                self.ui.warn(&text);
+            }
+        }
         Ok(Management { connection: connection.patient(PATIENCE), namespace })
     }
 

@@ -12,6 +12,11 @@ use crate::error::{Fault, Kind};
 use crate::event::{Event, Observer};
 use crate::model::{ControlPlaneName, Namespace};
 
+/// How far this machine's clock may be ahead: certificates are dated back by five minutes.
+const CLOCK_AHEAD: Duration = Duration::from_secs(4 * 60);
+/// How far it may be behind: certificates live for a year.
+const CLOCK_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// One run of a command against one management cluster.
 #[derive(Clone, Copy)]
 pub struct Session<'a> {
@@ -40,6 +45,22 @@ impl Session<'_> {
         self.observer.on(event);
     }
 
+    /// Refuses to change anything by a clock that is wrong: certificates are dated by it.
+    pub fn refuse_wrong_clock(&self) -> Result<(), Fault> {
+        let Some(there) = self.management.server_time() else { return Ok(()) };
+        let ahead = (self.clock)().duration_since(there);
+        let (text, limit) = if ahead.is_negative() { ("behind", CLOCK_BEHIND) } else { ("ahead of", CLOCK_AHEAD) };
+        if ahead.unsigned_abs() <= limit {
+            return Ok(());
+        }
+        let (seconds, server) = (ahead.unsigned_abs().as_secs(), self.management.server());
+        Err(Fault::new(
+            Kind::Failed,
+            format!("the clock of this machine is {seconds} s {text} that of {server}: certificates made now would not be valid there"),
+        )
+        .hint("set the clock of this machine right, then run the command again"))
+    }
+
     /// Does something under the lock of a control plane, and gives the lock back however it ended.
     pub(super) async fn locked<T>(
         &self,
@@ -47,6 +68,7 @@ impl Session<'_> {
         name: &ControlPlaneName,
         work: impl AsyncFnOnce(&Lock) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.refuse_wrong_clock()?;
         let waiting = |cause: String| {
             self.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
         };

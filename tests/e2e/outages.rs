@@ -24,6 +24,23 @@ fn a_management_cluster_that_is_away_busy_or_slow_is_waited_for_and_no_longer_th
     a_server_that_stands_still_does_not_make_us_stand_still(&space, &proxy, &create);
     every_answer_may_be_late(&space, &proxy, &create, &delete);
     what_cannot_be_read_is_not_shown(&space, &proxy, &create, &delete);
+    nothing_is_made_by_a_wrong_clock(&space, &proxy, &create);
+}
+
+/// A14.
+fn nothing_is_made_by_a_wrong_clock(space: &Space, proxy: &Proxy, create: &[&str]) {
+    for (ahead, words) in [(-600, "ahead of"), (-86_400, "ahead of"), (172_800, "behind")] {
+        proxy.reset();
+        proxy.harm_often(usize::MAX, |_| true, Fault::Harm(Harm::Ahead(ahead)));
+        space.run_through(proxy, create).exits(1).says(&["the clock of this machine", words, "hint: set the clock"]);
+        assert!(space.everything().is_empty());
+        space.run_through(proxy, &["list"]).ok().says(&["warning:", "s apart"]);
+    }
+    proxy.reset();
+    proxy.harm_often(usize::MAX, |_| true, Fault::Harm(Harm::Ahead(-120)));
+    space.run_through(proxy, create).ok().says(&["warning:", "s apart"]);
+    proxy.reset();
+    space.run(&["delete", NAME, "--yes"]).ok();
 }
 
 /// A1.

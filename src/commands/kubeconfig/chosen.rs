@@ -142,6 +142,7 @@ pub(super) async fn sign(
     ttl: Duration,
     now: Timestamp,
 ) -> Result<(SecretString, KeyAndCertificate), Fault> {
+    session.refuse_wrong_clock()?;
     let spec = &record.spec;
     let object = ObjectRef {
         api_version: "v1".into(),

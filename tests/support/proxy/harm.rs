@@ -36,13 +36,17 @@ pub(crate) enum Harm {
     Nonsense,
     /// The server is asked only after so many milliseconds.
     Late(u64),
+    /// The server's clock is so many seconds ahead of what it is.
+    Ahead(i64),
 }
 
 impl Harm {
     /// Whether the server sees the request.
     pub(super) fn reaches_server(self) -> bool {
         match self {
-            Self::Unheard | Self::Reset(Moment::After) | Self::Broken | Self::Half | Self::Late(_) => true,
+            Self::Unheard | Self::Reset(Moment::After) | Self::Broken | Self::Half | Self::Late(_) | Self::Ahead(_) => {
+                true
+            }
             Self::Status(_)
             | Self::Busy(..)
             | Self::Reset(Moment::Before)
@@ -65,7 +69,7 @@ impl Harm {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Err(Error::other("nobody waited"))
             }
-            Self::Unheard | Self::Reset(_) | Self::Broken | Self::Half | Self::Late(_) => {
+            Self::Unheard | Self::Reset(_) | Self::Broken | Self::Half | Self::Late(_) | Self::Ahead(_) => {
                 Err(Error::other("broken off before it was passed on"))
             }
         }
@@ -75,6 +79,14 @@ impl Harm {
     pub(super) async fn instead_of(self, given: Answer) -> Result<Answer, Error> {
         match self {
             Self::Late(_) => Ok(given),
+            Self::Ahead(seconds) => {
+                let mut given = given;
+                let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+                let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+                let date = date.expect("it can be written").parse().expect("it is a valid header");
+                given.headers_mut().insert(header::DATE, date);
+                Ok(given)
+            }
             Self::Unheard => {
                 given.into_body().collect().await?;
                 Ok(answer(504, None, status(504)))
