@@ -155,7 +155,8 @@ impl Connection {
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Value>, Refusal> {
         let (what, requests) = (format!("read {object}"), requests(object));
         let request = || built(requests.get(&object.name, &GetParams::default()));
-        match self.reading(async || self.exchange_object(&what, request()?, &object.kind).await).await {
+        let attempt = async || self.exchange_object(&what, request()?, &object.kind).await.map_err(Failure::of_object);
+        match self.reading(attempt).await {
             Ok(found) => Ok(Some(found)),
             Err(Refusal::NotFound { .. }) => Ok(None),
             Err(refusal) => Err(refusal),
@@ -308,7 +309,7 @@ impl Connection {
         let request = || built(requests.delete(&object.name, &params));
         let attempt = async || {
             // What comes back is the object while it ends, or a Status.
-            let answer = self.exchange_json(&what, request()?).await;
+            let answer = self.exchange_json(&what, request()?).await.map_err(Failure::of_object);
             answer.map_err(|failure| if how.resource_version.is_none() { failure.passing() } else { failure })
         };
         match self.writing(attempt).await {

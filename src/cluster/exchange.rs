@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use super::{Connection, Refusal};
 
+/// What an API server says of an API that it does not have. Others that are written in Go say so of any page.
+const NO_SUCH_PATH: &str = "404 page not found";
+
 /// What came instead of what was asked for.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -60,6 +63,16 @@ impl Failure {
         Self::new(refusal, again)
     }
 
+    /// The same failure, where the question was about an object: only a Kubernetes API knows that it does not exist.
+    pub(super) fn of_object(self) -> Self {
+        match self.refusal {
+            Refusal::NotFound { what, message } if self.status.is_none() => {
+                Self::new(Refusal::Refused { what, code: 404, reason: "NotFound".into(), message }, Again::Soon)
+            }
+            refusal => Self { refusal, ..self },
+        }
+    }
+
     /// The same failure, where a conflict is one of the moment: the request has no condition that it could contradict.
     pub(super) fn passing(mut self) -> Self {
         if self.refusal.is_conflict() {
@@ -79,13 +92,13 @@ impl Failure {
             .and_then(|value| serde_json::from_value::<Status>(value).ok());
         let told = status.as_ref().map(|status| status.message.trim().to_owned()).filter(|text| !text.is_empty());
         let message = told.unwrap_or_else(|| words(body));
-        let reason = status.as_ref().map(|status| status.reason.clone()).unwrap_or_default();
+        let reason = status.as_ref().map(|status| status.reason.clone()).filter(|reason| !reason.is_empty());
+        let reason = reason.unwrap_or_else(|| code.canonical_reason().unwrap_or_default().replace(' ', ""));
         let (what, server, number) = (what.to_owned(), server.to_owned(), code.as_u16());
         let (refusal, again) = match number {
             401 => (Refusal::Unauthorized { server, message }, Again::Soon),
             403 => (Refusal::Forbidden { what, message }, Again::Never),
-            // Something on the way that knows no such page says nothing about the object.
-            404 if reason == "NotFound" => (Refusal::NotFound { what, message }, Again::Never),
+            404 if status.is_some() || message == NO_SUCH_PATH => (Refusal::NotFound { what, message }, Again::Never),
             409 => (Refusal::Conflict { what, message }, Again::Never),
             429 | 502..=504 => (Refusal::Unreachable { server, why: busy(code, &message, pause) }, Again::Later(pause)),
             500 if pause.is_some() => {
@@ -214,6 +227,9 @@ mod tests {
         let page = answered(404, None, "<html>not here</html>").refusal;
         assert!(matches!(page, Refusal::Refused { code: 404, .. }));
         assert!(page.to_string().contains("a web page"), "{page}");
+        let unknown = answered(404, None, "404 page not found\n");
+        assert!(matches!(unknown.refusal, Refusal::NotFound { .. }), "an API that the server does not have");
+        assert!(matches!(unknown.of_object().refusal, Refusal::Refused { code: 404, .. }));
     }
 
     #[test]
