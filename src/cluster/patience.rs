@@ -131,7 +131,7 @@ impl Connection {
     {
         let begun = Instant::now();
         let mut hiccups = if self.patience.is_zero() { 0 } else { HICCUPS };
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut first) = (FIRST_PAUSE, true);
         loop {
             if writes {
                 lock::still_held().await?;
@@ -155,7 +155,10 @@ impl Connection {
                 Again::Later(asked) => jittered(pause).max(asked.unwrap_or_default()),
             };
             let next = Instant::now() + wait;
-            if next > begun + self.patience || self.shared.is_past(next) {
+            // A first attempt may have taken all of the patience: it gets a second one in any case.
+            let patient = next <= begun + self.patience || (first && wait < LONGEST_PAUSE && !self.patience.is_zero());
+            first = false;
+            if !patient || self.shared.is_past(next) {
                 return Err(failure.refusal);
             }
             if next > begun + WORTH_A_WORD {

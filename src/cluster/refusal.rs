@@ -77,7 +77,11 @@ impl Refusal {
     pub(super) fn of(error: &kube::Error, what: &str, server: &str) -> Self {
         let what = what.to_owned();
         let server = server.to_owned();
-        let why = innermost(error);
+        let why = match innermost(error) {
+            // What the client library says of a connection that was not made in time.
+            why if why == "deadline has elapsed" => "no connection within 5 s".to_owned(),
+            why => why,
+        };
         if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
             Self::Unintelligible { what, server, why }
         } else if matches!(error, kube::Error::Auth(_)) {

@@ -80,7 +80,9 @@ fn of_twenty_creates_at_once_nobody_makes_anything_twice() {
         running.into_iter().map(|running| space.note(running.finish(Duration::from_secs(300)), false)).collect();
     assert!(runs.iter().any(|run| run.code == Some(0)), "nobody succeeded: {}", runs[0]);
     for run in runs.iter().filter(|run| run.code != Some(0)) {
-        run.clone().exits(4).says(&["run the command again"]);
+        run.clone().says(&["hint: run the"]);
+        // A busy machine may not get a connection in time.
+        assert!(matches!(run.code, Some(4 | 5)), "{run}");
     }
     space.run(&words).ok();
     let made = |key: &str| space.everything().keys().filter(|name| name.ends_with(key)).count();
