@@ -41,6 +41,12 @@ impl Failure {
         Self { refusal, again, status: None }
     }
 
+    /// What has to be known before could not be found out.
+    pub(super) fn before(refusal: Refusal) -> Self {
+        let again = if matches!(refusal, Refusal::Unreachable { .. }) { Again::Later(None) } else { Again::Never };
+        Self::new(refusal, again)
+    }
+
     /// Nothing came.
     pub(super) fn silence(server: &str, limit: Duration) -> Self {
         let why = format!("no answer within {} s", limit.as_secs().max(1));
@@ -65,12 +71,12 @@ impl Failure {
 
     /// The same failure, where the question was about an object: only a Kubernetes API knows that it does not exist.
     pub(super) fn of_object(self) -> Self {
-        match self.refusal {
-            Refusal::NotFound { what, message } if self.status.is_none() => {
-                Self::new(Refusal::Refused { what, code: 404, reason: "NotFound".into(), message }, Again::Soon)
-            }
-            refusal => Self { refusal, ..self },
+        let Refusal::NotFound { what, message } = &self.refusal else { return self };
+        if self.status.is_some() {
+            return self;
         }
+        let (what, message) = (what.clone(), message.clone());
+        Self::new(Refusal::Refused { what, code: 404, reason: "NotFound".into(), message }, Again::Soon)
     }
 
     /// The same failure, where a conflict is one of the moment: the request has no condition that it could contradict.

@@ -133,12 +133,15 @@ impl Connection {
         let mut hiccups = if self.patience.is_zero() { 0 } else { HICCUPS };
         let (mut pause, mut first) = (FIRST_PAUSE, true);
         loop {
-            if writes {
-                lock::still_held().await?;
-            }
             let limit = self.shared.limit();
-            let answer = timeout(limit, attempt()).await;
-            let failure = match answer.unwrap_or_else(|_| Err(Failure::silence(self.server(), limit))) {
+            let held = if writes { lock::still_held().await.map_err(Failure::before) } else { Ok(()) };
+            let answer = match held {
+                Ok(()) => {
+                    timeout(limit, attempt()).await.unwrap_or_else(|_| Err(Failure::silence(self.server(), limit)))
+                }
+                Err(failure) => Err(failure),
+            };
+            let failure = match answer {
                 Ok(value) => {
                     self.shared.with(|state| state.told = false);
                     return Ok(value);

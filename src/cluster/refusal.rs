@@ -80,6 +80,7 @@ impl Refusal {
         let why = match innermost(error) {
             // What the client library says of a connection that was not made in time.
             why if why == "deadline has elapsed" => "no connection within 5 s".to_owned(),
+            why if why.starts_with("peer closed connection") => "the connection broke off".to_owned(),
             why => why,
         };
         if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
