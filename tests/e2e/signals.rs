@@ -1,9 +1,11 @@
 //! K9, K11: signals, readers that go away, full disks, little memory.
 
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::kill::strike;
+use crate::support::command::Running;
 use crate::support::proxy::Moment;
 use crate::support::{Identity, Proxy, Space, management, run};
 
@@ -25,14 +27,14 @@ fn a_signal_ends_it_and_the_next_run_goes_on(space: &Space, create: &[&str]) {
     for (index, signal) in ["INT", "TERM", "HUP"].into_iter().enumerate() {
         proxy.reset();
         let at = 25 + 15 * index;
-        let victim =
-            strike(space, &proxy, create, Moment::After, move |r| r.number == at, move |run| run.signal(signal));
-        let running = loop {
-            if let Some(running) = victim.lock().expect("nobody panics with it").take_if(|_| proxy.is_spent()) {
-                break running;
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        let (struck, sent) = mpsc::channel();
+        let blow = move |running: &mut Running| {
+            running.signal(signal);
+            struck.send(()).expect("the test waits for it");
         };
+        let victim = strike(space, &proxy, create, Moment::After, move |request| request.number == at, blow);
+        sent.recv_timeout(Duration::from_secs(60)).expect("there is such a request");
+        let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
         let ended = space.note(running.finish(Duration::from_secs(30)), false);
         assert_eq!(ended.code, None, "{signal} ends it: {ended}");
         space.run(create).ok();
