@@ -200,6 +200,7 @@ impl Way<'_> {
         session.say(Event::Step("the objects in the cluster".into()));
         journal.update(None, |record| record.set_phase(Phase::Objects)).await?;
         let finishing = Session { deadline: session.deadline.max(Instant::now() + END), ..*session };
+        session.management.ends_by(finishing.deadline);
         let rolling = Rolling { creation: Creation { session: &finishing, request: self.new, lock } };
         let direct = rolling.objects(journal, ambient).await?;
         lock.check()?;

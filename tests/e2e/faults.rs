@@ -14,7 +14,7 @@ use crate::support::sweep::{Plane, Sweep, Verb};
 use crate::support::trouble::{TROUBLES, Trouble};
 
 /// The verbs. The states of a control plane are all one verb away from the first one.
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 11] = [
     Verb {
         name: "create",
         plane: Plane::Parked,
@@ -64,6 +64,20 @@ const VERBS: [Verb; 9] = [
         again: true,
     },
     Verb {
+        name: "update",
+        plane: Plane::Real,
+        states: ("down", "changed"),
+        words: &["update", "NAME", "--extra-arg", "kube-apiserver:audit-log-maxage=60", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
+        name: "un-update",
+        plane: Plane::Real,
+        states: ("changed", "down"),
+        words: &["update", "NAME", "--extra-arg", "kube-apiserver:audit-log-maxage-", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
         name: "wake",
         plane: Plane::Real,
         states: ("down", "up"),
@@ -87,8 +101,13 @@ const VERBS: [Verb; 9] = [
 ];
 
 /// Verbs that are sampled together, because one brings back what another took away.
-const GROUPS: [&[&str]; 4] =
-    [&["upgrade", "rollback"], &["create", "delete"], &["wake", "join", "sleep"], &["pause", "resume"]];
+const GROUPS: [&[&str]; 5] = [
+    &["upgrade", "rollback"],
+    &["create", "delete"],
+    &["update", "un-update"],
+    &["wake", "join", "sleep"],
+    &["pause", "resume"],
+];
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -129,7 +148,7 @@ fn after_trouble_at_any_request_the_same_command_ends_where_an_undisturbed_one_e
     let today = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |age| age.as_secs() / 86_400);
     let seed = number("KAMAJI_TEST_SEED", today);
     let patience = Duration::from_secs(number("KAMAJI_TEST_FAULT_SECONDS", 120));
-    let group = GROUPS[usize::try_from(seed % 4).expect("a small number")];
+    let group = GROUPS[usize::try_from(seed % GROUPS.len() as u64).expect("a small number")];
     let verbs: Vec<&Verb> = group.iter().map(|name| verb(name)).collect();
     println!("KAMAJI_TEST_SEED={seed} repeats this: {group:?}");
     let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &verbs));
