@@ -271,7 +271,7 @@ fn an_update_that_is_killed_is_told_and_finished_or_taken_back() {
         let value = 50 + index;
         let wanted = wanted(value);
         let words = wanted.each_ref().map(String::as_str);
-        let harmed = kill(&space, &proxy, &words, moment, move |request| request.number == at);
+        let (_, harmed) = kill(&space, &proxy, &words, moment, move |request| request.number == at);
         let status = space.run(&["status", NAME, "-o", "json"]).json();
         println!("killed at {at} {moment:?}: {harmed}; then {}", status["update"]);
         let back = index % 2 == 1 && status["update"] != Value::Null;
