@@ -67,14 +67,14 @@ const VERBS: [Verb; 11] = [
         name: "update",
         plane: Plane::Real,
         states: ("down", "changed"),
-        words: &["update", "NAME", "--extra-arg", "kube-apiserver:audit-log-maxage=60", "--yes", "--timeout", "TIME"],
+        words: &["update", "NAME", "--size", "medium", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "un-update",
         plane: Plane::Real,
         states: ("changed", "down"),
-        words: &["update", "NAME", "--extra-arg", "kube-apiserver:audit-log-maxage-", "--yes", "--timeout", "TIME"],
+        words: &["update", "NAME", "--reset", "size", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
