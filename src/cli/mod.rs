@@ -5,6 +5,7 @@ mod config;
 mod isolation;
 mod node;
 mod pods;
+mod snapshot;
 mod update;
 mod upgrade;
 
@@ -19,6 +20,7 @@ pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 pub use isolation::{IsolationArgs, PoliciesArg};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
 pub use pods::{PodArgs, SizeArg};
+pub use snapshot::{RestoreArgs, SnapshotArgs};
 pub use update::{Addon, Reset, UpdateArgs};
 pub use upgrade::{
     PauseArgs, RbacArgs, RollArgs, RollbackArgs, ScaleArgs, UpgradeArgs, UpgradeCommand, UpgradePlanArgs,
@@ -102,6 +104,7 @@ pub enum Command {
   kamaji upgrade plan                       # where each control plane can go, and what is in the way
   kamaji upgrade prod --to v1.37.2
   kamaji upgrade prod --to v1.37.2 --dry-run
+  kamaji upgrade prod --to v1.37.2 --snapshot prod-v1.36.snapshot
   kamaji upgrade prod --to v1.37.2 --yes --skip-check webhooks")]
     Upgrade(UpgradeArgs),
     /// Put a control plane back to the settings or the version it had before
@@ -113,6 +116,25 @@ pub enum Command {
   kamaji rollback prod
   kamaji rollback prod --dry-run")]
     Rollback(RollbackArgs),
+    /// Save the data of a control plane to a file
+    ///
+    /// All keys of it at one moment, while it serves on. The file is checked after it was written, and has its name only
+    /// then; a file of that name is replaced only if it is a snapshot of the same control plane. Secrets in it are
+    /// encrypted, but all else is readable: keep it as you keep a kubeconfig of an administrator. It can be put back only
+    /// into this control plane, whose keys are not in it.
+    #[command(after_help = "Examples:
+  kamaji snapshot prod prod.snapshot
+  kamaji snapshot prod prod.snapshot -o json
+  head -n 1 prod.snapshot | jq .   # whose it is, of when, which version")]
+    Snapshot(SnapshotArgs),
+    /// Put a snapshot back into the control plane that it is of
+    ///
+    /// The control plane stops, its data becomes the snapshot's, and the version that wrote the snapshot serves again. What
+    /// was written since the snapshot is lost. Interrupted, it is finished by the same command.
+    #[command(after_help = "Examples:
+  kamaji restore prod --from prod.snapshot --dry-run
+  kamaji restore prod --from prod.snapshot")]
+    Restore(RestoreArgs),
     /// Change the number of a control plane's pods; with none it sleeps
     ///
     /// A control plane that sleeps uses no memory and no processor; its data, keys and address stay, and its workers' pods

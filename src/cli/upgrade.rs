@@ -1,6 +1,8 @@
 //! Flags of the verbs for the days after: versions, size, pause.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
 
 use super::args::{Span, planes};
 use crate::model::{CheckName, ControlPlaneName, KubeVersion};
@@ -24,6 +26,9 @@ pub struct UpgradeArgs {
     /// Go to an earlier patch of the same minor
     #[arg(long)]
     pub allow_patch_downgrade: bool,
+    /// Save the data to this file first, so that `kamaji restore` can go back to it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub snapshot: Option<PathBuf>,
     /// Do not be stopped by this check (can be repeated)
     #[arg(long = "skip-check", value_name = "CHECK", value_parser = CheckName::parse)]
     pub skip_checks: Vec<CheckName>,

@@ -157,6 +157,19 @@ impl Lock {
         HELD.scope(Some(Arc::clone(&self.hold)), work).await
     }
 
+    /// The process that holds the lock, if one does.
+    pub async fn holder(
+        connection: &Connection,
+        namespace: &Namespace,
+        plane: &ControlPlaneName,
+        now: Timestamp,
+    ) -> Result<Option<String>, Refusal> {
+        let lease = connection.get(&lease_ref(namespace, plane)).await?;
+        let holding = lease.and_then(|lease| Holding::of(&lease, now));
+        let me = Holder::this_process();
+        Ok(holding.map(|holding| holding.holder).filter(|holder| !me.outlived(holder)))
+    }
+
     /// Deletes the lock if nobody can be holding it any more.
     pub async fn remove_abandoned(
         connection: &Connection,

@@ -16,6 +16,7 @@ const PLURALS: &[(&str, &str)] = &[
     ("Endpoints", "endpoints"),
     ("Event", "events"),
     ("Lease", "leases"),
+    ("LimitRange", "limitranges"),
     ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
     ("IPPool", "ippools"),
     ("Namespace", "namespaces"),

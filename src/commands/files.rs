@@ -1,13 +1,15 @@
 //! Files of the user: read with a limit, written so that nobody else reads them and nothing is ever half there.
 #![expect(clippy::disallowed_methods, reason = "edge: the one place that reads and writes the user's files")]
 
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::engine::SnapshotFile;
 use crate::error::{Fault, Kind, While as _};
 
 /// More than any kubeadm file has.
@@ -108,24 +110,92 @@ pub(super) fn write_secret(path: &Path, text: &SecretString) -> Result<(), Fault
         return Err(Fault::new(Kind::Usage, format!("{} is not a regular file", path.display()))
             .hint("name a file; or leave the file out, and the text goes to stdout"));
     }
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let what = || format!("write {}", target.display());
-    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).while_doing(Kind::Failed, what)?;
-    let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(text.expose_secret().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &target)?;
-        std::fs::File::open(dir)?.sync_all()
-    })();
-    if written.is_err() {
-        // What is half written is of no use; that it cannot be removed either is not the failure to tell.
-        drop(std::fs::remove_file(&temporary));
+    let mut file = SecretFile::begin(path)?;
+    let written = file.write_all(text.expose_secret().as_bytes());
+    written.while_doing(Kind::Failed, || format!("write {}", path.display()))?;
+    file.finish()
+}
+
+/// A file that only its owner reads, and that has its name only when it is whole: until then it lies beside, and goes
+/// when it is dropped. A link is followed to the file it names.
+pub(super) struct SecretFile {
+    file: BufWriter<File>,
+    temporary: PathBuf,
+    target: PathBuf,
+}
+
+impl SecretFile {
+    pub(super) fn begin(path: &Path) -> Result<Self, Fault> {
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let what = || format!("write {}", target.display());
+        let dir = folder_of(&target);
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).while_doing(Kind::Failed, what)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
+        let options = std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).clone();
+        let file = BufWriter::new(options.open(&temporary).while_doing(Kind::Failed, what)?);
+        Ok(Self { file, temporary, target })
     }
-    written.while_doing(Kind::Failed, what)
+
+    /// What was written so far, from its beginning.
+    pub(super) fn read_back(&mut self) -> Result<BufReader<File>, Fault> {
+        let opened = self.file.flush().and_then(|()| File::open(&self.temporary));
+        Ok(BufReader::new(opened.while_doing(Kind::Failed, || format!("read {}", self.temporary.display()))?))
+    }
+
+    /// Gives it its name, once all of it is on the disk.
+    pub(super) fn finish(mut self) -> Result<(), Fault> {
+        let finished = (|| {
+            self.file.flush()?;
+            self.file.get_ref().sync_all()?;
+            std::fs::rename(&self.temporary, &self.target)?;
+            File::open(folder_of(&self.target))?.sync_all()
+        })();
+        finished.while_doing(Kind::Failed, || format!("write {}", self.target.display()))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+impl Write for SecretFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl SnapshotFile for SecretFile {
+    fn restart(&mut self) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.get_ref().set_len(0)
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        // Once it has its name there is nothing; else what is half written is of no use, and that it cannot be removed
+        // either is not the failure to tell.
+        drop(std::fs::remove_file(&self.temporary));
+    }
+}
+
+/// Opens a file of the user to read it more than once; `None` when there is none.
+pub(super) fn open_again_and_again(path: &Path) -> Result<Option<BufReader<File>>, Fault> {
+    let name = path.display().to_string();
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => {}
+        Ok(_) => {
+            return Err(Fault::new(Kind::Usage, format!("{name} is not a regular file")).hint("name a file"));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).while_doing(Kind::Usage, || format!("read {name}")),
+    }
+    Ok(Some(BufReader::new(open_regular(path, &name)?)))
 }
 
 /// The kubeconfig that kubectl would write to.

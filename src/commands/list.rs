@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::age;
 use super::context::Context;
 use crate::cli::ListArgs;
+use crate::engine;
 use crate::error::Fault;
 use crate::model::LABEL_COMPONENT;
-use crate::plan::Record;
+use crate::plan::{Record, Unfinished};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -32,7 +33,6 @@ pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault>
         connection.list("v1", "ConfigMap", namespace.as_deref(), &record_selector),
         connection.list("apps/v1", "Deployment", namespace.as_deref(), &deployment_selector),
     )?;
-    drop(progress);
     let text =
         |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let ready: BTreeMap<(String, String), u64> = deployments
@@ -47,7 +47,9 @@ pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault>
         match Record::from_object(object) {
             Ok(record) => {
                 let key = (record.spec.namespace.to_string(), record.spec.name.to_string());
-                items.push(Item::of(&record, ready.get(&key).copied().unwrap_or(0), context.ambient.now()));
+                let unfinished = engine::unfinished(&session, &record).await;
+                let ready = ready.get(&key).copied().unwrap_or(0);
+                items.push(Item::of(&record, ready, unfinished, context.ambient.now()));
             }
             Err(verdict) => context.ui.warn(&format!(
                 "the record {}/{} cannot be read: {verdict:?}",
@@ -56,6 +58,7 @@ pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault>
             )),
         }
     }
+    drop(progress);
     items.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     let all = args.all_namespaces;
     context.ui.report(&ControlPlanes {
@@ -96,6 +99,9 @@ struct Item {
     created: Timestamp,
     pod_subnets: Vec<String>,
     service_subnets: Vec<String>,
+    /// What was begun and is not finished, and what ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfinished: Option<Unfinished>,
     #[serde(skip)]
     days: Option<i64>,
     #[serde(skip)]
@@ -103,7 +109,7 @@ struct Item {
 }
 
 impl Item {
-    fn of(record: &Record, ready: u64, now: Timestamp) -> Self {
+    fn of(record: &Record, ready: u64, unfinished: Option<Unfinished>, now: Timestamp) -> Self {
         let spec = &record.spec;
         let list = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect();
         Self {
@@ -120,6 +126,7 @@ impl Item {
             created: record.created,
             pod_subnets: list(&spec.networking.pod_subnets),
             service_subnets: list(&spec.networking.service_subnets),
+            unfinished,
             days: record.certificates_end.map(|end| age::days(now, end)),
             age: age::age(now, record.created),
         }
@@ -158,7 +165,14 @@ impl Report for ControlPlanes {
             }
             row
         });
-        Table { headings, rows: rows.collect() }.draw()
+        let mut text = Table { headings, rows: rows.collect() }.draw();
+        for item in &self.items {
+            if let Some(unfinished) = &item.unfinished {
+                let lines = crate::ui::safe(&unfinished.lines());
+                text.push_str(&format!("{}/{}: {lines}", item.namespace, item.name));
+            }
+        }
+        text
     }
 
     fn names(&self) -> Vec<String> {

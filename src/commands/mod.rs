@@ -21,11 +21,13 @@ mod pause;
 mod plane;
 mod rbac;
 mod render;
+mod restore;
 mod revise;
 mod roll;
 mod rollback;
 mod scale;
 mod settle;
+mod snapshot;
 mod source;
 mod status;
 mod token;
@@ -47,6 +49,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::Update(args) => update::run(args, &mut context).await,
         Command::Upgrade(args) => upgrade::run(args, &mut context).await,
         Command::Rollback(args) => rollback::run(args, &mut context).await,
+        Command::Snapshot(args) => snapshot::run(args, &context).await,
+        Command::Restore(args) => restore::run(args, &mut context).await,
         Command::Scale(args) => scale::run(args, &mut context).await,
         Command::Pause(args) => pause::run(args, &context).await,
         Command::Resume(args) => pause::resume(args, &context).await,

@@ -1,35 +1,49 @@
 //! What `upgrade` and `rollback` have in common: show, ask, change the version, report.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::context::{Context, Management};
 use super::settle::show_dry_run;
+use super::snapshot;
 use crate::cli::RollArgs;
 use crate::engine::{self, Target};
 use crate::error::{Fault, Kind};
+use crate::event::Event;
 use crate::model::{ControlPlaneName, KubeVersion};
 use crate::plan::{Plan, Record};
 use crate::ui::{Report, Ui};
 
-/// Shows the plan and carries it out if it is agreed to. `facts` are told before the question.
+/// How long saving the data may take.
+const SAVING: Duration = Duration::from_secs(600);
+
+/// What is told before the question, and what is saved after it.
+pub(super) struct Before<'a> {
+    pub(super) facts: Vec<String>,
+    pub(super) snapshot: Option<(&'a Record, &'a Path)>,
+}
+
+/// Shows the plan and carries it out if it is agreed to.
 pub(super) async fn carry_out(
     name: &ControlPlaneName,
     version: KubeVersion,
     plan: Plan,
-    facts: &[String],
+    before: Before<'_>,
     args: &RollArgs,
     management: &Management,
     context: &mut Context,
 ) -> Result<(), Fault> {
     if args.dry_run {
-        for fact in facts {
+        for fact in &before.facts {
             context.ui.say(fact);
         }
         show_dry_run(&context.ui, plan);
         return Ok(());
     }
     context.ui.show_plan(&plan);
-    for fact in facts {
+    for fact in &before.facts {
         context.ui.say(fact);
     }
     if !args.yes {
@@ -37,6 +51,11 @@ pub(super) async fn carry_out(
     }
     let approved = plan.approve();
     let progress = context.ui.progress();
+    if let Some((record, path)) = before.snapshot {
+        let session = management.session(&progress, SAVING);
+        snapshot::save(&session, record, path).await?;
+        session.say(Event::Done(format!("the data is saved in {}", path.display())));
+    }
     let session = management.session(&progress, args.timeout.0);
     let target = Target { namespace: &management.namespace, name, version };
     let record = engine::roll(&session, &target, &approved, &mut context.ambient).await?;

@@ -2,7 +2,7 @@
 //! its minor.
 
 use super::context::{Context, Management};
-use super::roll::{Rolled, carry_out};
+use super::roll::{Before as Prior, Rolled, carry_out};
 use super::settle::{How, settle};
 use super::update;
 use crate::cli::RollbackArgs;
@@ -48,7 +48,8 @@ async fn to_version(
     let session = management.session(&progress, args.how.timeout.0);
     let plan = engine::plan_upgrade(&session, recorded, version, &mut context.ambient).await?;
     drop(progress);
-    carry_out(&args.name, version, plan, &[], &args.how, management, context).await
+    carry_out(&args.name, version, plan, Prior { facts: Vec::new(), snapshot: None }, &args.how, management, context)
+        .await
 }
 
 /// What to go back to.
@@ -71,11 +72,18 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
         return Err(Fault::new(Kind::NotFound, format!("what control plane `{name}` was before is not on record")));
     }
     if last.from.minor != last.to.minor {
+        if last.from > last.to {
+            return Err(Fault::new(
+                Kind::Usage,
+                format!("control plane `{name}` has {} since a snapshot was put back", last.to),
+            )
+            .hint(format!("go to {} again: kamaji upgrade {name} --to {}", last.from, last.from)));
+        }
         return Err(Fault::new(
             Kind::Usage,
             format!("the upgrade of control plane `{name}` from {} to {} is finished: an older minor cannot read everything that a newer one has written", last.from, last.to),
         )
-        .hint("restore a snapshot from before the upgrade into a new control plane"));
+        .hint(format!("put a snapshot from before the upgrade back: kamaji restore {name} --from FILE")));
     }
     Ok(if last.from < last.to { Before::Version(last.from) } else { Before::Same })
 }

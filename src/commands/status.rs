@@ -44,8 +44,18 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         inside,
     ];
     drop(progress);
-    let healthy = sections.iter().all(|section| section.ok) && record.step == Step::Ready && !record.is_changing();
-    let step = if record.spec.replicas == 0 { "Asleep" } else { record.step.word() };
+    let unfinished = engine::unfinished(&session, &record).await;
+    let healthy = sections.iter().all(|section| section.ok)
+        && record.step == Step::Ready
+        && unfinished.is_none()
+        && !record.is_changing();
+    let step = if record.restore.is_some() {
+        "Restoring"
+    } else if record.spec.replicas == 0 {
+        "Asleep"
+    } else {
+        record.step.word()
+    };
     context.ui.report(&Status {
         api_version: "kamaji/v1",
         kind: "ControlPlaneStatus",
@@ -57,6 +67,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         paused: record.paused.clone(),
         upgrade: record.upgrade.clone(),
         update: record.update.as_deref().map(Updating::of),
+        unfinished,
         healthy,
         sections,
     });
@@ -83,6 +94,9 @@ struct Status {
     /// A change of settings on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     update: Option<Updating>,
+    /// What was begun and is not finished, and what ends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfinished: Option<crate::plan::Unfinished>,
     healthy: bool,
     sections: Vec<Section>,
 }
@@ -160,13 +174,8 @@ impl Report for Status {
                 if pause.reason.is_empty() { String::new() } else { format!(": {}", crate::ui::safe(&pause.reason)) };
             text.push_str(&format!("paused since {} by {}{reason}\n", pause.since, crate::ui::safe(&pause.by)));
         }
-        if let Some(upgrade) = &self.upgrade {
-            let (name, namespace) = (&self.name, &self.namespace);
-            text.push_str(&format!(
-                "an upgrade is not finished: {upgrade}, since {}\n  finish it: kamaji upgrade {name} -n {namespace} --to {}\n  \
-                 or go back: kamaji rollback {name} -n {namespace}\n",
-                upgrade.began, upgrade.to
-            ));
+        if let Some(unfinished) = &self.unfinished {
+            text.push_str(&crate::ui::safe(&unfinished.lines()));
         }
         if let Some(update) = &self.update {
             let (name, namespace) = (&self.name, &self.namespace);

@@ -1,13 +1,15 @@
 //! `kamaji upgrade`: judge the step, check, plan, ask, roll, report.
 
+use std::path::Path;
+
 use super::context::Context;
-use super::roll::{Rolled, carry_out};
-use super::{plane, upgrade_plan};
+use super::roll::{Before, Rolled, carry_out};
+use super::{plane, snapshot, upgrade_plan};
 use crate::cli::{UpgradeArgs, UpgradeCommand};
 use crate::engine;
 use crate::error::{Fault, Kind};
 use crate::model::CheckName;
-use crate::plan::{Check, CheckVerdict, Move, judge};
+use crate::plan::{Check, CheckVerdict, Move, Record, judge};
 
 pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(), Fault> {
     if let Some(UpgradeCommand::Plan(plan)) = &args.command {
@@ -22,6 +24,9 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     let session = management.session(&progress, args.how.timeout.0);
     let recorded = engine::require_record(session.management, &management.namespace, name).await?;
     let record = &recorded.record;
+    if let Some(path) = &args.snapshot {
+        refuse_snapshot(record, path)?;
+    }
     // An upgrade on its way was judged when it began.
     let step = match &record.upgrade {
         Some(way) if way.to == to || way.from == to => Some(Move::Patch),
@@ -32,18 +37,50 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
         context.ui.report(&Rolled::of(record, false));
         return Ok(());
     };
+    let mut kubelets = 0;
     if record.upgrade.is_none() {
+        engine::refuse_busy(record)?;
         let reached = plane::reach(&session, record).await.map_err(|fault| fault.to_string());
         let outlook = engine::gather(&session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
         for check in outlook.checks.iter().filter(|check| check.verdict == CheckVerdict::Warning) {
             context.ui.warn(&format!("{}: {}", check.name, check.finding));
         }
         refuse_blocked(&outlook.checks, &args.skip_checks)?;
+        let target = to.to_string();
+        kubelets = outlook.workers.iter().flatten().filter(|worker| worker.kubelet != target).count();
     }
     let plan = engine::plan_upgrade(&session, &recorded, to, &mut context.ambient).await?;
     drop(progress);
-    let facts = [going_back(step, &record.spec.version.to_string(), &to.to_string())];
-    carry_out(name, to, plan, &facts, &args.how, &management, context).await
+    let mut facts = vec![going_back(step, &record.spec.version.to_string(), &to.to_string())];
+    facts.extend(args.snapshot.as_ref().map(|path| format!("First its data is saved in {}.", path.display())));
+    if kubelets > 0 {
+        facts.push(format!(
+            "Kubelets stay as they are. {kubelets} of another version are then upgraded by you, one worker after the other; \
+             `kamaji upgrade plan {name}` prints the commands."
+        ));
+    }
+    // Of one that has begun, the snapshot is there.
+    let snapshot = args.snapshot.as_deref().filter(|_| record.upgrade.is_none()).map(|path| (record, path));
+    carry_out(name, to, plan, Before { facts, snapshot }, &args.how, &management, context).await
+}
+
+/// Whether the data can be saved in this file, or has been when the upgrade began: what the new version may have written
+/// is no way back.
+fn refuse_snapshot(record: &Record, path: &Path) -> Result<(), Fault> {
+    let Some(way) = &record.upgrade else { return snapshot::refuse_other(record, path) };
+    let there = snapshot::verified(path)
+        .and_then(|(header, _)| Ok(header.require_of(record).map(|()| header)?))
+        .and_then(|header| {
+            if header.version == way.from {
+                return Ok(());
+            }
+            Err(Fault::new(Kind::Usage, format!("{} was written by {}", path.display(), header.version)))
+        });
+    there.map_err(|fault| {
+        fault
+            .context(format!("the upgrade has begun, so that a snapshot of {} can only be one from before", way.from))
+            .hint("leave --snapshot out to finish the upgrade")
+    })
 }
 
 fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
@@ -66,11 +103,12 @@ fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
 }
 
 /// Said before anything begins: whether there is a way back.
-fn going_back(step: Move, from: &str, to: &str) -> String {
+pub(super) fn going_back(step: Move, from: &str, to: &str) -> String {
     match step {
         Move::Minor => format!(
             "If {to} does not become ready, {from} is put back by itself, and nothing is lost. Once {to} serves, it writes \
-             objects that {from} may not read completely: from then on there is no way back but a snapshot."
+             objects that {from} may not read completely: from then on there is no way back but a snapshot from before \
+             (--snapshot FILE saves one first, `kamaji restore` puts it back)."
         ),
         Move::Patch | Move::PatchBack => format!(
             "If {to} does not become ready, {from} is put back by itself. Later too: both store objects alike, so \

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::context::{Context, Management};
 use super::plane;
+use super::upgrade::going_back;
 use crate::cli::UpgradePlanArgs;
 use crate::engine::{self, Session};
 use crate::error::{Fault, Kind};
 use crate::model::{KubeVersion, LABEL_COMPONENT, release_of};
-use crate::plan::{Check, CheckVerdict, Record, Step, Worker, judge, targets};
+use crate::plan::{Check, CheckVerdict, Move, Record, Step, Worker, judge, targets};
 use crate::ui::{Report, Table, mark};
 
 const SHORT: Duration = Duration::from_secs(30);
@@ -63,6 +64,7 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
         target: None,
         components: Vec::new(),
         checks: Vec::new(),
+        way_back: None,
         by_hand: Vec::new(),
     };
     if record.step != Step::Ready {
@@ -77,10 +79,22 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
         Some(to) => judge(&spec.name, spec.version, to, false)?.map(|_| to),
         None => outlook.can_go_to.last().copied(),
     };
-    let Some(to) = to else { return Ok(outlook) };
+    let Some(to) = to else {
+        // What is left of the last upgrade.
+        outlook.by_hand = match plane::reach(session, record).await {
+            Ok(reached) => {
+                let found = engine::gather(session, record, spec.version, Ok(&reached)).await?;
+                by_hand(record, spec.version, found.workers.as_deref().unwrap_or_default())
+            }
+            Err(_) => Vec::new(),
+        };
+        return Ok(outlook);
+    };
     let reached = plane::reach(session, record).await.map_err(|fault| fault.to_string());
     let found = engine::gather(session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
     outlook.target = Some(to);
+    let step = if to.minor > spec.version.minor { Move::Minor } else { Move::Patch };
+    outlook.way_back = Some(going_back(step, &spec.version.to_string(), &to.to_string()));
     outlook.components = components(record, to, found.workers.as_deref());
     outlook.by_hand = by_hand(record, to, found.workers.as_deref().unwrap_or_default());
     outlook.checks = found.checks;
@@ -121,19 +135,59 @@ fn components(record: &Record, to: KubeVersion, workers: Option<&[Worker]>) -> V
 }
 
 /// The commands for each worker whose kubelet is not of the target yet.
-fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<String> {
+fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ByHand> {
     let (target, name, namespace) = (to.to_string(), &record.spec.name, &record.spec.namespace);
+    let bare = target.trim_start_matches('v');
+    let install = |programs: &[&str]| {
+        let packages: Vec<String> = programs.iter().map(|program| format!("{program}='{bare}-*'")).collect();
+        format!(
+            "# install {} {bare}; on Debian: apt-get install -y --allow-change-held-packages {}",
+            programs.join(" and "),
+            packages.join(" ")
+        )
+    };
     workers
         .iter()
         .filter(|worker| worker.kubelet != target)
         .map(|worker| {
             let node = &worker.name;
-            format!(
-                "{node}: kamaji node drain {name} {node} -n {namespace}; there, install kubeadm and kubelet {target}, \
-                 `kubeadm upgrade node`, restart the kubelet; kamaji node uncordon {name} {node} -n {namespace}"
-            )
+            ByHand {
+                node: node.clone(),
+                kubelet: worker.kubelet.clone(),
+                before: vec![format!("kamaji node drain {name} {node} -n {namespace}")],
+                on_the_node: vec![
+                    install(&["kubeadm"]),
+                    "kubeadm upgrade node".to_owned(),
+                    install(&["kubelet", "kubectl"]),
+                    "systemctl daemon-reload && systemctl restart kubelet".to_owned(),
+                ],
+                after: vec![format!("kamaji node uncordon {name} {node} -n {namespace}")],
+            }
         })
         .collect()
+}
+
+/// What a person does for one worker, command by command.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ByHand {
+    node: String,
+    kubelet: String,
+    before: Vec<String>,
+    on_the_node: Vec<String>,
+    after: Vec<String>,
+}
+
+impl ByHand {
+    fn lines(&self) -> Vec<String> {
+        let here = |commands: &[String]| commands.iter().map(|line| format!("  {line}")).collect::<Vec<_>>();
+        let there = self.on_the_node.iter().map(|line| format!("  {}$ {line}", self.node));
+        let mut lines = vec![format!("{} ({})", self.node, self.kubelet)];
+        lines.extend(here(&self.before));
+        lines.extend(there);
+        lines.extend(here(&self.after));
+        lines
+    }
 }
 
 /// What is known about the next upgrade of several control planes. Its JSON is a public interface.
@@ -157,7 +211,10 @@ struct Outlook {
     target: Option<KubeVersion>,
     components: Vec<Component>,
     checks: Vec<Check>,
-    by_hand: Vec<String>,
+    /// Whether the version before can serve again once the target has served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way_back: Option<String>,
+    by_hand: Vec<ByHand>,
 }
 
 #[derive(Serialize)]
@@ -175,6 +232,17 @@ impl Outlook {
         self.checks.iter().any(|check| check.verdict == CheckVerdict::Blocked)
     }
 
+    fn by_hand_text(&self, heading: &str) -> String {
+        if self.by_hand.is_empty() {
+            return String::new();
+        }
+        let mut text = format!("\n  {heading}\n");
+        for line in self.by_hand.iter().flat_map(ByHand::lines) {
+            text.push_str(&format!("    {}\n", crate::ui::safe(&line)));
+        }
+        text
+    }
+
     fn text(&self) -> String {
         let versions: Vec<String> = self.can_go_to.iter().map(ToString::to_string).collect();
         let where_to = if versions.is_empty() {
@@ -186,7 +254,10 @@ impl Outlook {
         if let Some(note) = &self.note {
             text.push_str(&format!("  {note}\n"));
         }
-        let Some(target) = self.target else { return text };
+        let Some(target) = self.target else {
+            text.push_str(&self.by_hand_text("By hand, one worker after the other:"));
+            return text;
+        };
         let indented = |table: Table| table.draw().lines().map(|line| format!("  {line}\n")).collect::<String>();
         let rows = self
             .components
@@ -209,12 +280,10 @@ impl Outlook {
                 text.push_str(&format!("      {}\n", crate::ui::safe(&check.remedy)));
             }
         }
-        if !self.by_hand.is_empty() {
-            text.push_str("\n  Afterwards, by hand, one worker after the other:\n");
-            for line in &self.by_hand {
-                text.push_str(&format!("    {}\n", crate::ui::safe(line)));
-            }
+        if let Some(way_back) = &self.way_back {
+            text.push_str(&format!("\n  {way_back}\n"));
         }
+        text.push_str(&self.by_hand_text("Afterwards, by hand, one worker after the other:"));
         text.push_str(&format!("\n  kamaji upgrade {} -n {} --to {target}\n", self.name, self.namespace));
         text
     }

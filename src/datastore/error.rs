@@ -77,6 +77,14 @@ pub enum Error {
         /// Its words.
         reason: String,
     },
+    /// What is read was compacted meanwhile.
+    #[error("etcd at {endpoint} does not keep the revision any more that it was asked to {doing} at")]
+    Compacted {
+        /// Where it is.
+        endpoint: String,
+        /// What was asked for.
+        doing: String,
+    },
     /// The version has a published hole between tenants.
     #[error("etcd {version} at {endpoint} must not be shared: {reason}")]
     Vulnerable {
@@ -127,7 +135,7 @@ impl Error {
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Unreachable { .. } | Self::NotReady { .. } => Kind::Unavailable,
+            Self::Unreachable { .. } | Self::NotReady { .. } | Self::Compacted { .. } => Kind::Unavailable,
             Self::Untrusted { .. }
             | Self::CertificateRefused { .. }
             | Self::Identity { .. }
@@ -168,6 +176,7 @@ impl Advice for Error {
                 "make room: delete what is not needed, then etcdctl compact, etcdctl defrag, etcdctl alarm disarm; or \
                  raise --quota-backend-bytes"
             }
+            Self::Compacted { .. } => "run the same command again: it reads a newer revision",
             Self::Vulnerable { .. } => "upgrade it to 3.5.33, 3.6.14, 3.7.1 or later",
             Self::KeysLeft { .. } => "stop whoever writes there, then run the same command again",
             Self::Failed { .. } => "etcd's log tells more: kubectl logs -l app.kubernetes.io/name=etcd",

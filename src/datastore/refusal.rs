@@ -18,6 +18,11 @@ pub(super) const AUTH_FAILED: &str = "authentication failed";
 /// Users or roles changed while a request was under way; etcd refuses it, whoever's it is.
 pub(super) const AUTH_CHANGED: &str = "revision of auth store is old";
 
+/// The revision asked for is not kept any more.
+pub(super) const COMPACTED: &str = "required revision has been compacted";
+/// An answer was longer than the client takes.
+pub(super) const TOO_LARGE: &str = "message length too large";
+
 const DENIED: [&str; 3] = ["permission denied", "user name is empty", "invalid auth token"];
 const NOT_READY: [&str; 8] = [
     AUTH_CHANGED,
@@ -70,6 +75,8 @@ impl Address {
         let one_of = |list: &[&str]| list.iter().any(|known| words.contains(known));
         if words.contains("database space exceeded") {
             Error::Full { endpoint, doing, reason }
+        } else if words.contains(COMPACTED) {
+            Error::Compacted { endpoint, doing }
         } else if one_of(&DENIED) {
             Error::Denied { endpoint, doing, reason }
         } else if one_of(&NOT_READY) {

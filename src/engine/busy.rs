@@ -4,7 +4,7 @@ use crate::error::{Fault, Kind};
 use crate::plan::{Record, Step};
 
 /// Refuses to change a control plane that is not whole, is being changed, or is paused.
-pub(super) fn refuse_busy(record: &Record) -> Result<(), Fault> {
+pub fn refuse_busy(record: &Record) -> Result<(), Fault> {
     let name = &record.spec.name;
     if record.step != Step::Ready {
         return Err(Fault::new(
@@ -29,10 +29,14 @@ pub(super) fn refuse_paused(record: &Record) -> Result<(), Fault> {
     .hint(format!("let it be changed again: kamaji resume {} -n {}", record.spec.name, record.spec.namespace)))
 }
 
-/// Refuses to change a control plane that is on its way to another version.
+/// Refuses to change a control plane that is on its way to another version, or back to a snapshot.
 pub(super) fn refuse_upgrading(record: &Record) -> Result<(), Fault> {
-    let Some(upgrade) = &record.upgrade else { return Ok(()) };
     let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    if let Some(restore) = &record.restore {
+        return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being restored ({restore})"))
+            .hint(format!("finish it: kamaji restore {name} -n {namespace} --from FILE")));
+    }
+    let Some(upgrade) = &record.upgrade else { return Ok(()) };
     Err(Fault::new(Kind::Conflict, format!("an upgrade of control plane `{name}` is not finished ({upgrade})"))
         .hint(format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to))
         .hint(format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from)))

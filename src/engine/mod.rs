@@ -8,6 +8,7 @@ mod create;
 mod datastore;
 mod delete;
 mod drain;
+mod holder;
 mod journal;
 mod judge;
 mod needs;
@@ -15,20 +16,25 @@ mod nodes;
 mod observe;
 mod pause;
 mod prepare;
+mod put_back;
+mod restore;
 mod rights;
 mod roll;
 mod scale;
 mod session;
+mod snapshot;
 mod ssh;
 mod surroundings;
 mod tenant;
 mod tokens;
 mod upgrade;
 
+pub use busy::refuse_busy;
 pub use create::{Created, converge, tidy};
 pub use datastore::{DATASTORE_NAMESPACE, datastore_authority, datastore_state, default_datastore_endpoints};
 pub use delete::{DeleteRequest, delete, prepare_delete};
 pub use drain::{Drainable, Drained, drain, prepare_drain, preview_drain};
+pub use holder::unfinished;
 pub use journal::{Recorded, read_record, require_record};
 pub use nodes::{
     KubeletCertificate, SeenWorker, find_nodes, list_workers, no_such_nodes, remove_node, set_schedulable,
@@ -36,9 +42,12 @@ pub use nodes::{
 pub use observe::{Observed, observe};
 pub use pause::{pause, resume};
 pub use prepare::{CreateRequest, Prepared, prepare};
+pub use put_back::Differences;
+pub use restore::{Restored, compare_with_snapshot, require_restorable, restore};
 pub use roll::{Target, roll};
 pub use scale::scale;
 pub use session::{Session, at_once};
+pub use snapshot::{SnapshotFile, snapshot};
 pub use ssh::Ssh;
 pub use surroundings::enforced_by;
 pub use tenant::{Reached, kubeconfig, reach};

@@ -145,7 +145,7 @@ fn begin_update(recorded: &Recorded, request: &CreateRequest, now: jiff::Timesta
 }
 
 /// The documents with another `kubernetesVersion`: what a person would edit in the file.
-fn with_version(documents: &str, version: KubeVersion) -> String {
+pub(super) fn with_version(documents: &str, version: KubeVersion) -> String {
     let line = |line: &str| {
         if line.starts_with("kubernetesVersion:") {
             format!("kubernetesVersion: {version}\n")

@@ -75,7 +75,7 @@ async fn run(
     Ok(journal.record().clone())
 }
 
-async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
+pub(super) async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
     let goal = format!("{} pods of `{}`", spec.replicas, spec.name);
     let deployment = deployment_ref(spec);
     loop {

@@ -14,7 +14,7 @@ use crate::cluster::{Connection, Created, Refusal, Removal, Tunnel};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
-use crate::plan::{Action, Change, Live, causes_of_pods, compare, is_ours, is_settled, left_to_others};
+use crate::plan::{Action, Change, Live, causes_of_pods, compare, giving_way, is_ours, is_settled, left_to_others};
 use crate::render::{Address, Manifest, ObjectRef, Write};
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
@@ -183,14 +183,6 @@ async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[V
     Ok(causes)
 }
 
-/// The wish without the number of pods, if that is what others took: who scaled an addon still gets its new image.
-fn giving_way(wish: &Manifest, conflict: &str) -> Option<Manifest> {
-    let mut rest = wish.clone();
-    let taken = conflict.contains(".spec.replicas") && rest.body.pointer("/spec/replicas").is_some();
-    rest.body.get_mut("spec")?.as_object_mut()?.remove("replicas");
-    taken.then_some(rest)
-}
-
 /// What writing the objects inside the tenant would change, and what of them others took or added, which stays.
 pub(super) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Result<Vec<Change>, Fault> {
     let looks =
@@ -308,28 +300,4 @@ pub(super) async fn apply(session: &Session<'_>, connection: &Connection, wishes
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::render::ObjectRef;
-
-    #[test]
-    fn who_scaled_an_addon_keeps_the_number_and_gets_the_rest() {
-        let object = ObjectRef {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: Some("kube-system".into()),
-            name: "coredns".into(),
-        };
-        let body = json!({"spec": {"replicas": 2, "template": {"a": 1}}});
-        let wish = Manifest { object, body, write: Write::ApplyUnlessTaken };
-        let rest =
-            giving_way(&wish, "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.replicas").unwrap();
-        assert_eq!(rest.body, json!({"spec": {"template": {"a": 1}}}));
-        assert!(giving_way(&wish, "conflict with \"kubectl-edit\": .spec.template.spec.dnsPolicy").is_none());
-    }
 }

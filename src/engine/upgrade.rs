@@ -34,9 +34,11 @@ pub async fn gather(
 ) -> Result<Outlook, Fault> {
     let spec = &record.spec;
     let namespace = Some(spec.namespace.as_str());
-    let (observed, quotas, datastore, inside) = tokio::join!(
+    let (observed, quotas, limit_ranges, nodes, datastore, inside) = tokio::join!(
         observe(session, spec),
         session.management.list("v1", "ResourceQuota", namespace, ""),
+        session.management.list("v1", "LimitRange", namespace, ""),
+        session.management.list("v1", "Node", None, ""),
         datastore_state(session, &spec.datastore, &record.id),
         inside(reached),
     );
@@ -48,7 +50,10 @@ pub async fn gather(
         workers: inside.workers.clone(),
         deprecated: inside.metrics.map(|metrics| deprecated_uses(&metrics)),
         webhooks: inside.webhooks,
-        quotas: quotas.map_err(|refusal| refusal.to_string()),
+        budgets: inside.budgets,
+        quotas: quotas.map_err(why),
+        limit_ranges: limit_ranges.map_err(why),
+        nodes: nodes.map_err(why),
         deployment,
         datastore: datastore.map(|(version, _)| format!("etcd {version} answers")).map_err(|fault| fault.to_string()),
         certificates_end: record.certificates_end,
@@ -62,12 +67,20 @@ struct Inside {
     workers: Result<Vec<Worker>, String>,
     metrics: Result<String, String>,
     webhooks: Result<Vec<Value>, String>,
+    budgets: Result<Vec<Value>, String>,
 }
 
 async fn inside(reached: Result<&Reached, String>) -> Inside {
     let connection = match reached {
         Ok(reached) => &reached.connection,
-        Err(why) => return Inside { workers: Err(why.clone()), metrics: Err(why.clone()), webhooks: Err(why) },
+        Err(why) => {
+            return Inside {
+                workers: Err(why.clone()),
+                metrics: Err(why.clone()),
+                webhooks: Err(why.clone()),
+                budgets: Err(why),
+            };
+        }
     };
     let webhooks = async {
         let api = "admissionregistration.k8s.io/v1";
@@ -75,14 +88,22 @@ async fn inside(reached: Result<&Reached, String>) -> Inside {
         all.extend(connection.list(api, "MutatingWebhookConfiguration", None, "").await?);
         Ok::<_, Refusal>(all)
     };
-    let (nodes, metrics, webhooks) =
-        tokio::join!(connection.list("v1", "Node", None, ""), connection.text("/metrics"), webhooks);
-    let why = |refusal: Refusal| refusal.to_string();
+    let (nodes, metrics, webhooks, budgets) = tokio::join!(
+        connection.list("v1", "Node", None, ""),
+        connection.text("/metrics"),
+        webhooks,
+        connection.list("policy/v1", "PodDisruptionBudget", None, ""),
+    );
     Inside {
         workers: nodes.map(|nodes| nodes.iter().map(worker).collect()).map_err(why),
         metrics: metrics.map_err(why),
         webhooks: webhooks.map_err(why),
+        budgets: budgets.map_err(why),
     }
+}
+
+fn why(refusal: Refusal) -> String {
+    refusal.to_string()
 }
 
 fn worker(node: &Value) -> Worker {

@@ -18,10 +18,18 @@ pub enum CheckName {
     RemovedApis,
     /// No argument of the user is one that the target's programs do not know any more.
     Flags,
+    /// No feature gate of the user is one that the target's programs do not take.
+    FeatureGates,
+    /// The images are on nodes already.
+    Images,
     /// No webhook has to agree to the addons' upgrade.
     Webhooks,
+    /// No disruption budget keeps pods on workers whose kubelets are upgraded afterwards.
+    Budgets,
     /// The namespace has room for the new pods beside the old ones.
     Quota,
+    /// No limit range refuses the new pods.
+    LimitRanges,
     /// The datastore answers.
     Datastore,
     /// No certificate ends soon.
@@ -30,13 +38,17 @@ pub enum CheckName {
 
 impl CheckName {
     /// All checks, in the order they are told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Health,
         Self::KubeletSkew,
         Self::RemovedApis,
         Self::Flags,
+        Self::FeatureGates,
+        Self::Images,
         Self::Webhooks,
+        Self::Budgets,
         Self::Quota,
+        Self::LimitRanges,
         Self::Datastore,
         Self::Certificates,
     ];
@@ -49,8 +61,12 @@ impl CheckName {
             Self::KubeletSkew => "kubelet-skew",
             Self::RemovedApis => "removed-apis",
             Self::Flags => "flags",
+            Self::FeatureGates => "feature-gates",
+            Self::Images => "images",
             Self::Webhooks => "webhooks",
+            Self::Budgets => "budgets",
             Self::Quota => "quota",
+            Self::LimitRanges => "limit-ranges",
             Self::Datastore => "datastore",
             Self::Certificates => "certificates",
         }

@@ -26,6 +26,7 @@ const fn get(group: &'static str, resource: &'static str, names: &'static [&'sta
 pub const CONTROL_PLANES: &[Right] = &[
     right("", "configmaps", &["create", "delete", "get", "list", "patch", "update"]),
     right("", "events", &["list"]),
+    right("", "limitranges", &["list"]),
     right("", "pods", &["delete", "get", "list"]),
     // A tunnel into a pod: `get` is what a WebSocket is asked for, `create` what it is checked for since v1.35.
     right("", "pods/portforward", &["create", "get"]),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::restore::Restore;
 use super::update::{Update, Wish};
 use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
 use crate::render::{Address, ObjectRef};
@@ -70,6 +71,9 @@ pub struct Record {
     /// Whether its pods, or what is inside the cluster, may not follow the wished number of pods yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scaling: bool,
+    /// A snapshot that is being put back; only `restore` and `delete` may go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<Restore>,
     /// Set while nobody may change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
@@ -181,6 +185,7 @@ impl Record {
             upgrade: None,
             update: None,
             scaling: false,
+            restore: None,
             paused: None,
             history: Vec::new(),
         }
@@ -191,6 +196,7 @@ impl Record {
     pub fn state(&self, ready: u64) -> &'static str {
         let ready_enough = ready >= u64::from(self.spec.replicas);
         match self.step {
+            Step::Ready if self.restore.is_some() => "Restoring",
             Step::Ready if self.upgrade.is_some() => "Upgrading",
             Step::Ready if self.update.is_some() => "Updating",
             Step::Ready if self.spec.replicas == 0 => "Asleep",

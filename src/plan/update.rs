@@ -9,7 +9,7 @@ use crate::model::{ControlPlaneSpec, Exposure};
 use crate::render::Address;
 
 /// How many finished changes are kept.
-const REVISIONS: usize = 10;
+pub(super) const REVISIONS: usize = 10;
 
 /// What was asked for, with the user's kubeadm documents.
 #[derive(Debug, Clone, Serialize, Deserialize)]

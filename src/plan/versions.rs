@@ -82,8 +82,8 @@ impl Advice for VersionError {
             Self::SkipsMinors { plane, first, .. } => {
                 vec![format!("go to v{} first: kamaji upgrade {plane} --to {first}", first.minor_text())]
             }
-            Self::MinorBack { .. } => {
-                vec!["restore a snapshot from before the upgrade into a new control plane".into()]
+            Self::MinorBack { plane, .. } => {
+                vec![format!("put a snapshot from before the upgrade back: kamaji restore {plane} --from FILE")]
             }
             Self::PatchBackUnasked { .. } => vec!["if that is meant, add --allow-patch-downgrade".into()],
         }
@@ -146,6 +146,55 @@ mod tests {
         assert_eq!(step("v1.36.3", "v1.37.0", false), Ok(Some(Move::Minor)));
         assert_eq!(step("v1.36.0", "v1.36.3", false), Ok(Some(Move::Patch)));
         assert_eq!(step("v1.36.3", "v1.36.3", false), Ok(None));
+    }
+
+    /// Every kind of wrong version, as typed, with the answer and what is to be done.
+    #[test]
+    fn each_wrong_version_has_a_clear_answer_and_a_remedy() {
+        let table = [
+            // (has, asked for, words of the answer)
+            ("v1.35.4", "v1.37.2", &["one minor version at a time", "go to v1.36 first", "--to v1.36.3"][..]),
+            ("v1.30.14", "v1.37.2", &["one minor version at a time", "--to v1.31.14"]),
+            ("v1.37.2", "v1.36.3", &["cannot go back", "kamaji restore prod --from FILE"]),
+            ("v1.37.2", "v1.30.0", &["cannot go back"]),
+            ("v1.37.2", "v1.37.1", &["v1.37.1 is older than v1.37.2", "--allow-patch-downgrade"]),
+            ("v1.37.2", "99.0.0", &["cannot go to v99.0.0", "upgrade plan prod"]),
+            ("v1.37.2", "v2.37.2", &["cannot go to v2.37.2", "upgrade plan prod"]),
+            ("v1.37.2", "v1.38.0", &["cannot go to v1.38.0", "upgrade plan prod"]),
+            ("v1.30.14", "v1.29.0", &["cannot go to v1.29.0", "upgrade plan prod"]),
+            ("v1.36.3", "v1.37", &["`v1.37` is not valid", "write it as v1.37.2"]),
+            ("v1.36.3", "1.37.2+k3s1", &["without suffix"]),
+            ("v1.36.3", "v1.37.2-rc.0", &["without suffix"]),
+            ("v1.36.3", "latest", &["exact version", "channel"]),
+            ("v1.36.3", "stable-1.37", &["exact version"]),
+            ("v1.36.3", "", &["exact version"]),
+            ("v1.36.3", "1.37.2.1", &["write it as v1.37.2"]),
+            ("v1.36.3", " v1.37.2", &["exact version"]),
+        ];
+        for (from, to, words) in table {
+            let answer = match KubeVersion::parse(to) {
+                Err(error) => error.to_string(),
+                Ok(version) => step(from, &version.to_string(), false).unwrap_err(),
+            };
+            for word in words {
+                assert!(answer.contains(word), "{from} -> {to:?}: `{word}` is not in: {answer}");
+            }
+        }
+        // What is said beside the version's own error is what it is caused by.
+        let unknown = judge(&ControlPlaneName::parse("prod").unwrap(), v("v1.37.2"), v("99.0.0"), true).unwrap_err();
+        let cause = std::error::Error::source(&unknown).unwrap().to_string();
+        assert!(cause.contains("v1.30 to v1.37"), "{cause}");
+    }
+
+    fn v(text: &str) -> KubeVersion {
+        KubeVersion::parse(text).unwrap()
+    }
+
+    #[test]
+    fn with_or_without_v_it_is_the_same_version() {
+        assert_eq!(judge(&ControlPlaneName::parse("prod").unwrap(), v("v1.37.2"), v("1.37.2"), false).unwrap(), None);
+        assert_eq!(step("v1.36.3", "1.37.2", false), Ok(Some(Move::Minor)));
+        assert_eq!(step("v1.37.2", "v1.37.99", false), Ok(Some(Move::Patch)), "patches that came after this program");
     }
 
     #[test]

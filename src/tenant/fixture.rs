@@ -13,7 +13,7 @@ use crate::render::Manifest;
 use super::TenantFacts;
 
 /// What a kubeadm file with nothing but a version and a pod range asks for.
-pub(super) fn spec(version: &str) -> ControlPlaneSpec {
+pub(crate) fn spec(version: &str) -> ControlPlaneSpec {
     ControlPlaneSpec {
         name: ControlPlaneName::parse("prod").unwrap(),
         namespace: Namespace::parse("tenants").unwrap(),

@@ -21,7 +21,7 @@ pub(super) fn objects(spec: &ControlPlaneSpec) -> Vec<Manifest> {
     let config = config_map(named(KUBE_SYSTEM, NAME), [("kubelet", text)]);
     let nodes = vec![group(NODES), group(JOINING_NODES)];
     let [role, binding] = config_map_readers(KUBE_SYSTEM, "kubeadm:kubelet-config", NAME, nodes);
-    vec![role, binding, Manifest::of(&config, Write::Apply)]
+    vec![role, binding, Manifest::of(&config, Write::ApplyUnlessTaken)]
 }
 
 /// Refuses patches of a `TenantControlPlane` that do not fit.

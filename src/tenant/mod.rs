@@ -18,7 +18,7 @@ mod text;
 mod tokens;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -93,7 +93,12 @@ fn only_what_tenants_edit_is_left_alone_when_edited() {
         .filter(|manifest| manifest.write != Write::Apply)
         .map(|manifest| (manifest.object.to_string(), manifest.write))
         .collect();
-    let expected = ["ConfigMap kube-system/coredns", "Deployment kube-system/coredns"];
+    let expected = [
+        "ConfigMap kube-system/kubelet-config",
+        "ConfigMap kube-system/coredns",
+        "Deployment kube-system/coredns",
+        "ConfigMap kube-system/kube-proxy",
+    ];
     assert_eq!(left, expected.map(|object| (object.to_owned(), Write::ApplyUnlessTaken)));
 }
 

@@ -12,6 +12,7 @@ mod days;
 mod faults;
 mod files;
 mod first_use;
+mod interrupted;
 mod kill;
 mod laptop;
 mod life;
@@ -25,6 +26,7 @@ mod refusals;
 mod rights;
 mod signals;
 mod stale;
+mod snapshot;
 #[path = "../support/mod.rs"]
 mod support;
 mod together;

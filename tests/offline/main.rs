@@ -19,6 +19,7 @@ mod minors;
 mod patches;
 mod pods;
 mod program;
+mod snapshot;
 mod update;
 
 #[allow(dead_code, reason = "some of it is for sessions with a cluster")]

@@ -50,6 +50,11 @@ pub(crate) fn kubectl() -> PathBuf {
     program("kubernetes", &version("KUBERNETES_VERSION"), "kubectl")
 }
 
+/// kubeadm.
+pub(crate) fn kubeadm() -> PathBuf {
+    program("kubernetes", &version("KUBERNETES_VERSION"), "kubeadm")
+}
+
 /// kube-apiserver.
 pub(crate) fn kube_apiserver() -> PathBuf {
     program("kubernetes", &version("KUBERNETES_VERSION"), "kube-apiserver")

@@ -43,7 +43,8 @@ pub(in crate::tenant) fn kube_proxy(
         cluster_role_binding("kubeadm:node-proxier", "system:node-proxier", vec![service_account(NAME)]),
         role,
         role_binding,
-        Manifest::of(&config, Write::Apply),
+        // What people changed in it stays, as with `kubeadm upgrade apply`, which reads it from there.
+        Manifest::of(&config, Write::ApplyUnlessTaken),
         super::patched(spec, PatchTarget::KubeProxyDaemonset, Manifest::of(&daemon_set(spec), Write::Apply)),
     ]
 }

@@ -1,0 +1,18 @@
+//! Who is changing a control plane now.
+
+use super::Session;
+use crate::cluster::Lock;
+use crate::plan::{Holder, Record, Unfinished};
+
+/// What was begun with a control plane and is not finished. The lock is looked at only where something was.
+pub async fn unfinished(session: &Session<'_>, record: &Record) -> Option<Unfinished> {
+    record.unfinished(&Holder::Unknown)?;
+    let spec = &record.spec;
+    let holder = Lock::holder(session.management, &spec.namespace, &spec.name, (session.clock)()).await;
+    record.unfinished(&match holder {
+        Ok(None) => Holder::Nobody,
+        Ok(Some(process)) => Holder::Process(process),
+        // Who may list control planes may not be allowed to look at locks.
+        Err(_) => Holder::Unknown,
+    })
+}
