@@ -5,8 +5,12 @@
 
 use std::fmt;
 
-/// The exit code of `diff` when there are differences, so that a script tells them from a failure.
+/// The exit code of a command that only looks and found something, so that a script tells that from a failure.
 pub const DIFFERENCES: u8 = 10;
+
+/// What it says, for the reference.
+pub const DIFFERENCES_MEANING: &str =
+    "`diff`: there are differences; `certs check`: something ends soon, has ended, or is not as it should be";
 
 /// The kinds of failure that a script can tell apart; each has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

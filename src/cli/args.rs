@@ -446,13 +446,14 @@ impl FromStr for Span {
         if text == "0" {
             return Ok(Self(Duration::ZERO));
         }
-        text.parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok())
+        let days = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()?.checked_mul(24 * 3600));
+        let short = || Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok();
+        days.map(Duration::from_secs)
+            .or_else(short)
             // Ten years: what is longer is a slip, and would overflow dates.
             .filter(|duration| duration.as_secs() <= 10 * 366 * 24 * 3600)
             .map(Self)
-            .ok_or_else(|| "write a length of time such as 90s, 5m or 24h".to_owned())
+            .ok_or_else(|| "write a length of time such as 90s, 5m, 24h or 30d".to_owned())
     }
 }
 

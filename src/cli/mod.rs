@@ -1,6 +1,7 @@
 //! What can be typed: commands, flags and their help. No I/O; `commands` does what was asked.
 
 mod args;
+mod certs;
 mod config;
 mod isolation;
 mod node;
@@ -16,6 +17,7 @@ pub use args::{
     KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, SpecArgs, TokenCommand,
     TokenCreateArgs, TokenDeleteArgs,
 };
+pub use certs::{CertsCheckArgs, CertsCommand, CertsRenewArgs, PhaseArg, Planes, RotateArgs};
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 pub use isolation::{IsolationArgs, PoliciesArg};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
@@ -220,6 +222,9 @@ pub enum Command {
     /// Look at workers, move pods away from them, take them out
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Look at certificates and keys, and make new ones
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Manage bootstrap tokens of a control plane
     #[command(subcommand)]
     Token(TokenCommand),

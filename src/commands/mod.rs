@@ -1,6 +1,7 @@
 //! One file per verb: the pipeline from arguments to report, and nothing more.
 
 mod age;
+mod certs;
 mod completion;
 mod config;
 mod context;
@@ -9,6 +10,7 @@ mod delete;
 mod diff;
 mod exec;
 mod files;
+mod fleet;
 mod given;
 mod handed;
 mod history;
@@ -67,11 +69,12 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::Config(command) => config::run(command, &context),
         Command::Completion(args) => completion::run(args, &context),
         Command::Diff(args) => {
-            return match diff::run(args, &mut context).await.and_then(|code| context.ui.check_written().map(|()| code))
-            {
-                Ok(code) => Ok(code),
-                Err(fault) => Err((Box::new(context.into_ui()), fault)),
-            };
+            let outcome = diff::run(args, &mut context).await;
+            return with_code(outcome, context);
+        }
+        Command::Certs(command) => {
+            let outcome = certs::run(command, &mut context).await;
+            return with_code(outcome, context);
         }
         Command::Exec(args) => {
             return exec::run(args, &context).await.map_err(|fault| (Box::new(context.into_ui()), fault));
@@ -79,6 +82,14 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     };
     match outcome.and_then(|()| context.ui.check_written()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(fault) => Err((Box::new(context.into_ui()), fault)),
+    }
+}
+
+/// The outcome of a command whose success has more than one exit code.
+fn with_code(outcome: Result<ExitCode, Fault>, context: Context) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
+    match outcome.and_then(|code| context.ui.check_written().map(|()| code)) {
+        Ok(code) => Ok(code),
         Err(fault) => Err((Box::new(context.into_ui()), fault)),
     }
 }

@@ -13,7 +13,7 @@ use crate::engine::{self, CreateRequest};
 use crate::error::{Fault, Kind};
 use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, Family, ObjectNames, PlaneId, Policies};
 use crate::pki;
-use crate::plan::{DatastoreAuthority, Inputs, Live, Record, decide_exposure, desire};
+use crate::plan::{DatastoreAuthority, Inputs, Live, Record, Reissue, decide_exposure, desire};
 use crate::render::{Address, CHECKSUM, Manifest};
 use crate::ui::Format;
 use crate::yaml;
@@ -94,6 +94,8 @@ fn render(
     };
     let desired = desire(
         &Inputs {
+            reissue: &Reissue::default(),
+            rotation: recorded.and_then(|record| record.rotation.as_ref()),
             spec,
             id: &id,
             live: &known.live,

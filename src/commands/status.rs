@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use crate::cluster::Connection;
 use crate::engine::{self, Session};
 use crate::error::Fault;
 use crate::model::{LABEL_NAME, ObjectNames, Policies};
-use crate::plan::{Live, Record, Step, causes_of_pods, closed_by, pod_summary};
+use crate::plan::{Held, Keeper, Live, Record, Step, causes_of_pods, closed_by, pod_summary};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
@@ -48,7 +47,8 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
     let healthy = sections.iter().all(|section| section.ok)
         && record.step == Step::Ready
         && unfinished.is_none()
-        && !record.is_changing();
+        && !record.is_changing()
+        && record.rotation.as_ref().is_none_or(|rotation| rotation.done);
     let step = if record.restore.is_some() {
         "Restoring"
     } else if record.spec.replicas == 0 {
@@ -68,6 +68,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         upgrade: record.upgrade.clone(),
         update: record.update.as_deref().map(Updating::of),
         unfinished,
+        rotation: record.rotation.clone(),
         healthy,
         sections,
     });
@@ -97,6 +98,9 @@ struct Status {
     /// What was begun and is not finished, and what ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unfinished: Option<crate::plan::Unfinished>,
+    /// A change of keys on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<crate::plan::Rotation>,
     healthy: bool,
     sections: Vec<Section>,
 }
@@ -184,6 +188,13 @@ impl Report for Status {
                  or go back: kamaji rollback {name} -n {namespace}\n",
                 crate::ui::safe(&update.words),
                 update.began
+            ));
+        }
+        if let Some(rotation) = &self.rotation {
+            let (name, namespace, verb) = (&self.name, &self.namespace, rotation.of.verb());
+            text.push_str(&format!(
+                "{rotation}, since {}\n  see how it goes on: kamaji certs {verb} {name} -n {namespace}\n",
+                rotation.since
             ));
         }
         for (index, section) in self.sections.iter().enumerate() {
@@ -301,45 +312,19 @@ async fn datastore(session: &Session<'_>, record: &Record) -> Section {
 }
 
 fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
-    let names = ObjectNames(&record.spec.name);
-    let certificates = [
-        ("ca", names.ca(), "ca.crt"),
-        ("front-proxy-ca", names.front_proxy_ca(), "front-proxy-ca.crt"),
-        ("apiserver", names.api_server(), "apiserver.crt"),
-        ("apiserver-kubelet-client", names.kubelet_client(), "apiserver-kubelet-client.crt"),
-        ("front-proxy-client", names.front_proxy_client(), "front-proxy-client.crt"),
-        ("datastore client", names.datastore_certificate(), "server.crt"),
-    ];
-    let kubeconfigs = [
-        ("admin.conf", names.admin_kubeconfig()),
-        ("super-admin.conf", names.admin_kubeconfig()),
-        ("controller-manager.conf", names.controller_manager_kubeconfig()),
-        ("scheduler.conf", names.scheduler_kubeconfig()),
-    ];
-    let read = certificates
-        .into_iter()
-        .map(|(name, secret, key)| (name, live.secret_value(&secret, key).map(|text| text.expose_secret().to_owned())));
-    let inside = kubeconfigs.into_iter().map(|(name, secret)| {
-        let text = live.secret_value(&secret, name);
-        (
-            name,
-            text.and_then(|text| crate::pki::kubeconfig_client(text.expose_secret()).ok())
-                .map(|(pair, _, _)| pair.certificate),
-        )
-    });
     let mut first: Option<i64> = None;
-    let items = read
-        .chain(inside)
-        .map(|(name, certificate)| {
-            let Some(facts) = certificate.and_then(|text| crate::pki::inspect(&text).ok()) else {
-                return Item::of(name, false, "missing or unreadable: run the create command again");
-            };
-            let days = age::days(now, facts.not_after);
-            first = Some(first.map_or(days, |first| first.min(days)));
-            let state = if days < 0 { format!("ended {} days ago", -days) } else { format!("{days} days left") };
-            Item::of(name, days >= SOON_DAYS, state)
-        })
-        .collect();
+    let item = |held: Held| {
+        if let Some(problem) = held.problem {
+            return Item::of(held.name, false, format!("{problem}: run the create command again"));
+        }
+        let Some(end) = held.not_after else { return Item::of(held.name, true, held.note.unwrap_or_default()) };
+        let days = age::days(now, end);
+        first = Some(first.map_or(days, |first| first.min(days)));
+        let state = if days < 0 { format!("ended {} days ago", -days) } else { format!("{days} days left") };
+        Item::of(held.name, days >= SOON_DAYS, state)
+    };
+    let ours = crate::plan::certificates(record, live).into_iter().filter(|held| held.managed_by != Keeper::Kubelets);
+    let items = ours.map(item).collect();
     let summary = first.map_or_else(|| "none".to_owned(), |days| format!("the first ends in {days} days"));
     Section::of("certificates", summary, items)
 }

@@ -10,6 +10,9 @@ use super::tenancy::{BATCH, Found, Permission, Step, prefix_end, successor};
 use super::{Change, Error, TenantState, prefix};
 use crate::model::PlaneId;
 
+/// How many values are read by one request: each may have a megabyte.
+const PAGE: i64 = 100;
+
 impl EtcdAdmin {
     /// What of a control plane is there. Only reads.
     pub async fn tenant(&mut self, id: &PlaneId) -> Result<TenantState, Error> {
@@ -61,6 +64,27 @@ impl EtcdAdmin {
         let mut ids: Vec<String> = roles.roles().iter().filter(|role| PlaneId::parse(role).is_ok()).cloned().collect();
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    /// The keys of a control plane below `below` whose value does not begin so; without prefix and `below`.
+    pub async fn values_unlike(&mut self, id: &PlaneId, below: &str, beginning: &[u8]) -> Result<Vec<String>, Error> {
+        let start = format!("{}{below}", prefix(id));
+        let end = prefix_end(start.as_bytes());
+        let mut from = start.clone().into_bytes();
+        let mut unlike = Vec::new();
+        loop {
+            let page = |mut etcd: Client| {
+                let (from, range) = (from.clone(), GetOptions::new().with_range(end.clone()).with_limit(PAGE));
+                async move { etcd.get(from, Some(range)).await }
+            };
+            let answer = self.ask(&format!("read values under `{start}`"), page).await?;
+            let values = answer.kvs().iter().filter(|pair| !pair.value().starts_with(beginning));
+            unlike.extend(values.map(|pair| String::from_utf8_lossy(&pair.key()[start.len()..]).into_owned()));
+            match answer.kvs().last() {
+                Some(last) if answer.more() => from = successor(last.key()),
+                Some(_) | None => return Ok(unlike),
+            }
+        }
     }
 
     async fn find(&self, id: &PlaneId) -> Result<Found, Error> {

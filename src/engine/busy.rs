@@ -1,10 +1,19 @@
 //! Whether a control plane may be changed now: it is whole, no other change is on its way, nobody paused it.
 
 use crate::error::{Fault, Kind};
-use crate::plan::{Record, Step};
+use crate::plan::{Record, RotationPhase, Step};
 
 /// Refuses to change a control plane that is not whole, is being changed, or is paused.
 pub fn refuse_busy(record: &Record) -> Result<(), Fault> {
+    refuse_unready(record)?;
+    refuse_paused(record)?;
+    refuse_upgrading(record)?;
+    refuse_updating(record)?;
+    refuse_rotating(record)
+}
+
+/// Refuses to change a control plane that is not whole.
+pub(super) fn refuse_unready(record: &Record) -> Result<(), Fault> {
     let name = &record.spec.name;
     if record.step != Step::Ready {
         return Err(Fault::new(
@@ -13,9 +22,21 @@ pub fn refuse_busy(record: &Record) -> Result<(), Fault> {
         )
         .hint(format!("see where it stands: kamaji status {name}")));
     }
-    refuse_paused(record)?;
-    refuse_upgrading(record)?;
-    refuse_updating(record)
+    Ok(())
+}
+
+/// Refuses to change a control plane whose keys are between two phases. One that has reached a phase is whole.
+pub(super) fn refuse_rotating(record: &Record) -> Result<(), Fault> {
+    let Some(rotation) = record.rotation.as_ref().filter(|rotation| !rotation.done) else { return Ok(()) };
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    let way = match rotation.phase {
+        RotationPhase::Back => "--back".to_owned(),
+        phase @ (RotationPhase::Trust | RotationPhase::Use | RotationPhase::Drop) => {
+            format!("--phase {}", phase.word())
+        }
+    };
+    Err(Fault::new(Kind::Conflict, format!("keys of control plane `{name}` are being changed ({rotation})"))
+        .hint(format!("finish it: kamaji certs {} {name} -n {namespace} {way}", rotation.of.verb())))
 }
 
 /// Refuses to change a control plane that somebody paused.

@@ -20,7 +20,8 @@ use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames, PlaneId, parse_token};
 use crate::plan::{
-    Approved, Desired, Inputs, Live, Record, Revision, Step, changes_of_settings, decide_exposure, desire, words_of,
+    Approved, Desired, Inputs, Live, Record, Reissue, Revision, Step, changes_of_settings, decide_exposure, desire,
+    words_of,
 };
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{objects as tenant_objects, token_secret, unwanted_addons};
@@ -162,6 +163,19 @@ impl Creation<'_> {
         datastore: Option<&datastore::Datastore>,
         ambient: &mut Ambient,
     ) -> Result<Desired, Fault> {
+        self.desire_anew(record, live, address, datastore, &Reissue::default(), ambient)
+    }
+
+    /// The same, with certificates made anew although they could be kept.
+    pub(super) fn desire_anew(
+        &self,
+        record: &Record,
+        live: &Live,
+        address: Option<&Address>,
+        datastore: Option<&datastore::Datastore>,
+        reissue: &Reissue,
+        ambient: &mut Ambient,
+    ) -> Result<Desired, Fault> {
         let spec = &self.request.spec;
         let service = live.named("Service", &ObjectNames(&spec.name).service());
         Ok(desire(
@@ -174,6 +188,8 @@ impl Creation<'_> {
                 exposure: decide_exposure(spec, Some(exposure(record, spec)), service, record.address.as_ref()),
                 address,
                 datastore: datastore.map(|datastore| &datastore.authority),
+                reissue,
+                rotation: record.rotation.as_ref(),
             },
             ambient,
         )?)
@@ -185,7 +201,15 @@ impl Creation<'_> {
         let live = objects(self.session, &self.request.spec).await?;
         let desired = self.desire(journal.record(), &live, None, None, ambient)?;
         self.write(&desired, &live).await?;
-        journal.update(None, |record| record.ca = Some(desired.ca.clone())).await
+        let given = self.request.given.names();
+        journal
+            .update(None, |record| {
+                record.ca = Some(desired.ca.clone());
+                if !given.is_empty() {
+                    record.given = given;
+                }
+            })
+            .await
     }
 
     /// Puts the wish into the record. Of one that served it is a change, which the history tells.

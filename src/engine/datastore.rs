@@ -52,6 +52,12 @@ fn object(api_version: &str, kind: &str, name: String) -> ObjectRef {
     ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: Some(DATASTORE_NAMESPACE.into()), name }
 }
 
+/// Reads the Secret that describes a datastore that must exist.
+pub(super) async fn require(session: &Session<'_>, name: &DatastoreName) -> Result<Datastore, Fault> {
+    let missing = || Fault::new(Kind::NotFound, format!("datastore `{name}` does not exist"));
+    find(session, name).await?.ok_or_else(missing)
+}
+
 /// Reads the Secret that describes a datastore.
 pub(super) async fn find(session: &Session<'_>, name: &DatastoreName) -> Result<Option<Datastore>, Fault> {
     let secret = object("v1", "Secret", EtcdNames(name).datastore());

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::cluster::{Connection, Created, Refusal, Removal};
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_COMPONENT, Namespace, ObjectNames};
 use crate::plan::{Record, Verdict, Wish};
 use crate::render::{Address, ObjectRef};
 
@@ -75,6 +75,30 @@ pub async fn require_record(
 
 fn overtaken(refusal: Refusal) -> Fault {
     Fault::from(refusal).context("another kamaji changed the control plane meanwhile")
+}
+
+/// Every record that is meant, by `NAMESPACE/NAME`; one that cannot be read is among them with the reason.
+pub async fn list_records(
+    connection: &Connection,
+    namespace: Option<&Namespace>,
+    selector: &str,
+) -> Result<Vec<(String, Result<Recorded, Fault>)>, Fault> {
+    let selector = match selector {
+        "" => format!("{LABEL_COMPONENT}=record"),
+        more => format!("{LABEL_COMPONENT}=record,{more}"),
+    };
+    let found = connection.list("v1", "ConfigMap", namespace.map(Namespace::as_str), &selector).await?;
+    let read = found.into_iter().map(|body| {
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+        let plane = format!("{namespace}/{}", name.strip_suffix("-record").unwrap_or(&name));
+        let object = ObjectRef { api_version: "v1".into(), kind: "ConfigMap".into(), namespace: Some(namespace), name };
+        let recorded = parse(&object, &body);
+        (plane, recorded)
+    });
+    let mut records: Vec<_> = read.collect();
+    records.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(records)
 }
 
 /// The record while it is being written.

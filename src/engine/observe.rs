@@ -8,7 +8,7 @@ use super::journal::{Recorded, read_record};
 use super::surroundings::surroundings;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
-use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs};
+use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs, rotation_refs};
 use crate::render::ObjectRef;
 
 /// What there is of a control plane.
@@ -37,7 +37,7 @@ pub(super) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Resu
 /// Reads all objects of a control plane.
 pub(super) async fn objects(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
     let mut live = Live::default();
-    let reads = object_refs(spec).into_iter().map(|object| async move {
+    let reads = object_refs(spec).into_iter().chain(rotation_refs(spec)).map(|object| async move {
         let body = session.management.get(&object).await?;
         Ok::<_, crate::cluster::Refusal>((object, body))
     });

@@ -5,7 +5,7 @@ use futures::stream;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::busy::{refuse_paused, refuse_updating, refuse_upgrading};
+use super::busy::{refuse_paused, refuse_rotating, refuse_updating, refuse_upgrading};
 use super::journal::{Recorded, read_record};
 use super::judge::judge_new;
 use super::needs::refuse_missing;
@@ -19,9 +19,9 @@ use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
-    Action, AddressState, Change, Desired, EndpointMove, Inputs, Live, Phase, Plan, Reached, Record, Step, Wish,
-    changes_of_settings, compare, decide_address, decide_exposure, desire, immutable_changes, impossible_endpoint,
-    is_settled, is_wanted, left_to_others, no_such_family, object_refs, unserved_family,
+    Action, AddressState, Change, Desired, EndpointMove, Inputs, Live, Phase, Plan, Reached, Record, Reissue, Reissued,
+    Step, Wish, changes_of_settings, compare, decide_address, decide_exposure, desire, immutable_changes,
+    impossible_endpoint, is_settled, is_wanted, left_to_others, no_such_family, object_refs, unserved_family,
 };
 use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};
@@ -164,6 +164,7 @@ pub(super) fn refuse_immutable(recorded: &Recorded, request: &CreateRequest) -> 
     if way_of(recorded, &request.wish()).is_none() {
         refuse_updating(&recorded.record)?;
     }
+    refuse_rotating(&recorded.record)?;
     let mut changes = immutable_changes(&recorded.record.spec, spec);
     if recorded.record.step == Step::Creating {
         // Nothing was written by a version that never came up, such as one that does not exist.
@@ -259,31 +260,13 @@ pub(super) async fn preview_existing(
             exposure: decide_exposure(spec, Some(exposure), service, record.address.as_ref()),
             address: address.as_ref(),
             datastore: datastore.as_ref().map(|datastore| &datastore.authority),
+            reissue: &Reissue::default(),
+            rotation: record.rotation.as_ref(),
         },
         ambient,
     )?;
-    let changes: Vec<Result<Vec<Change>, crate::cluster::Refusal>> =
-        stream::iter(desired.write.iter().map(|wish| async move {
-            let existing = live.get(&wish.object);
-            let preview = match existing {
-                Some(live) if wish.write == Write::Apply && !is_settled(&wish.body, live) => {
-                    Some(session.management.preview(wish).await?)
-                }
-                Some(_) | None => None,
-            };
-            let left = existing.and_then(|existing| left_to_others(wish, existing));
-            Ok(std::iter::once(compare(wish, existing, preview.as_ref())).chain(left).collect())
-        }))
-        .buffered(8)
-        .collect()
-        .await;
-    for change in changes {
-        plan.changes.extend(change?);
-    }
-    for reason in &desired.reissued {
-        plan.changes.push(Change::of(format!("new {reason}"), Action::Update, ""));
-    }
-    plan.changes.extend(desired.delete.iter().map(|object| Change::of(object, Action::Delete, "")));
+    plan.changes.extend(preview_objects(session, &desired, live).await?);
+    plan.changes.extend(desired.reissued.iter().map(Reissued::change));
     let missing = object_refs(spec).into_iter().filter(|object| {
         is_wanted(spec, object)
             && live.get(object).is_none()
@@ -366,6 +349,29 @@ fn preview_record(request: &CreateRequest, recorded: &Recorded) -> Option<Change
     };
     let fields = if ready { changes_of_settings(&record.spec, spec) } else { Vec::new() };
     Some(Change { fields, ..Change::of(Record::object_ref(spec), Action::Update, note) })
+}
+
+/// What writing and deleting these objects would change.
+pub(super) async fn preview_objects(
+    session: &Session<'_>,
+    desired: &Desired,
+    live: &Live,
+) -> Result<Vec<Change>, Refusal> {
+    let looks = stream::iter(desired.write.iter().map(|wish| async move {
+        let existing = live.get(&wish.object);
+        let preview = match existing {
+            Some(live) if wish.write == Write::Apply && !is_settled(&wish.body, live) => {
+                Some(session.management.preview(wish).await?)
+            }
+            Some(_) | None => None,
+        };
+        let left = existing.and_then(|existing| left_to_others(wish, existing));
+        Ok(std::iter::once(compare(wish, existing, preview.as_ref())).chain(left).collect())
+    }));
+    let looks: Vec<Result<Vec<Change>, Refusal>> = looks.buffered(8).collect().await;
+    let mut changes = looks.into_iter().collect::<Result<Vec<Vec<Change>>, Refusal>>()?.concat();
+    changes.extend(desired.delete.iter().map(|object| Change::of(object, Action::Delete, "")));
+    Ok(changes)
 }
 
 async fn preview_inside(

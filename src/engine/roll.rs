@@ -244,9 +244,7 @@ impl Rolling<'_> {
     /// Writes the objects in the management cluster, and waits until the newest pods serve alone.
     async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         let (spec, session) = (self.spec(), self.creation.session);
-        let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
-            return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
-        };
+        let datastore = datastore::require(session, &spec.datastore).await?;
         let address = await_address(session, spec, journal).await?;
         let live = self.creation.live().await?;
         let desired = self.creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;

@@ -12,7 +12,7 @@ use super::tenant::{answers_directly_soon, pods};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
-use crate::error::{Fault, Kind};
+use crate::error::Fault;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace};
 use crate::pki::PartialUserPki;
 use crate::plan::{Record, causes_of_pods};
@@ -53,9 +53,7 @@ async fn run(
     let mut journal = Journal::resume(session.management, recorded);
     journal.update(None, |record| record.scaling = true).await?;
     creation.note_change(&mut journal).await?;
-    let Some(datastore) = datastore::find(session, &spec.datastore).await? else {
-        return Err(Fault::new(Kind::NotFound, format!("datastore `{}` does not exist", spec.datastore)));
-    };
+    let datastore = datastore::require(session, &spec.datastore).await?;
     let address = journal.address()?;
     let live = creation.live().await?;
     let desired = creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
@@ -75,6 +73,7 @@ async fn run(
     Ok(journal.record().clone())
 }
 
+/// Waits until so many pods of the newest template are ready, or none is left.
 pub(super) async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
     let goal = format!("{} pods of `{}`", spec.replicas, spec.name);
     let deployment = deployment_ref(spec);

@@ -11,6 +11,7 @@ mod files;
 mod flags;
 mod isolation;
 mod labels;
+mod leaves;
 mod names;
 mod network;
 mod nodes;
@@ -40,6 +41,7 @@ pub use isolation::{Isolation, Policies, metadata_ranges, parse_closed_range};
 pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };
+pub use leaves::LeafName;
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
 pub use network::{Endpoint, Family, Host, Networking, San};
 pub use nodes::{NodeName, Skew};

@@ -171,6 +171,10 @@ derived! {
     service_account_key => "-sa-certificate";
     /// The Secret with the encryption configuration of the API server.
     encryption => "-encryption-config";
+    /// The Secret with the key that is to take the place of another one, while keys are changed.
+    rotation_key => "-rotation-key";
+    /// The Secret with what pods read of both keys, while keys are changed.
+    rotation_bundle => "-rotation-bundle";
     /// The Secret with the API server's serving certificate.
     api_server => "-api-server-certificate";
     /// The Secret with the API server's client certificate for kubelets.

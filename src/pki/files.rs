@@ -42,6 +42,17 @@ pub struct PartialUserPki {
 }
 
 impl PartialUserPki {
+    /// The names of the keys that were brought.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let brought = [
+            (self.ca.is_some(), "ca.key"),
+            (self.front_proxy_ca.is_some(), "front-proxy-ca.key"),
+            (self.service_account.is_some(), "sa.key"),
+        ];
+        brought.iter().filter(|(there, _)| *there).map(|(_, name)| (*name).to_owned()).collect()
+    }
+
     /// Makes what is missing.
     pub fn complete(self, policy: &CertificatePolicy, now: Timestamp) -> Result<UserPki, Error> {
         Ok(UserPki {

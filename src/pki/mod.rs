@@ -27,5 +27,5 @@ pub use issue::{KeyAndCertificate, Leaf, Usage, issue_ca, issue_leaf};
 pub use keys::{KeyPair, generate_key_pair, public_key_of};
 pub use kubeconfig::{kubeconfig_client, kubeconfig_document, kubeconfig_via, kubeconfig_yaml};
 pub use profile::{Authority, Certificate, Kubeconfig, kubeconfig_leaf, leaf_of};
-pub use renew::why_not_usable;
+pub use renew::{why_not_usable, why_not_whole};
 pub use user::issue_user;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use x509_parser::certificate::X509Certificate;
 
 use super::KeyAndCertificate;
 use super::Leaf;
@@ -47,6 +48,29 @@ fn problem(
     if !missing.is_empty() {
         return Ok(Some(format!("{} missing", names(&missing))));
     }
+    if let Some(reason) = not_whole(&certificate, existing, &ca)? {
+        return Ok(Some(reason));
+    }
+    Ok(too_old(facts.not_before, facts.not_after, time::from_x509(ca.validity().not_after), now))
+}
+
+/// What is wrong with a certificate that `ca_pem` should have signed, apart from its age and its names.
+#[must_use]
+pub fn why_not_whole(existing: &KeyAndCertificate, ca_pem: &str) -> Option<String> {
+    let look = || {
+        let der = inspect::first_der("the certificate", &existing.certificate)?;
+        let ca_der = inspect::first_der("the authority", ca_pem)?;
+        let ca = inspect::parse("the authority", &ca_der)?;
+        not_whole(&inspect::parse("the certificate", &der)?, existing, &ca)
+    };
+    look().unwrap_or_else(|error: super::Error| Some(error.to_string()))
+}
+
+fn not_whole(
+    certificate: &X509Certificate<'_>,
+    existing: &KeyAndCertificate,
+    ca: &X509Certificate<'_>,
+) -> Result<Option<String>, super::Error> {
     if certificate.issuer().as_raw() != ca.subject().as_raw()
         || certificate.verify_signature(Some(ca.public_key())).is_err()
     {
@@ -56,7 +80,7 @@ fn problem(
     if !keys::belongs(&key, &certificate.public_key().subject_public_key.data) {
         return Ok(Some("key does not belong to it".to_owned()));
     }
-    Ok(too_old(facts.not_before, facts.not_after, time::from_x509(ca.validity().not_after), now))
+    Ok(None)
 }
 
 /// Expired, or about to: a day before the end, or a third of its life if it lives shorter than three days.

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::{DatastoreAuthority, Live};
+use super::rotating::{Rotating, rotating};
+use super::{DatastoreAuthority, Live, Reissue, Reissued, Rotation, RotationPhase};
 use crate::ambient::Ambient;
 use crate::error::{Advice, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, ObjectNames, PlaneId, Policies};
+use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, LeafName, ObjectNames, PlaneId, Policies};
 use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig, PartialUserPki};
-use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write, policy};
+use crate::render::policy::{self, EncryptionKey};
+use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write};
 use crate::tenant;
 
 /// Everything a decision is made from.
@@ -33,6 +35,10 @@ pub struct Inputs<'a> {
     pub address: Option<&'a Address>,
     /// The datastore, if it is there yet.
     pub datastore: Option<&'a DatastoreAuthority>,
+    /// Certificates to be made anew although they could be kept.
+    pub reissue: &'a Reissue,
+    /// A change of keys on its way.
+    pub rotation: Option<&'a Rotation>,
 }
 
 /// How far a decision could go.
@@ -53,8 +59,8 @@ pub struct Desired {
     pub write: Vec<Manifest>,
     /// Objects that should not be.
     pub delete: Vec<ObjectRef>,
-    /// Why certificates are made anew, for people.
-    pub reissued: Vec<String>,
+    /// The certificates that are made anew.
+    pub reissued: Vec<Reissued>,
     /// The SHA-256 of the CA's public key.
     pub ca: String,
     /// The CA's certificate, PEM.
@@ -83,6 +89,16 @@ pub enum Error {
         plane: String,
         /// Namespace and name of the Secret.
         secret: String,
+    },
+    /// The Secret with the new key vanished, or holds another one, while keys are changed.
+    #[error("Secret {secret} does not hold the new key of control plane `{plane}` ({rotation})")]
+    RotationKeyLost {
+        /// The control plane.
+        plane: String,
+        /// Namespace and name of the Secret.
+        secret: String,
+        /// The change on its way.
+        rotation: Rotation,
     },
     /// The CA's Secret holds another CA than the one recorded.
     #[error("Secret {secret} does not hold the certificate authority that control plane `{plane}` was made with")]
@@ -135,6 +151,7 @@ impl Advice for Error {
             Self::AuthorityLost { .. }
             | Self::AuthorityChanged { .. }
             | Self::EncryptionLost { .. }
+            | Self::RotationKeyLost { .. }
             | Self::FileLost { .. }
             | Self::Pki { .. } => Kind::Failed,
             Self::OtherKeysGiven { .. } => Kind::Conflict,
@@ -150,6 +167,13 @@ impl Advice for Error {
             Self::EncryptionLost { secret, .. } => vec![format!(
                 "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
             )],
+            Self::RotationKeyLost { plane, secret, rotation } => {
+                let mut hints = vec![format!("restore Secret {secret} from a backup")];
+                if rotation.phase == RotationPhase::Trust {
+                    hints.push(format!("or go back: kamaji certs {} {plane} --back", rotation.of.verb()));
+                }
+                hints
+            }
             Self::FileLost { plane, path, .. } => {
                 vec![format!("give it again: kamaji create {plane} … --file {path}=LOCAL")]
             }
@@ -223,11 +247,20 @@ pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Err
 /// Who, in which file, connecting where.
 type KubeconfigFile<'a> = (Kubeconfig, &'a str, &'a str);
 
+const fn name_of(kubeconfig: Kubeconfig) -> LeafName {
+    match kubeconfig {
+        Kubeconfig::Admin => LeafName::Admin,
+        Kubeconfig::SuperAdmin => LeafName::SuperAdmin,
+        Kubeconfig::ControllerManager => LeafName::ControllerManager,
+        Kubeconfig::Scheduler => LeafName::Scheduler,
+    }
+}
+
 struct Decision<'a> {
     inputs: &'a Inputs<'a>,
     names: ObjectNames<'a>,
     now: Timestamp,
-    reissued: Vec<String>,
+    reissued: Vec<Reissued>,
     ends: Vec<Timestamp>,
 }
 
@@ -250,7 +283,7 @@ impl Decision<'_> {
         let encryption = match self.value(&self.names.encryption(), "encryption.yaml") {
             Some(existing) => existing,
             None if self.inputs.recorded_ca.is_some() => return Err(self.encryption_lost()),
-            None => policy::encryption(&ambient.bytes()),
+            None => policy::encryption(&[EncryptionKey::first(&ambient.bytes())]),
         };
 
         let live_service = self.inputs.live.named("Service", &self.names.service());
@@ -294,12 +327,14 @@ impl Decision<'_> {
             write.extend(self.certificates(&ca, &front_proxy_ca, address)?);
             write.extend(self.kubeconfigs(&ca, address)?);
             write.extend(self.datastore_secrets(datastore)?);
+            let Rotating { bundle, keys } = rotating(self.inputs, self.names)?;
+            write.extend(bundle);
             let checksum = self.checksum(&write);
             let access = DatastoreAccess { endpoints: datastore.endpoints.clone() };
             write.extend(self.files()?);
             write.extend(self.network_policy(address, &datastore.endpoints));
             write.extend(render::disruption_budget(spec));
-            let deployment = render::deployment(spec, self.inputs.id, address, &access, &checksum);
+            let deployment = render::deployment(spec, self.inputs.id, address, &access, &keys, &checksum);
             write.push(render::patch_pods(spec, deployment)?);
         }
         let wanted = object_refs(spec);
@@ -382,26 +417,34 @@ impl Decision<'_> {
         }
     }
 
-    /// The existing leaf certificate if it still serves, else a new one.
+    /// The existing leaf certificate if it still serves and no new one is asked for, else a new one.
     fn leaf(
         &mut self,
+        name: LeafName,
         what: &str,
         leaf: &pki::Leaf,
         existing: Option<KeyAndCertificate>,
         ca: &KeyAndCertificate,
     ) -> Result<KeyAndCertificate, Error> {
-        let reason = existing.as_ref().map(|pair| pki::why_not_usable(leaf, pair, &ca.certificate, self.now));
-        let pair = match (existing, reason) {
-            (Some(pair), Some(None)) => pair,
-            (_, reason) => {
-                if let Some(Some(reason)) = reason {
-                    self.reissued.push(format!("{what}: {reason}"));
-                }
+        let ended = existing.as_ref().and_then(|pair| Some(pki::inspect(&pair.certificate).ok()?.not_after));
+        let why = match &existing {
+            None => None,
+            Some(pair) => pki::why_not_usable(leaf, pair, &ca.certificate, self.now).or_else(|| {
+                let asked = ended.is_some_and(|end| self.inputs.reissue.asks_for(name, end, self.now));
+                asked.then(|| "asked for".to_owned())
+            }),
+        };
+        let pair = match (existing, &why) {
+            (Some(pair), None) => pair,
+            (None, _) | (_, Some(_)) => {
                 pki::issue_leaf(leaf, ca, &self.inputs.spec.certificates, self.now).map_err(|e| self.pki(what, e))?
             }
         };
-        let facts = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?;
-        self.ends.push(facts.not_after);
+        let ends = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?.not_after;
+        if let Some(why) = why {
+            self.reissued.push(Reissued { leaf: name, what: what.to_owned(), why, ended, ends });
+        }
+        self.ends.push(ends);
         Ok(pair)
     }
 
@@ -413,16 +456,21 @@ impl Decision<'_> {
     ) -> Result<Vec<Manifest>, Error> {
         let sans = address.sans();
         let table = [
-            (Certificate::ApiServer, self.names.api_server(), "apiserver", ca),
-            (Certificate::ApiServerKubeletClient, self.names.kubelet_client(), "apiserver-kubelet-client", ca),
-            (Certificate::FrontProxyClient, self.names.front_proxy_client(), "front-proxy-client", front_proxy_ca),
+            (Certificate::ApiServer, self.names.api_server(), LeafName::ApiServer, ca),
+            (Certificate::ApiServerKubeletClient, self.names.kubelet_client(), LeafName::ApiServerKubeletClient, ca),
+            (
+                Certificate::FrontProxyClient,
+                self.names.front_proxy_client(),
+                LeafName::FrontProxyClient,
+                front_proxy_ca,
+            ),
         ];
         let mut manifests = Vec::new();
         for (certificate, secret, file, signer) in table {
             let leaf = pki::leaf_of(certificate, self.inputs.spec, self.inputs.id, &sans);
             let (crt, key) = (format!("{file}.crt"), format!("{file}.key"));
             let existing = self.pair(&secret, &crt, &key);
-            let pair = self.leaf(&format!("certificate {file}"), &leaf, existing, signer)?;
+            let pair = self.leaf(file, &format!("certificate {file}"), &leaf, existing, signer)?;
             let data = [(crt.as_str(), pair.certificate.into()), (key.as_str(), pair.key)];
             manifests.push(self.secret(secret, "certificate", Write::Apply, &data));
         }
@@ -458,7 +506,7 @@ impl Decision<'_> {
                 let text = self.value(&secret, file);
                 let existing =
                     text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
-                let pair = self.leaf(file, &leaf, existing, ca)?;
+                let pair = self.leaf(name_of(*kind), file, &leaf, existing, ca)?;
                 let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, &ca.certificate, &pair);
                 data.push((*file, yaml));
             }
@@ -471,7 +519,7 @@ impl Decision<'_> {
         let secret = self.names.datastore_certificate();
         let leaf = pki::leaf_of(Certificate::DatastoreClient, self.inputs.spec, self.inputs.id, &[]);
         let existing = self.pair(&secret, "server.crt", "server.key");
-        let pair = self.leaf("datastore certificate", &leaf, existing, &datastore.ca)?;
+        let pair = self.leaf(LeafName::DatastoreClient, "datastore certificate", &leaf, existing, &datastore.ca)?;
         let certificate = self.secret(
             secret,
             "datastore",

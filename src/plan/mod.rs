@@ -1,6 +1,7 @@
 //! Every decision, as pure code: what exists and what is wished for in, the objects and the difference out.
 
 mod address;
+mod certificates;
 mod checks;
 mod datastore;
 mod desire;
@@ -17,7 +18,10 @@ mod newest;
 mod owners;
 mod reached;
 mod record;
+mod reissue;
 mod restore;
+mod rotating;
+mod rotation;
 mod settings;
 mod settled;
 mod snapshot;
@@ -29,6 +33,7 @@ mod walk;
 mod worker;
 
 pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, name_to_resolve};
+pub use certificates::{Held, HeldKind, Keeper, certificate_refs, certificates};
 pub use checks::{Check, DeprecatedUse, Facts as CheckFacts, Verdict as CheckVerdict, Worker, checks, deprecated_uses};
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, is_wanted, object_refs};
@@ -46,7 +51,10 @@ pub use newest::{is_broken, newest_pods};
 pub use owners::is_ours;
 pub use reached::{Move as EndpointMove, Reached};
 pub use record::{ImmutableChange, Pause, Phase, Record, Revision, Step, Upgrade, Verdict, immutable_changes};
+pub use reissue::{Reissue, Reissued};
 pub use restore::{Restore, RestorePhase};
+pub use rotating::{key_in, lost as rotation_key_lost, replaced, rotation_key, rotation_refs};
+pub use rotation::{Asked, Rotated, Rotation, RotationError, RotationPhase, next_rotation, whole_seconds};
 pub use settings::{changes_of_settings, words_of};
 pub use settled::is_settled;
 pub use snapshot::{Lease, SnapshotEnd, SnapshotEntry, SnapshotError, SnapshotHeader, SnapshotReader, SnapshotWriter};

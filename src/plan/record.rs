@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Rotation;
 use super::restore::Restore;
 use super::update::{Update, Wish};
 use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
@@ -62,6 +63,9 @@ pub struct Record {
     pub ca: Option<String>,
     /// When the first certificate or kubeconfig ends.
     pub certificates_end: Option<Timestamp>,
+    /// Which authorities and keys the user gave: their files as kubeadm names them, such as `ca.key`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
     /// A change of version that has begun and is not finished; `spec` has the version before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
@@ -74,6 +78,9 @@ pub struct Record {
     /// A snapshot that is being put back; only `restore` and `delete` may go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<Restore>,
+    /// A change of keys that has begun and is not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// Set while nobody may change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
@@ -182,10 +189,12 @@ impl Record {
             address: None,
             ca: None,
             certificates_end: None,
+            given: Vec::new(),
             upgrade: None,
             update: None,
             scaling: false,
             restore: None,
+            rotation: None,
             paused: None,
             history: Vec::new(),
         }

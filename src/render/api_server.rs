@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
 use super::flags::Flags;
 use super::pod::{SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret};
 use super::settings::settled;
-use super::{Address, DatastoreAccess, policy};
+use super::{Address, DatastoreAccess, KeySecrets, policy};
 use crate::model::{ComponentName, ControlPlaneSpec, ObjectNames, PlaneId};
 
 pub(super) const PKI: &str = "/etc/kubernetes/pki";
@@ -150,38 +150,43 @@ pub(super) fn api_server(
 }
 
 /// The volumes that [`api_server`] mounts. No CA key is among them: the API server signs nothing with it.
-pub(super) fn api_server_volumes(names: ObjectNames<'_>) -> Vec<Volume> {
-    vec![
-        projected(
-            "api-server-pki",
-            vec![
-                projected_secret(names.ca(), &[("ca.crt", "ca.crt")]),
-                projected_secret(
-                    names.api_server(),
-                    &[("apiserver.crt", "apiserver.crt"), ("apiserver.key", "apiserver.key")],
-                ),
-                projected_secret(
-                    names.kubelet_client(),
-                    &[
-                        ("apiserver-kubelet-client.crt", "apiserver-kubelet-client.crt"),
-                        ("apiserver-kubelet-client.key", "apiserver-kubelet-client.key"),
-                    ],
-                ),
-                projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]),
-                projected_secret(
-                    names.front_proxy_client(),
-                    &[
-                        ("front-proxy-client.crt", "front-proxy-client.crt"),
-                        ("front-proxy-client.key", "front-proxy-client.key"),
-                    ],
-                ),
-                projected_secret(names.service_account_key(), &[("sa.pub", "sa.pub"), ("sa.key", "sa.key")]),
-                projected_secret(
-                    names.datastore_certificate(),
-                    &[("ca.crt", "etcd/ca.crt"), ("server.crt", "etcd/server.crt"), ("server.key", "etcd/server.key")],
-                ),
+pub(super) fn api_server_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> Vec<Volume> {
+    let public = &keys.service_account_public;
+    let private = &keys.service_account_private;
+    let service_account = if public == private {
+        vec![projected_secret(public.clone(), &[("sa.pub", "sa.pub"), ("sa.key", "sa.key")])]
+    } else {
+        vec![
+            projected_secret(public.clone(), &[("sa.pub", "sa.pub")]),
+            projected_secret(private.clone(), &[("sa.key", "sa.key")]),
+        ]
+    };
+    let mut pki = vec![
+        projected_secret(names.ca(), &[("ca.crt", "ca.crt")]),
+        projected_secret(names.api_server(), &[("apiserver.crt", "apiserver.crt"), ("apiserver.key", "apiserver.key")]),
+        projected_secret(
+            names.kubelet_client(),
+            &[
+                ("apiserver-kubelet-client.crt", "apiserver-kubelet-client.crt"),
+                ("apiserver-kubelet-client.key", "apiserver-kubelet-client.key"),
             ],
         ),
+        projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]),
+        projected_secret(
+            names.front_proxy_client(),
+            &[
+                ("front-proxy-client.crt", "front-proxy-client.crt"),
+                ("front-proxy-client.key", "front-proxy-client.key"),
+            ],
+        ),
+    ];
+    pki.extend(service_account);
+    pki.push(projected_secret(
+        names.datastore_certificate(),
+        &[("ca.crt", "etcd/ca.crt"), ("server.crt", "etcd/server.crt"), ("server.key", "etcd/server.key")],
+    ));
+    vec![
+        projected("api-server-pki", pki),
         Volume {
             name: "api-server-policies".into(),
             config_map: Some(ConfigMapVolumeSource { name: names.policies(), ..Default::default() }),
@@ -190,7 +195,7 @@ pub(super) fn api_server_volumes(names: ObjectNames<'_>) -> Vec<Volume> {
         Volume {
             name: "encryption-config".into(),
             secret: Some(SecretVolumeSource {
-                secret_name: Some(names.encryption()),
+                secret_name: Some(keys.encryption.clone()),
                 default_mode: Some(SECRET_MODE),
                 ..Default::default()
             }),

@@ -5,6 +5,7 @@
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, Volume};
 
+use super::KeySecrets;
 use super::api_server::CIPHER_SUITES;
 use super::flags::Flags;
 use super::pod::{container, https_probe, mount, projected, projected_secret};
@@ -114,7 +115,7 @@ pub(super) fn scheduler_flags() -> Flags {
 }
 
 /// The volumes of both. The CA's key is in the controller manager's only: it signs kubelets' certificates.
-pub(super) fn controller_volumes(names: ObjectNames<'_>) -> Vec<Volume> {
+pub(super) fn controller_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> Vec<Volume> {
     let conf = "controller-manager.conf";
     vec![
         projected(
@@ -122,7 +123,7 @@ pub(super) fn controller_volumes(names: ObjectNames<'_>) -> Vec<Volume> {
             vec![
                 projected_secret(names.ca(), &[("ca.crt", "ca.crt"), ("ca.key", "ca.key")]),
                 projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]),
-                projected_secret(names.service_account_key(), &[("sa.key", "sa.key")]),
+                projected_secret(keys.service_account_private.clone(), &[("sa.key", "sa.key")]),
             ],
         ),
         projected(

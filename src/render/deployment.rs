@@ -12,7 +12,7 @@ use super::api_server::{api_server, api_server_volumes};
 use super::controllers::{controller_manager, controller_volumes, scheduler};
 use super::pod::pod_security;
 use super::settings::{metadata_of, placed};
-use super::{Address, DatastoreAccess, Manifest, Write};
+use super::{Address, DatastoreAccess, KeySecrets, Manifest, Write};
 use crate::model::{ANNOTATION_ID, ControlPlaneSpec, LABEL_NAME, ObjectNames, PlaneId, labels};
 
 /// The pod annotation that changes when a mounted file changes, so that the pods are replaced.
@@ -34,18 +34,19 @@ fn metadata(spec: &ControlPlaneSpec, name: String, component: &str) -> ObjectMet
     }
 }
 
-/// The Deployment. `checksum` is over everything that its pods mount.
+/// The Deployment. `keys` says from where its pods read those; `checksum` is over everything that they mount.
 #[must_use]
 pub fn deployment(
     spec: &ControlPlaneSpec,
     id: &PlaneId,
     address: &Address,
     datastore: &DatastoreAccess,
+    keys: &KeySecrets,
     checksum: &str,
 ) -> Manifest {
     let names = ObjectNames(&spec.name);
-    let mut volumes = api_server_volumes(names);
-    volumes.extend(controller_volumes(names));
+    let mut volumes = api_server_volumes(names, keys);
+    volumes.extend(controller_volumes(names, keys));
     let selector = selector(spec);
     let mut pod = PodSpec {
         automount_service_account_token: Some(false),

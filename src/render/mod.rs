@@ -6,6 +6,7 @@ mod deployment;
 pub mod etcd;
 mod files;
 mod flags;
+mod keys;
 mod manifest;
 mod network_policy;
 mod patch;
@@ -24,6 +25,7 @@ use crate::model::{ControlPlaneSpec, Endpoint, Family, San};
 
 pub use deployment::{CHECKSUM, deployment, disruption_budget, service_account};
 pub use files::{FILE_COMPONENT, check_volumes, file, file_ref, needed_by_volumes};
+pub use keys::KeySecrets;
 pub use manifest::{Manifest, ObjectRef, Write};
 pub use network_policy::network_policy;
 pub use patch::{PatchError, check_pod_patches, patch_object, patch_pods};

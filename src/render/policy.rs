@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::model::{KubeVersion, release_of};
@@ -46,19 +46,82 @@ pub fn authentication(version: KubeVersion) -> Option<Value> {
     }))
 }
 
-/// Secrets are encrypted at rest with secretbox; what an older key or none wrote is still readable.
+/// A key that encrypts Secrets at rest. Its name is written beside what it encrypts.
+#[derive(Debug, Clone)]
+pub struct EncryptionKey {
+    /// `key1`, `key2` and so on.
+    pub name: String,
+    /// 32 bytes in base64.
+    secret: SecretString,
+}
+
+impl EncryptionKey {
+    /// The first key of a control plane.
+    #[must_use]
+    pub fn first(bytes: &[u8; 32]) -> Self {
+        Self { name: "key1".to_owned(), secret: BASE64_STANDARD.encode(bytes).into() }
+    }
+
+    /// The key after these. No name is used twice, so that it tells which key encrypted something.
+    #[must_use]
+    pub fn after(keys: &[Self], bytes: &[u8; 32]) -> Self {
+        let number = |key: &Self| key.name.strip_prefix("key")?.parse::<u32>().ok();
+        let last = keys.iter().filter_map(number).max().unwrap_or(0);
+        Self { name: format!("key{}", last + 1), ..Self::first(bytes) }
+    }
+}
+
+/// The keys in an encryption configuration, the one that writes first; `None` when it cannot be read.
 #[must_use]
-pub fn encryption(key: &[u8; 32]) -> SecretString {
+pub fn encryption_keys(configuration: &str) -> Option<Vec<EncryptionKey>> {
+    let document: Value = serde_json::from_str(configuration).ok()?;
+    let providers = document.pointer("/resources/0/providers")?.as_array()?;
+    let keys = providers.iter().find_map(|provider| provider.pointer("/secretbox/keys")?.as_array())?;
+    let text = |key: &Value, field: &str| Some(key.get(field)?.as_str()?.to_owned());
+    keys.iter()
+        .map(|key| Some(EncryptionKey { name: text(key, "name")?, secret: text(key, "secret")?.into() }))
+        .collect()
+}
+
+/// What the datastore holds of a Secret begins with this when the key of that name has encrypted it.
+#[must_use]
+pub fn encrypted_by(key: &str) -> String {
+    format!("k8s:enc:secretbox:v1:{key}:")
+}
+
+/// Secrets are encrypted at rest with secretbox, by the first key; what the others or none wrote is still readable.
+#[must_use]
+pub fn encryption(keys: &[EncryptionKey]) -> SecretString {
+    let keys: Vec<Value> =
+        keys.iter().map(|key| json!({"name": key.name, "secret": key.secret.expose_secret()})).collect();
     let document = json!({
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "EncryptionConfiguration",
         "resources": [{
             "resources": ["secrets"],
             "providers": [
-                {"secretbox": {"keys": [{"name": "key1", "secret": BASE64_STANDARD.encode(key)}]}},
+                {"secretbox": {"keys": keys}},
                 {"identity": {}},
             ],
         }],
     });
     document.to_string().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_back_in_their_order_and_the_next_has_a_name_of_its_own() {
+        let first = EncryptionKey::first(&[7; 32]);
+        let second = EncryptionKey::after(std::slice::from_ref(&first), &[8; 32]);
+        let text = encryption(&[second, first]);
+        let keys = encryption_keys(text.expose_secret()).unwrap();
+        assert_eq!(keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["key2", "key1"]);
+        assert_eq!(encryption(&keys).expose_secret(), text.expose_secret());
+        assert_eq!(EncryptionKey::after(&keys[..1], &[9; 32]).name, "key3");
+        assert!(!format!("{keys:?}").contains(&BASE64_STANDARD.encode([7; 32])));
+        assert!(encryption_keys("{}").is_none());
+    }
 }

@@ -7,12 +7,14 @@
 
 mod access;
 mod again;
+mod certs;
 mod completions;
 mod days;
 mod faults;
 mod files;
 mod first_use;
 mod interrupted;
+mod keys;
 mod kill;
 mod laptop;
 mod life;
@@ -25,8 +27,8 @@ mod policies;
 mod refusals;
 mod rights;
 mod signals;
-mod stale;
 mod snapshot;
+mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 mod together;

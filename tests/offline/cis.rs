@@ -145,7 +145,8 @@ fn only_health_and_discovery_are_open_to_anonymous_requests() {
 #[test]
 fn secrets_are_written_with_an_authenticated_cipher_before_anything_else() {
     use secrecy::ExposeSecret as _;
-    let config: Value = serde_json::from_str(policy::encryption(&[7; 32]).expose_secret()).unwrap();
+    let config: Value =
+        serde_json::from_str(policy::encryption(&[policy::EncryptionKey::first(&[7; 32])]).expose_secret()).unwrap();
     assert_eq!(config["resources"][0]["resources"][0], "secrets");
     assert!(config["resources"][0]["providers"][0].get("secretbox").is_some(), "the first provider writes");
 }

@@ -90,7 +90,7 @@ fn what_is_typed_wrong_is_refused_before_anything_else() {
     failed(&place.run(&["status", "1abc"]), 2, &["starting with a letter"]);
     failed(&place.run(&["creat"]), 2, &["create"]);
     failed(&place.run(&[&create[..], &["--replicas", "0"]].concat()), 2, &["--replicas"]);
-    failed(&place.run(&[&create[..], &["--timeout", "soon"]].concat()), 2, &["90s, 5m or 24h"]);
+    failed(&place.run(&[&create[..], &["--timeout", "soon"]].concat()), 2, &["90s, 5m, 24h or 30d"]);
     failed(&place.run(&[&create[..], &["--endpoint", "0.0.0.0"]].concat()), 2, &["workers must be able to connect"]);
     failed(&place.run(&[&create[..], &["--expose", "ingress"]].concat()), 2, &["load-balancer"]);
     failed(&place.run(&["kubeconfig", "prod", "--file", "a", "--merge"]), 2, &["--merge"]);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::plane::{MINIMAL, Plane, fixture, spec};
 
 /// Writes what was decided, as a server would keep it.
-fn apply(plane: &mut Plane, desired: &Desired) {
+pub(crate) fn apply(plane: &mut Plane, desired: &Desired) {
     let mut live = Live::within(plane.live.surroundings.clone());
     for (object, body) in plane.live.iter().filter(|(object, _)| !desired.delete.contains(object)) {
         live.insert(object.clone(), body.clone());
@@ -27,7 +27,7 @@ fn apply(plane: &mut Plane, desired: &Desired) {
 }
 
 /// A control plane that was created.
-fn created() -> Plane {
+pub(crate) fn created() -> Plane {
     created_from(MINIMAL)
 }
 
@@ -39,7 +39,7 @@ fn created_from(text: &str) -> Plane {
 }
 
 /// The objects that another decision would change.
-fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
+pub(crate) fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
     let changes = desired.write.iter().map(|manifest| {
         let live = plane.live.get(&manifest.object);
         // An object that is made once stays as it lives.
@@ -50,7 +50,7 @@ fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
     changes.filter(|change| change.action != Action::Unchanged).map(|change| change.what).chain(deleted).collect()
 }
 
-fn without(plane: &mut Plane, secret: &str) {
+pub(crate) fn without(plane: &mut Plane, secret: &str) {
     let mut live = Live::within(plane.live.surroundings.clone());
     for (object, body) in plane.live.iter().filter(|(object, _)| object.name != secret) {
         live.insert(object.clone(), body.clone());
@@ -63,7 +63,12 @@ fn checksum(desired: &Desired) -> String {
     deployment.body["spec"]["template"]["metadata"]["annotations"][CHECKSUM].as_str().unwrap().to_owned()
 }
 
-fn expect(changes: &BTreeSet<String>, expected: &[&str]) {
+/// Why certificates are made anew.
+fn reasons(desired: &Desired) -> Vec<String> {
+    desired.reissued.iter().map(ToString::to_string).collect()
+}
+
+pub(crate) fn expect(changes: &BTreeSet<String>, expected: &[&str]) {
     assert_eq!(changes.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
@@ -134,7 +139,7 @@ fn an_added_name_makes_the_api_servers_certificate_anew_and_no_other() {
     let mut plane = created();
     plane.spec.cert_sans.push(San::parse("api.example.com").unwrap());
     let desired = plane.desire().unwrap();
-    assert_eq!(desired.reissued, ["certificate apiserver: name api.example.com missing"]);
+    assert_eq!(reasons(&desired), ["certificate apiserver: name api.example.com missing"]);
     let objects: BTreeSet<String> = changed(&plane, &desired);
     // kubeadm-config repeats the wish; the Deployment changes by its checksum, so that the pods see the new file.
     expect(
@@ -157,7 +162,7 @@ fn another_endpoint_makes_kubeconfigs_for_it_with_the_keys_that_exist() {
     let address = plane.address.as_mut().unwrap();
     address.endpoint = kamaji::model::Endpoint::parse("api.example.com:6443", 0).unwrap();
     let desired = plane.desire().unwrap();
-    assert_eq!(desired.reissued, ["certificate apiserver: name api.example.com missing"]);
+    assert_eq!(reasons(&desired), ["certificate apiserver: name api.example.com missing"]);
     assert!(changed(&plane, &desired).contains("Secret team-a/prod-admin-kubeconfig"));
 }
 
@@ -169,7 +174,7 @@ fn certificates_are_renewed_before_they_end_and_authorities_stay() {
     let desired = plane.desire().unwrap();
     assert_eq!(desired.ca, first.ca);
     assert_eq!(desired.reissued.len(), 10, "{:?}", desired.reissued);
-    assert!(desired.reissued.iter().all(|reason| reason.contains("expires in")), "{:?}", desired.reissued);
+    assert!(desired.reissued.iter().all(|reissued| reissued.why.contains("expires in")), "{:?}", desired.reissued);
     assert!(desired.certificates_end > first.certificates_end);
     assert_ne!(checksum(&desired), checksum(&first), "the pods must see the new files");
 }

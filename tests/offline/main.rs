@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests: a failure is the message")]
 
 mod address;
+mod certs;
 mod cis;
 mod cli;
 mod decide;

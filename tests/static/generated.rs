@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use kamaji::cli::Cli;
 use kamaji::config::{fields_reference, tenant_fields_reference};
-use kamaji::error::Kind;
+use kamaji::error::{DIFFERENCES, DIFFERENCES_MEANING, Kind};
 use kamaji::plan::object_refs;
 use kamaji::render::{Manifest, Write};
 
@@ -46,6 +46,7 @@ fn exit_codes() -> String {
     for kind in Kind::ALL {
         let _infallible = writeln!(page, "| {} | {} |", kind.exit_code(), kind.meaning());
     }
+    let _infallible = writeln!(page, "| {DIFFERENCES} | {DIFFERENCES_MEANING} |");
     page
 }
 

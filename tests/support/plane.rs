@@ -11,7 +11,7 @@ use kamaji::model::{
     ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Family, Host, Namespace, PlaneId,
 };
 use kamaji::pki::{KeyAndCertificate, PartialUserPki};
-use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, Surroundings, desire};
+use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, Reissue, Rotation, Surroundings, desire};
 use kamaji::render::Address;
 
 /// The smallest file that is a cluster.
@@ -64,6 +64,8 @@ pub(crate) struct Plane {
     pub(crate) exposure: (Exposure, u16, Option<u16>),
     pub(crate) address: Option<Address>,
     pub(crate) now: Timestamp,
+    pub(crate) reissue: Reissue,
+    pub(crate) rotation: Option<Rotation>,
 }
 
 impl Plane {
@@ -88,6 +90,8 @@ impl Plane {
             exposure: (Exposure::LoadBalancer, port, None),
             address: Some(Address { endpoint, advertise, secure_port: port, also }),
             now: now(),
+            reissue: Reissue::default(),
+            rotation: None,
         }
     }
 
@@ -106,6 +110,8 @@ impl Plane {
             exposure: self.exposure,
             address: self.address.as_ref(),
             datastore: Some(&datastore),
+            reissue: &self.reissue,
+            rotation: self.rotation.as_ref(),
         };
         desire(&inputs, &mut Ambient::fixed(self.now, 7))
     }

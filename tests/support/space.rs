@@ -202,6 +202,12 @@ impl Space {
         words.into_iter().chain(nowhere).map(str::to_owned).collect()
     }
 
+    /// The same with another file.
+    #[track_caller]
+    pub(crate) fn create_with(&self, name: &str, file: &str) -> Run {
+        self.run(&["create", name, "--kubeadm-config", file, "--expose", "node-port"])
+    }
+
     /// kubectl in a control plane, as its administrator, with the kubeconfig that the management cluster holds.
     #[track_caller]
     pub(crate) fn tenant(&self, name: &str) -> Kube {

@@ -162,7 +162,7 @@ fn certificates(facts: &Facts<'_>) -> Check {
     }
     let finding =
         if days < 0 { format!("the first ended {} days ago", -days) } else { format!("the first ends in {days} days") };
-    check(name, Verdict::Warning, finding, "those that end within 30 days are made anew by the upgrade")
+    check(name, Verdict::Warning, finding, "kamaji certs check tells which, kamaji certs renew makes them anew")
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {

@@ -9,8 +9,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::{Map, Value, json};
 
-use super::{Address, DatastoreAccess, Manifest, deployment};
-use crate::model::{ControlPlaneSpec, Endpoint, Host, Patch, PatchTarget, PatchType, PlaneId, is_owned_argument};
+use super::{Address, DatastoreAccess, KeySecrets, Manifest, deployment};
+use crate::model::{
+    ControlPlaneSpec, Endpoint, Host, ObjectNames, Patch, PatchTarget, PatchType, PlaneId, is_owned_argument,
+};
 
 /// A patch that cannot be applied, or that would make what must not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +82,8 @@ pub fn check_pod_patches(spec: &ControlPlaneSpec) -> Result<(), PatchError> {
     let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, also: Vec::new() };
     let datastore = DatastoreAccess { endpoints: vec!["etcd:2379".into()] };
     let id = PlaneId::parse(&"0".repeat(32)).expect("it is an id");
-    patch_pods(spec, deployment(spec, &id, &address, &datastore, "")).map(|_| ())
+    let keys = KeySecrets::settled(ObjectNames(&spec.name));
+    patch_pods(spec, deployment(spec, &id, &address, &datastore, &keys, "")).map(|_| ())
 }
 
 fn patch_template(patch: &Patch, template: &Value) -> Result<Value, String> {

@@ -149,7 +149,9 @@ fn no_minor_is_given_a_field_that_it_does_not_know() {
     let mut unknown = Vec::new();
     let mut kinds = BTreeSet::new();
     for minor in minors() {
-        let encryption = serde_json::from_str(policy::encryption(&[7; 32]).expose_secret()).unwrap();
+        let encryption =
+            serde_json::from_str(policy::encryption(&[policy::EncryptionKey::first(&[7; 32])]).expose_secret())
+                .unwrap();
         let rendered = render(minor);
         let files =
             rendered.iter().flat_map(|rendered| rendered.objects().flat_map(|manifest| documents(&manifest.body)));

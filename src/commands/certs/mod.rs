@@ -1,0 +1,25 @@
+//! `kamaji certs`: look at certificates and keys, and make new ones.
+
+mod check;
+mod renew;
+mod rotate;
+
+use std::process::ExitCode;
+
+use super::context::Context;
+use crate::cli::CertsCommand;
+use crate::error::Fault;
+use crate::plan::Rotated;
+
+pub(super) async fn run(command: &CertsCommand, context: &mut Context) -> Result<ExitCode, Fault> {
+    match command {
+        CertsCommand::Check(args) => check::run(args, context).await,
+        CertsCommand::Renew(args) => renew::run(args, context).await.map(|()| ExitCode::SUCCESS),
+        CertsCommand::RotateSaKey(args) => {
+            rotate::run(args, Rotated::ServiceAccountKey, context).await.map(|()| ExitCode::SUCCESS)
+        }
+        CertsCommand::RotateEncryptionKey(args) => {
+            rotate::run(args, Rotated::EncryptionKey, context).await.map(|()| ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The change of a key for a new one, in phases of which each leaves a control plane that serves: all trust both keys, then
+//! the new one is used, then the old one goes. Up to the last there is a way back.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Advice, Kind};
+
+/// What can be changed for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rotated {
+    /// The key that signs tokens of service accounts.
+    ServiceAccountKey,
+    /// The key that encrypts Secrets in the datastore.
+    EncryptionKey,
+}
+
+impl Rotated {
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::ServiceAccountKey => "service account key",
+            Self::EncryptionKey => "encryption key",
+        }
+    }
+
+    /// The command that changes it.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::ServiceAccountKey => "rotate-sa-key",
+            Self::EncryptionKey => "rotate-encryption-key",
+        }
+    }
+}
+
+/// How far a change of keys goes or has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RotationPhase {
+    /// Everything that reads takes both keys; the old one is used.
+    Trust,
+    /// The new key is used, and the old one still taken.
+    Use,
+    /// The old key goes. From here on there is no way back.
+    Drop,
+    /// The new key goes, before it was used or after the old one was put back.
+    Back,
+}
+
+impl RotationPhase {
+    /// The word that is typed.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trust => "trust",
+            Self::Use => "use",
+            Self::Drop => "drop",
+            Self::Back => "back",
+        }
+    }
+}
+
+/// A change of keys on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Of what.
+    pub of: Rotated,
+    /// The phase.
+    pub phase: RotationPhase,
+    /// Whether the phase was brought to its end.
+    pub done: bool,
+    /// When it began.
+    pub began: Timestamp,
+    /// When the phase was reached, or begun while it is not.
+    pub since: Timestamp,
+    /// Whether the new key may have been used.
+    #[serde(default)]
+    pub used: bool,
+    /// The name or fingerprint of the new key, once there is one: a key that is lost is never replaced silently.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl fmt::Display for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, phase) = (self.of.words(), self.phase.word());
+        let state = if self.done { "reached" } else { "not finished" };
+        write!(f, "change of the {what}: phase {phase} {state}")
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// This phase.
+    Phase(RotationPhase),
+    /// One phase back.
+    Back,
+}
+
+/// Why a phase cannot be gone to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RotationError {
+    /// Another key is being changed.
+    #[error("the {} of control plane `{plane}` is being changed ({rotation})", .rotation.of.words())]
+    Other {
+        /// The control plane.
+        plane: String,
+        /// The change on its way.
+        rotation: Rotation,
+    },
+    /// The phase before it was not reached.
+    #[error("phase {} of control plane `{plane}` comes after phase {}, which was not reached", .phase.word(), .before.word())]
+    TooEarly {
+        /// The control plane.
+        plane: String,
+        /// Of what.
+        of: Rotated,
+        /// What was asked for.
+        phase: RotationPhase,
+        /// What comes before.
+        before: RotationPhase,
+    },
+    /// A later phase was reached or begun.
+    #[error("phase {} of control plane `{plane}` is over: it is in phase {}", .phase.word(), .now.word())]
+    Over {
+        /// The control plane.
+        plane: String,
+        /// Of what.
+        of: Rotated,
+        /// What was asked for.
+        phase: RotationPhase,
+        /// Where it is.
+        now: RotationPhase,
+    },
+}
+
+impl Advice for RotationError {
+    fn kind(&self) -> Kind {
+        Kind::Conflict
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let go = |plane: &str, of: Rotated, phase: RotationPhase| {
+            format!("go there first: kamaji certs {} {plane} --phase {}", of.verb(), phase.word())
+        };
+        match self {
+            Self::Other { plane, rotation } => {
+                vec![format!("finish that, or go back: kamaji certs {} {plane} --help", rotation.of.verb())]
+            }
+            Self::TooEarly { plane, of, before, .. } => vec![go(plane, *of, *before)],
+            Self::Over { now: RotationPhase::Use, plane, of, .. } => {
+                vec![format!("go one phase back: kamaji certs {} {plane} --back", of.verb())]
+            }
+            Self::Over { plane, of, now, .. } => vec![format!(
+                "the old key may be gone already; finish it: kamaji certs {} {plane} --phase {}",
+                of.verb(),
+                now.word()
+            )],
+        }
+    }
+}
+
+/// As records and people have it.
+#[must_use]
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// The phase to be brought about; `None` when what is asked for is so already.
+pub fn next_rotation(
+    current: Option<&Rotation>,
+    plane: &str,
+    (of, asked): (Rotated, Asked),
+    now: Timestamp,
+) -> Result<Option<Rotation>, RotationError> {
+    use RotationPhase::{Back, Drop, Trust, Use};
+    let plane = || plane.to_owned();
+    let now = whole_seconds(now);
+    let Some(current) = current else {
+        let new = Rotation { of, phase: Trust, done: false, began: now, since: now, used: false, key: None };
+        return match asked {
+            Asked::Phase(Trust) => Ok(Some(new)),
+            Asked::Phase(Use) => Err(RotationError::TooEarly { plane: plane(), of, phase: Use, before: Trust }),
+            // There is one key only, which is what they end with.
+            Asked::Phase(Drop | Back) | Asked::Back => Ok(None),
+        };
+    };
+    if current.of != of {
+        return Err(RotationError::Other { plane: plane(), rotation: current.clone() });
+    }
+    let to = |phase| Ok(Some(Rotation { phase, done: false, since: now, ..current.clone() }));
+    let resume = || Ok((!current.done).then(|| current.clone()));
+    let early = |phase, before| Err(RotationError::TooEarly { plane: plane(), of, phase, before });
+    let over = |phase| Err(RotationError::Over { plane: plane(), of, phase, now: current.phase });
+    match (asked, current.phase) {
+        (Asked::Phase(Trust), Back) | (Asked::Back, Use) => to(Trust),
+        (Asked::Phase(Use), Trust) if current.done => to(Use),
+        (Asked::Phase(Drop), Use) if current.done => to(Drop),
+        (Asked::Phase(Back) | Asked::Back, Trust) => to(Back),
+        (Asked::Phase(Trust), Trust)
+        | (Asked::Phase(Use), Use)
+        | (Asked::Phase(Drop), Drop)
+        | (Asked::Phase(Back) | Asked::Back, Back) => resume(),
+        (Asked::Phase(Use), Trust | Back) => early(Use, Trust),
+        (Asked::Phase(Drop), Trust | Use | Back) => early(Drop, Use),
+        (Asked::Phase(phase @ (Trust | Use | Back)), Use | Drop) => over(phase),
+        (Asked::Back, Drop) => over(Back),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RotationPhase::{Back, Drop, Trust, Use};
+    use super::*;
+
+    const SA: Rotated = Rotated::ServiceAccountKey;
+
+    fn now() -> Timestamp {
+        "2027-06-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn at(phase: RotationPhase, done: bool) -> Rotation {
+        Rotation { of: SA, phase, done, began: now(), since: now(), used: false, key: None }
+    }
+
+    /// The phase that follows, `Some` and unfinished; `None` when nothing is to be done.
+    fn go(current: Option<&Rotation>, asked: Asked) -> Result<Option<RotationPhase>, Kind> {
+        let next = next_rotation(current, "prod", (SA, asked), now());
+        next.map(|next| next.map(|next| next.phase)).map_err(|error| {
+            assert!(error.hints()[0].contains("kamaji certs rotate-sa-key prod"), "{:?}", error.hints());
+            error.kind()
+        })
+    }
+
+    #[test]
+    fn each_phase_follows_the_one_before_when_that_was_reached() {
+        assert_eq!(go(None, Asked::Phase(Trust)), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Trust, true)), Asked::Phase(Use)), Ok(Some(Use)));
+        assert_eq!(go(Some(&at(Use, true)), Asked::Phase(Drop)), Ok(Some(Drop)));
+        assert_eq!(go(None, Asked::Phase(Use)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Trust, false)), Asked::Phase(Use)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Trust, true)), Asked::Phase(Drop)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, false)), Asked::Phase(Drop)), Err(Kind::Conflict));
+    }
+
+    #[test]
+    fn a_phase_that_was_interrupted_is_gone_on_with_and_one_that_was_reached_is_left() {
+        for phase in [Trust, Use, Drop] {
+            assert_eq!(go(Some(&at(phase, false)), Asked::Phase(phase)), Ok(Some(phase)));
+            assert_eq!(go(Some(&at(phase, true)), Asked::Phase(phase)), Ok(None));
+        }
+        assert_eq!(go(None, Asked::Phase(Drop)), Ok(None), "it was finished");
+        assert_eq!(go(None, Asked::Back), Ok(None), "it was taken back");
+    }
+
+    #[test]
+    fn there_is_a_way_back_until_the_old_one_goes() {
+        assert_eq!(go(Some(&at(Use, true)), Asked::Back), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Use, false)), Asked::Back), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Trust, true)), Asked::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Trust, false)), Asked::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Back, false)), Asked::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Back, false)), Asked::Phase(Trust)), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Drop, false)), Asked::Back), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Drop, false)), Asked::Phase(Trust)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, true)), Asked::Phase(Trust)), Err(Kind::Conflict));
+    }
+
+    #[test]
+    fn one_key_is_changed_at_a_time() {
+        let other = Rotation { of: Rotated::EncryptionKey, ..at(Use, true) };
+        let refused = next_rotation(Some(&other), "prod", (SA, Asked::Phase(Trust)), now()).unwrap_err();
+        assert!(refused.to_string().contains("encryption key"), "{refused}");
+    }
+}

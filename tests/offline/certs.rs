@@ -1,0 +1,218 @@
+//! Certificates: what is wrong with them, and which objects a renewal changes. Refusals of the command line.
+
+use std::time::Duration;
+
+use kamaji::ambient::Ambient;
+use kamaji::error::Advice as _;
+use kamaji::model::LeafName;
+use kamaji::plan::{
+    Desired, Held, Keeper, Live, Record, Reissue, Rotated, Rotation, RotationPhase, certificates, key_in, rotation_key,
+};
+use kamaji::render::{Write, policy};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
+use crate::decide::{apply, changed, created, expect, without};
+use crate::plane::{Plane, id, now};
+use crate::program::Place;
+
+fn held(plane: &Plane, given: &[&str]) -> Vec<Held> {
+    let mut record = Record::new(id(), plane.spec.clone(), now());
+    record.given = given.iter().map(|name| (*name).to_owned()).collect();
+    certificates(&record, &plane.live)
+}
+
+fn problems(plane: &Plane) -> Vec<String> {
+    let wrong = held(plane, &[]).into_iter().filter_map(|held| Some(format!("{}: {}", held.name, held.problem?)));
+    wrong.collect()
+}
+
+#[test]
+fn a_new_control_plane_has_everything_and_all_of_it_fits() {
+    let plane = created();
+    let all = held(&plane, &[]);
+    assert_eq!(all.iter().find_map(|held| held.problem.as_ref()), None);
+    let names: Vec<&str> = all.iter().map(|held| held.name).collect();
+    let leaves = LeafName::ALL.map(LeafName::as_str);
+    assert_eq!(names[..3], ["ca", "front-proxy-ca", "datastore-ca"]);
+    assert_eq!(names[3..11], leaves);
+    assert_eq!(names[11..], ["service-account-key", "encryption-key", "kubelets"]);
+    let admin = all.iter().find(|held| held.name == "admin.conf").unwrap();
+    assert_eq!(admin.subject.as_deref(), Some("CN=kubernetes-admin, O=kubeadm:cluster-admins"));
+    assert_eq!((admin.authority, admin.managed_by), (Some("ca"), Keeper::Kamaji));
+    assert_eq!(admin.not_after, Some(now() + Duration::from_secs(8760 * 3600)));
+    let encryption = all.iter().find(|held| held.name == "encryption-key").unwrap();
+    assert_eq!(encryption.note.as_deref(), Some("key1"));
+}
+
+#[test]
+fn what_the_user_gave_is_not_ours_to_keep() {
+    let all = held(&created(), &["ca.key", "sa.key"]);
+    let given: Vec<&str> = all.iter().filter(|held| held.managed_by == Keeper::Given).map(|held| held.name).collect();
+    assert_eq!(given, ["ca", "service-account-key"]);
+}
+
+#[test]
+fn what_is_missing_or_of_another_authority_is_told() {
+    let mut plane = created();
+    without(&mut plane, "prod-scheduler-kubeconfig");
+    without(&mut plane, "prod-encryption-config");
+    assert_eq!(problems(&plane), ["scheduler.conf: missing", "encryption-key: missing"]);
+
+    let (mut plane, other) = (created(), created());
+    let (object, body) = other.live.iter().find(|(object, _)| object.name == "prod-api-server-certificate").unwrap();
+    plane.live.insert(object.clone(), body.clone());
+    assert_eq!(problems(&plane), ["apiserver: not signed by the CA"]);
+
+    let mut plane = created();
+    without(&mut plane, "prod-ca");
+    let told = problems(&plane);
+    assert!(told.contains(&"ca: missing".to_owned()), "{told:?}");
+    assert!(told.contains(&"admin.conf: its authority is missing: Secret prod-ca".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_renewal_changes_what_is_asked_for_and_the_pods_that_read_it() {
+    let mut plane = created();
+    plane.reissue = Reissue { leaves: vec![LeafName::Admin, LeafName::SuperAdmin], within: None };
+    let desired = plane.desire().unwrap();
+    expect(&changed(&plane, &desired), &["Secret team-a/prod-admin-kubeconfig"]);
+    assert_eq!(desired.reissued.len(), 4, "each for two addresses");
+
+    plane.reissue = Reissue { leaves: vec![LeafName::FrontProxyClient], within: None };
+    let desired = plane.desire().unwrap();
+    expect(
+        &changed(&plane, &desired),
+        &["Deployment team-a/prod", "Secret team-a/prod-front-proxy-client-certificate"],
+    );
+
+    plane.reissue = Reissue { leaves: LeafName::ALL.to_vec(), within: Some(Duration::from_secs(30 * 86400)) };
+    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    plane.now += Duration::from_secs(8760 * 3600);
+    let desired = plane.desire().unwrap();
+    assert_eq!(desired.reissued.len(), 10, "they all have expired: {:?}", desired.reissued);
+    let before = plane.recorded_ca.clone();
+    apply(&mut plane, &desired);
+    assert_eq!(plane.recorded_ca, before, "authorities stay");
+    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+}
+
+#[test]
+fn an_interrupted_renewal_is_finished_by_another_with_a_time() {
+    let mut plane = created();
+    plane.reissue = Reissue { leaves: LeafName::ALL.to_vec(), within: None };
+    let desired = plane.desire().unwrap();
+    // Killed before the Deployment was written.
+    for manifest in desired.write.iter().filter(|manifest| manifest.object.kind == "Secret") {
+        if plane.live.get(&manifest.object).is_none_or(|live| live["immutable"] != true) {
+            plane.live.insert(manifest.object.clone(), manifest.body.clone());
+        }
+    }
+    plane.reissue.within = Some(Duration::from_secs(30 * 86400));
+    expect(&changed(&plane, &plane.desire().unwrap()), &["Deployment team-a/prod"]);
+}
+
+#[test]
+fn a_renewal_says_which_control_plane_and_which_certificates_it_is_about() {
+    let place = Place::new();
+    let refused = |words: &[&str], said: &str| {
+        let ran = place.run(words);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    };
+    refused(&["certs", "renew", "--yes"], "<NAME|--all-namespaces|--selector <SELECTOR>>");
+    refused(&["certs", "renew", "prod", "-A"], "--all-namespaces");
+    refused(&["certs", "renew", "prod", "--only", "ca"], "apiserver, apiserver-kubelet-client");
+    refused(&["certs", "check", "prod", "--within", "soon"], "30d");
+}
+
+/// A control plane whose keys are being changed, with the new key made.
+fn rotating(of: Rotated, phase: RotationPhase) -> Plane {
+    let mut plane = created();
+    let wish = rotation_key(&plane.spec, of, &plane.live, &mut Ambient::fixed(now(), 3)).unwrap();
+    assert_eq!((wish.write, &wish.body["immutable"]), (Write::CreateOnly, &Value::Bool(true)));
+    plane.live.insert(wish.object.clone(), wish.body);
+    let key = key_in(of, &plane.live, "prod-rotation-key");
+    assert!(key.is_some());
+    plane.rotation = Some(Rotation { of, phase, done: true, began: now(), since: now(), used: false, key });
+    plane
+}
+
+/// The Secret from which the pods of a decision read a file of that volume.
+fn source(desired: &Desired, volume: &str, file: &str) -> String {
+    let deployment = desired.write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
+    let volumes = deployment.body["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    let volume = volumes.iter().find(|one| one["name"] == volume).unwrap();
+    let has = |source: &&Value| source["secret"]["items"].as_array().unwrap().iter().any(|item| item["path"] == file);
+    let projected = volume["projected"]["sources"].as_array().and_then(|sources| sources.iter().find(has));
+    let name = projected.map_or(&volume["secret"]["secretName"], |source| &source["secret"]["name"]);
+    name.as_str().unwrap().to_owned()
+}
+
+fn value(desired: &Desired, secret: &str, key: &str) -> String {
+    let mut live = Live::default();
+    let manifest = desired.write.iter().find(|manifest| manifest.object.name == secret).unwrap();
+    live.insert(manifest.object.clone(), manifest.body.clone());
+    live.secret_value(secret, key).unwrap().expose_secret().to_owned()
+}
+
+#[test]
+fn while_the_service_account_key_changes_both_are_trusted_and_one_signs() {
+    let of = Rotated::ServiceAccountKey;
+    let (api_server, manager) = ("api-server-pki", "controller-manager-pki");
+    for (phase, signs) in [(RotationPhase::Trust, "prod-sa-certificate"), (RotationPhase::Use, "prod-rotation-key")] {
+        let plane = rotating(of, phase);
+        let desired = plane.desire().unwrap();
+        assert_eq!(source(&desired, api_server, "sa.pub"), "prod-rotation-bundle");
+        assert_eq!(source(&desired, api_server, "sa.key"), signs);
+        assert_eq!(source(&desired, manager, "sa.key"), signs);
+        let bundle = value(&desired, "prod-rotation-bundle", "sa.pub");
+        for secret in ["prod-sa-certificate", "prod-rotation-key"] {
+            let public = plane.live.secret_value(secret, "sa.pub").unwrap();
+            assert!(bundle.contains(public.expose_secret()), "{secret}");
+        }
+        assert!(!bundle.contains("PRIVATE"));
+    }
+    for phase in [RotationPhase::Drop, RotationPhase::Back] {
+        let desired = rotating(of, phase).desire().unwrap();
+        assert_eq!(source(&desired, api_server, "sa.pub"), "prod-sa-certificate");
+        assert_eq!(source(&desired, api_server, "sa.key"), "prod-sa-certificate");
+        assert!(!desired.write.iter().any(|manifest| manifest.object.name.contains("rotation")));
+    }
+}
+
+#[test]
+fn while_the_encryption_key_changes_both_are_read_and_one_writes() {
+    let names = |phase| {
+        let desired = rotating(Rotated::EncryptionKey, phase).desire().unwrap();
+        assert_eq!(source(&desired, "encryption-config", "-"), "prod-rotation-bundle");
+        let text = value(&desired, "prod-rotation-bundle", "encryption.yaml");
+        let keys = policy::encryption_keys(&text).unwrap();
+        keys.into_iter().map(|key| key.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(RotationPhase::Trust), ["key1", "key2"]);
+    assert_eq!(names(RotationPhase::Use), ["key2", "key1"]);
+}
+
+#[test]
+fn a_new_key_that_is_lost_is_never_replaced_silently() {
+    for of in [Rotated::ServiceAccountKey, Rotated::EncryptionKey] {
+        let mut plane = rotating(of, RotationPhase::Use);
+        without(&mut plane, "prod-rotation-key");
+        let error = plane.desire().unwrap_err();
+        assert!(error.to_string().contains("prod-rotation-key"), "{error}");
+        let mut plane = rotating(of, RotationPhase::Trust);
+        plane.rotation.as_mut().unwrap().key = Some("another".into());
+        let error = plane.desire().unwrap_err();
+        assert!(error.hints().iter().any(|hint| hint.contains("--back")), "{:?}", error.hints());
+    }
+}
+
+#[test]
+fn a_phase_is_one_that_there_is_and_not_also_back() {
+    let place = Place::new();
+    for words in [&["--phase", "later"][..], &["--phase", "use", "--back"]] {
+        let ran = place.run(&[&["certs", "rotate-sa-key", "prod"], words].concat());
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+    }
+}
