@@ -207,6 +207,14 @@ pub struct PlaneArgs {
     pub name: ControlPlaneName,
 }
 
+/// `kamaji doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Name of the control plane; without it, the management cluster and what is shared
+    #[arg(value_name = "NAME", add = planes())]
+    pub name: Option<ControlPlaneName>,
+}
+
 /// `kamaji join`.
 #[derive(Debug, Args)]
 pub struct JoinArgs {

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
@@ -44,6 +44,17 @@ pub enum Created {
     Existing(Value),
 }
 
+/// What a server says of itself.
+#[derive(Debug, Clone)]
+pub struct Hello {
+    /// For example `v1.37.2`.
+    pub version: String,
+    /// How long the answer took.
+    pub took: Duration,
+    /// The server's time, to the second.
+    pub date: Option<jiff::Timestamp>,
+}
+
 /// How an object is deleted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Removal<'a> {
@@ -63,6 +74,7 @@ pub struct Connection {
     namespace: String,
     pub(super) patience: Duration,
     pub(super) shared: Arc<Shared>,
+    verified: bool,
 }
 
 impl std::fmt::Debug for Connection {
@@ -126,9 +138,10 @@ impl Connection {
         config.default_retry = false;
         config.headers.push((USER_AGENT, HeaderValue::from_static(PROGRAM)));
         let namespace = config.default_namespace.clone();
+        let verified = !config.accept_invalid_certs;
         let client = kube::Client::try_from(config)
             .map_err(|error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", &error)))?;
-        Ok(Self { client, server, namespace, patience: Duration::ZERO, shared: Arc::default() })
+        Ok(Self { client, server, namespace, patience: Duration::ZERO, shared: Arc::default(), verified })
     }
 
     /// The namespace of the kubeconfig's context.
@@ -141,6 +154,12 @@ impl Connection {
     #[must_use]
     pub fn server(&self) -> &str {
         &self.server
+    }
+
+    /// Whether the server's certificate is looked at.
+    #[must_use]
+    pub const fn verified(&self) -> bool {
+        self.verified
     }
 
     pub(super) const fn client(&self) -> &kube::Client {
@@ -317,6 +336,31 @@ impl Connection {
             Err(Refusal::NotFound { .. }) => Ok(false),
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// What the server says of itself, and its time.
+    pub async fn greet(&self) -> Result<Hello, Refusal> {
+        let begun = Instant::now();
+        let answer = self.text("/version").await?;
+        let took = begun.elapsed();
+        let version: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let version = version["gitVersion"].as_str().unwrap_or_default().to_owned();
+        Ok(Hello { version, took, date: self.server_time() })
+    }
+
+    /// The last lines of a container's log; `previous` is of the one before it ended.
+    pub async fn log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+        lines: u32,
+    ) -> Result<String, Refusal> {
+        self.text(&format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&previous={previous}&tailLines={lines}"
+        ))
+        .await
     }
 
     /// The text at an address of the server, for example `/readyz`.

@@ -30,6 +30,17 @@ tokio::task_local! {
     static HELD: Option<Arc<Hold>>;
 }
 
+/// A lock as others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The process that took it.
+    pub holder: String,
+    /// Since when.
+    pub since: String,
+    /// Whether its lease has not run out, and the process may still be there.
+    pub alive: bool,
+}
+
 /// A held lock. Dropped without [`Lock::release`], it runs out by itself.
 #[derive(Debug)]
 pub struct Lock {
@@ -157,19 +168,6 @@ impl Lock {
         HELD.scope(Some(Arc::clone(&self.hold)), work).await
     }
 
-    /// The process that holds the lock, if one does.
-    pub async fn holder(
-        connection: &Connection,
-        namespace: &Namespace,
-        plane: &ControlPlaneName,
-        now: Timestamp,
-    ) -> Result<Option<String>, Refusal> {
-        let lease = connection.get(&lease_ref(namespace, plane)).await?;
-        let holding = lease.and_then(|lease| Holding::of(&lease, now));
-        let me = Holder::this_process();
-        Ok(holding.map(|holding| holding.holder).filter(|holder| !me.outlived(holder)))
-    }
-
     /// Deletes the lock if nobody can be holding it any more.
     pub async fn remove_abandoned(
         connection: &Connection,
@@ -191,6 +189,21 @@ impl Lock {
             }
         }
         Ok(())
+    }
+
+    /// Who holds the lock, or left it.
+    pub async fn look(
+        connection: &Connection,
+        namespace: &Namespace,
+        plane: &ControlPlaneName,
+        now: Timestamp,
+    ) -> Result<Option<Held>, Refusal> {
+        let Some(lease) = connection.get(&lease_ref(namespace, plane)).await? else { return Ok(None) };
+        let text = |key: &str| lease.pointer(&format!("/spec/{key}")).and_then(Value::as_str).unwrap_or("").to_owned();
+        let now = connection.server_time().unwrap_or(now);
+        let (holder, since) = (text("holderIdentity"), text("acquireTime"));
+        let alive = Holding::of(&lease, now).is_some() && !Holder::this_process().outlived(&holder);
+        Ok((!holder.is_empty()).then_some(Held { holder, since, alive }))
     }
 
     /// Fails when somebody else took the lock meanwhile. Writes to API servers see to that themselves.

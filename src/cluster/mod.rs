@@ -11,9 +11,9 @@ mod refusal;
 mod resources;
 mod tunnel;
 
-pub use client::{Connection, Created, Removal, Target};
+pub use client::{Connection, Created, Hello, Removal, Target};
 pub use eviction::Eviction;
-pub use lock::{Lock, this_process};
+pub use lock::{Held, Lock, this_process};
 pub use patience::Listener;
 pub use refusal::Refusal;
 pub use tunnel::Tunnel;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::ambient::{self, Ambient};
 use crate::cli::Common;
-use crate::cluster::{Connection, Target};
+use crate::cluster::{Connection, Refusal, Target};
 use crate::engine::Session;
 use crate::error::Fault;
 use crate::event::Observer;
@@ -46,12 +46,8 @@ impl Context {
 
     /// Connects, and asks the server once: who cannot reach it learns so soon, later it is waited for.
     pub(super) async fn management(&self) -> Result<Management, Fault> {
-        let target = Target { kubeconfig: self.common.kubeconfig.clone(), context: self.common.context.clone() };
-        let connection = Connection::open(&target).await?;
-        let namespace = match &self.common.namespace {
-            Some(namespace) => namespace.clone(),
-            None => Namespace::parse(connection.default_namespace())?,
-        };
+        let connection = self.unasked().await?;
+        let namespace = self.namespace_or(connection.default_namespace())?;
         let ui = self.ui.announcer();
         connection.tell_outages(Box::new(move |outage| ui.say(&outage)));
         connection.clone().patient(FIRST_PATIENCE).text("/version").await?;
@@ -67,6 +63,12 @@ impl Context {
             }
         }
         Ok(Management { connection: connection.patient(PATIENCE), namespace })
+    }
+
+    /// A connection to the management cluster that nobody has asked anything yet, and that is not waited for.
+    pub(super) async fn unasked(&self) -> Result<Connection, Refusal> {
+        let target = Target { kubeconfig: self.common.kubeconfig.clone(), context: self.common.context.clone() };
+        Connection::open(&target).await
     }
 
     /// Whether a management cluster was named on the command line.

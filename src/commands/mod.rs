@@ -8,6 +8,7 @@ mod context;
 mod create;
 mod delete;
 mod diff;
+mod doctor;
 mod exec;
 mod files;
 mod fleet;
@@ -22,6 +23,7 @@ mod node;
 mod pause;
 mod plane;
 mod rbac;
+mod recreate;
 mod render;
 mod restore;
 mod revise;
@@ -76,6 +78,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
             let outcome = certs::run(command, &mut context).await;
             return with_code(outcome, context);
         }
+        Command::Doctor(args) => {
+            let outcome = doctor::run(args, &mut context).await;
+            return with_code(outcome, context);
+        }
         Command::Exec(args) => {
             return exec::run(args, &context).await.map_err(|fault| (Box::new(context.into_ui()), fault));
         }
@@ -88,8 +94,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
 
 /// The outcome of a command whose success has more than one exit code.
 fn with_code(outcome: Result<ExitCode, Fault>, context: Context) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
-    match outcome.and_then(|code| context.ui.check_written().map(|()| code)) {
-        Ok(code) => Ok(code),
-        Err(fault) => Err((Box::new(context.into_ui()), fault)),
-    }
+    outcome
+        .and_then(|code| context.ui.check_written().map(|()| code))
+        .map_err(|fault| (Box::new(context.into_ui()), fault))
 }

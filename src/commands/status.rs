@@ -12,7 +12,7 @@ use crate::cluster::Connection;
 use crate::engine::{self, Session};
 use crate::error::Fault;
 use crate::model::{LABEL_NAME, ObjectNames, Policies};
-use crate::plan::{Held, Keeper, Live, Record, Step, causes_of_pods, closed_by, pod_summary};
+use crate::plan::{Held, Keeper, Live, Record, Step, addon_states, causes_of_pods, closed_by, pod_summary};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
@@ -361,28 +361,17 @@ async fn look_inside(connection: &Connection, record: &Record) -> Result<Section
         connection.list("apps/v1", "Deployment", system, "k8s-app=kube-dns"),
         connection.list("apps/v1", "DaemonSet", system, "k8s-app=kube-proxy"),
     )?;
-    let number = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-    let mut items = Vec::new();
-    if record.spec.addons.coredns.is_some() {
-        items.push(match deployments.first() {
-            Some(coredns) => {
-                let (ready, wanted) = (number(coredns, "/status/readyReplicas"), number(coredns, "/spec/replicas"));
-                // Without a worker it cannot run, and that is nobody's fault.
-                Item::of("addon coredns", ready >= wanted || nodes.is_empty(), format!("{ready} of {wanted} ready"))
+    let addons = addon_states(&record.spec, &deployments, &daemon_sets).into_iter().map(|addon| {
+        let name = format!("addon {}", addon.name);
+        match addon.ready {
+            // Without a worker CoreDNS cannot run, and that is nobody's fault.
+            Some((ready, wanted)) => {
+                Item::of(name, addon.is_ready() || nodes.is_empty(), format!("{ready} of {wanted} ready"))
             }
-            None => Item::of("addon coredns", false, "missing: run the create command again"),
-        });
-    }
-    if record.spec.addons.kube_proxy {
-        items.push(match daemon_sets.first() {
-            Some(proxy) => {
-                let (ready, wanted) =
-                    (number(proxy, "/status/numberReady"), number(proxy, "/status/desiredNumberScheduled"));
-                Item::of("addon kube-proxy", ready >= wanted, format!("{ready} of {wanted} ready"))
-            }
-            None => Item::of("addon kube-proxy", false, "missing: run the create command again"),
-        });
-    }
+            None => Item::of(name, false, "missing: run the create command again"),
+        }
+    });
+    let mut items: Vec<Item> = addons.collect();
     let mut ready_nodes = 0;
     for node in &nodes {
         let conditions = node.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -57,12 +57,14 @@ impl EtcdAdmin {
         Ok(changed.into())
     }
 
-    /// The control planes that have a role here, sorted.
+    /// The control planes that have a user or a role here, sorted.
     pub async fn tenants(&mut self) -> Result<Vec<String>, Error> {
-        let answer = self.ask("list roles", |mut etcd| async move { etcd.role_list().await }).await;
-        let roles = answer.map_err(about_us)?;
-        let mut ids: Vec<String> = roles.roles().iter().filter(|role| PlaneId::parse(role).is_ok()).cloned().collect();
+        let roles = self.ask("list roles", |mut etcd| async move { etcd.role_list().await }).await.map_err(about_us)?;
+        let users = self.ask("list users", |mut etcd| async move { etcd.user_list().await }).await.map_err(about_us)?;
+        let all = roles.roles().iter().chain(users.users());
+        let mut ids: Vec<String> = all.filter(|name| PlaneId::parse(name).is_ok()).cloned().collect();
         ids.sort_unstable();
+        ids.dedup();
         Ok(ids)
     }
 

@@ -14,7 +14,7 @@ use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{CertificatePolicy, DatastoreName, Namespace, PlaneId};
 use crate::pki::{self, KeyAndCertificate, Leaf, Usage};
-use crate::plan::{DatastoreAuthority, DatastoreError, causes_of_pods};
+use crate::plan::{DatastoreAuthority, DatastoreError, causes_of_pods, is_default_class};
 use crate::render::etcd::{self, EtcdNames, EtcdPlan, TlsUse};
 use crate::render::{Manifest, ObjectRef};
 
@@ -100,11 +100,7 @@ pub(super) async fn preview(session: &Session<'_>, name: &DatastoreName) -> Resu
     }
     let members = members(session, name).await?;
     let classes = session.management.list("storage.k8s.io/v1", "StorageClass", None, "").await?;
-    let is_default = |class: &&Value| {
-        class.pointer("/metadata/annotations/storageclass.kubernetes.io~1is-default-class").and_then(Value::as_str)
-            == Some("true")
-    };
-    let Some(class) = classes.iter().find(is_default) else {
+    let Some(class) = classes.iter().find(|class| is_default_class(class)) else {
         return Err(DatastoreError::NoDefaultStorageClass { name: name.to_string() }.into());
     };
     let class = class.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();

@@ -8,10 +8,10 @@ use crate::plan::{Holder, Record, Unfinished};
 pub async fn unfinished(session: &Session<'_>, record: &Record) -> Option<Unfinished> {
     record.unfinished(&Holder::Unknown)?;
     let spec = &record.spec;
-    let holder = Lock::holder(session.management, &spec.namespace, &spec.name, (session.clock)()).await;
+    let holder = Lock::look(session.management, &spec.namespace, &spec.name, (session.clock)()).await;
     record.unfinished(&match holder {
-        Ok(None) => Holder::Nobody,
-        Ok(Some(process)) => Holder::Process(process),
+        Ok(Some(held)) if held.alive => Holder::Process(held.holder),
+        Ok(Some(_) | None) => Holder::Nobody,
         // Who may list control planes may not be allowed to look at locks.
         Err(_) => Holder::Unknown,
     })

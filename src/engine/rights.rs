@@ -10,14 +10,29 @@ use crate::render::ObjectRef;
 
 /// Refuses with every missing right in the namespace, if one is missing.
 pub(super) async fn require_rights(session: &Session<'_>, namespace: &Namespace) -> Result<(), Fault> {
+    let missing = missing_rights(session, namespace, CONTROL_PLANES).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let text = format!("rights are missing in namespace `{namespace}`:\n  - {}", missing.join("\n  - "));
+    Err(Fault::new(Kind::Failed, text)
+        .hint(format!("an administrator can give them: kamaji rbac -n {namespace} --user USER | kubectl apply -f -")))
+}
+
+/// Which rights are missing in the namespace, one line for each resource.
+pub(super) async fn missing_rights(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    rights: &[Right],
+) -> Result<Vec<String>, Refusal> {
     let rules = match review(session, "SelfSubjectRulesReview", json!({"namespace": namespace})).await {
         Ok(status) => status,
         // A server that does not tell is asked by doing.
-        Err(Refusal::Forbidden { .. } | Refusal::NotFound { .. } | Refusal::Refused { .. }) => return Ok(()),
-        Err(refusal) => return Err(refusal.into()),
+        Err(Refusal::Forbidden { .. } | Refusal::NotFound { .. } | Refusal::Refused { .. }) => return Ok(Vec::new()),
+        Err(refusal) => return Err(refusal),
     };
     let mut missing = Vec::new();
-    for right in CONTROL_PLANES {
+    for right in rights {
         let mut verbs = Vec::new();
         for verb in right.verbs {
             // The list of rules may be incomplete; a single question is answered by all authorizers.
@@ -29,12 +44,7 @@ pub(super) async fn require_rights(session: &Session<'_>, namespace: &Namespace)
             missing.push(format!("{} {}", verbs.join(", "), right.resource_text()));
         }
     }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let text = format!("rights are missing in namespace `{namespace}`:\n  - {}", missing.join("\n  - "));
-    Err(Fault::new(Kind::Failed, text)
-        .hint(format!("an administrator can give them: kamaji rbac -n {namespace} --user USER | kubectl apply -f -")))
+    Ok(missing)
 }
 
 async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value, Refusal> {

@@ -118,10 +118,20 @@ pub async fn plan_upgrade(
     to: KubeVersion,
     ambient: &mut Ambient,
 ) -> Result<Plan, Fault> {
+    require_rights(session, &recorded.record.spec.namespace).await?;
+    preview_wish(session, recorded, to, ambient).await
+}
+
+/// The same, without asking for rights first.
+pub(super) async fn preview_wish(
+    session: &Session<'_>,
+    recorded: &Recorded,
+    to: KubeVersion,
+    ambient: &mut Ambient,
+) -> Result<Plan, Fault> {
     let record = &recorded.record;
     let spec = ControlPlaneSpec { version: to, ..record.spec.clone() };
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
-    require_rights(session, &spec.namespace).await?;
     let observed = observe(session, &spec).await?;
     let request = CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default() };
     preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;

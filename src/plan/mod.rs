@@ -1,11 +1,14 @@
 //! Every decision, as pure code: what exists and what is wished for in, the objects and the difference out.
 
+mod addons;
 mod address;
+mod busy;
 mod certificates;
 mod checks;
 mod datastore;
 mod desire;
 mod diff;
+mod doctor;
 mod drain;
 mod enforcer;
 mod explain;
@@ -32,12 +35,22 @@ mod versions;
 mod walk;
 mod worker;
 
+pub use addons::{AddonState, addon_states};
 pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, name_to_resolve};
+pub use busy::{Busy, half_done, paused, rotating, updating, upgrading};
 pub use certificates::{Held, HeldKind, Keeper, certificate_refs, certificates};
-pub use checks::{Check, DeprecatedUse, Facts as CheckFacts, Verdict as CheckVerdict, Worker, checks, deprecated_uses};
+pub use checks::{
+    Check, DeprecatedUse, Facts as CheckFacts, StrictWebhook, Verdict as CheckVerdict, Worker, checks, deprecated_uses,
+    strict_webhooks,
+};
 pub use datastore::{DatastoreAuthority, DatastoreError};
 pub use desire::{Desired, Error, Inputs, Step as DesireStep, desire, is_wanted, object_refs};
 pub use diff::{Action, Approved, Change, FieldChange, Plan, compare, left_to_others};
+pub use doctor::{
+    DatastoreHealth, Diagnosis, EndpointFacts, Greeting, Inside, Link, LinkName, LockHolder, ManagementFacts, Member,
+    MissingRights, Orphans, PlaneFacts, Seen, SharedFacts, State as LinkState, TenancyFacts, Unseen, diagnose_plane,
+    diagnose_shared, is_default_class, redact,
+};
 pub use drain::{Consent, DrainPlan, PodOn, Refused, budgets_in_the_way, decide_drain, pod_on};
 pub use enforcer::{DAEMON_SETS, enforcer};
 pub(crate) use explain::warnings;

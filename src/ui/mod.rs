@@ -8,7 +8,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
 
 use crate::error::{Fault, Kind, While as _};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, LinkState, Plan};
 
 pub use output::{Format, Report, Table};
 pub use progress::{Announcer, Progress};
@@ -198,6 +198,17 @@ fn shown(value: &str) -> String {
 #[must_use]
 pub fn mark(ok: bool) -> String {
     if ok { console::style("ok").green().to_string() } else { console::style("NOT OK").red().bold().to_string() }
+}
+
+/// The same for a link of a chain, always as wide.
+#[must_use]
+pub fn state_mark(state: LinkState) -> String {
+    match state {
+        LinkState::Ok => console::style("ok     ").green().to_string(),
+        LinkState::Warning => console::style("warning").yellow().to_string(),
+        LinkState::Broken => console::style("BROKEN ").red().bold().to_string(),
+        LinkState::Unknown => "?      ".to_owned(),
+    }
 }
 
 /// Text from elsewhere, without what could steer a terminal. Line breaks stay.

@@ -67,19 +67,7 @@ pub(super) fn webhooks(facts: &Facts<'_>) -> Check {
         Ok(configurations) => configurations,
         Err(why) => return unseen(name, why),
     };
-    let text =
-        |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut strict = Vec::new();
-    for configuration in configurations {
-        for webhook in list(configuration, "/webhooks") {
-            if text(webhook, "/failurePolicy") == "Fail"
-                && selects_kube_system(webhook)
-                && list(webhook, "/rules").any(touches_addons)
-            {
-                strict.push(format!("{} of {}", text(webhook, "/name"), text(configuration, "/metadata/name")));
-            }
-        }
-    }
+    let strict: Vec<String> = strict_webhooks(configurations).into_iter().map(|webhook| webhook.name).collect();
     if strict.is_empty() {
         return check(name, Verdict::Ok, "no webhook has to agree to the addons' upgrade", "");
     }
@@ -89,6 +77,38 @@ pub(super) fn webhooks(facts: &Facts<'_>) -> Check {
         format!("must answer while the addons are upgraded (failurePolicy Fail): {}", strict.join(", ")),
         "see that their servers run, or let them leave out the namespace kube-system",
     )
+}
+
+/// A webhook without which nothing that pods need can be written in kube-system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrictWebhook {
+    /// Its name, and that of its configuration.
+    pub name: String,
+    /// Namespace and name of the Service that answers; `None` for one at an address.
+    pub service: Option<(String, String)>,
+}
+
+/// The webhooks with failurePolicy Fail that pods, Deployments or `ConfigMap`s in kube-system have to pass.
+#[must_use]
+pub fn strict_webhooks(configurations: &[Value]) -> Vec<StrictWebhook> {
+    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let mut strict = Vec::new();
+    for configuration in configurations {
+        for webhook in list(configuration, "/webhooks") {
+            if text(webhook, "/failurePolicy").as_deref() == Some("Fail")
+                && selects_kube_system(webhook)
+                && list(webhook, "/rules").any(touches_addons)
+            {
+                let named = |value: &Value, pointer: &str| text(value, pointer).unwrap_or_default();
+                let service = text(webhook, "/clientConfig/service/name");
+                strict.push(StrictWebhook {
+                    name: format!("{} of {}", named(webhook, "/name"), named(configuration, "/metadata/name")),
+                    service: service.map(|name| (named(webhook, "/clientConfig/service/namespace"), name)),
+                });
+            }
+        }
+    }
+    strict
 }
 
 fn touches_addons(rule: &Value) -> bool {

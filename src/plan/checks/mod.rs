@@ -8,7 +8,8 @@ mod inside;
 mod programs;
 mod room;
 
-pub use inside::deprecated_uses;
+pub use inside::{StrictWebhook, deprecated_uses, strict_webhooks};
+pub(super) use room::{NewPods, shortages};
 
 use jiff::Timestamp;
 use serde::Serialize;

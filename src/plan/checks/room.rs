@@ -17,10 +17,36 @@ pub(super) fn quota(facts: &Facts<'_>) -> Check {
         Ok(quotas) => quotas,
         Err(why) => return unseen(name, why),
     };
-    let new = surge(facts);
-    let (need, unset) = (needs(facts, new), unset(facts));
+    let ranges = facts.limit_ranges.as_deref().unwrap_or_default();
+    let new = NewPods { deployment: facts.deployment, number: surge(facts), limit_ranges: Some(ranges) };
+    let short = shortages(quotas, &new);
+    if short.is_empty() {
+        return check(name, Verdict::Ok, "the namespace has room for the new pods beside the old ones", "");
+    }
+    check(
+        name,
+        Verdict::Blocked,
+        format!("no room for the new pods beside the old ones: {}", short.join("; ")),
+        "raise the ResourceQuota for the time of the upgrade",
+    )
+}
+
+/// Pods of a Deployment that are to come.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) struct NewPods<'a> {
+    /// What they are made from.
+    pub(in crate::plan) deployment: Option<&'a Value>,
+    /// How many at once.
+    pub(in crate::plan) number: u32,
+    /// The defaults of their namespace; `None` where they were not asked for.
+    pub(in crate::plan) limit_ranges: Option<&'a [Value]>,
+}
+
+/// Which quotas leave no room for them, one line each.
+pub(in crate::plan) fn shortages(quotas: &[Value], new: &NewPods<'_>) -> Vec<String> {
+    let (need, unset) = (needs(new), unset(new));
     let mut short = Vec::new();
-    for quota in quotas.iter().filter(|quota| counts_our_pods(quota, facts)) {
+    for quota in quotas.iter().filter(|quota| counts_our_pods(quota, new.deployment)) {
         let object = quota.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let amount = |part: &str, resource: &str| {
             quota.pointer("/status").and_then(|status| status.get(part)?.get(resource)?.as_str())
@@ -35,18 +61,10 @@ pub(super) fn quota(facts: &Facts<'_>) -> Check {
             }
         }
         // Such a quota refuses every pod that does not say what it needs.
-        let demanded = unset.iter().filter(|resource| new > 0 && amount("hard", resource).is_some());
+        let demanded = unset.iter().filter(|resource| new.number > 0 && amount("hard", resource).is_some());
         short.extend(demanded.map(|resource| format!("{object}: every pod must say its {resource}, and these do not")));
     }
-    if short.is_empty() {
-        return check(name, Verdict::Ok, "the namespace has room for the new pods beside the old ones", "");
-    }
-    check(
-        name,
-        Verdict::Blocked,
-        format!("no room for the new pods beside the old ones: {}", short.join("; ")),
-        "raise the ResourceQuota for the time of the upgrade",
-    )
+    short
 }
 
 /// Limits of single pods and containers that the namespace got since the old pods were made.
@@ -56,7 +74,7 @@ pub(super) fn limit_ranges(facts: &Facts<'_>) -> Check {
         Ok(ranges) => ranges,
         Err(why) => return unseen(name, why),
     };
-    let containers: Vec<&Value> = containers(facts).collect();
+    let containers: Vec<&Value> = containers(facts.deployment).collect();
     let mut wrong = Vec::new();
     for range in ranges {
         let object = range.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -142,16 +160,16 @@ fn surge(facts: &Facts<'_>) -> u32 {
     surge.min(replicas)
 }
 
-/// What so many new pods need in the terms of a `ResourceQuota`.
-fn needs(facts: &Facts<'_>, new: u32) -> Amounts {
-    let pods = f64::from(new);
+/// What new pods need in the terms of a `ResourceQuota`.
+fn needs(new: &NewPods<'_>) -> Amounts {
+    let pods = f64::from(new.number);
     let mut need = Amounts::from([
         ("pods".to_owned(), pods),
         ("count/pods".to_owned(), pods),
         // Of the new version, however many pods it has.
         ("count/replicasets.apps".to_owned(), 1.0),
     ]);
-    for container in containers(facts) {
+    for container in containers(new.deployment) {
         for (part, prefix) in [("requests", "requests."), ("limits", "limits.")] {
             for (resource, amount) in amounts(container, part) {
                 *need.entry(format!("{prefix}{resource}")).or_default() += amount * pods;
@@ -165,13 +183,14 @@ fn needs(facts: &Facts<'_>, new: u32) -> Amounts {
 }
 
 /// What a quota can demand that some container does not say, and no `LimitRange` says for it.
-fn unset(facts: &Facts<'_>) -> BTreeSet<String> {
+fn unset(new: &NewPods<'_>) -> BTreeSet<String> {
     let mut unset = BTreeSet::new();
-    for container in containers(facts) {
+    let Some(ranges) = new.limit_ranges else { return unset };
+    for container in containers(new.deployment) {
         for (part, default) in [("requests", "defaultRequest"), ("limits", "default")] {
             let said = amounts(container, part);
             for resource in ["cpu", "memory"] {
-                if said.contains_key(resource) || has_default(facts, resource, default) {
+                if said.contains_key(resource) || has_default(ranges, resource, default) {
                     continue;
                 }
                 unset.insert(format!("{part}.{resource}"));
@@ -184,8 +203,7 @@ fn unset(facts: &Facts<'_>) -> BTreeSet<String> {
     unset
 }
 
-fn has_default(facts: &Facts<'_>, resource: &str, part: &str) -> bool {
-    let ranges = facts.limit_ranges.as_deref().unwrap_or_default();
+fn has_default(ranges: &[Value], resource: &str, part: &str) -> bool {
     // A default limit is the default request too, and a maximum is the default limit.
     let parts: &[&str] =
         if part == "default" { &["default", "max"] } else { &["defaultRequest", "default", "min", "max"] };
@@ -195,16 +213,14 @@ fn has_default(facts: &Facts<'_>, resource: &str, part: &str) -> bool {
 
 /// Whether a quota is about pods like these: they have requests, run without an end, and have the priority that was asked
 /// for. A scope that is not known is taken as if it were about them.
-fn counts_our_pods(quota: &Value, facts: &Facts<'_>) -> bool {
+fn counts_our_pods(quota: &Value, deployment: Option<&Value>) -> bool {
     let names = list(quota, "/spec/scopes").filter_map(Value::as_str).map(|scope| (scope, "Exists", Vec::new()));
     let selected = list(quota, "/spec/scopeSelector/matchExpressions").map(|expression| {
         let text = |key: &str| expression[key].as_str().unwrap_or_default();
         (text("scopeName"), text("operator"), list(expression, "/values").filter_map(Value::as_str).collect())
     });
-    let class = facts
-        .deployment
-        .and_then(|found| found.pointer("/spec/template/spec/priorityClassName"))
-        .and_then(Value::as_str);
+    let class =
+        deployment.and_then(|found| found.pointer("/spec/template/spec/priorityClassName")).and_then(Value::as_str);
     let mut scopes = names.chain(selected);
     scopes.all(|(scope, operator, values)| match scope {
         "BestEffort" | "Terminating" => false,
@@ -219,8 +235,8 @@ fn counts_our_pods(quota: &Value, facts: &Facts<'_>) -> bool {
     })
 }
 
-fn containers<'a>(facts: &Facts<'a>) -> impl Iterator<Item = &'a Value> + use<'a> {
-    facts.deployment.into_iter().flat_map(|found| list(found, "/spec/template/spec/containers"))
+fn containers(deployment: Option<&Value>) -> impl Iterator<Item = &Value> {
+    deployment.into_iter().flat_map(|found| list(found, "/spec/template/spec/containers"))
 }
 
 /// What a container asks for, or may have; what it asks for is its limit where it does not say.

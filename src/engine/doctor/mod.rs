@@ -1,0 +1,68 @@
+//! Gathers what `plan::doctor` judges. Only reads, and each look has its own time limit, so that what hangs hides nothing
+//! else: all together take less than half a minute.
+
+mod datastore;
+mod inside;
+mod management;
+mod plane;
+mod way;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cluster::Refusal;
+use crate::error::{Advice as _, Fault};
+use crate::plan::{Seen, Unseen};
+
+pub use datastore::examine_shared;
+pub use management::no_kubeconfig;
+pub use plane::examine_plane;
+
+/// One look at the management cluster.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// A look, bounded in time.
+async fn within<T, E: Why>(limit: Duration, what: &str, look: impl Future<Output = Result<T, E>>) -> Seen<T> {
+    match timeout(limit, look).await {
+        Ok(outcome) => outcome.map_err(Why::why),
+        Err(_) => Err(Unseen::late(what, limit)),
+    }
+}
+
+/// What a failure says about what was looked at.
+trait Why {
+    fn why(self) -> Unseen;
+}
+
+impl Why for Refusal {
+    fn why(self) -> Unseen {
+        match self {
+            Self::Forbidden { .. } => Unseen::NotAllowed(self.to_string()),
+            Self::Kubeconfig(_)
+            | Self::Unreachable { .. }
+            | Self::Unauthorized { .. }
+            | Self::Conflict { .. }
+            | Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::Unintelligible { .. } => Unseen::Failed(self.to_string(), self.hints()),
+        }
+    }
+}
+
+impl Why for Fault {
+    fn why(self) -> Unseen {
+        // A refusal that became a fault on its way; its own words are all that is left of its kind.
+        let denied = self.causes().iter().any(|cause| cause.starts_with("not allowed to "));
+        if denied {
+            return Unseen::NotAllowed(self.to_string());
+        }
+        Unseen::Failed(self.to_string(), self.hints().to_vec())
+    }
+}
+
+impl Why for Unseen {
+    fn why(self) -> Unseen {
+        self
+    }
+}

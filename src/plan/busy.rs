@@ -1,0 +1,81 @@
+//! Why a control plane is not to be changed now, with the way out: said by every verb that would change it, and by doctor.
+
+use super::{Record, RotationPhase};
+
+/// What is under way, or was left undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// The fact.
+    pub what: String,
+    /// What to do, as commands.
+    pub remedies: Vec<String>,
+}
+
+/// Whether somebody paused it.
+#[must_use]
+pub fn paused(record: &Record) -> Option<Busy> {
+    let pause = record.paused.as_ref()?;
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+    Some(Busy {
+        what: format!("control plane `{name}` is paused since {} by {}{reason}", pause.since, pause.by),
+        remedies: vec![format!("let it be changed again: kamaji resume {name} -n {namespace}")],
+    })
+}
+
+/// Whether it is on its way to another version, or back to a snapshot.
+#[must_use]
+pub fn upgrading(record: &Record) -> Option<Busy> {
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    if let Some(restore) = &record.restore {
+        return Some(Busy {
+            what: format!("control plane `{name}` is being restored ({restore})"),
+            remedies: vec![format!("finish it: kamaji restore {name} -n {namespace} --from FILE")],
+        });
+    }
+    let upgrade = record.upgrade.as_ref()?;
+    Some(Busy {
+        what: format!("an upgrade of control plane `{name}` is not finished ({upgrade})"),
+        remedies: vec![
+            format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to),
+            format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from),
+        ],
+    })
+}
+
+/// Whether its settings are being changed.
+#[must_use]
+pub fn updating(record: &Record) -> Option<Busy> {
+    let update = record.update.as_ref()?;
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    Some(Busy {
+        what: format!("a change of settings of control plane `{name}` is not finished ({update})"),
+        remedies: vec![
+            format!("finish it: kamaji update {name} -n {namespace}"),
+            format!("or go back: kamaji rollback {name} -n {namespace}"),
+        ],
+    })
+}
+
+/// Whether its keys are between two phases. One that has reached a phase is whole.
+#[must_use]
+pub fn rotating(record: &Record) -> Option<Busy> {
+    let rotation = record.rotation.as_ref().filter(|rotation| !rotation.done)?;
+    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    let way = match rotation.phase {
+        RotationPhase::Back => "--back".to_owned(),
+        phase @ (RotationPhase::Trust | RotationPhase::Use | RotationPhase::Drop) => {
+            format!("--phase {}", phase.word())
+        }
+    };
+    Some(Busy {
+        what: format!("keys of control plane `{name}` are being changed ({rotation})"),
+        remedies: vec![format!("finish it: kamaji certs {} {name} -n {namespace} {way}", rotation.of.verb())],
+    })
+}
+
+/// What is half done.
+#[must_use]
+pub fn half_done(record: &Record) -> Option<Busy> {
+    upgrading(record).or_else(|| updating(record)).or_else(|| rotating(record))
+}

@@ -1,0 +1,241 @@
+//! The pods: there, ready, not crashing; and what keeps them from it.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::PlaneFacts;
+use super::chain::Finding;
+use crate::model::ObjectNames;
+use crate::plan::explain::{list, text};
+use crate::plan::{Action, causes_of_pods, pod_summary, warnings};
+
+/// Containers that ended within this time are told, also when they run again.
+const RECENT_SECONDS: i64 = 3600;
+
+/// What keeps a pod from running, by what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// Its image cannot be had.
+    Image,
+    /// A container ends again and again.
+    Crash,
+    /// A container cannot be made.
+    Container,
+    /// No node takes it.
+    Unscheduled,
+}
+
+pub(super) fn judge(plane: &PlaneFacts) -> Finding {
+    Finding::of(&plane.pods, |pods| {
+        let Some(record) = plane.record() else {
+            return Finding::unknown("how many there should be is not known without a record");
+        };
+        let deployment =
+            plane.live.as_ref().ok().map(|live| live.named("Deployment", &ObjectNames(&plane.name).deployment()));
+        let events = plane.events.as_deref().unwrap_or_default();
+        judge_pods(plane, u64::from(record.spec.replicas), deployment, pods, events)
+    })
+}
+
+/// `deployment`: `None` when it was not seen, `Some(None)` when it is not there.
+fn judge_pods(
+    plane: &PlaneFacts,
+    wanted: u64,
+    deployment: Option<Option<&Value>>,
+    pods: &[Value],
+    events: &[Value],
+) -> Finding {
+    let remaining: Vec<Value> =
+        pods.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none()).cloned().collect();
+    let ready = remaining.iter().filter(|pod| pod_summary(pod).1).count();
+    let count = format!("{ready} of {wanted} ready");
+    if deployment == Some(None) {
+        return Finding::broken(format!("{count}: the Deployment does not exist")).remedy(plane.recreate.clone());
+    }
+    if wanted == 0 {
+        return Finding::warning("it sleeps: no pod runs, and nobody can use it")
+            .remedy(plane.kamaji("scale", "--replicas 1"));
+    }
+    let asked = deployment.flatten().and_then(|deployment| deployment.pointer("/spec/replicas")?.as_u64());
+    if let Some(asked) = asked.filter(|asked| *asked < wanted) {
+        return Finding::broken(format!("{count}: somebody scaled the Deployment to {asked}"))
+            .details(drift(plane))
+            .remedy(plane.recreate.clone());
+    }
+    let troubles: Vec<(Trouble, &Value, String)> =
+        remaining.iter().filter_map(|pod| trouble(pod).map(|(trouble, name)| (trouble, pod, name))).collect();
+    let enough = u64::try_from(ready).is_ok_and(|ready| ready >= wanted);
+    if let Some((trouble, pod, container)) = troubles.first() {
+        let said = if enough { format!("{count}, but a new pod does not start") } else { count };
+        let sick: Vec<Value> = troubles.iter().map(|(_, pod, _)| (*pod).clone()).collect();
+        return Finding::broken(said)
+            .details(causes_of_pods(&sick, events))
+            .details(drift(plane))
+            .remedies(remedies(plane, *trouble, pod, container));
+    }
+    if !enough {
+        let made = warnings(events, "ReplicaSet", plane.name.as_str());
+        let causes = if remaining.is_empty() { made.collect() } else { Vec::new() };
+        return Finding::broken(count)
+            .details(causes_of_pods(&remaining, events))
+            .details(causes)
+            .remedy(format!("kubectl describe pods -n {} -l kamaji.clastix.io/name={}", plane.namespace, plane.name));
+    }
+    let (memory, ended) = recently_ended(&remaining, plane.now);
+    if !memory.is_empty() {
+        return Finding::warning(format!("{count}; some ran out of memory"))
+            .details(memory)
+            .remedy("give it more: the create command with a larger --size");
+    }
+    if !ended.is_empty() {
+        return Finding::warning(format!("{count}; some ended within the last hour")).details(ended);
+    }
+    Finding::ok(count)
+}
+
+fn trouble(pod: &Value) -> Option<(Trouble, String)> {
+    let containers = list(pod, "/status/initContainerStatuses").chain(list(pod, "/status/containerStatuses"));
+    for status in containers {
+        let name = text(status, "/name").to_owned();
+        let failed = status.pointer("/state/terminated/exitCode").and_then(Value::as_i64).is_some_and(|code| code != 0);
+        let restarted = status["restartCount"].as_u64().unwrap_or(0) > 0 && status["ready"] == Value::Bool(false);
+        let trouble = match text(status, "/state/waiting/reason") {
+            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => Trouble::Image,
+            "CrashLoopBackOff" => Trouble::Crash,
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Trouble::Container,
+            _ if failed || restarted => Trouble::Crash,
+            _ => continue,
+        };
+        return Some((trouble, name));
+    }
+    let unscheduled = list(pod, "/status/conditions")
+        .any(|condition| condition["type"] == "PodScheduled" && condition["status"] == "False");
+    unscheduled.then(|| (Trouble::Unscheduled, String::new()))
+}
+
+fn remedies(plane: &PlaneFacts, trouble: Trouble, pod: &Value, container: &str) -> Vec<String> {
+    let (namespace, pod) = (&plane.namespace, text(pod, "/metadata/name"));
+    let mut remedies = Vec::new();
+    if !drift(plane).is_empty() {
+        remedies.push(plane.recreate.clone());
+    }
+    remedies.push(match trouble {
+        Trouble::Image | Trouble::Container => format!("kubectl describe pod -n {namespace} {pod}"),
+        Trouble::Crash => format!("kubectl logs -n {namespace} {pod} -c {container} --previous"),
+        Trouble::Unscheduled => format!("kubectl describe pod -n {namespace} {pod}; kubectl describe nodes"),
+    });
+    remedies
+}
+
+/// Where the Deployment differs from what was asked for.
+fn drift(plane: &PlaneFacts) -> Vec<String> {
+    let what = format!("Deployment {}/{}", plane.namespace, ObjectNames(&plane.name).deployment());
+    let changes = plane.changes.as_deref().unwrap_or_default().iter();
+    changes
+        .filter(|change| change.what == what && change.action != Action::Unchanged)
+        .map(super::record::told)
+        .collect()
+}
+
+/// Containers that ended a while ago: for want of memory, and for other reasons.
+fn recently_ended(pods: &[Value], now: Timestamp) -> (Vec<String>, Vec<String>) {
+    let (mut memory, mut others) = (Vec::new(), Vec::new());
+    for pod in pods {
+        for status in list(pod, "/status/containerStatuses") {
+            let Some(last) = status.pointer("/lastState/terminated") else { continue };
+            let ended: Option<Timestamp> = text(last, "/finishedAt").parse().ok();
+            if ended.is_none_or(|ended| now.as_second() - ended.as_second() > RECENT_SECONDS) {
+                continue;
+            }
+            let (pod, container, reason) = (text(pod, "/metadata/name"), text(status, "/name"), text(last, "/reason"));
+            let restarts = status["restartCount"].as_u64().unwrap_or(0);
+            let line = format!("pod {pod}, container {container}: {reason}, {restarts} restarts");
+            if reason == "OOMKilled" { memory.push(line) } else { others.push(line) }
+        }
+    }
+    (memory, others)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::State;
+    use super::*;
+    use crate::plan::Change;
+    use crate::plan::doctor::tests::facts;
+
+    fn pod(status: &Value) -> Value {
+        json!({"metadata": {"name": "prod-1"}, "spec": {"containers": [{}]}, "status": status})
+    }
+
+    fn well() -> Value {
+        pod(&json!({"containerStatuses": [{"name": "kube-apiserver", "ready": true, "started": true}]}))
+    }
+
+    fn waiting(reason: &str) -> Value {
+        pod(&json!({"containerStatuses": [{"name": "kube-apiserver", "ready": false,
+            "state": {"waiting": {"reason": reason, "message": "m"}}}]}))
+    }
+
+    fn of(plane: &PlaneFacts, wanted: u64, pods: &[Value]) -> Finding {
+        judge_pods(plane, wanted, Some(Some(&json!({"spec": {"replicas": wanted}}))), pods, &[])
+    }
+
+    #[test]
+    fn each_trouble_has_its_remedy() {
+        let plane = facts();
+        for (pod, remedy) in [
+            (waiting("ImagePullBackOff"), "kubectl describe pod -n team-a prod-1"),
+            (waiting("CrashLoopBackOff"), "kubectl logs -n team-a prod-1 -c kube-apiserver --previous"),
+            (waiting("CreateContainerConfigError"), "kubectl describe pod -n team-a prod-1"),
+            (
+                pod(&json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "no cpu"}]})),
+                "kubectl describe pod -n team-a prod-1; kubectl describe nodes",
+            ),
+        ] {
+            let finding = of(&plane, 1, &[pod]);
+            assert_eq!((finding.state, finding.remedies), (State::Broken, vec![remedy.to_owned()]));
+            assert_eq!(finding.text, "0 of 1 ready");
+        }
+        assert_eq!(of(&plane, 1, &[well()]).state, State::Ok);
+    }
+
+    #[test]
+    fn a_pod_that_cannot_start_beside_one_that_serves_is_put_right_by_what_was_asked_for() {
+        let mut plane = facts();
+        plane.changes = Ok(vec![Change::of("Deployment team-a/prod", Action::Update, "")]);
+        let finding = of(&plane, 1, &[well(), waiting("ErrImagePull")]);
+        assert_eq!((finding.state, finding.remedies[0].as_str()), (State::Broken, "recreate"));
+        assert!(finding.text.contains("1 of 1 ready, but a new pod does not start"), "{finding:?}");
+    }
+
+    #[test]
+    fn pods_that_nobody_asked_for_any_more_are_told_by_why() {
+        let plane = facts();
+        let asleep = judge_pods(&plane, 0, Some(Some(&json!({"spec": {"replicas": 0}}))), &[], &[]);
+        assert_eq!(asleep.state, State::Warning);
+        assert_eq!(asleep.remedies, ["kamaji scale prod -n team-a --replicas 1"]);
+        let scaled = judge_pods(&plane, 1, Some(Some(&json!({"spec": {"replicas": 0}}))), &[], &[]);
+        assert!(scaled.state == State::Broken && scaled.text.contains("scaled the Deployment to 0"), "{scaled:?}");
+        let gone = judge_pods(&plane, 1, Some(None), &[], &[]);
+        assert_eq!((gone.state, gone.remedies), (State::Broken, vec!["recreate".to_owned()]));
+        let refused = json!({"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota",
+            "involvedObject": {"kind": "ReplicaSet", "name": "prod-5d"}});
+        let none = judge_pods(&plane, 1, Some(Some(&json!({"spec": {"replicas": 1}}))), &[], &[refused]);
+        assert!(none.details.iter().any(|line| line.contains("exceeded quota")), "{none:?}");
+    }
+
+    #[test]
+    fn memory_that_ran_out_is_a_warning_for_an_hour() {
+        let plane = facts();
+        let ended = |at: &str, reason: &str| {
+            pod(&json!({"containerStatuses": [{"name": "kube-apiserver", "ready": true, "restartCount": 1,
+                "lastState": {"terminated": {"reason": reason, "finishedAt": at}}}]}))
+        };
+        let recent = of(&plane, 1, &[ended("2027-06-01T11:30:00Z", "OOMKilled")]);
+        assert!(recent.state == State::Warning && recent.text.contains("memory"), "{recent:?}");
+        assert_eq!(of(&plane, 1, &[ended("2027-06-01T11:30:00Z", "Error")]).state, State::Warning);
+        assert_eq!(of(&plane, 1, &[ended("2027-06-01T09:00:00Z", "OOMKilled")]).state, State::Ok);
+    }
+}
