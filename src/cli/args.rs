@@ -215,6 +215,20 @@ pub struct DoctorArgs {
     pub name: Option<ControlPlaneName>,
 }
 
+/// `kamaji support-bundle`.
+#[derive(Debug, Args)]
+pub struct SupportBundleArgs {
+    /// Name of the control plane
+    #[arg(value_name = "NAME", add = planes())]
+    pub name: ControlPlaneName,
+    /// Write this file [default: kamaji-support-NAMESPACE-NAME-TIME.tar.gz in this folder]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Take this many last lines of each log
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub lines: u32,
+}
+
 /// `kamaji join`.
 #[derive(Debug, Args)]
 pub struct JoinArgs {

@@ -14,8 +14,8 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     Common, CompletionArgs, CreateArgs, DeleteArgs, DoctorArgs, ExecArgs, FileArgs, Hosts, Identity, JoinArgs,
-    JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, SpecArgs, TokenCommand,
-    TokenCreateArgs, TokenDeleteArgs,
+    JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, SpecArgs,
+    SupportBundleArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use certs::{CertsCheckArgs, CertsCommand, CertsRenewArgs, PhaseArg, Planes, RotateArgs};
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
@@ -217,6 +217,15 @@ pub enum Command {
   kamaji doctor prod     # the chain of one control plane
   kamaji doctor prod -o json")]
     Doctor(DoctorArgs),
+    /// Write one archive about a control plane for somebody who is to help
+    ///
+    /// The diagnosis on top, then objects, events, logs and what is in the cluster itself. Values of Secrets, keys, tokens and
+    /// passwords are left out, of logs too; only you can read the file. It is also made of a control plane that is broken:
+    /// what could not be had is listed in it.
+    #[command(after_help = "Examples:
+  kamaji support-bundle prod
+  kamaji support-bundle prod prod.tar.gz --lines 1000")]
+    SupportBundle(SupportBundleArgs),
     /// Print or merge a kubeconfig of one control plane or of many
     ///
     /// Of many it is one file with a context for each, called kamaji-NAMESPACE-NAME; those that are not ready are told, and

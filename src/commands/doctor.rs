@@ -27,7 +27,10 @@ pub(super) async fn run(args: &DoctorArgs, context: &mut Context) -> Result<Exit
 }
 
 /// Looks and judges; fails only when there is no control plane of this name.
-async fn examine(name: Option<&ControlPlaneName>, context: &mut Context) -> Result<(Namespace, Diagnosis), Fault> {
+pub(super) async fn examine(
+    name: Option<&ControlPlaneName>,
+    context: &mut Context,
+) -> Result<(Namespace, Diagnosis), Fault> {
     let connection = match context.unasked().await {
         Ok(connection) => connection,
         Err(refusal) => {
@@ -56,7 +59,7 @@ async fn examine(name: Option<&ControlPlaneName>, context: &mut Context) -> Resu
 /// The diagnosis. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Doctor {
+pub(super) struct Doctor {
     api_version: &'static str,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +70,7 @@ struct Doctor {
 }
 
 impl Doctor {
-    fn of(name: Option<&ControlPlaneName>, namespace: &Namespace, diagnosis: Diagnosis) -> Self {
+    pub(super) fn of(name: Option<&ControlPlaneName>, namespace: &Namespace, diagnosis: Diagnosis) -> Self {
         let name = name.map(ToString::to_string);
         Self { api_version: "kamaji/v1", kind: "Diagnosis", name, namespace: namespace.to_string(), diagnosis }
     }

@@ -103,6 +103,11 @@ pub(super) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, 
 /// Writes a secret file: mode 0600, all or nothing. A link is followed to the file it names, which is replaced; what is
 /// no file is refused.
 pub(super) fn write_secret(path: &Path, text: &SecretString) -> Result<(), Fault> {
+    write_private(path, text.expose_secret().as_bytes())
+}
+
+/// The same for bytes.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     // What is there and is no file (a device, a pipe, a folder) would be replaced by a file.
     if let Ok(there) = std::fs::metadata(path)
         && !there.is_file()
@@ -111,7 +116,7 @@ pub(super) fn write_secret(path: &Path, text: &SecretString) -> Result<(), Fault
             .hint("name a file; or leave the file out, and the text goes to stdout"));
     }
     let mut file = SecretFile::begin(path)?;
-    let written = file.write_all(text.expose_secret().as_bytes());
+    let written = file.write_all(bytes);
     written.while_doing(Kind::Failed, || format!("write {}", path.display()))?;
     file.finish()
 }

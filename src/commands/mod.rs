@@ -34,6 +34,7 @@ mod settle;
 mod snapshot;
 mod source;
 mod status;
+mod support_bundle;
 mod token;
 mod update;
 mod upgrade;
@@ -63,6 +64,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
         Command::Join(args) => join::run(args, &mut context).await,
         Command::List(args) => list::run(args, &context).await,
         Command::Status(args) => status::run(args, &context).await,
+        Command::SupportBundle(args) => support_bundle::run(args, &mut context).await,
         Command::Kubeconfig(args) => kubeconfig::run(args, &context).await,
         Command::Node(command) => node::run(command, &mut context).await,
         Command::Token(command) => token::run(command, &mut context).await,

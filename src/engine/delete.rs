@@ -16,7 +16,7 @@ use crate::plan::{Action, Approved, Change, Plan, Step};
 use crate::render::ObjectRef;
 
 /// Kinds that belong to a control plane, in the order they go: the workload first, so that nobody writes any more.
-const KINDS: [(&str, &str); 10] = [
+pub(super) const KINDS: [(&str, &str); 10] = [
     ("policy/v1", "PodDisruptionBudget"),
     ("apps/v1", "Deployment"),
     ("apps/v1", "ReplicaSet"),

@@ -3,6 +3,7 @@
 //! Everything here can be killed between any two requests: the next run observes what is there and goes on.
 
 mod address;
+mod bundle;
 mod busy;
 mod create;
 mod datastore;
@@ -33,6 +34,7 @@ mod tenant;
 mod tokens;
 mod upgrade;
 
+pub use bundle::gather_bundle;
 pub use busy::refuse_busy;
 pub use create::{Created, converge, tidy};
 pub use datastore::{DATASTORE_NAMESPACE, datastore_authority, datastore_state, default_datastore_endpoints};

@@ -28,6 +28,8 @@ pub const CONTROL_PLANES: &[Right] = &[
     right("", "events", &["list"]),
     right("", "limitranges", &["list"]),
     right("", "pods", &["delete", "get", "list"]),
+    // For support bundles.
+    right("", "pods/log", &["get"]),
     // A tunnel into a pod: `get` is what a WebSocket is asked for, `create` what it is checked for since v1.35.
     right("", "pods/portforward", &["create", "get"]),
     right("", "resourcequotas", &["list"]),

@@ -2,6 +2,7 @@
 
 mod addons;
 mod address;
+mod bundle;
 mod busy;
 mod certificates;
 mod checks;
@@ -37,6 +38,7 @@ mod worker;
 
 pub use addons::{AddonState, addon_states};
 pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, name_to_resolve};
+pub use bundle::{Content, Gathered, bundle};
 pub use busy::{Busy, half_done, paused, rotating, updating, upgrading};
 pub use certificates::{Held, HeldKind, Keeper, certificate_refs, certificates};
 pub use checks::{
@@ -49,7 +51,7 @@ pub use diff::{Action, Approved, Change, FieldChange, Plan, compare, left_to_oth
 pub use doctor::{
     DatastoreHealth, Diagnosis, EndpointFacts, Greeting, Inside, Link, LinkName, LockHolder, ManagementFacts, Member,
     MissingRights, Orphans, PlaneFacts, Seen, SharedFacts, State as LinkState, TenancyFacts, Unseen, diagnose_plane,
-    diagnose_shared, is_default_class, redact,
+    diagnose_shared, is_default_class,
 };
 pub use drain::{Consent, DrainPlan, PodOn, Refused, budgets_in_the_way, decide_drain, pod_on};
 pub use enforcer::{DAEMON_SETS, enforcer};

@@ -194,6 +194,12 @@ fn shown(value: &str) -> String {
     }
 }
 
+/// A result as text for a file: without colours.
+#[must_use]
+pub fn rendered(report: &impl Report, format: Format) -> String {
+    console::strip_ansi_codes(&output::render(report, format)).into_owned()
+}
+
 /// A word that tells at a glance whether something is well.
 #[must_use]
 pub fn mark(ok: bool) -> String {

@@ -10,6 +10,7 @@ mod again;
 mod certs;
 mod completions;
 mod days;
+mod doctor;
 mod faults;
 mod files;
 mod first_use;

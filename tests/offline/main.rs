@@ -8,6 +8,7 @@ mod certs;
 mod cis;
 mod cli;
 mod decide;
+mod doctor;
 mod documentation;
 mod examples;
 mod families;

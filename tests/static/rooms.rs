@@ -53,6 +53,8 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("console", &["ui"]),
     ("dialoguer", &["ui"]),
     ("etcd_client", &["datastore"]),
+    // Support bundles: gzip, by miniz_oxide, which is Rust.
+    ("flate2", &["commands"]),
     ("futures", &["engine"]),
     ("http", &["cluster"]),
     ("indicatif", &["ui"]),
@@ -68,6 +70,8 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
     // `pki` reads kubeconfigs straight into a type that wipes the key from memory; all else goes through `yaml`.
     ("serde_saphyr", &["pki", "yaml"]),
     ("sha2", &["commands", "pki", "plan"]),
+    // Support bundles: an archive that every system opens.
+    ("tar", &["commands"]),
     ("time", &["pki"]),
     ("tokio", &["cluster", "commands", "complete", "datastore", "engine"]),
     ("tracing", &["cluster", "start"]),

@@ -49,9 +49,10 @@ async fn webhooks(connection: &Connection) -> (Seen<Vec<Value>>, Seen<Vec<Value>
     let look = within(LOOK, "the webhooks", async {
         let mut all = connection.list(api, "ValidatingWebhookConfiguration", None, "").await?;
         all.extend(connection.list(api, "MutatingWebhookConfiguration", None, "").await?);
-        let slices = match strict_webhooks(&all).is_empty() {
-            true => Vec::new(),
-            false => connection.list("discovery.k8s.io/v1", "EndpointSlice", None, "").await?,
+        let slices = if strict_webhooks(&all).is_empty() {
+            Vec::new()
+        } else {
+            connection.list("discovery.k8s.io/v1", "EndpointSlice", None, "").await?
         };
         Ok::<_, Refusal>((all, slices))
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use super::super::journal::{Recorded, read_record, require_record};
@@ -182,7 +182,7 @@ async fn kept(session: &Session<'_>, record: &Record) -> Kept {
         return kept;
     };
     let authority = live.secret_value(&ObjectNames(&record.spec.name).ca(), "ca.crt");
-    let authority = authority.as_ref().map(|text| text.expose_secret());
+    let authority = authority.as_ref().map(ExposeSecret::expose_secret);
     let (endpoint, (reached, admin, inside)) =
         tokio::join!(examine_endpoint(&record.spec.name, address, authority), go_in(session, record, live),);
     Kept { endpoint: Ok(endpoint), reached, admin, inside, ..kept }

@@ -111,26 +111,23 @@ impl LinkName {
         match self {
             Self::Kubeconfig => &[],
             Self::ManagementApi => &[Self::Kubeconfig],
-            Self::Clock | Self::Rights | Self::StorageClass | Self::Namespace => &[Self::ManagementApi],
+            Self::Clock | Self::Rights | Self::StorageClass | Self::Namespace | Self::Datastore | Self::Limits => {
+                &[Self::ManagementApi]
+            }
             Self::Quota => &[Self::Namespace],
-            Self::Datastore => &[Self::ManagementApi],
             Self::Tenancies => &[Self::Datastore],
             // A creation that is not finished may wait for any of these.
             Self::Record => &[Self::Namespace, Self::Quota, Self::Datastore],
-            Self::Lock | Self::Dns => &[Self::Record],
+            Self::Lock | Self::Dns | Self::Objects | Self::Service => &[Self::Record],
             Self::Tenancy => &[Self::Datastore, Self::Record],
-            Self::Objects => &[Self::Record],
             Self::Pods => &[Self::Quota, Self::Datastore, Self::Tenancy, Self::Objects],
-            Self::Service => &[Self::Record],
             Self::ApiServer => &[Self::Pods],
             Self::Endpoint => &[Self::Service, Self::Dns, Self::ApiServer],
             Self::AdminConf => &[Self::Objects, Self::ApiServer],
             Self::Certificates => &[Self::Objects],
-            Self::Join | Self::Webhooks => &[Self::ApiServer],
+            Self::Join | Self::Webhooks | Self::KubernetesService | Self::Nodes => &[Self::ApiServer],
             Self::Tokens => &[Self::Join],
-            Self::KubernetesService | Self::Nodes => &[Self::ApiServer],
             Self::VersionSkew | Self::NodeClocks | Self::Addons => &[Self::Nodes],
-            Self::Limits => &[Self::ManagementApi],
         }
     }
 }
@@ -260,6 +257,12 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// Whether this link was looked at, and holds.
+    #[must_use]
+    pub fn holds(&self, name: LinkName) -> bool {
+        self.links.iter().any(|link| link.name == name && matches!(link.state, State::Ok | State::Warning))
+    }
+
     /// The link to mend first.
     #[must_use]
     pub fn first(&self) -> Option<&Link> {

@@ -170,6 +170,7 @@ fn why_no_admin(plane: &PlaneFacts, live: &Live, record: &Record) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use serde_json::json;
 
     use super::super::State;
@@ -255,7 +256,6 @@ mod tests {
             let policy = crate::model::CertificatePolicy::default();
             let pair = pki::issue_leaf(&leaf, trusted, &policy, plane.now).unwrap();
             let text = pki::kubeconfig_yaml("c", "kubernetes-admin", server, &trusted.certificate, &pair);
-            use base64::Engine as _;
             let data = base64::prelude::BASE64_STANDARD.encode(text.expose_secret());
             plane.live = Ok(live("Secret", "prod-admin-kubeconfig", json!({"data": {"admin.conf": data}})));
             admin_conf(plane)

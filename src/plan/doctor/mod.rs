@@ -25,7 +25,7 @@ pub use facts::{
     PlaneFacts, SharedFacts, TenancyFacts,
 };
 pub use management::is_default_class;
-pub use redact::redact;
+pub(super) use redact::redact;
 
 use crate::plan::Step;
 

@@ -30,18 +30,30 @@ pub(super) fn judge(plane: &PlaneFacts) -> Finding {
         let Some(record) = plane.record() else {
             return Finding::unknown("how many there should be is not known without a record");
         };
-        let deployment =
-            plane.live.as_ref().ok().map(|live| live.named("Deployment", &ObjectNames(&plane.name).deployment()));
+        let deployment = match &plane.live {
+            Err(_) => Deployment::Unseen,
+            Ok(live) => match live.named("Deployment", &ObjectNames(&plane.name).deployment()) {
+                None => Deployment::Missing,
+                Some(deployment) => Deployment::There(deployment),
+            },
+        };
         let events = plane.events.as_deref().unwrap_or_default();
         judge_pods(plane, u64::from(record.spec.replicas), deployment, pods, events)
     })
 }
 
-/// `deployment`: `None` when it was not seen, `Some(None)` when it is not there.
+/// What was seen of the Deployment.
+#[derive(Debug, Clone, Copy)]
+enum Deployment<'a> {
+    Unseen,
+    Missing,
+    There(&'a Value),
+}
+
 fn judge_pods(
     plane: &PlaneFacts,
     wanted: u64,
-    deployment: Option<Option<&Value>>,
+    deployment: Deployment<'_>,
     pods: &[Value],
     events: &[Value],
 ) -> Finding {
@@ -49,14 +61,17 @@ fn judge_pods(
         pods.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none()).cloned().collect();
     let ready = remaining.iter().filter(|pod| pod_summary(pod).1).count();
     let count = format!("{ready} of {wanted} ready");
-    if deployment == Some(None) {
+    if matches!(deployment, Deployment::Missing) {
         return Finding::broken(format!("{count}: the Deployment does not exist")).remedy(plane.recreate.clone());
     }
     if wanted == 0 {
         return Finding::warning("it sleeps: no pod runs, and nobody can use it")
             .remedy(plane.kamaji("scale", "--replicas 1"));
     }
-    let asked = deployment.flatten().and_then(|deployment| deployment.pointer("/spec/replicas")?.as_u64());
+    let asked = match deployment {
+        Deployment::There(deployment) => deployment.pointer("/spec/replicas").and_then(Value::as_u64),
+        Deployment::Unseen | Deployment::Missing => None,
+    };
     if let Some(asked) = asked.filter(|asked| *asked < wanted) {
         return Finding::broken(format!("{count}: somebody scaled the Deployment to {asked}"))
             .details(drift(plane))
@@ -179,7 +194,7 @@ mod tests {
     }
 
     fn of(plane: &PlaneFacts, wanted: u64, pods: &[Value]) -> Finding {
-        judge_pods(plane, wanted, Some(Some(&json!({"spec": {"replicas": wanted}}))), pods, &[])
+        judge_pods(plane, wanted, Deployment::There(&json!({"spec": {"replicas": wanted}})), pods, &[])
     }
 
     #[test]
@@ -213,16 +228,16 @@ mod tests {
     #[test]
     fn pods_that_nobody_asked_for_any_more_are_told_by_why() {
         let plane = facts();
-        let asleep = judge_pods(&plane, 0, Some(Some(&json!({"spec": {"replicas": 0}}))), &[], &[]);
+        let asleep = judge_pods(&plane, 0, Deployment::There(&json!({"spec": {"replicas": 0}})), &[], &[]);
         assert_eq!(asleep.state, State::Warning);
         assert_eq!(asleep.remedies, ["kamaji scale prod -n team-a --replicas 1"]);
-        let scaled = judge_pods(&plane, 1, Some(Some(&json!({"spec": {"replicas": 0}}))), &[], &[]);
+        let scaled = judge_pods(&plane, 1, Deployment::There(&json!({"spec": {"replicas": 0}})), &[], &[]);
         assert!(scaled.state == State::Broken && scaled.text.contains("scaled the Deployment to 0"), "{scaled:?}");
-        let gone = judge_pods(&plane, 1, Some(None), &[], &[]);
+        let gone = judge_pods(&plane, 1, Deployment::Missing, &[], &[]);
         assert_eq!((gone.state, gone.remedies), (State::Broken, vec!["recreate".to_owned()]));
         let refused = json!({"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota",
             "involvedObject": {"kind": "ReplicaSet", "name": "prod-5d"}});
-        let none = judge_pods(&plane, 1, Some(Some(&json!({"spec": {"replicas": 1}}))), &[], &[refused]);
+        let none = judge_pods(&plane, 1, Deployment::There(&json!({"spec": {"replicas": 1}})), &[], &[refused]);
         assert!(none.details.iter().any(|line| line.contains("exceeded quota")), "{none:?}");
     }
 

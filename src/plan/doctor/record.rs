@@ -4,7 +4,7 @@ use super::chain::{Finding, LinkName};
 use super::{LockHolder, PlaneFacts, Seen};
 use crate::model::ObjectNames;
 use crate::plan::{
-    Action, Change, Live, Record, Step, certificates as held_certificates, half_done, object_refs, paused,
+    Action, Change, Live, Record, Step, certificates as held_certificates, half_done, is_wanted, object_refs, paused,
 };
 use crate::render::ObjectRef;
 
@@ -98,7 +98,7 @@ fn missing(record: &Record, live: &Live) -> Vec<String> {
     object_refs(&record.spec)
         .into_iter()
         .filter(is_plain)
-        .filter(|object| object.kind != "PodDisruptionBudget" || record.spec.replicas > 1)
+        .filter(|object| is_wanted(&record.spec, object))
         .filter(|object| live.get(object).is_none())
         .map(|object| object.to_string())
         .collect()

@@ -4,8 +4,7 @@
 const HIDDEN: &str = "[redacted]";
 
 /// The text with every secret in it replaced.
-#[must_use]
-pub fn redact(text: &str) -> String {
+pub(in crate::plan) fn redact(text: &str) -> String {
     let text = without_pem(text);
     let mut out = String::with_capacity(text.len());
     for (index, line) in text.split('\n').enumerate() {
@@ -84,17 +83,12 @@ fn without_assignments(line: &str) -> String {
     {
         let behind = start + word.len();
         let value = value_at(&line[behind..], word).map(|(from, to)| (behind + from, behind + to));
-        match value {
-            Some((from, to)) => {
-                out.push_str(&line[done..from]);
-                out.push_str(HIDDEN);
-                done = to;
-            }
-            None => {
-                out.push_str(&line[done..behind]);
-                done = behind;
-            }
+        let (from, to) = value.unwrap_or((behind, behind));
+        out.push_str(&line[done..from]);
+        if to > from {
+            out.push_str(HIDDEN);
         }
+        done = to;
     }
     out.push_str(&line[done..]);
     out
@@ -104,6 +98,10 @@ fn without_assignments(line: &str) -> String {
 /// `Authorization` has spaces in it.
 fn value_at(rest: &str, word: &str) -> Option<(usize, usize)> {
     let named = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let word_goes_on = &rest[..rest.len() - named.len()];
+    if ["file", "dir", "Name", "name", "Ref"].iter().any(|end| word_goes_on.ends_with(end)) {
+        return None;
+    }
     let mut behind = named.trim_start_matches(['"', '\'', '\\', ' ']);
     match behind.strip_prefix([':', '=']) {
         Some(assigned) => behind = assigned.trim_start_matches([' ', '"', '\'', '\\']),
@@ -192,6 +190,8 @@ mod tests {
             "https://10.0.0.1:6443/api/v1/nodes?limit=500",
             "secrets \"prod-ca\" is forbidden",
             "token has expired",
+            "--tls-private-key-file=/etc/kubernetes/pki/apiserver.key",
+            "secretName: prod-ca",
             "k8s.gcr.io/kube-apiserver:v1.37.2",
             "/0123456789abcdef0123456789abcdef/",
             "system:serviceaccount:kube-system:token-cleaner",

@@ -46,6 +46,10 @@ pub(super) async fn pass(
 ) -> Result<Answer, Error> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let (number, strike) = shared.lock().count(request.method().to_string(), path);
+    if shared.lock().is_silenced(number) {
+        // Until the client has had enough.
+        std::future::pending::<()>().await;
+    }
     let after = match strike {
         Some(Strike::Call(Moment::Before, call)) => {
             call();

@@ -89,6 +89,8 @@ struct Rule {
 struct State {
     requests: Vec<Request>,
     rules: Vec<Rule>,
+    /// Requests that are never answered.
+    silence: Vec<Trigger>,
 }
 
 /// Harm that a request meets.
@@ -98,6 +100,11 @@ enum Strike {
 }
 
 impl State {
+    /// Whether a request is to be left without an answer.
+    fn is_silenced(&self, number: usize) -> bool {
+        self.requests.get(number - 1).is_some_and(|request| self.silence.iter().any(|like| like(request)))
+    }
+
     /// Counts a request, and gives the harm that is meant for it.
     fn count(&mut self, method: String, path: String) -> (usize, Option<Strike>) {
         let number = self.requests.len() + 1;
@@ -192,6 +199,11 @@ impl Proxy {
     /// Does harm to the next so many requests that are like this.
     pub(crate) fn harm_often(&self, times: usize, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
         self.shared.lock().rules.push(Rule { like: Box::new(like), fault, left: times });
+    }
+
+    /// Never answers requests that are like this, until the next reset.
+    pub(crate) fn silence(&self, like: impl Fn(&Request) -> bool + Send + 'static) {
+        self.shared.lock().silence.push(Box::new(like));
     }
 
     /// Whether every harm that was asked for has been done.

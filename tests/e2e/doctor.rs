@@ -1,0 +1,491 @@
+//! Links of the chain are broken one after the other; `kamaji doctor` names each, and what it says to do mends it.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::kill::kill;
+use crate::support::cluster::kubectl;
+use crate::support::command::{Run, start};
+use crate::support::kubeconfig::encoded;
+use crate::support::proxy::{Moment, Request};
+use crate::support::{Host, Identity, Kube, Proxy, Space, management, secrets, wait_until};
+
+const NAME: &str = "sick";
+/// A look may be slow on a machine that does much else; the promise is half a minute.
+const PROMISE: Duration = Duration::from_secs(30);
+
+/// What doctor told.
+struct Told {
+    run: Run,
+    json: Value,
+}
+
+impl Told {
+    fn link(&self, name: &str) -> &Value {
+        let links = self.json["links"].as_array().expect("a diagnosis has links");
+        links.iter().find(|link| link["name"] == name).unwrap_or_else(|| panic!("no link {name}: {}", self.run))
+    }
+
+    /// The first thing to do about a link.
+    fn remedy(&self, name: &str) -> String {
+        let remedy = self.link(name)["remedies"][0].as_str();
+        remedy.unwrap_or_else(|| panic!("no remedy for {name}: {}", self.run)).to_owned()
+    }
+
+    /// That this is the link to mend, and that the finding says this.
+    #[track_caller]
+    fn names(&self, name: &str, said: &str) {
+        assert_eq!(self.run.code, Some(1), "{}", self.run);
+        assert_eq!(self.json["broken"], name, "{}", self.run);
+        let link = self.link(name).to_string();
+        assert!(link.contains(said), "`{said}` is not said: {link}");
+    }
+
+    /// That this link follows from another.
+    #[track_caller]
+    fn follows(&self, name: &str, from: &str) {
+        assert_eq!(self.link(name)["followsFrom"], from, "{name}: {}", self.run);
+    }
+
+    /// That nothing is broken; and which links are worth a look.
+    #[track_caller]
+    fn is_healthy(&self) -> Vec<String> {
+        assert_eq!((self.run.code, &self.json["healthy"]), (Some(0), &Value::Bool(true)), "{}", self.run);
+        let links = self.json["links"].as_array().expect("a diagnosis has links");
+        let warned = links.iter().filter(|link| link["state"] == "warning");
+        warned.map(|link| link["name"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn told(run: Run) -> Told {
+    let json = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {run}"));
+    assert!(run.took < PROMISE, "it took too long: {run}");
+    Told { run, json }
+}
+
+fn doctor(space: &Space) -> Told {
+    told(space.run(&["doctor", NAME, "-o", "json"]))
+}
+
+/// Pastes a command into a shell that knows kamaji and kubectl, as whom kamaji runs.
+fn paste(space: &Space, line: &str) -> Run {
+    let kamaji = space.kamaji(&[]);
+    let kubeconfig = kamaji.get_envs().find(|(key, _)| *key == "KUBECONFIG").and_then(|(_, value)| value);
+    let program = std::path::Path::new(kamaji.get_program()).parent().expect("a program has a folder").to_owned();
+    let tools = kubectl().parent().expect("a program has a folder").to_owned();
+    let mut shell = Command::new("bash");
+    shell.env_clear().env("HOME", space.files.path()).current_dir(space.files.path());
+    shell.env("KUBECONFIG", kubeconfig.expect("kamaji is given a kubeconfig"));
+    shell.env("PATH", format!("{}:{}:/usr/bin:/bin", program.display(), tools.display()));
+    shell.args(["-ceuo", "pipefail", line]);
+    space.note(start(shell, "").finish(Duration::from_secs(330)), false)
+}
+
+#[test]
+fn each_broken_link_is_named_and_what_doctor_says_mends_it() {
+    let space = Space::new("e2e-doctor");
+    space.run(&["doctor", NAME]).exits(3).says(&["there is no control plane `sick`"]);
+    space.create(NAME, &[]).ok();
+    assert_eq!(doctor(&space).is_healthy(), ["tokens"]);
+
+    it_only_reads(&space);
+    tokens_that_ended_are_told(&space);
+    a_pause_is_told(&space);
+    a_secret_that_is_gone_comes_back(&space);
+    a_service_that_is_gone_comes_back(&space);
+    admin_conf_with_another_authority_is_made_anew(&space);
+    what_a_worker_reads_comes_back(&space);
+    pods_that_cannot_start_are_put_right(&space);
+    pods_that_somebody_scaled_away_come_back(&space);
+    one_that_sleeps_is_woken(&space);
+    half_of_it_hangs(&space);
+    a_bundle_of_one_that_is_well(&space);
+    a_bundle_of_one_that_is_broken(&space);
+    nothing_confidential_was_said(&space);
+}
+
+/// By the requests that reach the management cluster, and by what is in the tenant.
+fn it_only_reads(space: &Space) {
+    let proxy = Proxy::start(&Identity::of(&management()));
+    let versions = || -> BTreeMap<String, String> {
+        let kinds = "secrets,configmaps,services,endpointslices,deployments,daemonsets,clusterroles,clusterrolebindings,roles,rolebindings";
+        let text =
+            |item: &Value, pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let items = space.tenant(NAME).items(&[kinds, "-A"]);
+        items
+            .iter()
+            .map(|item| {
+                let name = format!(
+                    "{} {}/{}",
+                    text(item, "/kind"),
+                    text(item, "/metadata/namespace"),
+                    text(item, "/metadata/name")
+                );
+                (name, text(item, "/metadata/resourceVersion"))
+            })
+            .collect()
+    };
+    let (here, there) = (space.everything(), versions());
+    told(space.run_through(&proxy, &["doctor", NAME, "-o", "json"])).is_healthy();
+    told(space.run_through(&proxy, &["doctor", "-o", "json"]));
+    let writes: Vec<String> = proxy.requests().iter().filter(|r| r.writes()).map(ToString::to_string).collect();
+    assert!(writes.is_empty(), "it wrote: {writes:#?}");
+    assert!(proxy.requests().len() > 30, "the proxy saw what it did");
+    assert_eq!(space.everything(), here);
+    assert_eq!(versions(), there);
+}
+
+fn tokens_that_ended_are_told(space: &Space) {
+    let join = doctor(space).remedy("tokens");
+    let line = paste(space, &join).text();
+    assert!(line.starts_with("kubeadm join "), "{line}");
+    wait_until("the token is signed with", Duration::from_secs(30), || {
+        let told = doctor(space);
+        if told.link("tokens")["state"] == "ok" { Ok(()) } else { Err(told.run.to_string()) }
+    });
+    let tenant = space.tenant(NAME);
+    let secrets = tenant.text(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
+    let token =
+        secrets.lines().find(|name| name.contains("bootstrap-token-")).expect("the line made a token").to_owned();
+    let patch = json!({"data": {"expiration": encoded("2020-01-01T00:00:00Z")}}).to_string();
+    tenant.run(&["patch", "-n", "kube-system", &token, "-p", &patch]).ok();
+    // kube-controller-manager may have removed it already: then there is none.
+    let told = doctor(space);
+    assert_eq!(told.is_healthy(), ["tokens"]);
+    assert_eq!(told.remedy("tokens"), format!("kamaji join {NAME} -n {}", space.namespace));
+}
+
+fn a_pause_is_told(space: &Space) {
+    space.run(&["pause", NAME, "--reason", "moving house"]).ok();
+    let told = doctor(space);
+    assert!(told.is_healthy().contains(&"record".to_owned()));
+    assert!(told.link("record")["finding"].as_str().is_some_and(|said| said.contains("moving house")), "{}", told.run);
+    let remedy = told.remedy("record");
+    let (_, command) = remedy.split_once(": ").expect("the command is behind a colon");
+    paste(space, command).ok();
+    assert!(!doctor(space).is_healthy().contains(&"record".to_owned()));
+}
+
+fn a_secret_that_is_gone_comes_back(space: &Space) {
+    management().run(&["delete", "secret", "-n", &space.namespace, "sick-scheduler-kubeconfig"]).ok();
+    let told = doctor(space);
+    told.names("objects", "Secret e2e-doctor/sick-scheduler-kubeconfig");
+    paste(space, &told.remedy("objects")).ok();
+    doctor(space).is_healthy();
+}
+
+fn a_service_that_is_gone_comes_back(space: &Space) {
+    management().run(&["delete", "service", "-n", &space.namespace, NAME]).ok();
+    let told = doctor(space);
+    told.names("service", "the Service does not exist");
+    told.follows("endpoint", "service");
+    paste(space, &told.remedy("service")).ok();
+    wait_until("the endpoint answers again", Duration::from_secs(30), || {
+        let told = doctor(space);
+        if told.link("endpoint")["state"] == "ok" { Ok(()) } else { Err(told.run.to_string()) }
+    });
+}
+
+fn admin_conf_with_another_authority_is_made_anew(space: &Space) {
+    let secret = "sick-admin-kubeconfig";
+    let text = space.secret_value(secret, "admin.conf");
+    let own = encoded(&space.secret_value("sick-ca", "ca.crt"));
+    assert!(text.contains(&own));
+    let wrong = text.replace(&own, &encoded(&Identity::of(&management()).ca));
+    let patch = json!({"data": {"admin.conf": encoded(&wrong)}}).to_string();
+    management().run(&["patch", "secret", "-n", &space.namespace, secret, "-p", &patch]).ok();
+    let told = doctor(space);
+    told.names("admin-conf", "another certificate authority");
+    paste(space, &told.remedy("admin-conf")).ok();
+    doctor(space).is_healthy();
+    space.tenant(NAME).run(&["get", "namespaces"]).ok();
+}
+
+fn what_a_worker_reads_comes_back(space: &Space) {
+    space.tenant(NAME).run(&["delete", "configmap", "-n", "kube-system", "kubelet-config"]).ok();
+    space.tenant(NAME).run(&["delete", "endpointslice", "-n", "default", "kubernetes"]).ok();
+    let told = doctor(space);
+    told.names("join", "ConfigMap kube-system/kubelet-config");
+    assert_eq!(told.link("kubernetes-service")["state"], "broken", "{}", told.run);
+    paste(space, &told.remedy("join")).ok();
+    doctor(space).is_healthy();
+}
+
+fn pods_that_cannot_start_are_put_right(space: &Space) {
+    let kube = management();
+    let image = "kube-scheduler=registry.k8s.io/kube-scheduler:v1.37.2-nowhere";
+    let set = ["set", "image", "-n", &space.namespace, "deployment/sick", image, "--field-manager=somebody"];
+    kube.run(&set).ok();
+    let told = wait_until("the image is not found", Duration::from_secs(90), || {
+        let told = doctor(space);
+        if told.run.stdout.contains("ImagePull") { Ok(told) } else { Err(told.run.to_string()) }
+    });
+    told.names("pods", "a new pod does not start");
+    told.names("pods", "set by somebody");
+    paste(space, &told.remedy("pods")).ok();
+    doctor(space).is_healthy();
+}
+
+fn pods_that_somebody_scaled_away_come_back(space: &Space) {
+    management().run(&["scale", "-n", &space.namespace, "deployment/sick", "--replicas=0"]).ok();
+    wait_until("no pod runs", Duration::from_secs(90), || {
+        let pods = space.objects("pods");
+        if pods.is_empty() { Ok(()) } else { Err(format!("{} pods", pods.len())) }
+    });
+    let told = doctor(space);
+    told.names("pods", "somebody scaled the Deployment to 0");
+    for link in ["api-server", "endpoint", "admin-conf", "nodes", "addons"] {
+        told.follows(link, "pods");
+    }
+    paste(space, &told.remedy("pods")).ok();
+    doctor(space).is_healthy();
+}
+
+fn one_that_sleeps_is_woken(space: &Space) {
+    space.run(&["scale", NAME, "--replicas", "0", "--yes"]).ok();
+    let told = doctor(space);
+    assert!(told.is_healthy().contains(&"pods".to_owned()), "{}", told.run);
+    assert_eq!(told.remedy("pods"), format!("kamaji scale {NAME} -n {} --replicas 1", space.namespace));
+    paste(space, &told.remedy("pods")).ok();
+    doctor(space).is_healthy();
+}
+
+fn half_of_it_hangs(space: &Space) {
+    let proxy = Proxy::start(&Identity::of(&management()));
+    proxy.silence(|request| {
+        ["/secrets", "/pods", "/events", "/resourcequotas", "selfsubject"]
+            .iter()
+            .any(|part| request.path.contains(part))
+    });
+    let told = told(space.run_through(&proxy, &["doctor", NAME, "-o", "json"]));
+    println!("with half of it hanging: {:.1} s", told.run.took.as_secs_f32());
+    told.names("rights", "no answer within");
+    assert_eq!(told.link("record")["state"], "ok", "what does not hang is seen: {}", told.run);
+    assert!(told.run.took < PROMISE);
+}
+
+/// The entries of a bundle, in order, by tar.
+fn opened(space: &Space, file: &str) -> Vec<(String, String)> {
+    let path = space.files.path().join(file).display().to_string();
+    let tar = |arguments: &[&str]| {
+        let mut tar = Command::new("tar");
+        tar.args(arguments);
+        start(tar, "").finish(Duration::from_secs(30)).ok().stdout
+    };
+    let names = tar(&["-tzf", &path]);
+    names.lines().map(|name| (name.to_owned(), tar(&["-xzOf", &path, name]))).collect()
+}
+
+/// Every value of every Secret, as it is and in base64; what names a control plane in its datastore is no secret.
+fn values_of(secrets: &[Value]) -> Vec<(String, String)> {
+    let public = ["DB_USER", "DB_SCHEMA", "DB_CONNECTION_STRING", "token-id", "description", "auth-extra-groups"];
+    let mut values = Vec::new();
+    for secret in secrets {
+        let name = secret["metadata"]["name"].as_str().unwrap_or_default();
+        for (key, value) in secret["data"].as_object().into_iter().flatten() {
+            let encoded = value.as_str().unwrap_or_default();
+            if encoded.len() < 12 || public.contains(&key.as_str()) || key.starts_with("usage-") {
+                continue;
+            }
+            values.push((format!("{name}/{key} in base64"), encoded.to_owned()));
+            values.push((format!("{name}/{key}"), crate::support::kubeconfig::decoded(encoded).trim().to_owned()));
+        }
+    }
+    values
+}
+
+fn a_bundle_of_one_that_is_well(space: &Space) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let line = space.run_for_secrets(&["join", NAME]).text();
+    let token =
+        line.split_whitespace().find(|word| word.len() == 23 && word.contains('.')).expect("it has a token").to_owned();
+    let report = space.run(&["support-bundle", NAME, "well.tar.gz", "-o", "json"]).json();
+    assert_eq!(report["missing"], json!([]), "{report:#}");
+    let mode = std::fs::metadata(space.files.path().join("well.tar.gz")).expect("it was written").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let entries = opened(space, "well.tar.gz");
+    assert_eq!(entries[0].0, "diagnosis.txt");
+    assert!(entries[0].1.contains("nothing is broken"), "{}", entries[0].1);
+    let pod = space.objects("pods")[0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    for wanted in [
+        "objects/Deployment-sick.yaml",
+        "objects/ConfigMap-sick-record.yaml",
+        "objects/Secret-sick-ca.yaml",
+        &format!("logs/{pod}/kube-apiserver.log"),
+        "events.yaml",
+        "datastore/pods.yaml",
+        "cluster/nodes.yaml",
+        "cluster/pods.yaml",
+        "cluster/leases.yaml",
+    ] {
+        let entry =
+            entries.iter().find(|(name, _)| name == wanted).unwrap_or_else(|| panic!("no {wanted} in {report:#}"));
+        assert!(!entry.1.is_empty() || wanted == "cluster/nodes.yaml", "{wanted} is empty");
+    }
+    no_secret_is_in(space, &entries);
+    let told = entries.iter().find(|(_, text)| text.contains(&token));
+    assert!(told.is_none(), "a bootstrap token is in {told:?}");
+}
+
+fn a_bundle_of_one_that_is_broken(space: &Space) {
+    management().run(&["scale", "-n", &space.namespace, "deployment/sick", "--replicas=0"]).ok();
+    wait_until("no pod runs", Duration::from_secs(90), || {
+        let pods = space.objects("pods");
+        if pods.is_empty() { Ok(()) } else { Err(format!("{} pods", pods.len())) }
+    });
+    let run = space.run(&["support-bundle", NAME, "broken.tar.gz"]).ok();
+    assert!(run.stdout.contains("could not be had: everything in the cluster itself"), "{run}");
+    let entries = opened(space, "broken.tar.gz");
+    assert!(entries[0].1.contains("The first broken link is pods"), "{}", entries[0].1);
+    let missing = entries.iter().find(|(name, _)| name == "missing.txt").expect("what is missing is told");
+    assert!(missing.1.contains("everything in the cluster itself"), "{}", missing.1);
+    no_secret_is_in(space, &entries);
+    let remedy = doctor(space).remedy("pods");
+    paste(space, &remedy).ok();
+}
+
+fn no_secret_is_in(space: &Space, entries: &[(String, String)]) {
+    let own = space.objects("secrets");
+    let hidden: Vec<_> = own.iter().flat_map(secrets::of_secret).collect();
+    let values = values_of(&own);
+    assert!(hidden.len() > 10 && values.len() > 20, "there are secrets to search for");
+    for (name, text) in entries {
+        for hidden in &hidden {
+            assert!(!hidden.is_in(text), "{} is in {name}", hidden.what);
+        }
+        for (what, value) in &values {
+            assert!(!text.contains(value.as_str()), "{what} is in {name}");
+        }
+    }
+}
+
+fn nothing_confidential_was_said(space: &Space) {
+    let own = space.objects("secrets");
+    let inside = space.tenant(NAME).items(&["secrets", "-n", "kube-system"]);
+    let hidden: Vec<_> = own.iter().chain(&inside).flat_map(secrets::of_secret).collect();
+    assert!(hidden.len() > 10, "there are secrets to search for");
+    for said in space.said().iter().filter(|said| said.run.line.contains(" doctor")) {
+        for hidden in &hidden {
+            let seen = hidden.is_in(&said.run.stdout) || hidden.is_in(&said.run.stderr);
+            assert!(!seen, "{} was said by {}", hidden.what, said.run.line);
+        }
+    }
+}
+
+#[test]
+fn a_creation_that_was_cut_off_is_named_and_finished() {
+    let space = Space::new("e2e-doctor-cut");
+    let proxy = Proxy::start(&Identity::of(&management()));
+    let file = space.quickstart();
+    let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
+    let deployment = |request: &Request| request.method == "PATCH" && request.path.contains("/deployments/sick");
+    kill(&space, &proxy, &create, Moment::Before, deployment);
+    let told = doctor(&space);
+    told.names("record", "its creation was interrupted");
+    told.follows("pods", "record");
+    paste(&space, &told.remedy("record")).ok();
+    assert_eq!(doctor(&space).is_healthy(), ["tokens"]);
+
+    let deleting = |request: &Request| request.method == "DELETE" && request.path.contains("/deployments/sick");
+    kill(&space, &proxy, &["delete", NAME, "--yes"], Moment::After, deleting);
+    let told = doctor(&space);
+    told.names("record", "its deletion was interrupted");
+    paste(&space, &told.remedy("record")).ok();
+    space.run(&["doctor", NAME]).exits(3);
+}
+
+#[test]
+fn a_datastore_that_is_away_is_named_and_not_what_waits_for_it() {
+    const AWAY: &str = "e2eaway";
+    let space = Space::new("e2e-doctor-away");
+    let kube = management();
+    let secret = format!("datastore-{AWAY}");
+    kube.run(&["delete", "secret", "-n", "kamaji-system", &secret, "--ignore-not-found"]).ok();
+    let mut body = kube.json(&["secret", "-n", "kamaji-system", "datastore-default"]);
+    body["metadata"] = json!({"name": secret, "namespace": "kamaji-system"});
+    // Nobody listens there.
+    body["data"]["endpoints"] = json!(encoded("127.0.0.1:2"));
+    start(kube.command(&["create", "-f", "-"]), &body.to_string()).finish(Duration::from_secs(60)).ok();
+    let created = space.create(NAME, &["--datastore", AWAY, "--timeout", "20s"]);
+    let told = doctor(&space);
+    // Also when the control plane is gone, nothing of this test stays.
+    kube.run(&["delete", "secret", "-n", "kamaji-system", &secret]).ok();
+    assert_eq!(created.code, Some(6), "{created}");
+    told.names("datastore", AWAY);
+    told.follows("record", "datastore");
+    let gone = doctor(&space);
+    gone.names("datastore", "does not exist");
+}
+
+#[test]
+fn a_worker_whose_kubelet_stopped_is_named() {
+    let space = Space::new("e2e-doctor-worker");
+    let host = Host::add("e2e-doctor-1", &[]);
+    space.create(NAME, &[]).ok();
+    let tenant = space.tenant(NAME);
+    let line = space.run_for_secrets(&["join", NAME]).text();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    host.run(&words).ok();
+    let healthy = wait_until("the worker and what runs there are well", Duration::from_secs(180), || {
+        let told = doctor(&space);
+        if told.run.code == Some(0) && told.link("nodes")["finding"] == "1 of 1 Ready" {
+            Ok(told)
+        } else {
+            Err(told.run.to_string())
+        }
+    });
+    assert_eq!(healthy.is_healthy(), Vec::<String>::new(), "{}", healthy.run);
+
+    a_webhook_without_a_server_is_named(&space, &tenant);
+    host.run(&["systemctl", "stop", "kubelet"]).ok();
+    // What the control plane writes itself when it has not heard of a kubelet for 40 s.
+    let told = wait_until("the worker is missed", Duration::from_secs(150), || {
+        let told = doctor(&space);
+        if told.run.code == Some(1) { Ok(told) } else { Err(told.run.to_string()) }
+    });
+    told.names("nodes", "e2e-doctor-1");
+    assert!(told.remedy("nodes").starts_with("on e2e-doctor-1: sudo systemctl restart kubelet"), "{}", told.run);
+    told.run.clone().exits(1);
+    let text = space.run(&["doctor", NAME]).exits(1);
+    assert!(text.stdout.contains("The first broken link is nodes: 0 of 1 Ready"), "{text}");
+    host.run(&["systemctl", "start", "kubelet"]).ok();
+    wait_until("the worker is back", Duration::from_secs(120), || {
+        let told = doctor(&space);
+        if told.run.code == Some(0) { Ok(()) } else { Err(told.run.to_string()) }
+    });
+}
+
+fn a_webhook_without_a_server_is_named(space: &Space, tenant: &Kube) {
+    tenant.create(
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: nobody}\n\
+         webhooks:\n- name: nobody.example.com\n  failurePolicy: Fail\n  sideEffects: None\n  admissionReviewVersions: [v1]\n  \
+         clientConfig: {service: {namespace: policy, name: nobody}}\n  \
+         rules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]\n",
+    );
+    let told = doctor(space);
+    told.names("webhooks", "nobody is ready behind Service policy/nobody");
+    tenant.run(&["delete", "validatingwebhookconfiguration", "nobody"]).ok();
+}
+
+#[test]
+fn what_is_shared_is_looked_at_without_a_name() {
+    let space = Space::at_once("e2e-doctor-shared");
+    let told = told(space.run_as_administrator(&["doctor", "-o", "json"]));
+    assert_eq!(told.link("management-api")["state"], "ok", "{}", told.run);
+    let datastore = told.link("datastore")["finding"].as_str().unwrap_or_default().to_owned();
+    assert!(datastore.contains("default: etcd 3."), "{}", told.run);
+    // Who is in the datastore, by etcdctl: an orphan of ours is found.
+    let root = crate::support::Etcd::root();
+    let orphan = "0".repeat(31) + "e";
+    root.run(&["role", "add", &orphan]);
+    root.run(&["put", &format!("/{orphan}/a"), "b"]).ok();
+    let told = self::told(space.run_as_administrator(&["doctor", "-o", "json"]));
+    let link = told.link("tenancies").to_string();
+    root.run(&["role", "delete", &orphan]).ok();
+    root.run(&["del", "--prefix", &format!("/{orphan}/")]).ok();
+    assert!(link.contains(&format!("{orphan} belongs to no control plane; 1 keys")), "{link}");
+    assert!(link.contains(&format!("etcdctl role delete {orphan}")), "{link}");
+}
