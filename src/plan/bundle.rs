@@ -12,7 +12,8 @@ use crate::render::FILE_COMPONENT;
 
 const HIDDEN: &str = "[redacted]";
 /// Keys of our Secrets whose values everybody may know.
-const PUBLIC: [&str; 4] = ["DB_USER", "DB_SCHEMA", "DB_CONNECTION_STRING", "token-id"];
+const PUBLIC: [&str; 7] =
+    ["DB_USER", "DB_SCHEMA", "DB_CONNECTION_STRING", "token-id", "auth-extra-groups", "expiration", "description"];
 /// Shorter values are no secrets that could be told from other words.
 const SHORTEST: usize = 6;
 

@@ -35,6 +35,8 @@ pub enum LinkName {
     Tenancy,
     /// Secrets and `ConfigMap`s are there, and as they were asked for.
     Objects,
+    /// Certificates do not end soon.
+    Certificates,
     /// The pods run.
     Pods,
     /// The Service leads to them.
@@ -47,8 +49,6 @@ pub enum LinkName {
     Endpoint,
     /// An authorised request with admin.conf.
     AdminConf,
-    /// Certificates do not end soon.
-    Certificates,
     /// What `kubeadm join` reads.
     Join,
     /// Bootstrap tokens.
@@ -120,7 +120,7 @@ impl LinkName {
             Self::Record => &[Self::Namespace, Self::Quota, Self::Datastore],
             Self::Lock | Self::Dns | Self::Objects | Self::Service => &[Self::Record],
             Self::Tenancy => &[Self::Datastore, Self::Record],
-            Self::Pods => &[Self::Quota, Self::Datastore, Self::Tenancy, Self::Objects],
+            Self::Pods => &[Self::Quota, Self::Datastore, Self::Tenancy, Self::Objects, Self::Certificates],
             Self::ApiServer => &[Self::Pods],
             Self::Endpoint => &[Self::Service, Self::Dns, Self::ApiServer],
             Self::AdminConf => &[Self::Objects, Self::ApiServer],

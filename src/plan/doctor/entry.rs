@@ -80,6 +80,9 @@ fn api_server(plane: &PlaneFacts) -> Finding {
     }
     let logs = format!("kubectl logs -n {} deployment/{} -c kube-apiserver", plane.namespace, plane.name);
     match &plane.reached {
+        Err(Unseen::Failed(why, _)) if why.contains("peer certificate") => Finding::broken(why.clone())
+            .remedy(plane.recreate.clone())
+            .remedy(format!("kubectl rollout restart -n {} deployment/{}", plane.namespace, plane.name)),
         Err(Unseen::Failed(why, hints)) if hints.is_empty() => Finding::broken(why.clone()).remedy(logs),
         seen => Finding::of(seen, |direct| {
             Finding::ok(if *direct { "answers at its endpoint" } else { "answers through the management cluster" })

@@ -108,6 +108,11 @@ fn judge_pods(
     Finding::ok(count)
 }
 
+/// Whether a pod cannot run as things are.
+pub(super) fn are_in_trouble(plane: &PlaneFacts) -> bool {
+    plane.pods.as_ref().is_ok_and(|pods| pods.iter().any(|pod| trouble(pod).is_some()))
+}
+
 fn trouble(pod: &Value) -> Option<(Trouble, String)> {
     let containers = list(pod, "/status/initContainerStatuses").chain(list(pod, "/status/containerStatuses"));
     for status in containers {

@@ -30,6 +30,10 @@ fn judge_record(record: &Record, plane: &PlaneFacts) -> Finding {
             .remedy("wait until it is done");
     }
     match record.step {
+        Step::Creating if super::pods::are_in_trouble(plane) => {
+            return Finding::warning("its creation is not finished, and its pods do not run")
+                .remedy(format!("once they can: {}", plane.recreate));
+        }
         Step::Creating => {
             return Finding::broken(format!("its creation was interrupted (begun {})", record.created))
                 .remedy(plane.recreate.clone());
@@ -195,6 +199,12 @@ mod tests {
             plane.lock = held(true);
         });
         assert!(at_work.state == State::Warning && at_work.text.contains("ci/1/x"), "{at_work:?}");
+        let stuck = record_with(|plane, record| {
+            record.step = Step::Creating;
+            plane.pods = Ok(vec![serde_json::json!({"status": {"conditions": [
+                {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}]}})]);
+        });
+        assert_eq!(stuck.state, State::Warning, "the pods are the ones to mend");
         let deleting = record_with(|_, record| record.step = Step::Deleting);
         assert_eq!(deleting.remedies, ["kamaji delete prod -n team-a --yes"]);
     }

@@ -99,7 +99,9 @@ fn without_assignments(line: &str) -> String {
 fn value_at(rest: &str, word: &str) -> Option<(usize, usize)> {
     let named = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let word_goes_on = &rest[..rest.len() - named.len()];
-    if ["file", "dir", "Name", "name", "Ref"].iter().any(|end| word_goes_on.ends_with(end)) {
+    let names_a_file = ["file", "dir", "Name", "name", "Ref"].iter().any(|end| word_goes_on.ends_with(end));
+    // `--authorization-mode` and the like tell nothing that opens anything.
+    if names_a_file || (word == "authorization" && !word_goes_on.is_empty()) {
         return None;
     }
     let mut behind = named.trim_start_matches(['"', '\'', '\\', ' ']);
@@ -117,6 +119,9 @@ fn value_at(rest: &str, word: &str) -> Option<(usize, usize)> {
     let length =
         behind.find(|c: char| (c.is_whitespace() && !spaces) || matches!(c, '"' | '\'' | ',' | '}' | ']' | '&' | '\\'));
     let to = from + length.unwrap_or(behind.len());
+    if behind.starts_with(['[', '{']) || ["true", "false", "null"].contains(&&rest[from..to]) {
+        return None;
+    }
     (to > from).then_some((from, to))
 }
 
@@ -192,6 +197,8 @@ mod tests {
             "token has expired",
             "--tls-private-key-file=/etc/kubernetes/pki/apiserver.key",
             "secretName: prod-ca",
+            "--authorization-mode=Node,RBAC --enable-bootstrap-token-auth=true",
+            "\"image_pull_secrets\": [], \"credential-id\":[\"X509SHA256=ab\"]",
             "k8s.gcr.io/kube-apiserver:v1.37.2",
             "/0123456789abcdef0123456789abcdef/",
             "system:serviceaccount:kube-system:token-cleaner",
