@@ -181,7 +181,7 @@ fn a_renewal_that_is_killed_is_finished(space: &Space) {
         let like = move |request: &crate::support::proxy::Request| {
             request.method == "PATCH" && request.path.contains(last) && !request.path.contains("dryRun")
         };
-        let harmed = crate::kill::kill(space, &proxy, &words, Moment::Before, like);
+        let (_, harmed) = crate::kill::kill(space, &proxy, &words, Moment::Before, like);
         println!("killed before {harmed}");
         space.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
         space.run(&["diff", NAME]).ok();

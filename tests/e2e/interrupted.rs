@@ -40,23 +40,23 @@ fn an_upgrade_that_is_killed_says_where_it_stands_and_ends_in_one_version() {
     let record = |request: &Request| request.method == "PUT" && request.path.contains("/configmaps/");
     let deployment =
         |request: &Request| request.writes() && request.method == "PATCH" && request.path.contains("/deployments/");
-    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, record));
+    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, record).1);
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: replacing pods");
     nothing_else_may_change_it(&space);
     space.run(&["rollback", NAME, "--yes"]).ok();
     it_has_alone(&space, &tenant, OLD);
 
-    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, deployment));
+    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, deployment).1);
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: replacing pods");
     space.run(&["rollback", NAME, "--yes"]).ok();
     it_has_alone(&space, &tenant, OLD);
 
-    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::Before, deployment));
-    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, deployment));
+    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::Before, deployment).1);
+    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, deployment).1);
     // The record says `replacing pods` already, so that the next time it is written is when the new pods serve.
-    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, record));
+    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, record).1);
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the cluster's own objects");
-    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::Before, record));
+    println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::Before, record).1);
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the cluster's own objects");
     space.run(&upgrade).ok();
     it_has_alone(&space, &tenant, NEW);

@@ -113,7 +113,7 @@ fn killed_while_the_old_key_is_replaced(space: &Space, verb: &str, secret: &str,
     let proxy = Proxy::start(&Identity::of(&management()));
     let like = |request: &Request| request.method == "POST" && request.path.contains("/secrets");
     let words = [&["certs", verb, NAME, "--yes"], how].concat();
-    let harmed = crate::kill::kill(space, &proxy, &words, Moment::Before, like);
+    let (_, harmed) = crate::kill::kill(space, &proxy, &words, Moment::Before, like);
     assert!(harmed.contains("POST"), "{harmed}");
     assert!(!space.everything().contains_key(&format!("Secret/{secret}")), "the kill came too late");
     space.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
@@ -178,7 +178,7 @@ fn the_encryption_key_is_changed_and_every_secret_with_it_and_back() {
     let proxy = Proxy::start(&Identity::of(&management()));
     let like = |request: &Request| request.method == "PATCH" && request.path.contains("/deployments/");
     let words = ["certs", ENCRYPTION, NAME, "--phase", "use", "--yes"];
-    let harmed = crate::kill::kill(&space, &proxy, &words, Moment::Before, like);
+    let (_, harmed) = crate::kill::kill(&space, &proxy, &words, Moment::Before, like);
     println!("killed before {harmed}");
     space.run(&["upgrade", NAME, "--to", "v1.37.3", "--yes"]).exits(4).says(&["are being changed", "--phase use"]);
     go_unnoticed(&space, ENCRYPTION, &["--phase", "use"]);

@@ -285,7 +285,7 @@ fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube
     ];
     for (what, moment, like) in points {
         users_go_on(tenant);
-        let harmed = kill(space, &proxy, &words, moment, written(like));
+        let (_, harmed) = kill(space, &proxy, &words, moment, written(like));
         println!("restore, killed at {what}: {harmed}");
         let status = space.run(&["status", NAME, "-o", "json"]).json();
         assert_eq!(status["unfinished"]["interrupted"], true, "killed at {what}: {status:#}");
