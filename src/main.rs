@@ -7,7 +7,10 @@ use kamaji::cli::Cli;
 
 fn main() -> ExitCode {
     kamaji::complete::answer_shell(Cli::command);
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return kamaji::ui::not_understood(&error),
+    };
     kamaji::start::prepare(cli.common.verbose);
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
         return ExitCode::FAILURE;

@@ -24,15 +24,37 @@ pub const MAX_DOCUMENTS: usize = 64;
 /// The deepest nesting of lists and maps.
 pub const MAX_DEPTH: usize = 100;
 
+/// How much is read of one text.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The longest text.
+    bytes: usize,
+    /// The most keys and values, copies made by aliases and anchors included.
+    nodes: usize,
+}
+
+const SHORT: Limits = Limits { bytes: MAX_BYTES, nodes: 50_000 };
+/// The kubeconfig of a fleet of some thousand control planes.
+const LONG: Limits = Limits { bytes: 16 * MAX_BYTES, nodes: 200_000 };
+
 /// Reads every document of `text` that is not empty; `name` is how errors call the text.
 pub fn read_documents(name: &str, text: &str) -> Result<Vec<Document>, Error> {
-    refuse_unreadable(name, text)?;
+    read_within(SHORT, name, text)
+}
+
+/// The same for texts of up to 16 MiB.
+pub fn read_long(name: &str, text: &str) -> Result<Vec<Document>, Error> {
+    read_within(LONG, name, text)
+}
+
+fn read_within(limits: Limits, name: &str, text: &str) -> Result<Vec<Document>, Error> {
+    refuse_unreadable(limits, name, text)?;
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH + 1,
         block_nesting_limit: MAX_DEPTH + 1,
     };
-    let mut builder = Builder::new(name, text);
+    let mut builder = Builder::new(limits, name, text);
     for step in Parser::new_from_str_with_options(text, options) {
         match step {
             Ok((event, span)) => builder.take(event, span)?,
@@ -57,13 +79,11 @@ pub fn write_documents(values: &[serde_json::Value]) -> String {
     values.iter().map(write).collect::<Vec<_>>().join("---\n")
 }
 
-fn refuse_unreadable(name: &str, text: &str) -> Result<(), Error> {
-    if text.len() > MAX_BYTES {
-        return Err(Error::too_much(
-            Spot { file: name.to_owned(), at: None },
-            format!("it has {} bytes", text.len()),
-            "at most 1 MiB is read",
-        ));
+fn refuse_unreadable(limits: Limits, name: &str, text: &str) -> Result<(), Error> {
+    if text.len() > limits.bytes {
+        let remedy = if limits.bytes == MAX_BYTES { "at most 1 MiB is read" } else { "at most 16 MiB are read" };
+        let what = format!("it has {} bytes", text.len());
+        return Err(Error::too_much(Spot { file: name.to_owned(), at: None }, what, remedy));
     }
     let is_bad = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}')) || c == '\u{FFFE}';
     match text.char_indices().find(|(_, c)| is_bad(*c)) {

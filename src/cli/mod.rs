@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     Common, CompletionArgs, CreateArgs, DeleteArgs, DoctorArgs, ExecArgs, FileArgs, Hosts, Identity, JoinArgs,
-    JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, SpecArgs,
+    JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, Span, SpecArgs,
     SupportBundleArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
 pub use certs::{CertsCheckArgs, CertsCommand, CertsRenewArgs, PhaseArg, Planes, RotateArgs};

@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::Refusal;
 use super::exchange::{Again, Failure};
+use super::kubeconfig;
 use super::patience::Shared;
+use super::refusal::{causes, of_client};
 use super::resources::{resource, resource_of, url};
 use crate::model::MANAGER;
 use crate::render::{Manifest, ObjectRef, Write};
@@ -86,30 +88,21 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// Connects to the management cluster. Nothing is sent yet but what the credentials need.
     pub async fn open(target: &Target) -> Result<Self, Refusal> {
-        let options = KubeConfigOptions { context: target.context.clone(), ..Default::default() };
-        let unusable =
-            |error: &dyn std::error::Error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", error));
-        let (config, context) = match &target.kubeconfig {
-            Some(path) => {
-                let file = Kubeconfig::read_from(path).map_err(|e| unusable(&e))?;
-                let context = target.context.clone().or_else(|| file.current_context.clone());
-                (kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| unusable(&e))?, context)
+        let unusable = |why: String| Refusal::Kubeconfig(format!("the kubeconfig cannot be used: {why}"));
+        let chosen = match kubeconfig::choose(target.kubeconfig.as_deref(), target.context.as_deref()) {
+            Ok(chosen) => chosen,
+            Err(why) if target.kubeconfig.is_none() && target.context.is_none() => {
+                let config = kube::Config::incluster().map_err(|_| unusable(why))?;
+                let server = format!("the management cluster {}", bare(&config.cluster_url));
+                return Self::from_config(config, server);
             }
-            None => match Kubeconfig::read() {
-                Ok(file) => {
-                    let context = target.context.clone().or_else(|| file.current_context.clone());
-                    (kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| unusable(&e))?, context)
-                }
-                Err(error) if target.context.is_none() => {
-                    (kube::Config::incluster().map_err(|_| unusable(&error))?, None)
-                }
-                Err(error) => return Err(unusable(&error)),
-            },
+            Err(why) => return Err(unusable(why)),
         };
-        let server = match context {
-            Some(context) => format!("the management cluster {} (context `{context}`)", bare(&config.cluster_url)),
-            None => format!("the management cluster {}", bare(&config.cluster_url)),
-        };
+        let options = KubeConfigOptions { context: Some(chosen.context.clone()), ..Default::default() };
+        let config = kube::Config::from_custom_kubeconfig(chosen.config, &options)
+            .await
+            .map_err(|error| unusable(causes(&error)))?;
+        let server = format!("the management cluster {} (context `{}`)", bare(&config.cluster_url), chosen.context);
         Self::from_config(config, server)
     }
 
@@ -117,7 +110,7 @@ impl Connection {
     /// server's certificate is still verified, by the name `kubernetes` that every API server of ours carries.
     pub async fn to_tenant(kubeconfig: &str, via: Option<std::net::SocketAddr>, name: &str) -> Result<Self, Refusal> {
         let unusable = |error: &dyn std::error::Error| {
-            Refusal::Kubeconfig(chain("the control plane's kubeconfig cannot be used", error))
+            Refusal::Kubeconfig(format!("the control plane's kubeconfig cannot be used: {}", causes(error)))
         };
         let file = Kubeconfig::from_yaml(kubeconfig).map_err(|e| unusable(&e))?;
         let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
@@ -140,7 +133,7 @@ impl Connection {
         let namespace = config.default_namespace.clone();
         let verified = !config.accept_invalid_certs;
         let client = kube::Client::try_from(config)
-            .map_err(|error| Refusal::Kubeconfig(chain("the kubeconfig cannot be used", &error)))?;
+            .map_err(|error| Refusal::Kubeconfig(format!("the kubeconfig cannot be used: {}", of_client(&error))))?;
         Ok(Self { client, server, namespace, patience: Duration::ZERO, shared: Arc::default(), verified })
     }
 
@@ -401,17 +394,4 @@ fn built(
 fn bare(url: &http::Uri) -> String {
     let port = url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}", url.scheme_str().unwrap_or("https"), url.host().unwrap_or("?"))
-}
-
-fn chain(what: &str, error: &dyn std::error::Error) -> String {
-    let mut text = format!("{what}: {error}");
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let said = source.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = source.source();
-    }
-    text
 }

@@ -5,6 +5,8 @@
 mod client;
 mod eviction;
 mod exchange;
+mod kubeconfig;
+mod local;
 mod lock;
 mod patience;
 mod refusal;
@@ -13,6 +15,8 @@ mod tunnel;
 
 pub use client::{Connection, Created, Hello, Removal, Target};
 pub use eviction::Eviction;
+pub use kubeconfig::{LARGEST as LARGEST_KUBECONFIG, own_kubeconfigs};
+pub use local::{Unreadable, read_limited};
 pub use lock::{Held, Lock, this_process};
 pub use patience::Listener;
 pub use refusal::Refusal;

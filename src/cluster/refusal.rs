@@ -77,12 +77,7 @@ impl Refusal {
     pub(super) fn of(error: &kube::Error, what: &str, server: &str) -> Self {
         let what = what.to_owned();
         let server = server.to_owned();
-        let why = match innermost(error) {
-            // What the client library says of a connection that was not made in time.
-            why if why == "deadline has elapsed" => "no connection within 5 s".to_owned(),
-            why if why.starts_with("peer closed connection") => "the connection broke off".to_owned(),
-            why => why,
-        };
+        let why = why(error);
         if matches!(error, kube::Error::SerdeError(_) | kube::Error::FromUtf8(_)) {
             Self::Unintelligible { what, server, why }
         } else if matches!(error, kube::Error::Auth(_)) {
@@ -97,6 +92,55 @@ impl Refusal {
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
     }
+}
+
+/// The innermost cause.
+fn why(error: &kube::Error) -> String {
+    if let kube::Error::Auth(auth) = error {
+        return of_credentials(auth);
+    }
+    match innermost(error) {
+        // What the client library says of a connection that was not made in time.
+        why if why == "deadline has elapsed" => "no connection within 5 s".to_owned(),
+        why if why.starts_with("peer closed connection") => "the connection broke off".to_owned(),
+        why => why,
+    }
+}
+
+/// Why a client cannot be made, from the outermost cause to the innermost.
+pub(super) fn of_client(error: &kube::Error) -> String {
+    if let kube::Error::Auth(auth) = error { of_credentials(auth) } else { causes(error) }
+}
+
+/// Of a program that gives credentials never what it printed, because that may be one.
+fn of_credentials(auth: &kube::client::AuthError) -> String {
+    use kube::client::AuthError;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open, and the rest says nothing secret")]
+    match auth {
+        // What it said on stderr went there by itself; its arguments may be secret too.
+        AuthError::AuthExecRun { out, .. } => {
+            format!("the program of the kubeconfig that gives credentials failed ({})", out.status)
+        }
+        AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) => {
+            "what the program of the kubeconfig printed is no ExecCredential".to_owned()
+        }
+        AuthError::AuthExecStart(cause) => format!("the program of the kubeconfig cannot be started: {cause}"),
+        _ => causes(auth),
+    }
+}
+
+/// All causes, each said once.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let said = source.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = source.source();
+    }
+    text
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

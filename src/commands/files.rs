@@ -3,12 +3,12 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::cluster::{LARGEST_KUBECONFIG, Unreadable, own_kubeconfigs, read_limited};
 use crate::engine::SnapshotFile;
 use crate::error::{Fault, Kind, While as _};
 
@@ -22,61 +22,64 @@ const CONFIGURATION: &str = "a kubeadm configuration can be";
 pub(super) fn read_text(path: &Path) -> Result<(String, String), Fault> {
     let stdin = path.as_os_str() == "-";
     let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
-    let what = || format!("read {name}");
     let bytes = if stdin {
         let mut bytes = Vec::new();
-        std::io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, what)?;
-        within_limit(bytes, &name, CONFIGURATION)?
+        let read = std::io::stdin().lock().take(LIMIT + 1).read_to_end(&mut bytes);
+        read.while_doing(Kind::Usage, || format!("read {name}"))?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(too_large(&name, CONFIGURATION));
+        }
+        bytes
     } else {
         read_bytes(path, &name, CONFIGURATION)?
     };
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Fault::new(Kind::Usage, format!("{name} is not UTF-8 text (byte {at})")).hint("save it as UTF-8")
-    })?;
+    let text = as_text(bytes, &name)?;
     Ok((name, text))
 }
 
 /// Reads a file of at most 1 MiB; `limit` says of what that is the limit.
 pub(super) fn read_bytes(path: &Path, name: &str, limit: &str) -> Result<Vec<u8>, Fault> {
-    let file = open_regular(path, name)?;
-    let mut bytes = Vec::new();
-    file.take(LIMIT + 1).read_to_end(&mut bytes).while_doing(Kind::Usage, || format!("read {name}"))?;
-    within_limit(bytes, name, limit)
+    read_limited(path, LIMIT).or_else(|why| unreadable(why, name, || too_large(name, limit)))
 }
 
-fn within_limit(bytes: Vec<u8>, name: &str, limit: &str) -> Result<Vec<u8>, Fault> {
-    if bytes.len() as u64 > LIMIT {
-        return Err(Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB, which is as large as {limit}")));
-    }
-    Ok(bytes)
+/// Reads a kubeconfig to add to, which may be that of a fleet.
+pub(super) fn read_kubeconfig(path: &Path) -> Result<(String, String), Fault> {
+    let name = path.display().to_string();
+    let too_large = || Fault::new(Kind::Usage, format!("{name} is larger than 16 MiB"));
+    let bytes = read_limited(path, LARGEST_KUBECONFIG).or_else(|why| unreadable(why, &name, too_large))?;
+    Ok((name.clone(), as_text(bytes, &name)?))
 }
 
-/// Opens a file that can be read to an end: no folder, and a pipe only where somebody writes.
-fn open_regular(path: &Path, name: &str) -> Result<std::fs::File, Fault> {
-    /// Who writes to a pipe has opened it by then.
-    const MOMENT: Duration = Duration::from_millis(500);
-    let what = || format!("read {name}");
-    let kind = std::fs::metadata(path).while_doing(Kind::Usage, what)?.file_type();
-    if kind.is_dir() {
-        return Err(Fault::new(Kind::Usage, format!("{name} is a folder")).hint("name the file in it"));
-    }
-    if !kind.is_fifo() {
-        return std::fs::OpenOptions::new().read(true).open(path).while_doing(Kind::Usage, what);
-    }
-    // To open a pipe that nobody writes to takes for ever; the thread that does it ends with the program.
-    let (opened, result) = std::sync::mpsc::channel();
-    let pipe = path.to_owned();
-    std::thread::spawn(move || opened.send(std::fs::OpenOptions::new().read(true).open(pipe)));
-    match result.recv_timeout(MOMENT) {
-        Ok(file) => file.while_doing(Kind::Usage, what),
-        Err(_) => Err(Fault::new(Kind::Usage, format!("{name} is a pipe that nobody writes to"))),
-    }
+fn as_text(bytes: Vec<u8>, name: &str) -> Result<String, Fault> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Fault::new(Kind::Usage, format!("{name} is not UTF-8 text (byte {at})")).hint("save it as UTF-8")
+    })
+}
+
+fn too_large(name: &str, limit: &str) -> Fault {
+    Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB, which is as large as {limit}"))
+        .hint("see that it is the right file")
+}
+
+fn unreadable<T>(why: Unreadable, name: &str, too_large: impl FnOnce() -> Fault) -> Result<T, Fault> {
+    Err(match why {
+        Unreadable::Io(error) => {
+            let failed = Err(error).while_doing(Kind::Usage, || format!("read {name}"));
+            return failed.map_err(|fault| fault.hint("see that it is there and may be read"));
+        }
+        Unreadable::Folder => Fault::new(Kind::Usage, format!("{name} is a folder")).hint("name the file in it"),
+        Unreadable::NobodyWrites => Fault::new(Kind::Usage, format!("{name} is a pipe that nobody writes to"))
+            .hint("name a file; or start the program that writes to it first"),
+        Unreadable::TooLarge => too_large(),
+    })
 }
 
 /// Reads the files kubeadm keeps keys in, those that are there.
 pub(super) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, Vec<u8>>, Fault> {
-    let meta = std::fs::metadata(dir).while_doing(Kind::Usage, || format!("read the folder {}", dir.display()))?;
+    let meta = std::fs::metadata(dir)
+        .while_doing(Kind::Usage, || format!("read the folder {}", dir.display()))
+        .map_err(|fault| fault.hint("--pki takes a folder like /etc/kubernetes/pki"))?;
     if !meta.is_dir() {
         return Err(Fault::new(Kind::Usage, format!("{} is not a folder", dir.display()))
             .hint("--pki takes a folder like /etc/kubernetes/pki"));
@@ -200,20 +203,17 @@ pub(super) fn open_again_and_again(path: &Path) -> Result<Option<BufReader<File>
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).while_doing(Kind::Usage, || format!("read {name}")),
     }
-    Ok(Some(BufReader::new(open_regular(path, &name)?)))
+    let file = File::open(path).while_doing(Kind::Usage, || format!("read {name}"))?;
+    Ok(Some(BufReader::new(file)))
 }
 
-/// The kubeconfig that kubectl would write to.
+/// The kubeconfig that kubectl would write to: the first that exists, else the last of those it would read.
 pub(super) fn own_kubeconfig() -> Result<PathBuf, Fault> {
-    if let Some(list) = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty())
-        && let Some(first) = std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())
-    {
-        return Ok(first);
-    }
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).ok_or_else(|| {
-        Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("name the file: --file FILE")
-    })?;
-    Ok(Path::new(&home).join(".kube/config"))
+    let mut paths = own_kubeconfigs();
+    let first = paths.iter().position(|path| path.exists());
+    let chosen = first.map(|at| paths.swap_remove(at)).or_else(|| paths.pop());
+    chosen
+        .ok_or_else(|| Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("name the file: --file FILE"))
 }
 
 /// kubectl's lock of a kubeconfig: a file beside it. Removed when dropped.

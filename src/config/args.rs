@@ -6,8 +6,9 @@ use std::collections::HashSet;
 
 use super::files::{Files, check_overlaps, path_use};
 use super::findings::Findings;
+use super::similar;
 use super::view::View;
-use crate::model::{Arg, Component, EnvVar, MergeMethod};
+use crate::model::{Arg, Component, EnvVar, KubeVersion, MergeMethod, listed_flags};
 use crate::yaml::{Content, shown};
 
 /// The components that take arguments.
@@ -25,6 +26,15 @@ impl Target {
             Self::ApiServer => "apiServer",
             Self::ControllerManager => "controllerManager",
             Self::Scheduler => "scheduler",
+        }
+    }
+
+    /// What runs.
+    const fn program(self) -> &'static str {
+        match self {
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
         }
     }
 
@@ -99,6 +109,9 @@ const OWNED: &[(&str, &str)] = &[
     ("cluster-name", "set clusterName"),
 ];
 
+/// Arguments with which a program prints something and ends.
+const ENDING: &[&str] = &["help", "h", "version"];
+
 /// Arguments that Kubernetes no longer has: the component would not start.
 const REMOVED: &[&str] = &["insecure-port", "insecure-bind-address", "port", "address", "basic-auth-file"];
 
@@ -165,6 +178,8 @@ pub(super) fn read(
     files: &mut Files<'_>,
     findings: &mut Findings<'_>,
 ) -> Component {
+    let minor =
+        cluster.text("kubernetesVersion").and_then(|(_, text)| KubeVersion::parse(text).ok()).map(|one| one.minor);
     let Some(component) = cluster.at(target.path()) else {
         return Component { mounts: files.described(target), ..Component::default() };
     };
@@ -172,6 +187,9 @@ pub(super) fn read(
     let mut extra_args = Vec::new();
     for entry in entries(&component) {
         let Some(arg) = read_arg(&entry, target, findings) else { continue };
+        if let (Some((at, _)), Some(text)) = (&entry.name, minor.and_then(|minor| unlisted(target, &arg.name, minor))) {
+            findings.warn(at, text);
+        }
         if let Some(kind) = path_use(&arg.name, &arg.value) {
             files.argument(target, (&arg.name, &arg.value, kind), &entry.value.0, &mut mounts, findings);
         }
@@ -242,6 +260,20 @@ fn read_arg(entry: &Entry<'_>, target: Target, findings: &mut Findings<'_>) -> O
     Some(Arg { merge, ..Arg::new(*name, *value) })
 }
 
+/// A word about an argument that the program does not list; it may take it nevertheless.
+fn unlisted(target: Target, name: &str, minor: u64) -> Option<String> {
+    let program = target.program();
+    let mut listed = listed_flags(program, minor).peekable();
+    listed.peek()?;
+    let names: Vec<&str> = listed.collect();
+    if names.contains(&name) {
+        return None;
+    }
+    let near = similar::nearest(name, names.into_iter());
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Some(format!("used as given, but {program} of v1.{minor} lists no such argument and may not start{near}"))
+}
+
 /// kubeadm 1.37 knows `append` and `prepend`; no method replaces (`util/arguments.go`).
 fn merge_method(entry: &Entry<'_>, name: &str, findings: &mut Findings<'_>) -> Option<MergeMethod> {
     let Some((view, method)) = &entry.merge else { return Some(MergeMethod::Replace) };
@@ -276,6 +308,9 @@ fn refusal(name: &str, value: &str) -> Option<(String, &'static str)> {
     }
     if REMOVED.contains(&name) {
         return Some((format!("Kubernetes has no argument `{name}` any more"), "remove it"));
+    }
+    if ENDING.contains(&name) {
+        return Some((format!("with `{name}` the program prints a text and ends"), "remove it"));
     }
     if name == "authorization-mode" && value.split(',').any(|mode| mode == "AlwaysAllow") {
         return Some(("`AlwaysAllow` lets everybody do everything".into(), "write Node,RBAC"));
@@ -318,8 +353,8 @@ fn read_env(item: &View<'_>, findings: &mut Findings<'_>) -> Option<EnvVar> {
     };
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if !name.bytes().all(fits) || name.starts_with(|c: char| c.is_ascii_digit()) || name.len() > 253 {
-        let text = format!("`{}` is not the name of a variable: use letters, digits, `_`, `-` and `.`", shown(name));
-        findings.refuse(&name_view, text, "");
+        let text = format!("`{}` is not the name of a variable", shown(name));
+        findings.refuse(&name_view, text, "use letters, digits, `_`, `-` and `.`, not starting with a digit");
         return None;
     }
     let value = item.text("value").map_or("", |(_, text)| text);

@@ -151,12 +151,20 @@ fn check_scalar(shape: Shape, view: &View<'_>, findings: &mut Findings<'_>) {
 fn mismatch(shape: Shape, view: &View<'_>, findings: &mut Findings<'_>) {
     let remedy = match (&view.node.content, shape) {
         (Content::Bool(_) | Content::Number(_), Shape::Text) => "put it in quotes",
+        (Content::Number(_), Shape::Int) => "write a whole number, such as 10",
         (Content::Number(_), Shape::Duration) => "write it with a unit, such as 24h0m0s",
         (Content::Text(_), Shape::Int | Shape::Number | Shape::Bool) => "write it without quotes",
-        (Content::Map(_), Shape::Structs) => "write each entry as `- name: NAME` with `value: VALUE` below it",
         (Content::List(_), Shape::TextMap) => "write each entry as `NAME: VALUE`",
-        (Content::Text(_), Shape::Texts) => "write it as a list: `[VALUE]`",
-        _ => "",
+        (Content::Map(_), Shape::Structs) => "write each entry as `- name: NAME` with `value: VALUE` below it",
+        (_, Shape::Text) => "write a text",
+        (_, Shape::Bool) => "write true or false",
+        (_, Shape::Int | Shape::Number) => "write a number",
+        (_, Shape::Duration) => "write it as 24h0m0s",
+        (_, Shape::Structs) => "write it as a list of maps",
+        (_, Shape::Texts | Shape::Ints | Shape::OpenList) => "write it as a list: `[VALUE]`",
+        (_, Shape::Any | Shape::TextMap | Shape::BoolMap | Shape::TextsMap | Shape::Struct | Shape::OpenMap) => {
+            "write it as a map: `NAME: VALUE`"
+        }
     };
     let text = format!("expected {}, found {}", shape.expected(), view.node.content.what());
     findings.refuse(view, text, remedy);

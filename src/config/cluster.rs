@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::args::{self, Target};
 use super::files::Files;
 use super::findings::Findings;
+use super::image::{image_tag, repository};
 use super::view::View;
 use super::{CommandLine, duration, network};
 use crate::model::{
@@ -100,9 +101,8 @@ fn cluster_name(cluster: &View<'_>, said: &CommandLine<'_>, findings: &mut Findi
     let Some((view, text)) = cluster.text("clusterName") else { return DEFAULT.to_owned() };
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if text.len() > 63 || !text.bytes().all(fits) || text.starts_with(['-', '.']) {
-        let rule =
-            "is not a cluster name: use at most 63 letters, digits, `-`, `_` and `.`, not starting with `-` or `.`";
-        findings.refuse(&view, format!("`{}` {rule}", shown(text)), "");
+        let rule = "use at most 63 letters, digits, `-`, `_` and `.`, not starting with `-` or `.`";
+        findings.refuse(&view, format!("`{}` is not a cluster name", shown(text)), rule);
     } else if let Some(name) = said.name.filter(|name| text != DEFAULT && text != name.as_str()) {
         findings.warn(&view, format!("used in kubeconfigs; the control plane itself is called `{name}`"));
     }
@@ -135,7 +135,11 @@ fn cert_sans(cluster: &View<'_>, findings: &mut Findings<'_>) -> Vec<San> {
         match view.node.text().map(San::parse) {
             Some(Ok(san)) if seen.insert(san.clone()) => sans.push(san),
             Some(Ok(_)) | None => {}
-            Some(Err(error)) => findings.refuse(&view, error.to_string(), "write a DNS name or an IP address"),
+            Some(Err(error)) => findings.refuse(
+                &view,
+                error.to_string(),
+                "write an IP address, or a DNS name with letters of other scripts as xn--…",
+            ),
         }
     }
     sans
@@ -210,83 +214,4 @@ fn coredns(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<CoreDns> {
     let image_repository = repository(cluster, "dns.imageRepository", findings);
     let image_tag = image_tag(cluster, "dns.imageTag", findings);
     (!cluster.is_true("dns.disabled")).then_some(CoreDns { image_repository, image_tag })
-}
-
-pub(super) fn image_tag(document: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<String> {
-    let (view, text) = document.text(path)?;
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if text.len() > 128 || !text.bytes().all(fits) || text.starts_with(['.', '-']) {
-        let rule = "is not an image tag: use at most 128 letters, digits, `_`, `.` and `-`";
-        findings.refuse(&view, format!("`{}` {rule}", shown(text)), "write it as v1.14.6");
-    }
-    Some(text.to_owned())
-}
-
-pub(super) fn repository(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Option<String> {
-    let (view, text) = cluster.text(path)?;
-    let remedy = "write HOST/PATH, such as registry.k8s.io or registry.example.com:5000/mirror";
-    if let Err(rule) = check_repository(text) {
-        findings.refuse(&view, format!("`{}` is not an image repository: {rule}", shown(text)), remedy);
-    }
-    Some(text.to_owned())
-}
-
-fn check_repository(text: &str) -> Result<(), &'static str> {
-    if text.contains("://") {
-        return Err("leave out the scheme");
-    }
-    if text.contains('@') {
-        return Err("leave out the digest");
-    }
-    if text.len() > 200 {
-        return Err("it is longer than 200 characters");
-    }
-    let (host, path) = text.split_once('/').unwrap_or((text, ""));
-    if path.contains(':') {
-        return Err("leave out the tag");
-    }
-    let (name, port) = host.split_once(':').unwrap_or((host, "443"));
-    if port.parse::<u16>().is_err() || (host.contains(':') && path.is_empty() && !host.contains('.')) {
-        return Err("what follows the colon is not a port");
-    }
-    let fits = |segment: &str| {
-        let bytes = segment.as_bytes();
-        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        edge(bytes.first())
-            && edge(bytes.last())
-            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
-    };
-    if fits(name) && (path.is_empty() || path.split('/').all(fits)) && !text.ends_with('/') {
-        Ok(())
-    } else {
-        Err("use lower-case letters, digits, `.`, `_` and `-` between slashes")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::check_repository;
-
-    #[test]
-    fn repositories_have_no_scheme_tag_or_digest() {
-        for good in ["registry.k8s.io", "registry.example.com:5000/mirror/k8s", "localhost:5000/x", "docker.io/a_b"] {
-            assert_eq!(check_repository(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "http://x",
-            "x@sha256:abc",
-            "x/y:tag",
-            "foo:bar baz",
-            "x/",
-            "/x",
-            "x//y",
-            "X",
-            "a b",
-            "x/../y",
-            "foo:tag",
-            "",
-        ] {
-            assert!(check_repository(bad).is_err(), "{bad}");
-        }
-    }
 }

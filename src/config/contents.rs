@@ -23,18 +23,30 @@ pub(super) fn check(argument: &str, path: &str, bytes: &[u8], view: &View<'_>, f
     let document = match std::str::from_utf8(bytes).map(|text| yaml::read_documents(path, text)) {
         Ok(Ok(documents)) => match <[Document; 1]>::try_from(documents) {
             Ok([one]) => one.root,
-            Err(_) => return findings.refuse(view, format!("the file given for `{path}` is not one document"), ""),
+            Err(_) => {
+                return findings.refuse(
+                    view,
+                    format!("the file given for `{path}` is not one document"),
+                    "give a file with one",
+                );
+            }
         },
         Ok(Err(error)) => {
-            return findings.refuse(view, format!("the file given for `{path}` is not YAML: {}", error.fact()), "");
+            return findings.refuse(
+                view,
+                format!("the file given for `{path}` is not YAML: {}", error.fact()),
+                "mend the file",
+            );
         }
-        Err(_) => return findings.refuse(view, format!("the file given for `{path}` is not UTF-8 text"), ""),
+        Err(_) => {
+            return findings.refuse(view, format!("the file given for `{path}` is not UTF-8 text"), "save it as UTF-8");
+        }
     };
     let says = |key: &str| document.get(key).and_then(|entry| entry.value.text()).unwrap_or_default();
     if says("kind") != *kind || !says("apiVersion").starts_with(group) {
         let (is, of) = (shown(says("kind")), shown(says("apiVersion")));
         let text = format!("the file given for `{path}` holds `{is}` of `{of}`, and not {kind} of {group}…");
-        return findings.refuse(view, text, "");
+        return findings.refuse(view, text, format!("give the file that `{argument}` needs"));
     }
     match *kind {
         "AuthenticationConfiguration" => authentication(&document, view, findings),

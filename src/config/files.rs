@@ -107,7 +107,11 @@ impl<'a> Files<'a> {
         if let Some(path) = self.given.empty.iter().find(|path| *path == host) {
             self.used.insert(path);
             if matches!(volume.path_type, "File" | "FileOrCreate") {
-                findings.refuse(&volume.host_view, "--empty-dir makes a folder, and this is a file", "");
+                findings.refuse(
+                    &volume.host_view,
+                    "--empty-dir makes a folder, and this is a file",
+                    "give the file with --file",
+                );
             }
             mounts.push(mount(MountSource::Empty(path.clone()), at));
             return;
@@ -127,7 +131,11 @@ impl<'a> Files<'a> {
                 _ => None,
             };
             if let Some(wrong) = wrong {
-                findings.refuse(&volume.host_view, format!("`pathType` says that it is {wrong}"), "");
+                findings.refuse(
+                    &volume.host_view,
+                    format!("`pathType` says that it is {wrong}"),
+                    "give what it says, or remove `pathType`",
+                );
             }
             self.take(file, false);
             mounts.push(mount(MountSource::Given(file.path.clone()), &format!("{at}{rest}")));
@@ -158,7 +166,9 @@ impl<'a> Files<'a> {
         if let Some(mounted) = mounts.iter().find(|mount| is_below(value, &mount.at)) {
             let problem = match (&mounted.source, kind) {
                 (MountSource::Empty(_), PathUse::Write) | (MountSource::Volume(_), _) => None,
-                (MountSource::Empty(path), PathUse::Read) => Some((format!("--empty-dir {path} has no files"), "")),
+                (MountSource::Empty(path), PathUse::Read) => {
+                    Some((format!("--empty-dir {path} has no files"), "give the file with --file"))
+                }
                 (MountSource::Given(path), PathUse::Write) => {
                     Some((format!("`{path}` can only be read"), "name a folder of --empty-dir"))
                 }
@@ -169,7 +179,12 @@ impl<'a> Files<'a> {
                     if let Some(file) = file.filter(|_| has) {
                         Self::look_into(file, (name, &format!("{path}{}", &value[mounted.at.len()..])), view, findings);
                     }
-                    (!has).then(|| (format!("the folder given for `{path}` has no file `{}`", shown(rest)), ""))
+                    (!has).then(|| {
+                        (
+                            format!("the folder given for `{path}` has no file `{}`", shown(rest)),
+                            "add the file to the folder",
+                        )
+                    })
                 }
             };
             if let Some((text, remedy)) = problem {
@@ -353,7 +368,7 @@ impl<'a> Volume<'a> {
             match item.text(field) {
                 Some(part) => parts.push(part),
                 None if item.at(field).is_none_or(|at| at.node.text().is_some()) => {
-                    findings.refuse(item, format!("a volume needs `{field}`"), "");
+                    findings.refuse(item, format!("a volume needs `{field}`"), format!("write `{field}`"));
                 }
                 None => {}
             }
@@ -362,7 +377,7 @@ impl<'a> Volume<'a> {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if name.len() > 63 || !name.bytes().all(fits) || name.starts_with('-') || name.ends_with('-') {
             let rule = "use at most 63 lower-case letters, digits and `-`";
-            findings.refuse(&name_view, format!("`{}` is not the name of a volume: {rule}", shown(name)), "");
+            findings.refuse(&name_view, format!("`{}` is not the name of a volume", shown(name)), rule);
         }
         for (view, path) in [(&host_view, host), (&at_view, at)] {
             if !path.starts_with('/') || path.len() > 1 && crate::model::parse_given_path(path).is_err() {

@@ -10,6 +10,7 @@ use crate::model::{BootstrapToken, parse_token};
 use crate::yaml::{Content, shown};
 
 const DEFAULT_PORT: u16 = 6443;
+const HTTPS: u16 = 443;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const DEFAULT_GROUP: &str = "system:bootstrappers:kubeadm:default-node-token";
 /// What `kubeadm config print init-defaults` prints.
@@ -58,8 +59,16 @@ fn bind_port(init: &View<'_>, findings: &mut Findings<'_>) -> Option<u16> {
     let view = init.at("localAPIEndpoint.bindPort")?;
     let Content::Number(number) = &view.node.content else { return None };
     let port = number.as_u64().and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
-    if port.is_none() && !number.is_f64() {
-        findings.refuse(&view, format!("{number} is not a port"), "write a number from 1 to 65535, such as 6443");
+    match port {
+        None if number.is_f64() => {}
+        None => {
+            findings.refuse(&view, format!("{number} is not a port"), "write a number from 1 to 65535, such as 6443");
+        }
+        Some(port) if port < 1024 && port != HTTPS => {
+            let text = format!("port {port} is another service's by custom, and firewalls take it for that");
+            findings.refuse(&view, text, "write 443, or a number from 1024 to 65535, such as 6443");
+        }
+        Some(_) => {}
     }
     port
 }
@@ -163,7 +172,7 @@ fn words(
     for view in item.list(path) {
         let Some(text) = view.node.text() else { continue };
         if let Err(rule) = check(text) {
-            findings.refuse(&view, format!("`{}` is not valid: {rule}", shown(text)), "");
+            findings.refuse(&view, format!("`{}` is not valid", shown(text)), rule);
         }
         words.push(text.to_owned());
     }

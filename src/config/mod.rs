@@ -19,6 +19,7 @@ mod error;
 mod fields;
 mod files;
 mod findings;
+mod image;
 mod init;
 mod network;
 mod node_ranges;

@@ -22,7 +22,7 @@ pub(super) fn read(init: &View<'_>, files: &mut Files<'_>, findings: &mut Findin
     let Some((view, text)) = init.text("patches.directory") else { return };
     let directory = match crate::model::parse_given_path(text) {
         Ok(directory) => directory,
-        Err(error) => return findings.refuse(&view, error.to_string(), ""),
+        Err(error) => return findings.refuse(&view, error.to_string(), "write the path of a folder, such as /patches"),
     };
     let Some(folder) = files.folder(&directory) else {
         if let Some(patches) = files.kept_patches(&directory) {
@@ -44,7 +44,11 @@ pub(super) fn read(init: &View<'_>, files: &mut Files<'_>, findings: &mut Findin
     }
     let bytes: usize = patches.iter().map(|patch| patch.body.to_string().len()).sum();
     if bytes > MOST_BYTES {
-        findings.refuse(&view, format!("the patches have {bytes} bytes, and the record takes {MOST_BYTES}"), "");
+        findings.refuse(
+            &view,
+            format!("the patches have {bytes} bytes, and the record takes {MOST_BYTES}"),
+            "make them shorter",
+        );
     }
     files.set_patches(Patches { directory, patches });
 }
@@ -105,7 +109,7 @@ fn read_file(
     };
     let documents = match yaml::read_documents(name, text) {
         Ok(documents) => documents,
-        Err(error) => return findings.refuse(view, format!("`{}`: {}", error.spot(), error.fact()), ""),
+        Err(error) => return findings.refuse(view, format!("`{}`: {}", error.spot(), error.fact()), "mend the file"),
     };
     if documents.is_empty() {
         findings.warn(view, format!("`{}` is ignored: it is empty", shown(name)));
@@ -114,7 +118,11 @@ fn read_file(
         let is_list = matches!(document.root.content, Content::List(_));
         if is_list != (kind == PatchType::Json) {
             let (is, wants) = (document.root.content.what(), if is_list { "a map" } else { "a list of operations" });
-            findings.refuse(view, format!("`{}` is {is}, and a patch of its type is {wants}", shown(name)), "");
+            findings.refuse(
+                view,
+                format!("`{}` is {is}, and a patch of its type is {wants}", shown(name)),
+                "rename it, or rewrite it",
+            );
             continue;
         }
         patches.push(Patch { file: name.to_owned(), target, kind, body: document.root.to_json() });

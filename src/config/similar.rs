@@ -33,6 +33,12 @@ pub(super) fn suggestion(kind: ConfigKind, api: Api, path: &str) -> Option<Strin
     Some(format!("`{}` belongs in {}.{}", shown(leaf), place.kind.as_str(), place.path))
 }
 
+/// The name nearest to a misspelt one, if one is near.
+pub(super) fn nearest(misspelt: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let (distance, name) = names.map(|name| (distance(misspelt, name), name)).min()?;
+    (distance <= name.len() / 4).then_some(name)
+}
+
 /// The fewest insertions, deletions and changes of one letter that lead from one to the other.
 fn distance(left: &str, right: &str) -> usize {
     const LONGEST: usize = 64;

@@ -15,8 +15,8 @@ use super::tenant_rewrite::rewrite;
 use super::tenant_volumes;
 use super::view::View;
 use super::{
-    Checked, CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS, cluster, init, tenant_pods,
-    tenant_service,
+    Checked, CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS, cluster, image, init,
+    tenant_pods, tenant_service,
 };
 use crate::model::{
     AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Given, Namespace,
@@ -175,8 +175,8 @@ fn kubelet(view: &View<'_>, findings: &mut Findings<'_>) -> Map<String, Value> {
 }
 
 fn kube_proxy_image(view: &View<'_>, findings: &mut Findings<'_>) -> AddonImage {
-    let repository = cluster::repository(view, "spec.addons.kubeProxy.imageRepository", findings);
-    AddonImage { repository, tag: cluster::image_tag(view, "spec.addons.kubeProxy.imageTag", findings) }
+    let repository = image::repository(view, "spec.addons.kubeProxy.imageRepository", findings);
+    AddonImage { repository, tag: image::image_tag(view, "spec.addons.kubeProxy.imageTag", findings) }
 }
 
 fn parsed<T>(
@@ -186,7 +186,7 @@ fn parsed<T>(
     findings: &mut Findings<'_>,
 ) -> Option<T> {
     let (at, text) = view.text(path)?;
-    parse(text).map_err(|error| findings.refuse(&at, error.to_string(), "")).ok()
+    parse(text).map_err(|error| findings.refuse(&at, error.to_string(), "choose another")).ok()
 }
 
 fn exposure(view: &View<'_>, findings: &mut Findings<'_>) -> Option<Exposure> {

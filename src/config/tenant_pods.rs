@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::findings::Findings;
+use super::image;
 use super::typed::{scalar, typed};
 use super::view::View;
 use crate::model::{
@@ -52,7 +53,9 @@ pub(super) fn pods(root: &View<'_>, findings: &mut Findings<'_>) -> PodSettings 
 fn object_name(view: Option<View<'_>>, what: &'static str, findings: &mut Findings<'_>) -> Option<String> {
     let view = view?;
     let text = view.node.text().filter(|text| !text.is_empty())?;
-    parse_object_name(what, text).map_err(|error| findings.refuse(&view, error.to_string(), "")).ok()
+    parse_object_name(what, text)
+        .map_err(|error| findings.refuse(&view, error.to_string(), "name an object of the cluster"))
+        .ok()
 }
 
 fn resources(root: &View<'_>, findings: &mut Findings<'_>) -> BTreeMap<ComponentName, Resources> {
@@ -82,9 +85,13 @@ fn amounts(view: &View<'_>, findings: &mut Findings<'_>) -> Amounts {
         let part = view.entry(entry);
         match scalar(&part).map(|text| parse_amount(&entry.key, &text)) {
             Some(Ok((name, amount))) => drop(amounts.insert(name, amount)),
-            Some(Err(error)) => findings.refuse(&part, error.to_string(), ""),
+            Some(Err(error)) => findings.refuse(&part, error.to_string(), "write it as 500m or 512Mi"),
             None if part.node.is_null() => {}
-            None => findings.refuse(&part, format!("expected a quantity, found {}", part.node.content.what()), ""),
+            None => findings.refuse(
+                &part,
+                format!("expected a quantity, found {}", part.node.content.what()),
+                "write it as 500m or 512Mi",
+            ),
         }
     }
     amounts
@@ -96,7 +103,7 @@ fn tolerations(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<Toleration> 
         let Some(one) = typed(&view, findings) else { continue };
         match check_toleration(&one) {
             Ok(()) => all.push(one),
-            Err(rule) => findings.refuse(&view, format!("the toleration is not valid: {rule}"), ""),
+            Err(rule) => findings.refuse(&view, format!("the toleration is not valid: {rule}"), "write it as in a pod"),
         }
     }
     all
@@ -117,7 +124,9 @@ fn pairs(
         let Some(value) = entry.value.text() else { continue };
         match rule(&entry.key, value) {
             Ok(()) => drop(pairs.insert(entry.key.clone(), value.to_owned())),
-            Err(rule) => findings.refuse_key(&view.entry(entry), format!("it is not valid: {rule}"), ""),
+            Err(rule) => {
+                findings.refuse_key(&view.entry(entry), format!("it is not valid: {rule}"), "rename it, or remove it");
+            }
         }
     }
     pairs
@@ -168,7 +177,7 @@ fn probes(view: &View<'_>, findings: &mut Findings<'_>) -> BTreeMap<ComponentNam
             startup: own.startup.over(given.startup),
         };
         if let Err(rule) = probes.check() {
-            findings.refuse(view, rule, "");
+            findings.refuse(view, rule, "write other numbers, or leave them out");
             return BTreeMap::new();
         }
         if probes != Probes::default() {
@@ -183,28 +192,19 @@ fn images(root: &View<'_>, findings: &mut Findings<'_>) -> Images {
     for (field, component) in COMPONENTS {
         let path = format!("{DEPLOYMENT}.registrySettings.{field}Image");
         let Some((view, text)) = root.text(&path).filter(|(_, text)| *text != component.as_str()) else { continue };
-        if is_image_path(text) {
+        if image::is_path(text) {
             images.names.insert(component, text.to_owned());
         } else {
             let rule = "use lower-case letters, digits, `.`, `_` and `-` between slashes, without registry or tag";
-            findings.refuse(&view, format!("`{}` is not the name of an image: {rule}", shown(text)), "");
+            findings.refuse(&view, format!("`{}` is not the name of an image", shown(text)), rule);
         }
     }
     if let Some((view, text)) = root.text(&format!("{DEPLOYMENT}.registrySettings.tagSuffix")) {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        if text.len() > 100 || !text.bytes().all(fits) {
+        if text.len() > 100 || !image::is_tag_text(text) {
             let rule = "is not the end of an image tag: use at most 100 letters, digits, `_`, `.` and `-`";
             findings.refuse(&view, format!("`{}` {rule}", shown(text)), "write it as -fips");
         }
         text.clone_into(&mut images.tag_suffix);
     }
     images
-}
-
-fn is_image_path(text: &str) -> bool {
-    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
-    let part =
-        |part: &str| edge(part.as_bytes().first()) && edge(part.as_bytes().last()) && part.as_bytes().iter().all(inner);
-    text.len() <= 200 && text.split('/').all(part)
 }

@@ -43,8 +43,8 @@ pub(super) fn service(root: &View<'_>, expose: Option<Exposure>, findings: &mut 
 fn class(root: &View<'_>, findings: &mut Findings<'_>) -> Option<String> {
     let (view, text) = root.text(CLASS)?;
     if crate::model::check_label(text, "").is_err() {
-        let rule = "is not a load balancer class: write a name such as internal or example.com/internal";
-        findings.refuse(&view, format!("`{}` {rule}", shown(text)), "");
+        let text = format!("`{}` is not a load balancer class", shown(text));
+        findings.refuse(&view, text, "write a name such as internal or example.com/internal");
     }
     Some(text.to_owned())
 }
@@ -96,7 +96,7 @@ fn ports(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<ServicePort> {
             None
         };
         if let Some(problem) = problem {
-            findings.refuse(&view, problem, "");
+            findings.refuse(&view, problem, "change it, or remove the port");
             continue;
         }
         let port = json!({
@@ -105,7 +105,9 @@ fn ports(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<ServicePort> {
         });
         match serde_json::from_value(port) {
             Ok(port) => ports.push(port),
-            Err(_) => findings.refuse(&view, "targetPort is a number or the name of a port", ""),
+            Err(_) => {
+                findings.refuse(&view, "targetPort is a number or the name of a port", "write it as 8443 or https");
+            }
         }
     }
     ports

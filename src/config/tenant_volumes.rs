@@ -27,13 +27,13 @@ pub(super) fn read(view: &View<'_>, files: &mut Files<'_>, findings: &mut Findin
     let mut volumes = Vec::new();
     for item in view.list(VOLUMES) {
         let Some((at, name)) = item.text("name") else {
-            findings.refuse(&item, "a volume needs a `name`", "");
+            findings.refuse(&item, "a volume needs a `name`", "write `name: NAME`");
             continue;
         };
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if name.len() > LONGEST || !name.bytes().all(fits) || name.starts_with('-') || name.ends_with('-') {
             let rule = format!("use at most {LONGEST} lower-case letters, digits and `-`");
-            findings.refuse(&at, format!("`{}` is not the name of a volume: {rule}", shown(name)), "");
+            findings.refuse(&at, format!("`{}` is not the name of a volume", shown(name)), rule);
         } else if !names.insert(name) {
             findings.refuse(&at, format!("the volume `{name}` is given twice"), "rename one");
         } else if source_allowed(&item, findings) {
@@ -77,7 +77,7 @@ fn source_allowed(item: &View<'_>, findings: &mut Findings<'_>) -> bool {
 
 fn mount(item: &View<'_>, target: Target, names: &BTreeSet<&str>, findings: &mut Findings<'_>) -> Option<Mount> {
     let (Some((name_at, name)), Some((path_at, path))) = (item.text("name"), item.text("mountPath")) else {
-        findings.refuse(item, "a mount needs `name` and `mountPath`", "");
+        findings.refuse(item, "a mount needs `name` and `mountPath`", "write both");
         return None;
     };
     if !names.contains(name) {
@@ -92,7 +92,11 @@ fn mount(item: &View<'_>, target: Target, names: &BTreeSet<&str>, findings: &mut
     }
     let at = path.trim_end_matches('/');
     if !at.starts_with('/') || crate::model::parse_given_path(at).is_err() {
-        findings.refuse(&path_at, format!("`{}` is not an absolute path", shown(path)), "");
+        findings.refuse(
+            &path_at,
+            format!("`{}` is not an absolute path", shown(path)),
+            "write it as /PATH, without `..` and `//`",
+        );
         return None;
     }
     if let Err((text, remedy)) = place_allowed(target, at) {

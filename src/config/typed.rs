@@ -22,7 +22,7 @@ pub(super) fn typed<T: DeserializeOwned + Serialize>(view: &View<'_>, findings: 
         }
         Err(error) => {
             let said = shown(&error.to_string()).replace("\\\"", "\"");
-            findings.refuse(view, format!("it has another form: {said}"), "");
+            findings.refuse(view, format!("it has another form: {said}"), "write it as in Kubernetes' own objects");
         }
     }
     None

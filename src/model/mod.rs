@@ -36,7 +36,7 @@ pub use files::{
     Extras, Given, GivenFile, Keep, Mount, MountSource, Patch, PatchTarget, PatchType, Patches, PodVolume,
     parse_given_path,
 };
-pub use flags::{Gate, flag_goes_away, gate_in};
+pub use flags::{Gate, flag_goes_away, gate_in, listed_flags};
 pub use isolation::{Isolation, Policies, metadata_ranges, parse_closed_range};
 pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,

@@ -23,8 +23,11 @@ fn dns_label(what: &'static str, text: &str, may_start_with_digit: bool) -> Resu
     if fits && chars && first && last { Ok(text.to_owned()) } else { Err(Error::invalid(what, text, rule)) }
 }
 
+/// Names that no control plane has.
+const TAKEN: &[&str] = &["kamaji", "kamaji-system", "kube-node-lease", "kube-public", "kube-system", "kubernetes"];
+
 macro_rules! name_type {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $digit:literal) => {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $digit:literal, $taken:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -33,6 +36,11 @@ macro_rules! name_type {
         impl $type {
             /// Reads and checks the name.
             pub fn parse(text: &str) -> Result<Self, Error> {
+                let taken: &[&str] = $taken;
+                if taken.contains(&text) {
+                    let rule = "it is a name of Kubernetes' or kamaji's own, and would be mistaken for it; choose another";
+                    return Err(Error::invalid($what, text, rule));
+                }
                 dns_label($what, text, $digit).map(Self)
             }
 
@@ -72,16 +80,16 @@ macro_rules! name_type {
 }
 
 name_type! {
-    /// The name of a control plane: a DNS-1035 label, because a Service carries it.
-    ControlPlaneName, "control plane name", false
+    /// The name of a control plane: a DNS-1035 label, because a Service carries it; and none of [`TAKEN`].
+    ControlPlaneName, "control plane name", false, TAKEN
 }
 name_type! {
     /// A namespace of the management cluster: a DNS-1123 label.
-    Namespace, "namespace", true
+    Namespace, "namespace", true, &[]
 }
 name_type! {
     /// The name of a datastore: a DNS-1035 label.
-    DatastoreName, "datastore name", false
+    DatastoreName, "datastore name", false, &[]
 }
 
 /// The identity of one control plane, made once: 32 lower-case hex digits.
@@ -222,7 +230,10 @@ mod tests {
         for bad in ["", "1abc", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", "a\u{1b}[31m", &"a".repeat(64)] {
             assert!(ControlPlaneName::parse(bad).is_err(), "{bad}");
         }
-        assert!(Namespace::parse("1abc").is_ok());
+        for taken in ["kube-system", "kubernetes", "kamaji"] {
+            assert!(ControlPlaneName::parse(taken).unwrap_err().to_string().contains("would be mistaken for it"));
+        }
+        assert!(Namespace::parse("1abc").is_ok() && Namespace::parse("kamaji-system").is_ok());
     }
 
     #[test]

@@ -146,9 +146,10 @@ impl fmt::Display for Endpoint {
 
 /// Reads a port from 1 to 65535.
 pub(crate) fn parse_port(what: &'static str, text: &str) -> Result<u16, Error> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse::<u16>()
         .ok()
-        .filter(|port| *port > 0)
+        .filter(|port| digits && *port > 0)
         .ok_or_else(|| Error::invalid(what, text, "a port is a number from 1 to 65535"))
 }
 
@@ -166,7 +167,8 @@ impl San {
     /// Reads an IP address or a DNS name, which may start with `*.`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if let Ok(ip) = text.parse::<IpAddr>() {
-            return Ok(Self::Ip(ip));
+            // In a certificate, an IPv4 address has four bytes however it is written.
+            return Ok(Self::Ip(ip.to_canonical()));
         }
         dns_name("subject alternative name", text, true).map(Self::Dns)
     }
@@ -296,6 +298,8 @@ mod tests {
             "0.0.0.0",
             "10.0.0.1:0",
             "10.0.0.1:65536",
+            "10.0.0.1:+6443",
+            "10.0.0.1:",
             "127.0.0.1",
             "::",
             "224.0.0.1",
@@ -331,6 +335,7 @@ mod tests {
     fn sans_take_wildcards_and_refuse_hostile_text() {
         assert!(San::parse("*.example.com").is_ok());
         assert!(San::parse("fd00::1").is_ok());
+        assert_eq!(San::parse("::ffff:192.0.2.1").unwrap().to_string(), "192.0.2.1");
         for bad in ["", "*", "a.*.b", "x\ny", "DNS:foo bar", "..", "foo/../bar"] {
             assert!(San::parse(bad).is_err(), "{bad}");
         }

@@ -46,9 +46,10 @@ fn line(arg: &Arg) -> String {
     format!("--{}={}", arg.name, literal(&arg.value))
 }
 
-/// Escapes `$(`, which the kubelet would expand as a reference to a variable.
+/// Doubles each `$`: the kubelet would expand `$(NAME)` as a reference to a variable, and takes `$$` for one `$`
+/// (`third_party/forked/golang/expansion`), so that nothing less keeps `$$(NAME)` as it is.
 pub(super) fn literal(value: &str) -> String {
-    value.replace("$(", "$$(")
+    value.replace('$', "$$")
 }
 
 #[cfg(test)]
@@ -61,6 +62,7 @@ mod tests {
         flags.set("v", "2").set("bind-address", "0.0.0.0");
         let extra = [Arg::new("v", "$(HOME)")];
         assert_eq!(flags.command("x", &extra), ["x", "--bind-address=0.0.0.0", "--v=$$(HOME)"]);
+        assert_eq!(literal("$$(HOME) $a $"), "$$$$(HOME) $$a $$");
     }
 
     /// The rules are those of kubeadm 1.37 (`util/arguments.go`): one line a flag, joined without anything between.

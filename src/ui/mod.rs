@@ -132,6 +132,19 @@ impl Ui {
     }
 }
 
+/// Tells what is wrong with a command line, or prints the help that it asks for. What was typed could steer a terminal.
+#[must_use]
+pub fn not_understood(error: &clap::Error) -> std::process::ExitCode {
+    let steers = |word: std::ffi::OsString| safe(&word.to_string_lossy()) != word.to_string_lossy();
+    if error.use_stderr() && std::env::args_os().any(steers) {
+        write_stderr(&safe(&error.render().to_string()));
+    } else {
+        // Where nobody reads, nobody can be told.
+        drop(error.print());
+    }
+    std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+}
+
 /// A failure as people read it: what, why, what next.
 #[must_use]
 pub fn fault_text(fault: &Fault) -> String {

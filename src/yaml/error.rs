@@ -120,7 +120,10 @@ impl Advice for Error {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Syntax { .. } => Vec::new(),
+            Self::Syntax { .. } => vec![
+                "mend it there: indent with spaces, close brackets and quotes, and quote texts with special characters"
+                    .into(),
+            ],
             Self::DuplicateKey { .. } => vec!["keep one of the two".into()],
             Self::Encoding { .. } => vec!["save the file as UTF-8 text".into()],
             Self::TooMuch { remedy, .. } => vec![(*remedy).into()],

@@ -4,14 +4,11 @@ use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{Event, Marker, ScalarStyle, Span, Tag};
 
-use super::{
-    Content, Document, Entry, Error, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, Node, Place, scalar, shown, snippet,
-};
+use super::{Content, Document, Entry, Error, Limits, MAX_DEPTH, MAX_DOCUMENTS, Node, Place, scalar, shown, snippet};
 
-/// The most bytes of text values, copies made by aliases and anchors included.
-const MAX_TEXT: usize = 4 * MAX_BYTES;
-/// The most keys and values in one text, copies made by aliases and anchors included.
-const MAX_NODES: usize = 50_000;
+/// How many times the length of the longest text its values may have, copies made by aliases and anchors included.
+const COPIES: usize = 4;
+
 fn place(marker: Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
@@ -56,6 +53,7 @@ enum Key {
 
 /// The documents so far, and the one that is open.
 pub(super) struct Builder<'a> {
+    limits: Limits,
     name: &'a str,
     text: &'a str,
     open: Vec<Open>,
@@ -66,9 +64,9 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str) -> Self {
+    pub(super) fn new(limits: Limits, name: &'a str, text: &'a str) -> Self {
         let (open, anchors, documents) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { name, text, open, anchors, spent: Weight::default(), seen_documents: 0, documents }
+        Self { limits, name, text, open, anchors, spent: Weight::default(), seen_documents: 0, documents }
     }
 
     pub(super) fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
@@ -183,7 +181,7 @@ impl<'a> Builder<'a> {
         if self.open.len() + weight.depth > MAX_DEPTH {
             return Err(self.limit(at, "lists and maps are nested more than 100 deep", "flatten it"));
         }
-        if self.spent.nodes + weight.nodes > MAX_NODES || self.spent.text + weight.text > MAX_TEXT {
+        if !self.affords(weight) {
             return Err(self.limit(at, "aliases make the file too large", "write the values out"));
         }
         let node = Node { place: at, content: node.content.clone() };
@@ -287,12 +285,18 @@ impl<'a> Builder<'a> {
     }
 
     fn pay(&mut self, at: Place, weight: Weight) -> Result<(), Error> {
+        let affordable = self.affords(weight);
         self.spent.nodes += weight.nodes;
         self.spent.text += weight.text;
-        if self.spent.nodes > MAX_NODES || self.spent.text > MAX_TEXT {
+        if !affordable {
             return Err(self.limit(at, "there are too many values", "split the file"));
         }
         Ok(())
+    }
+
+    const fn affords(&self, weight: Weight) -> bool {
+        self.spent.nodes + weight.nodes <= self.limits.nodes
+            && self.spent.text + weight.text <= COPIES * self.limits.bytes
     }
 
     fn bad_key(&self, at: Place, what: &str) -> Error {

@@ -179,11 +179,12 @@ pub fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// Whether the text holds what could be a token or a key: sixteen letters and digits in a row, mixed, of one case.
+/// Whether the text holds what could be a token or a key: sixteen letters and digits in a row, mixed, of one case; or
+/// twenty-four of both cases, as base64 has them.
 fn looks_secret(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
         let has = |test: fn(&u8) -> bool| run.as_bytes().iter().any(test);
         let (lower, upper) = (has(u8::is_ascii_lowercase), has(u8::is_ascii_uppercase));
-        run.len() >= 16 && has(u8::is_ascii_digit) && lower != upper
+        has(u8::is_ascii_digit) && (run.len() >= 24 || run.len() >= 16 && lower != upper)
     })
 }

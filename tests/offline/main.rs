@@ -12,6 +12,7 @@ mod doctor;
 mod documentation;
 mod examples;
 mod families;
+mod fuzz;
 mod goldens;
 mod immutable;
 mod inputs;

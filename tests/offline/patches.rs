@@ -13,8 +13,12 @@ use serde_json::Value;
 
 use crate::plane::{MINIMAL, Plane};
 
-/// The wish of a file that names a folder with these patches.
 fn patched(files: &[(&str, &str)]) -> ControlPlaneSpec {
+    load_patched(files).unwrap()
+}
+
+/// The wish of a file that names a folder with these patches.
+pub(crate) fn load_patched(files: &[(&str, &str)]) -> Result<ControlPlaneSpec, config::Error> {
     let files: BTreeMap<String, String> = files.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
     let folder = GivenFile {
         path: "/p".into(),
@@ -29,7 +33,7 @@ fn patched(files: &[(&str, &str)]) -> ControlPlaneSpec {
     );
     let given = Given { files: vec![folder], ..Given::default() };
     let new = Settings::new("prod".parse().unwrap(), "team-a".parse().unwrap(), "default".parse().unwrap());
-    config::load(&Source { name: "kubeadm.yaml", text: &text }, Settings { given, ..new }).unwrap().spec
+    config::load(&Source { name: "kubeadm.yaml", text: &text }, Settings { given, ..new }).map(|loaded| loaded.spec)
 }
 
 /// Why the patches are refused.
@@ -39,12 +43,12 @@ fn refusal(files: &[(&str, &str)]) -> String {
     refused.expect_err("these patches are accepted").to_string()
 }
 
-fn document(text: &str) -> Value {
+pub(crate) fn document(text: &str) -> Value {
     yaml::read_documents("fixture", text).unwrap()[0].root.to_json()
 }
 
 /// What kubeadm's Go types leave out, or add, because it is the same as nothing.
-fn without_defaults(value: Value) -> Value {
+pub(crate) fn without_defaults(value: Value) -> Value {
     let nothing = |key: &str, value: &Value| {
         *value == false
             || (matches!(key, "resources" | "status") && value.as_object().is_some_and(serde_json::Map::is_empty))

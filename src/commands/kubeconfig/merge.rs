@@ -18,7 +18,7 @@ pub(super) struct Entry<'a> {
 /// The existing file with these entries.
 pub(super) fn merge_into(path: &Path, entries: &[Entry<'_>]) -> Result<SecretString, Fault> {
     let existing = if files::exists(path) {
-        let (shown, text) = files::read_text(path)?;
+        let (shown, text) = files::read_kubeconfig(path)?;
         parse(&shown, &text)?
     } else {
         Map::new()
@@ -80,7 +80,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Fault>
     if text.trim().is_empty() {
         return Ok(Map::new());
     }
-    let mut documents = yaml::read_documents(name, text)?;
+    let mut documents = yaml::read_long(name, text)?;
     let value = match documents.len() {
         0 => return Ok(Map::new()),
         1 => documents.remove(0).root.to_json(),

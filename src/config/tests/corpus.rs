@@ -26,6 +26,7 @@ fn every_file_of_the_corpus_is_accepted_or_refused_as_its_folder_says() {
                 let checked =
                     validate(&Source { name, text: &text }, text.contains("kubeadm.k8s.io/v1\n"), &Given::default());
                 assert_eq!(checked.problems.is_empty(), folder == "accepted", "{name}: {:#?}", checked.problems);
+                assert!(checked.problems.iter().all(|problem| !problem.remedy.is_empty()), "{name}: no remedy");
                 let mut said = String::new();
                 for problem in &checked.problems {
                     writeln!(said, "{problem}\n    hint: {}", problem.remedy).unwrap();

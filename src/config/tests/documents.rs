@@ -168,7 +168,9 @@ fn every_problem_is_told_at_once_in_the_order_of_the_file() {
     ClusterConfiguration.networking.serviceSubnet: use a mask of /12 or longer
     ClusterConfiguration.networking.dnsdomain: did you mean `dnsDomain`?
     ClusterConfiguration.podSubnet: `podSubnet` belongs in ClusterConfiguration.networking.podSubnet
+    ClusterConfiguration.clusterName: write a text
     ClusterConfiguration.proxy.disabled: write it without quotes
+    ClusterConfiguration.dns: write it as a map: `NAME: VALUE`
     "#);
     assert_eq!(error.kind(), crate::error::Kind::Usage);
 }

@@ -45,7 +45,11 @@ fn init(lines: &str) -> String {
 
 fn refusal(text: &str) -> String {
     match read(text) {
-        Err(error) => error.to_string(),
+        Err(error) => {
+            let silent = error.problems().iter().find(|problem| problem.remedy.is_empty());
+            assert!(silent.is_none(), "no remedy: {silent:?}");
+            format!("{error}\n{}", error.hints().join("\n"))
+        }
         Ok(_) => panic!("this was accepted:\n{text}"),
     }
 }

@@ -172,6 +172,8 @@ fn arguments_that_kamaji_owns_or_cannot_give_are_refused() {
         ("{name: v, mergeMethod: append}", "no such field"),
         ("{name: insecure-port, value: '0'}", "no argument `insecure-port` any more"),
         ("{name: authorization-mode, value: AlwaysAllow}", "everybody"),
+        ("{name: help, value: 'true'}", "prints a text and ends"),
+        ("{name: version, value: 'true'}", "prints a text and ends"),
         ("{name: token-auth-file, value: /x}", "until every API server was started again"),
         ("{name: audit-log-path, value: /x/y}", "the container can write nowhere"),
         ("v=2", "expected a map, found text"),
@@ -179,6 +181,13 @@ fn arguments_that_kamaji_owns_or_cannot_give_are_refused() {
         refused_for(&cluster(&format!("apiServer: {{extraArgs: [{item}]}}")), fragment);
     }
     refused_for(&cluster("apiServer: {extraArgs: {v: '2'}}"), "expected a list of maps, found a map");
+}
+
+/// An argument of the component that has it.
+fn with_argument(name: &str, value: &str) -> String {
+    let managers = ["cloud-provider", "cluster-signing-duration", "controllers"];
+    let component = if managers.contains(&name) { "controllerManager" } else { "apiServer" };
+    cluster(&format!("{component}: {{extraArgs: [{{name: {name}, value: '{value}'}}]}}"))
 }
 
 #[test]
@@ -192,9 +201,19 @@ fn arguments_that_may_surprise_are_used_with_a_warning() {
         ("cloud-provider", "aws"),
         ("enable-bootstrap-token-auth", "false"),
     ] {
-        let text = cluster(&format!("apiServer: {{extraArgs: [{{name: {name}, value: '{value}'}}]}}"));
+        let text = with_argument(name, value);
         warned_for(&text, "used as given");
-        assert_eq!(loaded(&text).spec.api_server.extra_args.len(), 1);
+        let spec = loaded(&text).spec;
+        assert_eq!(spec.api_server.extra_args.len() + spec.controller_manager.extra_args.len(), 1);
+    }
+    for (name, said) in [
+        (
+            "enable-admission-plugin",
+            "v1.37 lists no such argument and may not start; did you mean `enable-admission-plugins`?",
+        ),
+        ("nonsense", "v1.37 lists no such argument and may not start"),
+    ] {
+        warned_for(&with_argument(name, "x"), said);
     }
     for (name, value) in [
         ("authorization-mode", "Node,RBAC,Webhook"),
@@ -206,8 +225,7 @@ fn arguments_that_may_surprise_are_used_with_a_warning() {
         ("feature-gates", "A=true"),
         ("service-account-issuer", "https://x"),
     ] {
-        let text = cluster(&format!("apiServer: {{extraArgs: [{{name: {name}, value: '{value}'}}]}}"));
-        assert_eq!(warnings(&text), [] as [String; 0], "{name}");
+        assert_eq!(warnings(&with_argument(name, value)), [] as [String; 0], "{name}");
     }
 }
 
@@ -258,6 +276,7 @@ fn an_init_document_that_cannot_be_followed_is_refused() {
         ("localAPIEndpoint: {bindPort: 0}", "0 is not a port"),
         ("localAPIEndpoint: {bindPort: 65536}", "65536 is not a port"),
         ("localAPIEndpoint: {bindPort: -1}", "-1 is not a port"),
+        ("localAPIEndpoint: {bindPort: 22}", "port 22 is another service's"),
         ("localAPIEndpoint: {bindPort: '6443'}", "bindPort: expected a whole number, found text"),
         ("localAPIEndpoint: {bindPort: 6443.0}", "expected a whole number, found a floating-point number"),
         ("certificateKey: abc", "no keys to hand over"),

@@ -1,30 +1,12 @@
-//! Files made to hurt, given to the program itself: refused with a reason, within a second of processor time and 100 MiB.
+//! Configurations and files that it names, made to hurt.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::{limited, refused};
 use crate::plane::MINIMAL;
 use crate::program::{Place, Ran};
-
-/// Runs the program with limits that the kernel keeps: two seconds of processor time, as it is built without
-/// optimization, and 100 MiB of data.
-fn limited(place: &Place, arguments: &[&str]) -> Ran {
-    let plain = place.command(arguments);
-    let mut command = Command::new("bash");
-    command.args(["-c", "ulimit -t 2 -d 102400 && exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
-    command.env_clear().env("HOME", place.path()).env("KUBECONFIG", place.path().join("nowhere"));
-    command.current_dir(place.path()).stdin(Stdio::null());
-    let begun = Instant::now();
-    Ran::of(command.output().unwrap(), begun)
-}
-
-fn refused(ran: &Ran, what: &str, said: &str) {
-    assert_eq!(ran.code, 2, "{what}: {}", ran.stderr);
-    assert!(ran.stderr.contains(said), "{what}: `{said}` is not in:\n{}", ran.stderr);
-    assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains('\u{1b}'), "{what}: {}", ran.stderr);
-    assert!(ran.stderr.len() < 100_000, "{what}: {} bytes", ran.stderr.len());
-}
 
 fn laughs() -> String {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
