@@ -20,8 +20,9 @@ use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
     Action, AddressState, Change, Desired, EndpointMove, Inputs, Live, Phase, Plan, Reached, Record, Reissue, Reissued,
-    Step, Wish, changes_of_settings, compare, decide_address, decide_exposure, desire, immutable_changes,
-    impossible_endpoint, is_settled, is_wanted, left_to_others, no_such_family, object_refs, unserved_family,
+    Step, Wish, changes_of_settings, compare, decide_address, decide_exposure, desire, hidden_by_its_own_ranges,
+    immutable_changes, impossible_endpoint, is_settled, is_wanted, left_to_others, no_such_family, object_refs,
+    unserved_family,
 };
 use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};
@@ -134,7 +135,9 @@ async fn refuse_unreachable(session: &Session<'_>, spec: &ControlPlaneSpec, live
         Err(refusal) => return Err(refusal.into()),
     };
     let facts = cluster_facts(session, spec, exposure, Some(&service)).await;
-    if let Some(why) = unserved_family(spec, exposure, &facts, &service) {
+    let why = unserved_family(spec, exposure, &facts, &service)
+        .or_else(|| hidden_by_its_own_ranges(spec, exposure, &facts, &service));
+    if let Some(why) = why {
         return refuse(why);
     }
     match decide_address(spec, exposure, Some(&service), &facts, None) {

@@ -11,6 +11,7 @@ mod certs;
 mod completions;
 mod days;
 mod doctor;
+mod document;
 mod faults;
 mod files;
 mod first_use;

@@ -40,6 +40,14 @@ fn shell(space: &Space, command: &str) -> Command {
 }
 
 #[test]
+fn the_session_in_the_readme_is_true() {
+    let space = Space::at_once("docs");
+    std::os::unix::fs::symlink(sources().join("examples"), space.files.path().join("examples")).expect("it is new");
+    let worker = Host::add("docs-1", &[]);
+    follow(&space, "README.md", &worker);
+}
+
+#[test]
 fn the_tutorial_is_true() {
     let space = Space::without_namespace("tutorial");
     let worker = Host::add("first-worker", &[]);

@@ -1,7 +1,7 @@
 //! Address families: which of them the endpoint, the Service and `default/kubernetes` inside the tenant get.
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::{AddressState, ClusterFacts, NodeFacts, decide_address, unserved_family};
+use kamaji::plan::{AddressState, ClusterFacts, NodeFacts, decide_address, hidden_by_its_own_ranges, unserved_family};
 use kamaji::render::{self, Address};
 use serde_json::{Value, json};
 
@@ -55,6 +55,23 @@ fn told(state: AddressState) -> String {
         AddressState::Waiting { cause } => format!("waiting: {cause}"),
         AddressState::Impossible { cause, .. } => format!("impossible: {cause}"),
     }
+}
+
+#[test]
+fn an_api_server_inside_the_clusters_own_ranges_is_refused_with_the_range() {
+    let why = |services: &str, endpoint: &str, exposure| {
+        let service = service(6443, &json!([]));
+        hidden_by_its_own_ranges(&wish(&[services], endpoint), exposure, &nodes(), &service).map(|(cause, _)| cause)
+    };
+    let inside = why("10.96.0.0/12", "10.100.0.1", Exposure::LoadBalancer).unwrap();
+    assert!(inside.contains("10.100.0.1, which is inside networking.serviceSubnet 10.96.0.0/12"), "{inside}");
+    let pods = why(V4, "10.244.3.4", Exposure::LoadBalancer).unwrap();
+    assert!(pods.contains("networking.podSubnet 10.244.0.0/16"), "{pods}");
+    assert!(why("10.1.0.0/16", "", Exposure::NodePort).unwrap().contains("10.1.0.2"), "a node's address");
+    assert!(why("172.31.0.0/16", "", Exposure::ClusterIp).unwrap().contains("172.31.0.7"), "the Service's address");
+    assert_eq!(why("10.1.0.0/16", "192.0.2.10", Exposure::NodePort), None, "what stands before the nodes is reached");
+    assert_eq!(why("172.31.0.0/16", "", Exposure::NodePort), None, "pods do not use the Service's address then");
+    assert_eq!(why(V4, "", Exposure::LoadBalancer), None);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod immutable;
 mod inputs;
 mod install;
 mod lints;
+mod manifests;
 mod minors;
 mod patches;
 mod pods;

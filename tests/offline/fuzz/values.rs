@@ -94,7 +94,7 @@ fn what_is_read_is_written_and_read_again_as_the_same() {
         same(text, Host::parse);
         same(text, San::parse);
         same(text, |text| Endpoint::parse(text, 6443));
-        same(text, |text| parse_given_path(text));
+        same(text, parse_given_path);
         same(text, |text| parse_label(text).map(|(key, value)| Pair(key, value)));
         if let Ok(quantity) = Quantity::parse(text) {
             assert_eq!(Quantity::parse(quantity.as_str()).unwrap().as_str(), quantity.as_str());
