@@ -51,9 +51,9 @@ pub async fn gather(
         deprecated: inside.metrics.map(|metrics| deprecated_uses(&metrics)),
         webhooks: inside.webhooks,
         budgets: inside.budgets,
-        quotas: quotas.map_err(why),
-        limit_ranges: limit_ranges.map_err(why),
-        nodes: nodes.map_err(why),
+        quotas: quotas.map_err(|refusal| refusal.to_string()),
+        limit_ranges: limit_ranges.map_err(|refusal| refusal.to_string()),
+        nodes: nodes.map_err(|refusal| refusal.to_string()),
         deployment,
         datastore: datastore.map(|(version, _)| format!("etcd {version} answers")).map_err(|fault| fault.to_string()),
         certificates_end: record.certificates_end,
@@ -95,15 +95,11 @@ async fn inside(reached: Result<&Reached, String>) -> Inside {
         connection.list("policy/v1", "PodDisruptionBudget", None, ""),
     );
     Inside {
-        workers: nodes.map(|nodes| nodes.iter().map(worker).collect()).map_err(why),
-        metrics: metrics.map_err(why),
-        webhooks: webhooks.map_err(why),
-        budgets: budgets.map_err(why),
+        workers: nodes.map(|nodes| nodes.iter().map(worker).collect()).map_err(|refusal| refusal.to_string()),
+        metrics: metrics.map_err(|refusal| refusal.to_string()),
+        webhooks: webhooks.map_err(|refusal| refusal.to_string()),
+        budgets: budgets.map_err(|refusal| refusal.to_string()),
     }
-}
-
-fn why(refusal: Refusal) -> String {
-    refusal.to_string()
 }
 
 fn worker(node: &Value) -> Worker {

@@ -46,13 +46,11 @@ fn remove(value: &mut Value, path: &str) -> bool {
         Value::Array(items) => {
             let Some((keys, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) else { return false };
             let Some(at) = items.iter().position(|item| is_named(item, keys)) else { return false };
-            match rest.strip_prefix('.') {
-                Some(rest) => remove(&mut items[at], rest),
-                None => {
-                    items.remove(at);
-                    true
-                }
+            if let Some(rest) = rest.strip_prefix('.') {
+                return remove(&mut items[at], rest);
             }
+            items.remove(at);
+            true
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }

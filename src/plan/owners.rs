@@ -83,7 +83,7 @@ fn strangers(
         let Some(is) = is else { continue };
         path.push(step);
         match asked {
-            None if key != RESTARTED && !only_restarted(inner) => found(path, is),
+            None if !only_restarted(inner) => found(path, is),
             None => {}
             Some(asked) => strangers(path, inner, is, Some(asked), found),
         }
@@ -94,8 +94,8 @@ fn strangers(
 /// Whether all that is set below is the moment of a restart.
 fn only_restarted(fields: &Value) -> bool {
     fields.as_object().is_some_and(|fields| {
-        let mut own = fields.keys().filter(|key| *key != ".").peekable();
-        own.peek().is_some() && own.all(|key| key == RESTARTED)
+        let mut own = fields.iter().filter(|(key, _)| *key != ".").peekable();
+        own.peek().is_some() && own.all(|(key, inner)| key == RESTARTED || only_restarted(inner))
     })
 }
 

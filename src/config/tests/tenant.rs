@@ -211,7 +211,7 @@ fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.gateway: the API server is exposed by a Service -> remove it and set `serviceType`
     tcp.yaml:6:29: TenantControlPlane.spec.networkProfile.address: port `0` is not valid: a port is a number from 1 to 65535 -> write a name or an address with a port, such as api.example.com:6443
     tcp.yaml:6:55: TenantControlPlane.spec.networkProfile.clusterDomain: `a b` is not a DNS domain: use labels of lower-case letters, digits and `-`, at most 200 characters -> write cluster.local, for example
-    tcp.yaml:6:73: TenantControlPlane.spec.networkProfile.certSANs[0]: subject alternative name `a b` is not valid: it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`) -> write a DNS name or an IP address
+    tcp.yaml:6:73: TenantControlPlane.spec.networkProfile.certSANs[0]: subject alternative name `a b` is not valid: it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`) -> write an IP address, or a DNS name with letters of other scripts as xn--…
     tcp.yaml:6:85: TenantControlPlane.spec.networkProfile.port: 0 is not a port -> write a number from 1 to 65535, such as 6443
     tcp.yaml:6:34: TenantControlPlane.spec.networkProfile.serviceCidrs: more than one range of one family -> write one range, or one IPv4 and one IPv6 range
     tcp.yaml:6:71: TenantControlPlane.spec.networkProfile.podCidr: `10.3.0.1/16` has bits set behind its mask -> write 10.3.0.0/16
@@ -229,7 +229,7 @@ fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     tcp.yaml:1:1: TenantControlPlane: this is no TenantControlPlane of v1alpha1 -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
     tcp.yaml:40:1: TenantControlPlane: the file has more than one document -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
     tcp.yaml: : there is no TenantControlPlane -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
-    tcp.yaml:1:4: : not valid YAML: unclosed bracket '[' ->
+    tcp.yaml:1:4: : not valid YAML: unclosed bracket '[' -> mend it there: indent with spaces, close brackets and quotes, and quote texts with special characters
     "#);
 }
 

@@ -127,8 +127,8 @@ fn images_are_looked_for_on_the_nodes_that_take_pods() {
     let (some, finding) = seen(vec![node("v1.37.2", false), node("v1.36.3", false)]);
     assert_eq!(some, Verdict::Ok);
     assert!(finding.contains("on 1 of 2 nodes") && finding.contains("from registry.k8s.io"), "{finding}");
-    let (none, finding) = seen(vec![node("v1.37.2", true), node("v1.36.3", false)]);
-    assert_eq!(none, Verdict::Warning);
+    let (cordoned, finding) = seen(vec![node("v1.37.2", true), node("v1.36.3", false)]);
+    assert_eq!(cordoned, Verdict::Warning);
     assert!(finding.contains("registry.k8s.io/kube-apiserver:v1.37.2"), "{finding}");
     assert_eq!(seen(vec![]).0, Verdict::Warning);
     let unseen = Facts { nodes: Err("forbidden".into()), ..facts(&spec, &deployment) };
