@@ -41,10 +41,10 @@ print -r -- "$said""#,
     (
         "elvish",
         &["-norc", "-c"],
-        r#"use str
+        r"use str
 var edit: = (ns [&completion:=(ns [&arg-completer=[&]])])
 eval &ns=(ns [&edit:=$edit:]) (kamaji completion elvish | slurp)
-$edit:completion:arg-completer[kamaji] (str:split ' ' $E:LINE)"#,
+$edit:completion:arg-completer[kamaji] (str:split ' ' $E:LINE)",
     ),
 ];
 

@@ -132,7 +132,7 @@ fn logs(space: &Space) -> String {
     management().text(&["logs", "-n", &space.namespace, "-l", &label, "-c", "kube-apiserver", "--tail=-1"])
 }
 
-/// kamaji's own policy logs neither the first stage of a request nor what is in a ConfigMap.
+/// kamaji's own policy logs neither the first stage of a request nor what is in a `ConfigMap`.
 fn its_audit_policy_decides_what_is_logged(space: &Space) {
     space.tenant(NAME).run(&["create", "configmap", "watched", "--from-literal=marker=seen-by-the-audit"]).ok();
     eventually("the audit log has the request as the user's policy wants it", || {

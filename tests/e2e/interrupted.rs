@@ -254,7 +254,7 @@ fn node(tenant: &Kube, name: &str) -> (Value, Value) {
     (ready["status"].clone(), ready["lastTransitionTime"].clone())
 }
 
-/// Settings that are in ConfigMaps, which `kubeadm upgrade apply` reads and writes back, and CoreDNS's resources.
+/// Settings that are in `ConfigMaps`, which `kubeadm upgrade apply` reads and writes back, and `CoreDNS`'s resources.
 fn people_change_what_kubeadm_would_keep(tenant: &Kube) {
     let edit = |map: &str, key: &str, from: &str, to: &str| {
         let map = tenant.json(&["configmap", "-n", "kube-system", map]);

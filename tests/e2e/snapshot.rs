@@ -89,8 +89,8 @@ fn it_is_a_consistent_cut(space: &Space, etcd: &Etcd, prefix: &str, path: &Path)
         });
         let taken = space.run(&["snapshot", NAME, &file, "-o", "json"]);
         end.store(true, Ordering::Release);
-        let writes = writer.join().expect("the writer does not fail");
-        println!("snapshot in {:.2} s, while a writer got to {writes}", taken.took.as_secs_f32());
+        let reached = writer.join().expect("the writer does not fail");
+        println!("snapshot in {:.2} s, while a writer got to {reached}", taken.took.as_secs_f32());
         taken.json()
     });
     let lines = lines(path);
@@ -160,19 +160,24 @@ fn beside(path: &Path) -> Vec<String> {
     names.filter(|name| name.contains("snapshot")).collect()
 }
 
+/// Whether a file lies beside one that is not whole yet.
+fn is_temporary(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "tmp")
+}
+
 fn a_file_is_whole_or_not_there(space: &Space, path: &Path) {
     let before = std::fs::read(path).expect("it is there");
     let file = path.display().to_string();
     let mut running = start(space.kamaji(&["snapshot", NAME, &file]), "");
     wait_until("it writes", Duration::from_secs(60), || {
-        let half = beside(path).into_iter().find(|name| name.ends_with(".tmp"));
+        let half = beside(path).into_iter().find(|name| is_temporary(name));
         let size = half.and_then(|name| std::fs::metadata(path.with_file_name(name)).ok()).map_or(0, |meta| meta.len());
         if size > 0 || running.ended().is_some() { Ok(()) } else { Err("nothing yet".into()) }
     });
     running.kill();
     let _ = running.finish(Duration::from_secs(10));
     assert_eq!(std::fs::read(path).expect("it is there"), before, "the snapshot from before is whole");
-    for name in beside(path).iter().filter(|name| name.ends_with(".tmp")) {
+    for name in beside(path).iter().filter(|name| is_temporary(name)) {
         std::fs::remove_file(path.with_file_name(name)).expect("it can be removed");
     }
     let again = space.run(&["snapshot", NAME, &file]).ok();
@@ -277,15 +282,16 @@ fn a_watch_from_before_is_told_to_begin_anew(tenant: &Kube, resource_version: &s
 fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube, file: &str, uid: &str) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["restore", NAME, "--from", file, "--yes"];
-    let written = |like: fn(&Request) -> bool| move |request: &Request| request.writes() && like(request);
-    let points: [(&str, Moment, fn(&Request) -> bool); 3] = [
-        ("the record", Moment::After, |request| request.method == "PUT" && request.path.contains("/configmaps/")),
-        ("the stop", Moment::After, |request| request.method == "PATCH" && request.path.contains("/deployments/")),
-        ("the tunnel", Moment::After, |request| request.path.contains("/portforward")),
+    type Like = fn(&Request) -> bool;
+    let written = |like: Like| move |request: &Request| request.writes() && like(request);
+    let points: [(&str, Like); 3] = [
+        ("the record", |request| request.method == "PUT" && request.path.contains("/configmaps/")),
+        ("the stop", |request| request.method == "PATCH" && request.path.contains("/deployments/")),
+        ("the tunnel", |request| request.path.contains("/portforward")),
     ];
-    for (what, moment, like) in points {
+    for (what, like) in points {
         users_go_on(tenant);
-        let (_, harmed) = kill(space, &proxy, &words, moment, written(like));
+        let (_, harmed) = kill(space, &proxy, &words, Moment::After, written(like));
         println!("restore, killed at {what}: {harmed}");
         let status = space.run(&["status", NAME, "-o", "json"]).json();
         assert_eq!(status["unfinished"]["interrupted"], true, "killed at {what}: {status:#}");

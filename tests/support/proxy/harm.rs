@@ -93,13 +93,13 @@ impl Harm {
             }
             Self::Broken => {
                 let (head, body) = given.into_parts();
-                let half = half(body.collect().await?.to_bytes());
+                let half = half(&body.collect().await?.to_bytes());
                 let frames = [Ok(Frame::data(half)), Err(Error::other("broken off in the middle"))];
                 Ok(Response::from_parts(head, StreamBody::new(stream::iter(frames)).boxed()))
             }
             Self::Half => {
                 let (mut head, body) = given.into_parts();
-                let half = half(body.collect().await?.to_bytes());
+                let half = half(&body.collect().await?.to_bytes());
                 head.headers.remove(header::CONTENT_LENGTH);
                 head.headers.remove(header::TRANSFER_ENCODING);
                 Ok(Response::from_parts(head, whole(half)))
@@ -118,7 +118,7 @@ impl Harm {
     }
 }
 
-fn half(body: Bytes) -> Bytes {
+fn half(body: &Bytes) -> Bytes {
     body.slice(..body.len() / 2)
 }
 
