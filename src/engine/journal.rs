@@ -24,6 +24,12 @@ impl Recorded {
     pub fn wish(&self) -> Wish {
         Wish { spec: self.record.spec.clone(), documents: self.documents.clone() }
     }
+
+    /// Whether nobody wrote it between the two readings.
+    #[must_use]
+    pub fn is_still(&self, later: &Self) -> bool {
+        self.resource_version == later.resource_version
+    }
 }
 
 fn object_ref(namespace: &Namespace, name: &ControlPlaneName) -> ObjectRef {

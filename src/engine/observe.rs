@@ -20,11 +20,11 @@ pub struct Observed {
     pub live: Live,
 }
 
-/// Reads the record and all objects of a control plane, and what they live in.
+/// Reads the record and all objects of a control plane, and what they live in. The record first: what it says was made is
+/// there then, also while somebody is making it.
 pub async fn observe(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Observed, Fault> {
-    let (recorded, live) =
-        tokio::try_join!(read_record(session.management, &spec.namespace, &spec.name), live(session, spec))?;
-    Ok(Observed { recorded, live })
+    let recorded = read_record(session.management, &spec.namespace, &spec.name).await?;
+    Ok(Observed { recorded, live: live(session, spec).await? })
 }
 
 /// Reads all objects of a control plane, and what they live in.

@@ -96,7 +96,10 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
             preview_new(spec, &observed.live, &mut plan);
         }
         Some(recorded) => {
-            preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await?;
+            if let Err(fault) = preview_existing(session, request, recorded, &observed.live, ambient, &mut plan).await {
+                refuse_moving(session, recorded).await?;
+                return Err(fault);
+            }
             if !plan.is_empty() {
                 refuse_paused(&recorded.record)?;
                 refuse_overtaken(session, request).await?;
@@ -144,6 +147,17 @@ async fn refuse_unreachable(session: &Session<'_>, spec: &ControlPlaneSpec, live
         AddressState::Impossible { cause, remedy } => refuse((cause, remedy)),
         AddressState::Known(_) | AddressState::Waiting { .. } => Ok(()),
     }
+}
+
+/// What was read while somebody changed the control plane may not fit together.
+async fn refuse_moving(session: &Session<'_>, recorded: &Recorded) -> Result<(), Fault> {
+    let spec = &recorded.record.spec;
+    let now = read_record(session.management, &spec.namespace, &spec.name).await?;
+    if now.is_some_and(|now| recorded.is_still(&now)) {
+        return Ok(());
+    }
+    Err(Fault::new(Kind::Conflict, format!("control plane `{}` was changed by another run this moment", spec.name))
+        .hint("run the command again: it starts from what is there now"))
 }
 
 /// A plan made while somebody deletes the control plane would show their deletions as changes to agree to.

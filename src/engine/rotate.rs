@@ -254,8 +254,9 @@ impl Phase<'_> {
         journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         let goal = format!("only new pods of `{}` to be there", spec.name);
         loop {
-            let found = pods(self.session, &spec.namespace, &spec.name).await?;
+            // In this order: whose Deployment has rolled out marked its old pods before.
             let deployment = self.session.management.get(&deployment_ref(spec)).await?;
+            let found = pods(self.session, &spec.namespace, &spec.name).await?;
             let ending = found.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).count();
             if rolled_out(deployment.as_ref(), spec.replicas) && ending == 0 {
                 return Ok(());

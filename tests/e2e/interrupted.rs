@@ -289,7 +289,9 @@ fn what_people_changed_is_there(tenant: &Kube, version: &str) {
 fn the_commands_for_kubelets_are_right(worker: &Host, tenant: &Kube) {
     let kubeadm = crate::support::cluster::kubeadm();
     let config = "/var/lib/kubelet/config.yaml";
-    let upgraded = worker.run(&[&kubeadm.display().to_string(), "upgrade", "node"]).ok();
+    // What kubeadm thinks of the machine that all hosts here share is not what this is about.
+    let command = [&kubeadm.display().to_string(), "upgrade", "node", "--ignore-preflight-errors=all"];
+    let upgraded = worker.run(&command).ok();
     assert!(upgraded.stdout.contains("upgraded"), "{upgraded}");
     let written = worker.run(&["cat", config]).text();
     assert!(written.contains("maxPods: 77"), "from the kubelet-config that people changed: {written}");

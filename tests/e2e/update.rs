@@ -223,7 +223,10 @@ fn the_history_tells_and_the_last_change_is_taken_back(space: &Space) {
             "--yes",
         ])
         .ok();
-    assert!(!served_names(space).contains(SAN));
+    wait_until("the certificate is without the name", Duration::from_secs(60), || {
+        let names = served_names(space);
+        if names.contains(SAN) { Err(names) } else { Ok(()) }
+    });
     space.run(&["rollback", NAME]).exits(8);
     space.run(&["rollback", NAME, "--yes"]).ok();
     assert!(command_of(space, "kube-apiserver").contains(&"--audit-log-maxage=60".to_owned()));

@@ -206,12 +206,12 @@ impl Client {
         Ok(answer)
     }
 
-    /// Sends a request on the kept connection. One that was never sent, because the connection's end was announced at that
-    /// very moment, goes on a new one, as in any HTTP/2 client (RFC 9113, 8.7).
+    /// Sends a request on the kept connection. One that was never sent, or that the server says it never looked at, because
+    /// the connection's end was announced at that very moment, goes on a new one, as in any HTTP/2 client (RFC 9113, 8.7).
     async fn send_once(&mut self, request: &Request) -> Result<hyper::Response<Incoming>, Failure> {
         let mut sender = self.sender().await?;
         let answer = match sender.send_request(request.of(&self.identity.server)?).await {
-            Err(error) if error.is_canceled() => {
+            Err(error) if error.is_canceled() || is_unprocessed(&error) => {
                 sender = self.sender().await?;
                 sender.send_request(request.of(&self.identity.server)?).await?
             }
@@ -320,6 +320,14 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether the server's GOAWAY left the request out. What it had taken on and then broke off is another error.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        cause.is_go_away() && cause.is_remote() && cause.reason().is_some_and(|reason| reason == h2::Reason::NO_ERROR)
+    })
 }
 
 /// A request without its server.
