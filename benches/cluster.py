@@ -125,7 +125,7 @@ def admin_conf(server, name):
     return base64.b64decode(data["admin.conf"]).decode() if "admin.conf" in data else None
 
 
-KINDS = "serviceaccounts,services,secrets,configmaps,deployments,poddisruptionbudgets"
+KINDS = "serviceaccounts,services,secrets,configmaps,deployments,poddisruptionbudgets,networkpolicies"
 
 
 def objects(name):

@@ -5,7 +5,7 @@ from measure import RESULTS
 
 README = RESULTS.parent / "README.md"
 MARK = "<!-- Below this line: written by `benches/run`. -->\n"
-ORDER = ["create", "five", "certificates", "rerun", "program", "upgrade"]
+ORDER = ["create", "five", "certificates", "rerun", "program", "upgrade", "renew"]
 UNITS = {"memory": ("MiB", 1), "size": ("MB", 1), "write requests": ("", 0), "requests": ("", 0), "failed": ("", 0), "watched": ("", 0)}
 
 
