@@ -90,7 +90,7 @@ class Poller:
 
     def watch(self):
         """One watch; where the server ends it in good order, it goes on from the last version."""
-        version = json.loads(self.server.get(OBJECT))["metadata"]["resourceVersion"]
+        version = json.loads(self.server.get("/api/v1/namespaces/default/configmaps"))["metadata"]["resourceVersion"]
         path = "/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name%3Dpolled"
         while not self.end.is_set():
             connection = self.connection()

@@ -163,7 +163,8 @@ impl Creation<'_> {
         datastore: Option<&datastore::Datastore>,
         ambient: &mut Ambient,
     ) -> Result<Desired, Fault> {
-        self.desire_anew(record, live, address, datastore, &Reissue::default(), ambient)
+        let reissue = Reissue::of_change(&record.spec, &self.request.spec);
+        self.desire_anew(record, live, address, datastore, &reissue, ambient)
     }
 
     /// The same, with certificates made anew although they could be kept.

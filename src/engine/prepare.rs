@@ -277,7 +277,7 @@ pub(super) async fn preview_existing(
             exposure: decide_exposure(spec, Some(exposure), service, record.address.as_ref()),
             address: address.as_ref(),
             datastore: datastore.as_ref().map(|datastore| &datastore.authority),
-            reissue: &Reissue::default(),
+            reissue: &Reissue::of_change(&record.spec, spec),
             rotation: record.rotation.as_ref(),
         },
         ambient,

@@ -426,10 +426,15 @@ impl Decision<'_> {
         existing: Option<KeyAndCertificate>,
         ca: &KeyAndCertificate,
     ) -> Result<KeyAndCertificate, Error> {
-        let ended = existing.as_ref().and_then(|pair| Some(pki::inspect(&pair.certificate).ok()?.not_after));
+        let facts = existing.as_ref().and_then(|pair| pki::inspect(&pair.certificate).ok());
+        let ended = facts.as_ref().map(|facts| facts.not_after);
         let why = match &existing {
             None => None,
             Some(pair) => pki::why_not_usable(leaf, pair, &ca.certificate, self.now).or_else(|| {
+                let has = facts.map(|facts| facts.sans).unwrap_or_default();
+                if let Some(san) = self.inputs.reissue.unwanted(name, &has, &leaf.sans) {
+                    return Some(format!("without the name {san}"));
+                }
                 let asked = ended.is_some_and(|end| self.inputs.reissue.asks_for(name, end, self.now));
                 asked.then(|| "asked for".to_owned())
             }),

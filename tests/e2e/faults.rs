@@ -74,7 +74,7 @@ const VERBS: [Verb; 11] = [
         name: "un-update",
         plane: Plane::Real,
         states: ("changed", "down"),
-        words: &["update", "NAME", "--reset", "size", "--yes", "--timeout", "TIME"],
+        words: &["update", "NAME", "--size", "small", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {

@@ -4,7 +4,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -283,15 +284,19 @@ fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["restore", NAME, "--from", file, "--yes"];
     type Like = fn(&Request) -> bool;
-    let written = |like: Like| move |request: &Request| request.writes() && like(request);
-    let points: [(&str, Like); 3] = [
-        ("the record", |request| request.method == "PUT" && request.path.contains("/configmaps/")),
-        ("the stop", |request| request.method == "PATCH" && request.path.contains("/deployments/")),
-        ("the tunnel", |request| request.path.contains("/portforward")),
+    // The first tunnel is there to show what would change.
+    let points: [(&str, usize, Like); 3] = [
+        ("the record", 1, |request| request.method == "PUT" && request.path.contains("/configmaps/")),
+        ("the stop", 1, |request| request.method == "PATCH" && request.path.contains("/deployments/")),
+        ("the tunnel", 2, |request| request.path.contains("/portforward")),
     ];
-    for (what, like) in points {
+    for (what, which, like) in points {
         users_go_on(tenant);
-        let (_, harmed) = kill(space, &proxy, &words, Moment::After, written(like));
+        let seen = Arc::new(AtomicUsize::new(0));
+        let like = move |request: &Request| {
+            request.writes() && like(request) && seen.fetch_add(1, Ordering::AcqRel) + 1 == which
+        };
+        let (_, harmed) = kill(space, &proxy, &words, Moment::After, like);
         println!("restore, killed at {what}: {harmed}");
         let status = space.run(&["status", NAME, "-o", "json"]).json();
         assert_eq!(status["unfinished"]["interrupted"], true, "killed at {what}: {status:#}");

@@ -74,19 +74,20 @@ fn what_is_missing_or_of_another_authority_is_told() {
 #[test]
 fn a_renewal_changes_what_is_asked_for_and_the_pods_that_read_it() {
     let mut plane = created();
-    plane.reissue = Reissue { leaves: vec![LeafName::Admin, LeafName::SuperAdmin], within: None };
+    plane.reissue = Reissue { leaves: vec![LeafName::Admin, LeafName::SuperAdmin], within: None, ..Reissue::default() };
     let desired = plane.desire().unwrap();
     expect(&changed(&plane, &desired), &["Secret team-a/prod-admin-kubeconfig"]);
     assert_eq!(desired.reissued.len(), 4, "each for two addresses");
 
-    plane.reissue = Reissue { leaves: vec![LeafName::FrontProxyClient], within: None };
+    plane.reissue = Reissue { leaves: vec![LeafName::FrontProxyClient], within: None, ..Reissue::default() };
     let desired = plane.desire().unwrap();
     expect(
         &changed(&plane, &desired),
         &["Deployment team-a/prod", "Secret team-a/prod-front-proxy-client-certificate"],
     );
 
-    plane.reissue = Reissue { leaves: LeafName::ALL.to_vec(), within: Some(Duration::from_secs(30 * 86400)) };
+    plane.reissue =
+        Reissue { leaves: LeafName::ALL.to_vec(), within: Some(Duration::from_secs(30 * 86400)), ..Reissue::default() };
     expect(&changed(&plane, &plane.desire().unwrap()), &[]);
     plane.now += Duration::from_secs(8760 * 3600);
     let desired = plane.desire().unwrap();
@@ -100,7 +101,7 @@ fn a_renewal_changes_what_is_asked_for_and_the_pods_that_read_it() {
 #[test]
 fn an_interrupted_renewal_is_finished_by_another_with_a_time() {
     let mut plane = created();
-    plane.reissue = Reissue { leaves: LeafName::ALL.to_vec(), within: None };
+    plane.reissue = Reissue { leaves: LeafName::ALL.to_vec(), within: None, ..Reissue::default() };
     let desired = plane.desire().unwrap();
     // Killed before the Deployment was written.
     for manifest in desired.write.iter().filter(|manifest| manifest.object.kind == "Secret") {

@@ -60,7 +60,7 @@ enum Way {
     Kept(String),
     /// PATCH of a `ConfigMap` on a kept connection: `data.count` is the number of the last write that was answered.
     Write(String, Arc<AtomicU64>),
-    /// A watch of that `ConfigMap`; ends when it has told the last write.
+    /// A watch of that `ConfigMap`, from where a list of them stands; ends when it has told the last write.
     Watch(String, String, Arc<AtomicU64>),
 }
 
@@ -82,7 +82,7 @@ impl Poller {
                 Way::Fresh(fresh.to_owned()),
                 Way::Kept(object.clone()),
                 Way::Write(object.clone(), Arc::clone(&written)),
-                Way::Watch(watch, object, written),
+                Way::Watch(watch, list.to_owned(), written),
             ],
         )
     }
@@ -136,8 +136,8 @@ struct Client {
 
 impl Client {
     async fn run(&mut self, way: &Way, end: &AtomicBool) {
-        if let Way::Watch(path, object, written) = way {
-            return self.watch(path, object, written, end).await;
+        if let Way::Watch(path, list, written) = way {
+            return self.watch(path, list, written, end).await;
         }
         let mut ticks = interval(Duration::from_millis(1000 / RATE));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -244,10 +244,10 @@ impl Client {
     }
 
     /// Watches until the last write was told. A watch that the server ends in good order is begun again where it stopped.
-    async fn watch(&mut self, path: &str, object: &str, written: &AtomicU64, end: &AtomicBool) {
-        let mut version = match self.version(object).await {
+    async fn watch(&mut self, path: &str, list: &str, written: &AtomicU64, end: &AtomicBool) {
+        let mut version = match self.version(list).await {
             Ok(version) => version,
-            Err(error) => return self.fail("GET before the watch", &error),
+            Err(error) => return self.fail("LIST before the watch", &error),
         };
         let mut told = 0;
         let mut ended: Option<Instant> = None;
@@ -272,8 +272,8 @@ impl Client {
         }
     }
 
-    async fn version(&mut self, object: &str) -> Result<String, Failure> {
-        let answer = self.send(get(object)).await?;
+    async fn version(&mut self, list: &str) -> Result<String, Failure> {
+        let answer = self.send(get(list)).await?;
         let body: serde_json::Value = serde_json::from_slice(&success(answer).await?)?;
         Ok(body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned())
     }

@@ -25,7 +25,7 @@ struct Member {
 
 pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<(), Fault> {
     let leaves = if args.only.is_empty() { LeafName::ALL.to_vec() } else { args.only.clone() };
-    let reissue = Reissue { leaves, within: args.within.map(|span| span.0) };
+    let reissue = Reissue { leaves, within: args.within.map(|span| span.0), ..Reissue::default() };
     let management = context.management().await?;
     let members = plan(args, &reissue, &management, context).await?;
     let alone = members.len() == 1;
