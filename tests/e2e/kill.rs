@@ -111,10 +111,10 @@ pub(crate) fn kill(
     proxy: &Proxy,
     words: &[&str],
     moment: Moment,
-    like: impl Fn(&Request) -> bool + Send + Clone + 'static,
+    like: impl Fn(&Request) -> bool + Send + 'static,
 ) -> (Run, String) {
     proxy.reset();
-    let victim = strike(space, proxy, words, moment, like.clone(), Running::kill);
+    let victim = strike(space, proxy, words, moment, like, Running::kill);
     let code = loop {
         match victim.lock().expect("nobody panics with it").as_mut().and_then(Running::ended) {
             Some(status) => break status.code(),
@@ -124,7 +124,7 @@ pub(crate) fn kill(
     let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
     let run = space.note(running.collected(code), false);
     assert!(run.code.is_none() || run.code == Some(0), "{run}");
-    let request = proxy.requests().iter().find(|request| like(request)).map(ToString::to_string);
+    let request = proxy.requests().iter().find(|request| request.harmed).map(ToString::to_string);
     match (run.code, request) {
         (None, Some(request)) => (run, request),
         (None, None) => panic!("killed by nobody knows what: {run}"),

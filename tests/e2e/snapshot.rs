@@ -4,7 +4,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -280,19 +279,20 @@ fn a_watch_from_before_is_told_to_begin_anew(tenant: &Kube, resource_version: &s
     assert!(said.contains("too old") || said.contains("\"DELETED\"") || said.contains("410"), "{watch}");
 }
 
+type Like = fn(&Request) -> bool;
+
 fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube, file: &str, uid: &str) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["restore", NAME, "--from", file, "--yes"];
-    type Like = fn(&Request) -> bool;
     // The first tunnel is there to show what would change.
     let points: [(&str, usize, Like); 3] = [
         ("the record", 1, |request| request.method == "PUT" && request.path.contains("/configmaps/")),
         ("the stop", 1, |request| request.method == "PATCH" && request.path.contains("/deployments/")),
-        ("the tunnel", 2, |request| request.path.contains("/portforward")),
+        ("the second tunnel", 2, |request| request.path.contains("/portforward")),
     ];
     for (what, which, like) in points {
         users_go_on(tenant);
-        let seen = Arc::new(AtomicUsize::new(0));
+        let seen = AtomicUsize::new(0);
         let like = move |request: &Request| {
             request.writes() && like(request) && seen.fetch_add(1, Ordering::AcqRel) + 1 == which
         };

@@ -241,6 +241,13 @@ fn the_history_tells_and_the_last_change_is_taken_back(space: &Space) {
 /// A node that joined knows the endpoint by its address.
 fn nobody_loses_workers(space: &Space, tenant: &Kube) {
     tenant.create("{apiVersion: v1, kind: Node, metadata: {name: joined}}");
+    wait_until("the pods of earlier changes have ended", Duration::from_secs(120), || {
+        let pods = space.objects("pods");
+        let ending = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
+        if ending == 0 { Ok(()) } else { Err(format!("{ending} pods end")) }
+    });
+    // The Service's endpoints follow.
+    std::thread::sleep(Duration::from_secs(3));
     let before = space.everything();
     let refused = space.run(&["update", NAME, "--expose", "cluster-ip", "--yes"]).exits(4);
     refused.says(&["its worker would be lost", "node port would go"]);

@@ -136,8 +136,8 @@ struct Client {
 
 impl Client {
     async fn run(&mut self, way: &Way, end: &AtomicBool) {
-        if let Way::Watch(path, list, written) = way {
-            return self.watch(path, list, written, end).await;
+        if let Way::Watch(path, all, written) = way {
+            return self.watch(path, all, written, end).await;
         }
         let mut ticks = interval(Duration::from_millis(1000 / RATE));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -244,8 +244,8 @@ impl Client {
     }
 
     /// Watches until the last write was told. A watch that the server ends in good order is begun again where it stopped.
-    async fn watch(&mut self, path: &str, list: &str, written: &AtomicU64, end: &AtomicBool) {
-        let mut version = match self.version(list).await {
+    async fn watch(&mut self, path: &str, all: &str, written: &AtomicU64, end: &AtomicBool) {
+        let mut version = match self.version(all).await {
             Ok(version) => version,
             Err(error) => return self.fail("LIST before the watch", &error),
         };
@@ -272,8 +272,8 @@ impl Client {
         }
     }
 
-    async fn version(&mut self, list: &str) -> Result<String, Failure> {
-        let answer = self.send(get(list)).await?;
+    async fn version(&mut self, all: &str) -> Result<String, Failure> {
+        let answer = self.send(get(all)).await?;
         let body: serde_json::Value = serde_json::from_slice(&success(answer).await?)?;
         Ok(body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned())
     }
