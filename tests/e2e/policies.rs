@@ -264,7 +264,14 @@ enum Answer {
 impl Answer {
     /// What Go says of a connection that did not come about. Every other failure is an answer.
     fn of(text: &str) -> Self {
-        let stopped = ["connection refused", "i/o timeout", "deadline exceeded", "no route to host", "unreachable"];
+        let stopped = [
+            "connection refused",
+            "i/o timeout",
+            "deadline exceeded",
+            "while waiting for connection",
+            "no route to host",
+            "unreachable",
+        ];
         if stopped.iter().any(|words| text.contains(words)) { Self::Stopped } else { Self::Reached }
     }
 }
