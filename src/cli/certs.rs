@@ -1,8 +1,10 @@
 //! `kamaji certs`: certificates, kubeconfigs and keys, how long they last, and new ones.
 
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
-use super::args::{Span, planes};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
+
+use super::args::{Hosts, Span, planes};
 use crate::model::{ControlPlaneName, LeafName};
 
 /// `kamaji certs`.
@@ -50,6 +52,19 @@ pub enum CertsCommand {
   kamaji certs rotate-encryption-key prod --phase drop --yes
   kamaji certs rotate-encryption-key prod --back")]
     RotateEncryptionKey(RotateArgs),
+    /// Change the cluster's certificate authority, in phases which workers follow
+    ///
+    /// trust: a new authority is made, and both are trusted. use: the new one signs. drop: the old one is trusted no more,
+    /// and is gone. Workers follow each phase: with --host over ssh with your own configuration, else by the script that
+    /// --worker-script prints. Each phase can be run again when it was interrupted; --back goes one phase back, until the
+    /// old one goes. Without --phase, it says where it stands.
+    #[command(after_help = "Examples:
+  kamaji certs rotate-ca prod --phase trust --host root@worker-1 --host root@worker-2
+  kamaji certs rotate-ca prod --phase use --host root@worker-1 --host root@worker-2
+  kamaji certs rotate-ca prod --phase drop --host root@worker-1 --host root@worker-2
+  kamaji certs rotate-ca prod --worker-script | ssh root@worker-3 sh -s
+  kamaji certs rotate-ca prod --back")]
+    RotateCa(RotateCaArgs),
 }
 
 /// A change of keys.
@@ -77,6 +92,23 @@ pub struct RotateArgs {
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: Span,
+}
+
+/// A change of the authority.
+#[derive(Debug, Args)]
+pub struct RotateCaArgs {
+    #[command(flatten)]
+    /// To which phase.
+    pub rotate: RotateArgs,
+    /// Take the new authority, ca.crt and ca.key, from this folder, instead of making one
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub pki: Option<PathBuf>,
+    #[command(flatten)]
+    /// Which workers follow.
+    pub machines: Hosts,
+    /// Print the script by which a worker follows; its bootstrap token ends after an hour
+    #[arg(long, conflicts_with_all = ["phase", "back", "hosts", "pki", "dry_run"])]
+    pub worker_script: bool,
 }
 
 /// A phase that can be asked for.

@@ -17,7 +17,7 @@ pub use args::{
     JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, Span, SpecArgs,
     SupportBundleArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
-pub use certs::{CertsCheckArgs, CertsCommand, CertsRenewArgs, PhaseArg, Planes, RotateArgs};
+pub use certs::{CertsCheckArgs, CertsCommand, CertsRenewArgs, PhaseArg, Planes, RotateArgs, RotateCaArgs};
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 pub use isolation::{IsolationArgs, PoliciesArg};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};

@@ -28,17 +28,17 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
     let endpoint = plane::address(&record)?.endpoint.clone();
     let admin = plane::kubeconfig(&management.connection, &record, "admin.conf").await?;
     let (_, _, ca) = pki::kubeconfig_client(admin.expose_secret())?;
-    let hash = pki::discovery_hash(&ca)?;
+    let hashes = pki::discovery_hashes(&ca)?;
     if !args.machines.hosts.is_empty() {
-        let items = join_hosts(args, &session, &record, &hash, &mut context.ambient).await?;
+        let items = join_hosts(args, &session, &record, &hashes, &mut context.ambient).await?;
         drop(progress);
         return report_hosts(context, args.dry_run, items);
     }
     let made = token::make(&session, &record, args.ttl.0, "made by kamaji join", &mut context.ambient).await?;
-    let joining = Joining { endpoint: &endpoint, token: &made.token, ca_hash: &hash, version: record.spec.version };
+    let joining = Joining { endpoint: &endpoint, token: &made.token, ca_hashes: &hashes, version: record.spec.version };
     drop(progress);
     let text = match args.format {
-        JoinFormat::Command => format!("{}\n", join_command(&endpoint, made.token.expose_secret(), &hash)),
+        JoinFormat::Command => format!("{}\n", join_command(&endpoint, made.token.expose_secret(), &hashes)),
         JoinFormat::KubeadmConfig => crate::yaml::write(&joining.configuration()),
         JoinFormat::CloudInit => joining.cloud_init(),
         JoinFormat::Script => joining.script(),
@@ -46,9 +46,10 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
     context.ui.report(&Join {
         api_version: "kamaji/v1",
         kind: "Join",
-        command: join_command(&endpoint, made.token.expose_secret(), &hash),
+        command: join_command(&endpoint, made.token.expose_secret(), &hashes),
         endpoint: endpoint.to_string(),
-        ca_cert_hash: hash,
+        ca_cert_hash: hashes[0].clone(),
+        ca_cert_hashes: hashes,
         token_id: made.id,
         expires: made.expires,
         text,
@@ -61,12 +62,12 @@ async fn join_hosts(
     args: &JoinArgs,
     session: &Session<'_>,
     record: &Record,
-    hash: &str,
+    hashes: &[String],
     ambient: &mut Ambient,
 ) -> Result<Vec<HostItem>, Fault> {
     let hosts = machines::distinct(&args.machines);
     let ssh = machines::ssh(&args.machines);
-    let seen = machines::look(&ssh, &hosts, hash).await;
+    let seen = machines::look(&ssh, &hosts, hashes).await;
     let mut items: Vec<HostItem> = hosts.iter().zip(seen).map(|(host, seen)| HostItem::of(host, seen)).collect();
     let free: Vec<&str> =
         items.iter().zip(&hosts).filter(|(item, _)| item.outcome == Outcome::Free).map(|(_, host)| *host).collect();
@@ -75,7 +76,7 @@ async fn join_hosts(
     }
     let made = token::make(session, record, args.ttl.0, "made by kamaji join --host", ambient).await?;
     let endpoint = &plane::address(record)?.endpoint;
-    let joining = Joining { endpoint, token: &made.token, ca_hash: hash, version: record.spec.version };
+    let joining = Joining { endpoint, token: &made.token, ca_hashes: hashes, version: record.spec.version };
     let mut joined = ssh.run(&free, &joining.script(), PER_HOST).await.into_iter();
     for item in items.iter_mut().filter(|item| item.outcome == Outcome::Free) {
         match joined.next() {
@@ -115,6 +116,8 @@ struct Join {
     command: String,
     endpoint: String,
     ca_cert_hash: String,
+    /// More than one while the authority is changed for another one: any of them will do.
+    ca_cert_hashes: Vec<String>,
     token_id: String,
     expires: Option<jiff::Timestamp>,
     #[serde(skip)]
@@ -177,7 +180,7 @@ impl HostItem {
                 "kubeadm is not installed; install kubeadm, kubelet and a container runtime of the control plane's version"
                     .to_owned(),
             ),
-            Ok(Machine { has_kubeadm: true, membership: Membership::Free }) => {}
+            Ok(Machine { has_kubeadm: true, membership: Membership::Free, .. }) => {}
         }
         item
     }

@@ -26,7 +26,7 @@ pub(super) fn ssh(hosts: &Hosts) -> Ssh {
 }
 
 /// Looks at each machine; the errors say why one cannot be looked at.
-pub(super) async fn look(ssh: &Ssh, hosts: &[&str], ca_hash: &str) -> Vec<Result<Machine, String>> {
+pub(super) async fn look(ssh: &Ssh, hosts: &[&str], ca_hashes: &[String]) -> Vec<Result<Machine, String>> {
     let said = ssh.run(hosts, &look_script(), LOOK).await;
-    said.into_iter().map(|said| said.and_then(|said| Machine::read(&said, ca_hash))).collect()
+    said.into_iter().map(|said| said.and_then(|said| Machine::read(&said, ca_hashes))).collect()
 }

@@ -3,6 +3,7 @@
 //! Everything here can be killed between any two requests: the next run observes what is there and goes on.
 
 mod address;
+mod authority;
 mod bundle;
 mod busy;
 mod create;
@@ -34,6 +35,7 @@ mod tenant;
 mod tokens;
 mod upgrade;
 
+pub use authority::following;
 pub use bundle::gather_bundle;
 pub use busy::refuse_busy;
 pub use create::{Created, converge, tidy};
@@ -44,7 +46,8 @@ pub use drain::{Drainable, Drained, drain, prepare_drain, preview_drain};
 pub use holder::unfinished;
 pub use journal::{Recorded, list_records, read_record, require_record};
 pub use nodes::{
-    KubeletCertificate, SeenWorker, find_nodes, list_workers, no_such_nodes, remove_node, set_schedulable,
+    KubeletCertificate, SeenWorker, answering_workers, await_workers, find_nodes, list_workers, no_such_nodes,
+    remove_node, set_schedulable,
 };
 pub use observe::{Observed, observe};
 pub use pause::{pause, resume};

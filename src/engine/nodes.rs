@@ -8,6 +8,7 @@ use futures::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::Session;
 use crate::cluster::{Connection, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, KubeVersion, NodeName};
@@ -35,6 +36,8 @@ pub struct SeenWorker {
 pub struct KubeletCertificate {
     /// When it ends; a kubelet that does not renew it does not tell.
     pub ends: Option<Timestamp>,
+    /// When the kubelet started.
+    pub started: Option<Timestamp>,
     /// Whether the kubelet gets a new one in time.
     pub rotates: bool,
 }
@@ -77,12 +80,45 @@ async fn kubelet_certificate(connection: &Connection, node: &str, now: Timestamp
     let (metrics, config) = tokio::time::timeout(KUBELET, answers).await.ok()?.ok()?;
     let config: Value = serde_json::from_str(&config).ok()?;
     let rotates = config.pointer("/kubeletconfig/rotateCertificates") == Some(&Value::Bool(true));
-    let line = metrics.lines().find_map(|line| line.strip_prefix("kubelet_certificate_manager_client_ttl_seconds "));
-    let seconds = line.and_then(|line| line.trim().parse::<f64>().ok()).filter(|seconds| seconds.is_finite());
-    let ends = seconds
-        .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds.round()).ok())
-        .and_then(|left| now.checked_add(left).ok());
-    Some(KubeletCertificate { ends, rotates })
+    let seconds = |name: &str| {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        let seconds = value.trim().parse::<f64>().ok().filter(|seconds| seconds.is_finite())?;
+        SignedDuration::try_from_secs_f64(seconds.round()).ok()
+    };
+    let after = |begin: Timestamp, name: &str| begin.checked_add(seconds(name)?).ok();
+    let ends = after(now, "kubelet_certificate_manager_client_ttl_seconds");
+    let started = after(Timestamp::UNIX_EPOCH, "process_start_time_seconds");
+    Some(KubeletCertificate { ends, started, rotates })
+}
+
+/// The names of the workers that are ready and whose kubelets answer.
+pub async fn answering_workers(
+    session: &Session<'_>,
+    connection: &Connection,
+    version: KubeVersion,
+) -> Result<Vec<String>, Fault> {
+    let workers = list_workers(connection, version, true, (session.clock)()).await?;
+    let answers = workers.into_iter().filter(|seen| seen.worker.ready && seen.certificate.is_some());
+    Ok(answers.map(|seen| seen.worker.name).collect())
+}
+
+/// Waits until these kubelets, which were started anew, answer again.
+pub async fn await_workers(
+    session: &Session<'_>,
+    connection: &Connection,
+    version: KubeVersion,
+    nodes: &[&str],
+) -> Result<(), Fault> {
+    loop {
+        let answering = answering_workers(session, connection, version).await?;
+        let missing = nodes.iter().filter(|node| !answering.iter().any(|answering| answering == *node));
+        let missing: Vec<&str> = missing.copied().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let causes = [format!("the kubelet of {} does not answer yet", missing.join(", "))];
+        session.wait(Duration::from_secs(1), "kubelets that were started anew to answer", &causes).await?;
+    }
 }
 
 /// The Nodes with these names, `None` for those that do not exist.

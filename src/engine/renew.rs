@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::error::Fault;
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames};
+use crate::model::{ControlPlaneName, Namespace, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{Approved, Inputs, Live, Plan, Record, Reissue, Reissued, certificate_refs, decide_exposure, desire};
 
@@ -28,8 +28,8 @@ pub struct Renewed {
 }
 
 /// Reads the Secrets with certificates and keys, and nothing else.
-pub async fn read_certificates(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
-    let reads = certificate_refs(spec).into_iter().map(|object| async move {
+pub async fn read_certificates(session: &Session<'_>, record: &Record) -> Result<Live, Fault> {
+    let reads = certificate_refs(record).into_iter().map(|object| async move {
         let body = session.management.get(&object).await?;
         Ok::<_, crate::cluster::Refusal>((object, body))
     });

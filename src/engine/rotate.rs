@@ -1,4 +1,4 @@
-//! Changing a key of a control plane for a new one, phase by phase. The phase is in the record before it begins and when it
+//! Changing a key of a control plane, or its authority, for a new one, phase by phase. The phase is in the record before it begins and when it
 //! is reached, so a run that was killed is gone on with, and nobody goes on from what was not reached.
 
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::authority::{Effects, authority_changes, await_root_certificates, effects, refuse_authority};
 use super::busy::{refuse_paused, refuse_unready, refuse_updating, refuse_upgrading};
 use super::create::{Creation, deployment_ref, rolled_out};
 use super::encrypt::encrypt_anew;
@@ -20,8 +21,8 @@ use crate::event::Event;
 use crate::model::{ControlPlaneName, Namespace, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
-    Action, Approved, Asked, Change, Live, Plan, Record, Rotated, Rotation, RotationPhase, causes_of_pods, key_in,
-    next_rotation, replaced, rotation_key, rotation_key_lost, rotation_refs, whole_seconds,
+    Action, Approved, Asked, Change, Desired, Live, Plan, Record, Rotated, Rotation, RotationPhase, Signer,
+    causes_of_pods, key_in, next_rotation, replaced, rotation_key, rotation_key_lost, rotation_refs, whole_seconds,
 };
 use crate::render::{ObjectRef, Write, policy};
 
@@ -43,21 +44,31 @@ pub async fn plan_rotation(
     recorded: &Recorded,
     of: Rotated,
     asked: Asked,
+    given: &PartialUserPki,
+    looked_at: &[String],
 ) -> Result<RotationPlan, Fault> {
     let record = &recorded.record;
     let spec = &record.spec;
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Plan::default() };
     let now = (session.clock)();
     let Some(next) = begin(record, of, asked, now)? else { return Ok(RotationPlan { plan, hazards: Vec::new() }) };
-    if of == Rotated::EncryptionKey && spec.replicas == 0 {
+    if of != Rotated::ServiceAccountKey && spec.replicas == 0 {
         return Err(Fault::new(
             Kind::Conflict,
-            format!("control plane `{}` sleeps, so nothing can be encrypted", spec.name),
+            format!("control plane `{}` sleeps, so nothing inside it can follow", spec.name),
         )
         .hint(format!("wake it: kamaji scale {} -n {} --replicas 1", spec.name, spec.namespace)));
     }
     plan.changes = changes(record, &next);
-    let hazards = if of == Rotated::ServiceAccountKey { hazards(session, record, &next).await? } else { Vec::new() };
+    let Effects { hazards, notes } = match of {
+        Rotated::ServiceAccountKey => Effects { hazards: hazards(session, record, &next).await?, ..Effects::default() },
+        Rotated::EncryptionKey => Effects::default(),
+        Rotated::CertificateAuthority => {
+            refuse_authority(record, &next, given.ca.as_ref())?;
+            effects(session, record, &next, looked_at).await?
+        }
+    };
+    plan.notes.extend(notes);
     Ok(RotationPlan { plan, hazards })
 }
 
@@ -81,6 +92,9 @@ fn changes(record: &Record, next: &Rotation) -> Vec<Change> {
         Change::of(format!("in the cluster: every Secret is encrypted with the {which} key"), Action::Update, "")
     };
     let encrypts = next.of == Rotated::EncryptionKey;
+    if next.of == Rotated::CertificateAuthority {
+        return authority_changes(spec, next, (&key, &bundle, &main), deployment);
+    }
     let mut changes = vec![Change::of(Record::object_ref(spec), Action::Update, &next.to_string())];
     match next.phase {
         RotationPhase::Trust => {
@@ -155,6 +169,7 @@ pub async fn rotate(
     (namespace, name): (&Namespace, &ControlPlaneName),
     of: Rotated,
     asked: Asked,
+    given: &PartialUserPki,
     approved: &Approved,
     ambient: &mut Ambient,
 ) -> Result<Record, Fault> {
@@ -163,6 +178,9 @@ pub async fn rotate(
         .locked(namespace, name, async |lock| {
             let recorded = require_record(session.management, namespace, name).await?;
             let Some(next) = begin(&recorded.record, of, asked, (session.clock)())? else { return Ok(recorded.record) };
+            if of == Rotated::CertificateAuthority {
+                refuse_authority(&recorded.record, &next, given.ca.as_ref())?;
+            }
             let request = CreateRequest {
                 spec: recorded.record.spec.clone(),
                 documents: recorded.documents.clone(),
@@ -171,7 +189,7 @@ pub async fn rotate(
             let mut journal = Journal::resume(session.management, recorded);
             journal.update(None, |record| record.rotation = Some(next.clone())).await?;
             let creation = Creation { session, request: &request, lock };
-            Phase { session, creation, lock, of }.run(next.phase, &mut journal, ambient).await?;
+            Phase { session, creation, lock, of, given }.run(next.phase, &mut journal, ambient).await?;
             Ok(journal.record().clone())
         })
         .await
@@ -183,6 +201,7 @@ struct Phase<'a> {
     creation: Creation<'a>,
     lock: &'a Lock,
     of: Rotated,
+    given: &'a PartialUserPki,
 }
 
 impl Phase<'_> {
@@ -190,18 +209,27 @@ impl Phase<'_> {
         match phase {
             RotationPhase::Trust => {
                 self.make_key(journal, ambient).await?;
-                self.pods(journal, ambient).await?;
+                self.turns(journal, false).await?;
+                let desired = self.pods(journal, ambient).await?;
+                self.publish(journal, &desired).await?;
                 self.reached(journal).await
             }
             RotationPhase::Use => {
-                journal.update(None, |record| change(record, |rotation| rotation.used = true)).await?;
-                self.pods(journal, ambient).await?;
+                self.turns(journal, true).await?;
+                let desired = self.pods(journal, ambient).await?;
                 self.encrypt(journal, &self.creation.live().await?).await?;
+                self.publish(journal, &desired).await?;
                 self.reached(journal).await
             }
             RotationPhase::Drop => {
                 self.replace_old(journal.record()).await?;
-                self.pods(journal, ambient).await?;
+                if self.of == Rotated::CertificateAuthority {
+                    journal
+                        .update(None, |record| record.ca = record.rotation.as_ref().and_then(|it| it.key.clone()))
+                        .await?;
+                }
+                let desired = self.pods(journal, ambient).await?;
+                self.publish(journal, &desired).await?;
                 self.forget(journal).await
             }
             RotationPhase::Back => {
@@ -210,7 +238,8 @@ impl Phase<'_> {
                     self.encrypt(journal, &self.creation.live().await?).await?;
                     journal.update(None, |record| change(record, |rotation| rotation.used = false)).await?;
                 }
-                self.pods(journal, ambient).await?;
+                let desired = self.pods(journal, ambient).await?;
+                self.publish(journal, &desired).await?;
                 self.forget(journal).await
             }
         }
@@ -224,7 +253,7 @@ impl Phase<'_> {
         let spec = &self.creation.request.spec;
         let mut live = self.creation.live().await?;
         if live.named("Secret", &ObjectNames(&spec.name).rotation_key()).is_none() {
-            let wish = rotation_key(spec, self.of, &live, ambient)?;
+            let wish = rotation_key(spec, self.of, &live, self.given, ambient)?;
             debug_assert!(wish.write == Write::CreateOnly, "keys are made once");
             self.lock.check()?;
             let (Created::New(made) | Created::Existing(made)) =
@@ -238,11 +267,16 @@ impl Phase<'_> {
             return Err(Fault::new(Kind::Conflict, format!("{object} is in the way: it holds no {}", self.of.words()))
                 .hint("remove it if nobody needs it, and run the command again"));
         }
-        journal.update(None, |record| change(record, |rotation| rotation.key = key)).await
+        let given = self.of == Rotated::CertificateAuthority && self.given.ca.is_some();
+        let know = |rotation: &mut Rotation| {
+            rotation.key = key;
+            rotation.given = given;
+        };
+        journal.update(None, |record| change(record, know)).await
     }
 
     /// Writes the objects of the phase, and comes back when only pods of it are left.
-    async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
+    async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<Desired, Fault> {
         let spec = &self.creation.request.spec;
         let datastore = datastore::require(self.session, &spec.datastore).await?;
         let address = journal.address()?;
@@ -259,7 +293,7 @@ impl Phase<'_> {
             let found = pods(self.session, &spec.namespace, &spec.name).await?;
             let ending = found.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).count();
             if rolled_out(deployment.as_ref(), spec.replicas) && ending == 0 {
-                return Ok(());
+                return Ok(desired);
             }
             let mut causes = causes_of_pods(&found, &[]);
             if ending > 0 {
@@ -267,6 +301,19 @@ impl Phase<'_> {
             }
             self.session.wait(Duration::from_millis(300), &goal, &causes).await?;
         }
+    }
+
+    /// Tells those inside the cluster which authorities to trust: pods first, so that those of addons read it when they start.
+    async fn publish(&self, journal: &Journal<'_>, desired: &Desired) -> Result<(), Fault> {
+        if self.of != Rotated::CertificateAuthority {
+            return Ok(());
+        }
+        let address = journal.address()?;
+        let kubeconfig = self.creation.kubeconfig("super-admin.conf").await?;
+        let reached = await_answer(self.session, &self.creation.request.spec, &address, &kubeconfig).await?;
+        await_root_certificates(self.session, &reached.connection, desired).await?;
+        self.lock.check()?;
+        self.creation.inside(&address, desired).await.map(drop)
     }
 
     /// Lets the API server write every Secret anew, with the key that it uses now.
@@ -323,12 +370,29 @@ impl Phase<'_> {
         Ok(())
     }
 
+    /// Notes that the new key may be used from now on, or that the old one is again.
+    async fn turns(&self, journal: &mut Journal<'_>, uses: bool) -> Result<(), Fault> {
+        let now = whole_seconds((self.session.clock)());
+        let turn = |rotation: &mut Rotation| {
+            rotation.used |= uses;
+            let noted = rotation.signers.last().is_some_and(|signing| signing.by == Signer::Either);
+            if rotation.of == Rotated::CertificateAuthority && rotation.used && !noted {
+                rotation.signs(Signer::Either, now);
+            }
+        };
+        journal.update(None, |record| change(record, turn)).await
+    }
+
     async fn reached(&self, journal: &mut Journal<'_>) -> Result<(), Fault> {
         self.lock.check()?;
         let now = whole_seconds((self.session.clock)());
         let reach = |rotation: &mut Rotation| {
             rotation.done = true;
             rotation.since = now;
+            if rotation.of == Rotated::CertificateAuthority && rotation.used {
+                let new = rotation.phase == RotationPhase::Use;
+                rotation.signs(if new { Signer::New } else { Signer::Old }, now);
+            }
         };
         journal.update(None, |record| change(record, reach)).await
     }
@@ -343,12 +407,16 @@ impl Phase<'_> {
             }
         }
         let end = |record: &mut Record| {
-            let rotation = record.rotation.take();
-            if rotation.is_some_and(|rotation| {
-                rotation.phase == RotationPhase::Drop && rotation.of == Rotated::ServiceAccountKey
-            }) {
-                // What is there now was made here.
-                record.given.retain(|key| key != "sa.key");
+            let Some(rotation) = record.rotation.take() else { return };
+            let file = match rotation.of {
+                Rotated::ServiceAccountKey => "sa.key",
+                Rotated::CertificateAuthority => "ca.key",
+                Rotated::EncryptionKey => return,
+            };
+            if rotation.phase == RotationPhase::Drop {
+                // What is there now was made here, unless it was given as well.
+                record.given.retain(|key| key != file);
+                record.given.extend(rotation.given.then(|| file.to_owned()));
             }
         };
         journal.update(None, end).await

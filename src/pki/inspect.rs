@@ -62,6 +62,24 @@ pub fn discovery_hash(ca_pem: &str) -> Result<String, Error> {
     Ok(format!("sha256:{}", inspect(ca_pem)?.public_key_sha256))
 }
 
+/// The same of every authority in a PEM text: one of them is enough for a worker to know the cluster by.
+pub fn discovery_hashes(ca_pem: &str) -> Result<Vec<String>, Error> {
+    let what = "the certificate";
+    let all = all_der(what, ca_pem)?;
+    all.iter().map(|der| Ok(format!("sha256:{}", facts(&parse(what, der)?, der).public_key_sha256))).collect()
+}
+
+/// Whether an authority signed a certificate, whatever else is wrong with it.
+#[must_use]
+pub fn is_signed_by(certificate_pem: &str, ca_pem: &str) -> bool {
+    let look = || -> Result<bool, Error> {
+        let (der, ca_der) = (first_der("the certificate", certificate_pem)?, first_der("the authority", ca_pem)?);
+        let ca = parse("the authority", &ca_der)?;
+        Ok(parse("the certificate", &der)?.verify_signature(Some(ca.public_key())).is_ok())
+    };
+    look().unwrap_or(false)
+}
+
 /// The common name that a certificate request (PEM) asks for.
 pub fn requested_name(request_pem: &str) -> Result<String, Error> {
     let what = "the certificate request";

@@ -22,7 +22,7 @@ mod fixtures;
 pub use authority::check_authority;
 pub use error::Error;
 pub use files::{PartialUserPki, UserPki, read_user_pki};
-pub use inspect::{CertificateFacts, discovery_hash, inspect, requested_name};
+pub use inspect::{CertificateFacts, discovery_hash, discovery_hashes, inspect, is_signed_by, requested_name};
 pub use issue::{KeyAndCertificate, Leaf, Usage, issue_ca, issue_leaf};
 pub use keys::{KeyPair, generate_key_pair, public_key_of};
 pub use kubeconfig::{kubeconfig_client, kubeconfig_document, kubeconfig_via, kubeconfig_yaml};

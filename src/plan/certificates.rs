@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::{Live, Record};
-use crate::model::{ControlPlaneSpec, LeafName, ObjectNames};
+use super::{Live, Record, signing_authority};
+use crate::model::{LeafName, ObjectNames};
 use crate::pki::{self, KeyAndCertificate};
 use crate::render::{ObjectRef, policy};
 
@@ -78,7 +78,8 @@ pub struct Held {
 
 /// The Secrets with all of them.
 #[must_use]
-pub fn certificate_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
+pub fn certificate_refs(record: &Record) -> Vec<ObjectRef> {
+    let spec = &record.spec;
     let names = ObjectNames(&spec.name);
     let secrets = [
         names.ca(),
@@ -99,7 +100,10 @@ pub fn certificate_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
         namespace: Some(spec.namespace.to_string()),
         name,
     };
-    secrets.into_iter().map(object).collect()
+    let signer = signing_authority(spec, record.rotation.as_ref());
+    let refs = secrets.into_iter().map(object);
+    let apart = (signer.name != names.ca()).then_some(signer);
+    refs.chain(apart).collect()
 }
 
 /// Reads and judges all of them.
@@ -161,8 +165,9 @@ impl Look<'_> {
             let pair = text.map(|text| pki::kubeconfig_client(text.expose_secret()).map(|(pair, _, _)| pair));
             (HeldKind::Kubeconfig, secret, pair)
         };
+        let signer = signing_authority(&self.record.spec, self.record.rotation.as_ref()).name;
         let (cluster, front_proxy) =
-            (("ca", names.ca(), "ca.crt"), ("front-proxy-ca", names.front_proxy_ca(), "front-proxy-ca.crt"));
+            (("ca", signer, "ca.crt"), ("front-proxy-ca", names.front_proxy_ca(), "front-proxy-ca.crt"));
         let ((kind, secret, pair), (authority, ca_secret, ca_key)) = match leaf {
             LeafName::ApiServer => (certificate(names.api_server(), "apiserver"), cluster),
             LeafName::ApiServerKubeletClient => {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::rotating::{Rotating, rotating};
-use super::{DatastoreAuthority, Live, Reissue, Reissued, Rotation, RotationPhase};
+use super::rotating::{Authorities, Rotating, authority_data, rotating};
+use super::{DatastoreAuthority, Live, Reissue, Reissued, Rotated, Rotation, RotationPhase};
 use crate::ambient::Ambient;
 use crate::error::{Advice, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, LeafName, ObjectNames, PlaneId, Policies};
@@ -63,7 +63,7 @@ pub struct Desired {
     pub reissued: Vec<Reissued>,
     /// The SHA-256 of the CA's public key.
     pub ca: String,
-    /// The CA's certificate, PEM.
+    /// The certificates of the authorities that are trusted, PEM: one, or two while it is changed.
     pub ca_certificate: String,
     /// When the first certificate ends; `None` while there is none.
     pub certificates_end: Option<Timestamp>,
@@ -98,7 +98,7 @@ pub enum Error {
         /// Namespace and name of the Secret.
         secret: String,
         /// The change on its way.
-        rotation: Rotation,
+        rotation: Box<Rotation>,
     },
     /// The CA's Secret holds another CA than the one recorded.
     #[error("Secret {secret} does not hold the certificate authority that control plane `{plane}` was made with")]
@@ -267,10 +267,10 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
         let spec = self.inputs.spec;
-        let ca = self.authority("certificate authority", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
+        let main = self.authority("certificate authority", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
         let fingerprint =
-            pki::inspect(&ca.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
-        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) {
+            pki::inspect(&main.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
+        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) && !self.takes_over(&fingerprint) {
             return Err(Error::AuthorityChanged { plane: spec.name.to_string(), secret: self.place(&self.names.ca()) });
         }
         let front_proxy_ca = self.authority(
@@ -290,18 +290,7 @@ impl Decision<'_> {
         let mut write = vec![
             render::service_account(spec),
             render::service(spec, self.inputs.exposure, live_service),
-            // tls.crt and tls.key are the names Cluster API reads.
-            self.secret(
-                self.names.ca(),
-                "certificate-authority",
-                Write::CreateOnly,
-                &[
-                    ("ca.crt", ca.certificate.clone().into()),
-                    ("ca.key", ca.key.clone()),
-                    ("tls.crt", ca.certificate.clone().into()),
-                    ("tls.key", ca.key.clone()),
-                ],
-            ),
+            self.secret(self.names.ca(), "certificate-authority", Write::CreateOnly, &authority_data(&main)),
             self.secret(
                 self.names.front_proxy_ca(),
                 "certificate-authority",
@@ -321,13 +310,15 @@ impl Decision<'_> {
             self.policies(),
         ];
         let mut step = Step::Identity;
+        let Rotating { bundle, keys, authorities } = rotating(self.inputs, self.names)?;
+        let Authorities { signer: ca, trusted } =
+            authorities.unwrap_or_else(|| Authorities { trusted: main.certificate.clone(), signer: main });
         if let (Some(address), Some(datastore)) = (self.inputs.address, self.inputs.datastore) {
             step = Step::Complete;
             write.push(self.kubeadm_config(address));
             write.extend(self.certificates(&ca, &front_proxy_ca, address)?);
-            write.extend(self.kubeconfigs(&ca, address)?);
+            write.extend(self.kubeconfigs(&ca, &trusted, address)?);
             write.extend(self.datastore_secrets(datastore)?);
-            let Rotating { bundle, keys } = rotating(self.inputs, self.names)?;
             write.extend(bundle);
             let checksum = self.checksum(&write);
             let access = DatastoreAccess { endpoints: datastore.endpoints.clone() };
@@ -357,8 +348,16 @@ impl Decision<'_> {
             delete,
             reissued: self.reissued,
             ca: fingerprint,
-            ca_certificate: ca.certificate,
+            ca_certificate: trusted,
             certificates_end: self.ends.first().copied(),
+        })
+    }
+
+    /// Whether an authority is the one that takes the place of the recorded one.
+    fn takes_over(&self, fingerprint: &str) -> bool {
+        self.inputs.rotation.is_some_and(|rotation| {
+            (rotation.of, rotation.phase) == (Rotated::CertificateAuthority, RotationPhase::Drop)
+                && rotation.key.as_deref() == Some(fingerprint)
         })
     }
 
@@ -482,7 +481,12 @@ impl Decision<'_> {
         Ok(manifests)
     }
 
-    fn kubeconfigs(&mut self, ca: &KeyAndCertificate, address: &Address) -> Result<Vec<Manifest>, Error> {
+    fn kubeconfigs(
+        &mut self,
+        ca: &KeyAndCertificate,
+        trusted: &str,
+        address: &Address,
+    ) -> Result<Vec<Manifest>, Error> {
         let spec = self.inputs.spec;
         let outside = address.endpoint.url();
         let service = format!("https://{}.{}.svc:{}", spec.name, spec.namespace, address.secure_port);
@@ -512,7 +516,7 @@ impl Decision<'_> {
                 let existing =
                     text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
                 let pair = self.leaf(name_of(*kind), file, &leaf, existing, ca)?;
-                let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, &ca.certificate, &pair);
+                let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, trusted, &pair);
                 data.push((*file, yaml));
             }
             manifests.push(self.secret(secret, "kubeconfig", Write::Apply, &data));

@@ -19,6 +19,7 @@ if [ -e "$conf" ]; then
   echo joined
   sed -n 's/^ *server: */server /p' "$conf"
   sed -n 's/^ *certificate-authority-data: */authority /p' "$conf"
+  if [ -e /etc/kubernetes/pki/ca.crt ]; then echo "trusted $(base64 </etc/kubernetes/pki/ca.crt | tr -d '\n')"; fi
 fi
 if [ -e "$pem" ]; then
   echo "certificate $(sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' "$pem" | base64 | tr -d '\n')"
@@ -47,6 +48,10 @@ pub struct Machine {
     pub has_kubeadm: bool,
     /// The cluster it is in.
     pub membership: Membership,
+    /// The authorities (PEM) by which its kubelet knows the API server, and those by which it knows its clients.
+    pub authorities: [Option<String>; 2],
+    /// The certificate (PEM) that its kubelet shows to the API server.
+    pub certificate: Option<String>,
 }
 
 /// Which cluster a machine is in.
@@ -61,8 +66,8 @@ pub enum Membership {
 }
 
 impl Machine {
-    /// Reads what the script printed. `ca_hash` is the discovery hash of the cluster in question.
-    pub fn read(said: &str, ca_hash: &str) -> Result<Self, String> {
+    /// Reads what the script printed. `ca_hashes` are the discovery hashes of the cluster in question.
+    pub fn read(said: &str, ca_hashes: &[String]) -> Result<Self, String> {
         // What a login shell's profile prints comes first.
         let mut lines = said.lines().skip_while(|line| *line != "kamaji");
         if lines.next().is_none() {
@@ -71,18 +76,20 @@ impl Machine {
         let lines: Vec<&str> = lines.collect();
         let value = |key: &str| lines.iter().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
         let decoded = |text: &str| String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok();
+        let authorities = ["authority", "trusted"].map(|key| value(key).and_then(decoded));
+        let certificate = value("certificate").and_then(decoded);
         let membership = if lines.contains(&"joined") {
-            let authority = value("authority").and_then(decoded).and_then(|pem| pki::discovery_hash(&pem).ok());
-            if authority.as_deref() == Some(ca_hash) {
-                let certificate = value("certificate").and_then(decoded).and_then(|pem| pki::inspect(&pem).ok());
-                Membership::Here(certificate.and_then(|facts| node_of_user(&facts.common_name).map(str::to_owned)))
+            let known = authorities[0].as_deref().and_then(|pem| pki::discovery_hashes(pem).ok()).unwrap_or_default();
+            if known.iter().any(|hash| ca_hashes.contains(hash)) {
+                let facts = certificate.as_deref().and_then(|pem| pki::inspect(pem).ok());
+                Membership::Here(facts.and_then(|facts| node_of_user(&facts.common_name).map(str::to_owned)))
             } else {
                 Membership::Elsewhere(value("server").unwrap_or("an unknown server").trim().to_owned())
             }
         } else {
             Membership::Free
         };
-        Ok(Self { has_kubeadm: lines.contains(&"kubeadm"), membership })
+        Ok(Self { has_kubeadm: lines.contains(&"kubeadm"), membership, authorities, certificate })
     }
 }
 
@@ -140,17 +147,22 @@ mod tests {
     #[test]
     fn a_machine_says_which_worker_of_which_cluster_it_is() {
         let (here, elsewhere) = (ca(), ca());
-        let hash = pki::discovery_hash(&here.certificate).unwrap();
-        let read = |said: &str| Machine::read(said, &hash).unwrap();
+        let hashes = pki::discovery_hashes(&here.certificate).unwrap();
+        let read = |said: &str| Machine::read(said, &hashes).unwrap();
         assert_eq!(read(&said(&here, "w-1")).membership, Membership::Here(Some("w-1".into())));
         assert_eq!(
             read(&said(&elsewhere, "w-1")).membership,
             Membership::Elsewhere("https://10.0.0.9:6443".into()),
             "an authority of the same name is not the same authority"
         );
-        assert_eq!(read("kamaji\n"), Machine { has_kubeadm: false, membership: Membership::Free });
+        let nothing = read("kamaji\n");
+        assert_eq!((nothing.has_kubeadm, nothing.membership), (false, Membership::Free));
         assert_eq!(read("kamaji\njoined\n").membership, Membership::Elsewhere("an unknown server".into()));
-        assert!(Machine::read("sh: unknown command", &hash).is_err());
+        assert!(Machine::read("sh: unknown command", &hashes).is_err());
+        let both = [elsewhere.certificate.as_str(), here.certificate.as_str()].concat();
+        let changing = pki::discovery_hashes(&both).unwrap();
+        let membership = Machine::read(&said(&here, "w-1"), &changing).unwrap().membership;
+        assert_eq!(membership, Membership::Here(Some("w-1".into())), "while its authority is changed for another");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod enforcer;
 mod explain;
 mod exposure;
 mod families;
+mod following;
 mod giving_way;
 mod live;
 mod machine;
@@ -60,6 +61,7 @@ pub(crate) use explain::warnings;
 pub use explain::{causes_of_pods, pod_summary};
 pub use exposure::{api_server_port, decide_exposure, impossible_endpoint};
 pub use families::{no_such_family, unserved_family};
+pub use following::{Following, Lack, SeenFollower, not_following};
 pub use giving_way::giving_way;
 pub use live::Live;
 pub use machine::{Machine, Membership, asked_by_node, look_script, reset_script};
@@ -70,8 +72,10 @@ pub use reached::{Move as EndpointMove, Reached};
 pub use record::{ImmutableChange, Pause, Phase, Record, Revision, Step, Upgrade, Verdict, immutable_changes};
 pub use reissue::{Reissue, Reissued};
 pub use restore::{Restore, RestorePhase};
-pub use rotating::{key_in, lost as rotation_key_lost, replaced, rotation_key, rotation_refs};
-pub use rotation::{Asked, Rotated, Rotation, RotationError, RotationPhase, next_rotation, whole_seconds};
+pub use rotating::{
+    key_in, lost as rotation_key_lost, replaced, rotation_key, rotation_refs, signing_authority, trusted_authorities,
+};
+pub use rotation::{Asked, Rotated, Rotation, RotationError, RotationPhase, Signer, next_rotation, whole_seconds};
 pub use settings::{changes_of_settings, words_of};
 pub use settled::is_settled;
 pub use snapshot::{Lease, SnapshotEnd, SnapshotEntry, SnapshotError, SnapshotHeader, SnapshotReader, SnapshotWriter};

@@ -16,6 +16,8 @@ pub enum Rotated {
     ServiceAccountKey,
     /// The key that encrypts Secrets in the datastore.
     EncryptionKey,
+    /// The cluster's certificate authority.
+    CertificateAuthority,
 }
 
 impl Rotated {
@@ -25,6 +27,7 @@ impl Rotated {
         match self {
             Self::ServiceAccountKey => "service account key",
             Self::EncryptionKey => "encryption key",
+            Self::CertificateAuthority => "certificate authority",
         }
     }
 
@@ -34,6 +37,7 @@ impl Rotated {
         match self {
             Self::ServiceAccountKey => "rotate-sa-key",
             Self::EncryptionKey => "rotate-encryption-key",
+            Self::CertificateAuthority => "rotate-ca",
         }
     }
 }
@@ -84,6 +88,46 @@ pub struct Rotation {
     /// The name or fingerprint of the new key, once there is one: a key that is lost is never replaced silently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether the new one was given, and not made here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given: bool,
+    /// Of an authority: who signs since when. Before the first of them it is the old one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<Signing>,
+}
+
+/// Who signs since when, while the authority is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signing {
+    /// Since when.
+    pub since: Timestamp,
+    /// Who.
+    pub by: Signer,
+}
+
+/// One of two authorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signer {
+    /// The old one.
+    Old,
+    /// The new one.
+    New,
+    /// One of the two: pods are being replaced.
+    Either,
+}
+
+impl Rotation {
+    /// Notes who signs from now on.
+    pub fn signs(&mut self, by: Signer, since: Timestamp) {
+        self.signers.push(Signing { since, by });
+    }
+
+    /// Who signed at that time.
+    #[must_use]
+    pub fn signer_at(&self, time: Timestamp) -> Signer {
+        self.signers.iter().rev().find(|signing| signing.since <= time).map_or(Signer::Old, |signing| signing.by)
+    }
 }
 
 impl fmt::Display for Rotation {
@@ -112,7 +156,7 @@ pub enum RotationError {
         /// The control plane.
         plane: String,
         /// The change on its way.
-        rotation: Rotation,
+        rotation: Box<Rotation>,
     },
     /// The phase before it was not reached.
     #[error("phase {} of control plane `{plane}` comes after phase {}, which was not reached", .phase.word(), .before.word())]
@@ -183,7 +227,17 @@ pub fn next_rotation(
     let plane = || plane.to_owned();
     let now = whole_seconds(now);
     let Some(current) = current else {
-        let new = Rotation { of, phase: Trust, done: false, began: now, since: now, used: false, key: None };
+        let new = Rotation {
+            of,
+            phase: Trust,
+            done: false,
+            began: now,
+            since: now,
+            used: false,
+            key: None,
+            given: false,
+            signers: Vec::new(),
+        };
         return match asked {
             Asked::Phase(Trust) => Ok(Some(new)),
             Asked::Phase(Use) => Err(RotationError::TooEarly { plane: plane(), of, phase: Use, before: Trust }),
@@ -192,7 +246,7 @@ pub fn next_rotation(
         };
     };
     if current.of != of {
-        return Err(RotationError::Other { plane: plane(), rotation: current.clone() });
+        return Err(RotationError::Other { plane: plane(), rotation: Box::new(current.clone()) });
     }
     let to = |phase| Ok(Some(Rotation { phase, done: false, since: now, ..current.clone() }));
     let resume = || Ok((!current.done).then(|| current.clone()));
@@ -226,7 +280,17 @@ mod tests {
     }
 
     fn at(phase: RotationPhase, done: bool) -> Rotation {
-        Rotation { of: SA, phase, done, began: now(), since: now(), used: false, key: None }
+        Rotation {
+            of: SA,
+            phase,
+            done,
+            began: now(),
+            since: now(),
+            used: false,
+            key: None,
+            given: false,
+            signers: Vec::new(),
+        }
     }
 
     /// The phase that follows, `Some` and unfinished; `None` when nothing is to be done.

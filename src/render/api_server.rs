@@ -162,7 +162,7 @@ pub(super) fn api_server_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> V
         ]
     };
     let mut pki = vec![
-        projected_secret(names.ca(), &[("ca.crt", "ca.crt")]),
+        projected_secret(keys.authority.clone(), &[("ca.crt", "ca.crt")]),
         projected_secret(names.api_server(), &[("apiserver.crt", "apiserver.crt"), ("apiserver.key", "apiserver.key")]),
         projected_secret(
             names.kubelet_client(),

@@ -15,6 +15,10 @@ use crate::model::{Component, ComponentName, ControlPlaneSpec, ObjectNames};
 const CONTROLLER_MANAGER_PORT: u16 = 10257;
 const SCHEDULER_PORT: u16 = 10259;
 const PKI: &str = "/etc/kubernetes/pki";
+pub(super) const CA: &str = "ca.crt";
+/// The certificate of the authority that signs, where `ca.crt` is a bundle: that cannot sign
+/// (kube-controller-manager expects one certificate in `--cluster-signing-cert-file`).
+const SIGNER: &str = "signer.crt";
 const CONTROLLER_MANAGER_CONF: &str = "/etc/kubernetes/controller-manager/controller-manager.conf";
 const SCHEDULER_CONF: &str = "/etc/kubernetes/scheduler/scheduler.conf";
 
@@ -42,9 +46,10 @@ fn container_of(
 }
 
 /// The kube-controller-manager container.
-pub(super) fn controller_manager(spec: &ControlPlaneSpec) -> Container {
+pub(super) fn controller_manager(spec: &ControlPlaneSpec, keys: &KeySecrets) -> Container {
     let component = &spec.controller_manager;
-    let command = controller_manager_flags(spec).command("kube-controller-manager", &component.extra_args);
+    let signer = if keys.signs_apart() { SIGNER } else { CA };
+    let command = controller_manager_flags(spec, signer).command("kube-controller-manager", &component.extra_args);
     Container {
         volume_mounts: Some(vec![
             mount("controller-manager-pki", PKI),
@@ -54,7 +59,8 @@ pub(super) fn controller_manager(spec: &ControlPlaneSpec) -> Container {
     }
 }
 
-pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec) -> Flags {
+/// `signer` is the file with the certificate of the authority that signs.
+pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec, signer: &str) -> Flags {
     let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut flags = Flags::default();
     if !spec.networking.pod_subnets.is_empty() {
@@ -68,7 +74,7 @@ pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec) -> Flags {
         .set("bind-address", "0.0.0.0")
         .set("client-ca-file", format!("{PKI}/ca.crt"))
         .set("cluster-name", &spec.cluster_name)
-        .set("cluster-signing-cert-file", format!("{PKI}/ca.crt"))
+        .set("cluster-signing-cert-file", format!("{PKI}/{signer}"))
         .set("cluster-signing-key-file", format!("{PKI}/ca.key"))
         .set("controllers", "*,bootstrapsigner,tokencleaner")
         .set("kubeconfig", CONTROLLER_MANAGER_CONF)
@@ -117,15 +123,18 @@ pub(super) fn scheduler_flags() -> Flags {
 /// The volumes of both. The CA's key is in the controller manager's only: it signs kubelets' certificates.
 pub(super) fn controller_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> Vec<Volume> {
     let conf = "controller-manager.conf";
+    let mut pki = if keys.signs_apart() {
+        vec![
+            projected_secret(keys.authority.clone(), &[("ca.crt", "ca.crt")]),
+            projected_secret(keys.signer.clone(), &[("ca.crt", SIGNER), ("ca.key", "ca.key")]),
+        ]
+    } else {
+        vec![projected_secret(keys.authority.clone(), &[("ca.crt", "ca.crt"), ("ca.key", "ca.key")])]
+    };
+    pki.push(projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]));
+    pki.push(projected_secret(keys.service_account_private.clone(), &[("sa.key", "sa.key")]));
     vec![
-        projected(
-            "controller-manager-pki",
-            vec![
-                projected_secret(names.ca(), &[("ca.crt", "ca.crt"), ("ca.key", "ca.key")]),
-                projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]),
-                projected_secret(keys.service_account_private.clone(), &[("sa.key", "sa.key")]),
-            ],
-        ),
+        projected("controller-manager-pki", pki),
         projected(
             "controller-manager-kubeconfig",
             vec![projected_secret(names.controller_manager_kubeconfig(), &[(conf, conf)])],

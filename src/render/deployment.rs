@@ -50,7 +50,7 @@ pub fn deployment(
     let selector = selector(spec);
     let mut pod = PodSpec {
         automount_service_account_token: Some(false),
-        containers: vec![api_server(spec, id, address, datastore), controller_manager(spec), scheduler(spec)],
+        containers: vec![api_server(spec, id, address, datastore), controller_manager(spec, keys), scheduler(spec)],
         enable_service_links: Some(false),
         security_context: Some(pod_security()),
         service_account_name: Some(names.service_account()),

@@ -11,6 +11,10 @@ pub struct KeySecrets {
     pub service_account_private: String,
     /// With `encryption.yaml`.
     pub encryption: String,
+    /// With `ca.crt`: the authorities that are trusted.
+    pub authority: String,
+    /// With `ca.crt` and `ca.key`: the one of them that signs.
+    pub signer: String,
 }
 
 impl KeySecrets {
@@ -21,6 +25,14 @@ impl KeySecrets {
             service_account_public: names.service_account_key(),
             service_account_private: names.service_account_key(),
             encryption: names.encryption(),
+            authority: names.ca(),
+            signer: names.ca(),
         }
+    }
+
+    /// Whether what signs is in a file of its own: a bundle of several cannot sign.
+    #[must_use]
+    pub fn signs_apart(&self) -> bool {
+        self.authority != self.signer
     }
 }

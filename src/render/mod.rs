@@ -37,7 +37,11 @@ pub use service::service;
 pub fn arguments_without_base(spec: &ControlPlaneSpec) -> Vec<(&'static str, String)> {
     let components = [
         ("kube-apiserver", api_server::names(spec), &spec.api_server),
-        ("kube-controller-manager", controllers::controller_manager_flags(spec), &spec.controller_manager),
+        (
+            "kube-controller-manager",
+            controllers::controller_manager_flags(spec, controllers::CA),
+            &spec.controller_manager,
+        ),
         ("kube-scheduler", controllers::scheduler_flags(), &spec.scheduler),
     ];
     let lost = components.into_iter().flat_map(|(name, flags, component)| {

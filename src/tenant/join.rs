@@ -12,12 +12,16 @@ use crate::model::release_of;
 
 use super::text::yaml;
 
-/// The command to run on a worker. `ca_hash` is the SHA-256 of the CA's public key in hex, with or without `sha256:`
-/// before it (<https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-join/>).
+/// The command to run on a worker. `ca_hashes` are the SHA-256 of the CAs' public keys in hex, with or without `sha256:`
+/// before them; one that fits is enough (<https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-join/>).
 #[must_use]
-pub fn join_command(endpoint: &Endpoint, token: &str, ca_hash: &str) -> String {
-    let hash = ca_hash.strip_prefix("sha256:").unwrap_or(ca_hash);
-    format!("kubeadm join {endpoint} --token {token} --discovery-token-ca-cert-hash sha256:{hash}")
+pub fn join_command(endpoint: &Endpoint, token: &str, ca_hashes: &[String]) -> String {
+    let flag = |hash: &String| {
+        let hash = hash.strip_prefix("sha256:").unwrap_or(hash);
+        format!(" --discovery-token-ca-cert-hash sha256:{hash}")
+    };
+    let flags: String = ca_hashes.iter().map(flag).collect();
+    format!("kubeadm join {endpoint} --token {token}{flags}")
 }
 
 /// What a worker needs to join, in the forms that the tools of workers take.
@@ -27,8 +31,8 @@ pub struct Joining<'a> {
     pub endpoint: &'a Endpoint,
     /// The whole token.
     pub token: &'a SecretString,
-    /// The hash of the authority's public key, `sha256:…`.
-    pub ca_hash: &'a str,
+    /// The hashes of the authorities' public keys, `sha256:…`.
+    pub ca_hashes: &'a [String],
     /// The Kubernetes version of the control plane.
     pub version: KubeVersion,
 }
@@ -43,7 +47,7 @@ impl Joining<'_> {
             "kind": "JoinConfiguration",
             "discovery": {"bootstrapToken": {
                 "apiServerEndpoint": self.endpoint.to_string(),
-                "caCertHashes": [self.ca_hash],
+                "caCertHashes": self.ca_hashes,
                 "token": self.token.expose_secret(),
             }},
         })
@@ -84,13 +88,15 @@ mod tests {
     #[test]
     fn the_command_is_what_kubeadm_prints() {
         let command = |endpoint| {
-            join_command(&Endpoint::parse(endpoint, 6443).unwrap(), "abcdef.0123456789abcdef", "sha256:00ff")
+            let hashes = ["sha256:00ff".to_owned()];
+            join_command(&Endpoint::parse(endpoint, 6443).unwrap(), "abcdef.0123456789abcdef", &hashes)
         };
         let rest = "--token abcdef.0123456789abcdef --discovery-token-ca-cert-hash sha256:00ff";
         assert_eq!(command("api.example.com:31000"), format!("kubeadm join api.example.com:31000 {rest}"));
         assert_eq!(command("fd00::1"), format!("kubeadm join [fd00::1]:6443 {rest}"));
-        let bare = join_command(&Endpoint::parse("10.0.0.1", 6443).unwrap(), "t", "00ff");
-        assert!(bare.ends_with(" sha256:00ff"), "{bare}");
+        let bare = join_command(&Endpoint::parse("10.0.0.1", 6443).unwrap(), "t", &["00ff".into(), "sha256:11".into()]);
+        let one = " --discovery-token-ca-cert-hash sha256:";
+        assert!(bare.ends_with(&format!(" --token t{one}00ff{one}11")), "{bare}");
     }
 
     #[test]
@@ -98,7 +104,8 @@ mod tests {
         let endpoint = Endpoint::parse("10.0.0.1:6443", 0).unwrap();
         let token = SecretString::from("abcdef.0123456789abcdef");
         let version = KubeVersion::parse("v1.37.2").unwrap();
-        let joining = Joining { endpoint: &endpoint, token: &token, ca_hash: "sha256:00ff", version };
+        let hashes = ["sha256:00ff".to_owned()];
+        let joining = Joining { endpoint: &endpoint, token: &token, ca_hashes: &hashes, version };
         let script = joining.script();
         assert!(script.contains("kubeadm join --config \"$config\""), "{script}");
         assert!(!script.contains("--token"), "{script}");
@@ -113,7 +120,8 @@ mod tests {
         let endpoint = Endpoint::parse("10.0.0.1:6443", 0).unwrap();
         let token = SecretString::from("abcdef.0123456789abcdef");
         let version = KubeVersion::parse("v1.30.14").unwrap();
-        let joining = Joining { endpoint: &endpoint, token: &token, ca_hash: "sha256:00ff", version };
+        let hashes = ["sha256:00ff".to_owned()];
+        let joining = Joining { endpoint: &endpoint, token: &token, ca_hashes: &hashes, version };
         assert_eq!(joining.configuration()["apiVersion"], "kubeadm.k8s.io/v1beta3");
     }
 }

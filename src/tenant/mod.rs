@@ -88,6 +88,7 @@ pub fn addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest>
     if spec.addons.kube_proxy {
         objects.extend(addons::kube_proxy(spec, facts, release));
     }
+    addons::made_anew_with_authorities(&mut objects, facts.ca_pem);
     objects
 }
 

@@ -7,6 +7,7 @@
 
 mod access;
 mod again;
+mod authority;
 mod certs;
 mod completions;
 mod days;

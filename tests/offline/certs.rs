@@ -5,6 +5,7 @@ use std::time::Duration;
 use kamaji::ambient::Ambient;
 use kamaji::error::Advice as _;
 use kamaji::model::LeafName;
+use kamaji::pki::{self, PartialUserPki};
 use kamaji::plan::{
     Desired, Held, Keeper, Live, Record, Reissue, Rotated, Rotation, RotationPhase, certificates, key_in, rotation_key,
 };
@@ -130,12 +131,23 @@ fn a_renewal_says_which_control_plane_and_which_certificates_it_is_about() {
 /// A control plane whose keys are being changed, with the new key made.
 fn rotating(of: Rotated, phase: RotationPhase) -> Plane {
     let mut plane = created();
-    let wish = rotation_key(&plane.spec, of, &plane.live, &mut Ambient::fixed(now(), 3)).unwrap();
+    let given = PartialUserPki::default();
+    let wish = rotation_key(&plane.spec, of, &plane.live, &given, &mut Ambient::fixed(now(), 3)).unwrap();
     assert_eq!((wish.write, &wish.body["immutable"]), (Write::CreateOnly, &Value::Bool(true)));
     plane.live.insert(wish.object.clone(), wish.body);
     let key = key_in(of, &plane.live, "prod-rotation-key");
     assert!(key.is_some());
-    plane.rotation = Some(Rotation { of, phase, done: true, began: now(), since: now(), used: false, key });
+    plane.rotation = Some(Rotation {
+        of,
+        phase,
+        done: true,
+        began: now(),
+        since: now(),
+        used: false,
+        key,
+        given: false,
+        signers: Vec::new(),
+    });
     plane
 }
 
@@ -196,8 +208,44 @@ fn while_the_encryption_key_changes_both_are_read_and_one_writes() {
 }
 
 #[test]
+fn while_the_authority_changes_both_are_trusted_and_one_signs() {
+    let manager = "controller-manager-pki";
+    for (phase, signs) in [(RotationPhase::Trust, "prod-ca"), (RotationPhase::Use, "prod-rotation-key")] {
+        let plane = rotating(Rotated::CertificateAuthority, phase);
+        let desired = plane.desire().unwrap();
+        let certificate = |secret: &str| plane.live.secret_value(secret, "ca.crt").unwrap().expose_secret().to_owned();
+        let both = format!("{}{}", certificate("prod-ca"), certificate("prod-rotation-key"));
+        assert_eq!(value(&desired, "prod-rotation-bundle", "ca.crt"), both);
+        assert_eq!(desired.ca_certificate, both, "what is inside the cluster trusts both");
+        assert_eq!(source(&desired, "api-server-pki", "ca.crt"), "prod-rotation-bundle");
+        assert_eq!(source(&desired, manager, "ca.crt"), "prod-rotation-bundle");
+        assert_eq!(source(&desired, manager, "ca.key"), signs);
+        assert_eq!(source(&desired, manager, "signer.crt"), signs);
+        let deployment = desired.write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
+        assert!(deployment.body.to_string().contains("--cluster-signing-cert-file=/etc/kubernetes/pki/signer.crt"));
+        let signer = certificate(signs);
+        let (client, _, trusted) =
+            pki::kubeconfig_client(&value(&desired, "prod-admin-kubeconfig", "admin.conf")).unwrap();
+        assert!(pki::is_signed_by(&client.certificate, &signer) && trusted == both);
+        for (secret, key) in [
+            ("prod-api-server-certificate", "apiserver.crt"),
+            ("prod-api-server-kubelet-client-certificate", "apiserver-kubelet-client.crt"),
+        ] {
+            assert!(pki::is_signed_by(&value(&desired, secret, key), &signer), "{secret}");
+        }
+        let reissued: Vec<&str> = desired.reissued.iter().map(|reissued| reissued.leaf.as_str()).collect();
+        assert_eq!(reissued.is_empty(), phase == RotationPhase::Trust, "{reissued:?}");
+    }
+    for phase in [RotationPhase::Drop, RotationPhase::Back] {
+        let plane = rotating(Rotated::CertificateAuthority, phase);
+        assert_eq!(plane.desire().unwrap().write.len(), created().desire().unwrap().write.len());
+        assert_eq!(source(&plane.desire().unwrap(), manager, "ca.crt"), "prod-ca");
+    }
+}
+
+#[test]
 fn a_new_key_that_is_lost_is_never_replaced_silently() {
-    for of in [Rotated::ServiceAccountKey, Rotated::EncryptionKey] {
+    for of in [Rotated::ServiceAccountKey, Rotated::EncryptionKey, Rotated::CertificateAuthority] {
         let mut plane = rotating(of, RotationPhase::Use);
         without(&mut plane, "prod-rotation-key");
         let error = plane.desire().unwrap_err();

@@ -65,7 +65,7 @@ async fn look(
             return Err(Fault::new(Kind::Unavailable, format!("control plane `{name}` has no keys yet"))
                 .hint("run the create command again: it goes on where it stopped"));
         }
-        let live = engine::read_certificates(session, &record.spec).await?;
+        let live = engine::read_certificates(session, &record).await?;
         Ok(certificates(&record, &live).into_iter().map(|held| Item::of(held, now, within)).collect())
     };
     let found = look.await;

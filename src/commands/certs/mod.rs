@@ -3,6 +3,7 @@
 mod check;
 mod renew;
 mod rotate;
+mod rotate_ca;
 
 use std::process::ExitCode;
 
@@ -21,5 +22,6 @@ pub(super) async fn run(command: &CertsCommand, context: &mut Context) -> Result
         CertsCommand::RotateEncryptionKey(args) => {
             rotate::run(args, Rotated::EncryptionKey, context).await.map(|()| ExitCode::SUCCESS)
         }
+        CertsCommand::RotateCa(args) => rotate_ca::run(args, context).await.map(|()| ExitCode::SUCCESS),
     }
 }

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::super::context::Context;
 use super::super::settle::show_dry_run;
+use super::rotate_ca::Follower;
 use crate::cli::{PhaseArg, RotateArgs};
 use crate::engine::{self, RotationPlan};
 use crate::error::{Fault, Kind};
+use crate::pki::PartialUserPki;
 use crate::plan::{Asked, Record, Rotated, Rotation, RotationPhase};
 use crate::ui::{Report, Ui};
 
@@ -16,6 +18,20 @@ use crate::ui::{Report, Ui};
 const MORE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: &RotateArgs, of: Rotated, context: &mut Context) -> Result<(), Fault> {
+    if let Some(stand) = go(args, of, &PartialUserPki::default(), &[], context).await? {
+        context.ui.report(&stand);
+    }
+    Ok(())
+}
+
+/// Goes to the phase that is asked for, if one is. The certificates of the workers `looked_at` are as they should be. Where it stands then; nothing after a dry run that would do something.
+pub(super) async fn go(
+    args: &RotateArgs,
+    of: Rotated,
+    given: &PartialUserPki,
+    looked_at: &[String],
+    context: &mut Context,
+) -> Result<Option<Stand>, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0 + MORE);
@@ -23,36 +39,29 @@ pub(super) async fn run(args: &RotateArgs, of: Rotated, context: &mut Context) -
     let asked = match (args.phase, args.back) {
         (Some(phase), _) => Asked::Phase(phase_of(phase)),
         (None, true) => Asked::Back,
-        (None, false) => {
-            drop(progress);
-            context.ui.report(&Stand::of(&recorded.record, of, false));
-            return Ok(());
-        }
+        (None, false) => return Ok(Some(Stand::of(&recorded.record, of, false))),
     };
-    let RotationPlan { plan, hazards } = engine::plan_rotation(&session, &recorded, of, asked).await?;
+    let RotationPlan { plan, hazards } =
+        engine::plan_rotation(&session, &recorded, of, asked, given, looked_at).await?;
     if args.dry_run {
         drop(progress);
         for hazard in &hazards {
             context.ui.warn(hazard);
         }
         show_dry_run(&context.ui, plan);
-        return Ok(());
+        return Ok(None);
     }
     if plan.is_empty() {
-        drop(progress);
-        context.ui.report(&Stand::of(&recorded.record, of, false));
-        return Ok(());
+        return Ok(Some(Stand::of(&recorded.record, of, false)));
     }
     context.ui.show_plan(&plan);
-    refuse_hazards(&context.ui, &hazards, args.force)?;
+    refuse_hazards(&context.ui, of, &hazards, args.force)?;
     if !args.yes {
         ask(&context.ui, of)?;
     }
     let plane = (&management.namespace, &args.name);
-    let record = engine::rotate(&session, plane, of, asked, &plan.approve(), &mut context.ambient).await?;
-    drop(progress);
-    context.ui.report(&Stand::of(&record, of, true));
-    Ok(())
+    let record = engine::rotate(&session, plane, of, asked, given, &plan.approve(), &mut context.ambient).await?;
+    Ok(Some(Stand::of(&record, of, true)))
 }
 
 const fn phase_of(phase: PhaseArg) -> RotationPhase {
@@ -63,7 +72,7 @@ const fn phase_of(phase: PhaseArg) -> RotationPhase {
     }
 }
 
-fn refuse_hazards(ui: &Ui, hazards: &[String], force: bool) -> Result<(), Fault> {
+fn refuse_hazards(ui: &Ui, of: Rotated, hazards: &[String], force: bool) -> Result<(), Fault> {
     if hazards.is_empty() {
         return Ok(());
     }
@@ -74,7 +83,13 @@ fn refuse_hazards(ui: &Ui, hazards: &[String], force: bool) -> Result<(), Fault>
         return Ok(());
     }
     let text = format!("something would stop working:\n  - {}", hazards.join("\n  - "));
-    Err(Fault::new(Kind::Conflict, text).hint("wait, and make anew what is named; or go on all the same: --force"))
+    let remedy = match of {
+        Rotated::ServiceAccountKey | Rotated::EncryptionKey => "wait, and make anew what is named",
+        Rotated::CertificateAuthority => {
+            "let each worker follow first: --host USER@HOST without a phase, or by what --worker-script prints"
+        }
+    };
+    Err(Fault::new(Kind::Conflict, text).hint(remedy).hint("or go on all the same: --force"))
 }
 
 fn ask(ui: &Ui, of: Rotated) -> Result<(), Fault> {
@@ -92,7 +107,7 @@ fn ask(ui: &Ui, of: Rotated) -> Result<(), Fault> {
 /// Where a change of keys stands. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Stand {
+pub(super) struct Stand {
     api_version: &'static str,
     kind: &'static str,
     name: String,
@@ -101,6 +116,9 @@ struct Stand {
     /// Nothing while this key is not being changed.
     rotation: Option<Rotation>,
     changed: bool,
+    /// What became of the workers that were to follow a change of the authority.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) workers: Vec<Follower>,
     #[serde(skip)]
     other: Option<Rotation>,
 }
@@ -119,6 +137,7 @@ impl Stand {
             of,
             rotation: own,
             changed,
+            workers: Vec::new(),
             other,
         }
     }
@@ -128,9 +147,13 @@ impl Stand {
         let go = |how: &str, what: &str| {
             format!("  kamaji certs {} {} -n {} {how:<13}  {what}\n", self.of.verb(), self.name, self.namespace)
         };
+        let (key, taken) = match self.of {
+            Rotated::ServiceAccountKey | Rotated::EncryptionKey => ("key", "taken"),
+            Rotated::CertificateAuthority => ("authority", "trusted"),
+        };
         match &self.rotation {
             None if self.other.is_some() || self.changed => Vec::new(),
-            None => vec![go("--phase trust", "make a new key that is taken beside the old one")],
+            None => vec![go("--phase trust", &format!("make a new {key} that is {taken} beside the old one"))],
             Some(Rotation { phase, done: false, .. }) => match phase {
                 RotationPhase::Back => vec![go("--back", "finish it")],
                 RotationPhase::Drop => vec![go("--phase drop", "finish it")],
@@ -139,16 +162,36 @@ impl Stand {
                 }
             },
             Some(Rotation { phase: RotationPhase::Trust, .. }) => {
-                vec![go("--phase use", "use the new key"), go("--back", "or let the new key go")]
+                vec![
+                    go("--phase use", &format!("use the new {key}")),
+                    go("--back", &format!("or let the new {key} go")),
+                ]
             }
             Some(Rotation { phase: RotationPhase::Use, .. }) => {
                 vec![
-                    go("--phase drop", "let the old key go; cannot be undone"),
-                    go("--back", "or use the old key again"),
+                    go("--phase drop", &format!("let the old {key} go; cannot be undone")),
+                    go("--back", &format!("or use the old {key} again")),
                 ]
             }
             Some(Rotation { phase: RotationPhase::Drop | RotationPhase::Back, .. }) => Vec::new(),
         }
+    }
+
+    /// How workers follow; not said again to who let some follow.
+    fn workers_next(&self) -> Option<String> {
+        let reached = self.rotation.as_ref().map_or(self.changed, |rotation| rotation.done);
+        if self.of != Rotated::CertificateAuthority || !reached || !self.workers.is_empty() {
+            return None;
+        }
+        let why = match &self.rotation {
+            Some(_) => "Each worker must follow before the next phase",
+            None => "Each worker should follow once more, to trust one authority only",
+        };
+        let command = format!("  kamaji certs {} {} -n {}", self.of.verb(), self.name, self.namespace);
+        Some(format!(
+            "\n{why}:\n{command} --host USER@WORKER  (can be repeated)\nor without a way there from here, as root on the \
+             worker:\n{command} --worker-script | ssh root@WORKER sh -s\n"
+        ))
     }
 }
 
@@ -165,6 +208,8 @@ impl Report for Stand {
             text.push_str("\nNext:\n");
             text.push_str(&next.concat());
         }
+        text.push_str(&self.workers_next().unwrap_or_default());
+        text.push_str(&Follower::table(&self.workers));
         text
     }
 

@@ -12,9 +12,9 @@ use super::super::plane;
 use crate::cli::KubeconfigArgs;
 use crate::engine::Session;
 use crate::error::{Fault, Kind};
-use crate::model::{LABEL_COMPONENT, ObjectNames, Subject};
+use crate::model::{LABEL_COMPONENT, Subject};
 use crate::pki::{self, KeyAndCertificate};
-use crate::plan::{Live, Record, Step};
+use crate::plan::{Live, Record, Step, signing_authority, trusted_authorities};
 use crate::render::ObjectRef;
 
 /// What the command line means.
@@ -144,24 +144,23 @@ pub(super) async fn sign(
 ) -> Result<(SecretString, KeyAndCertificate), Fault> {
     session.refuse_wrong_clock()?;
     let spec = &record.spec;
-    let object = ObjectRef {
-        api_version: "v1".into(),
-        kind: "Secret".into(),
-        namespace: Some(spec.namespace.to_string()),
-        name: ObjectNames(&spec.name).ca(),
-    };
+    let signer = signing_authority(spec, record.rotation.as_ref());
+    let trusted = trusted_authorities(spec, record.rotation.as_ref());
     let mut live = Live::default();
-    if let Some(body) = session.management.get(&object).await? {
-        live.insert(object.clone(), body);
+    for object in [&signer, &trusted] {
+        if let Some(body) = session.management.get(object).await? {
+            live.insert(object.clone(), body);
+        }
     }
-    let value = |key: &str| {
+    let value = |object: &ObjectRef, key: &str| {
         live.secret_value(&object.name, key)
             .ok_or_else(|| Fault::new(Kind::Failed, format!("{object} has no key `{key}`")))
     };
-    let certificate = secrecy::ExposeSecret::expose_secret(&value("ca.crt")?).to_owned();
-    let ca = KeyAndCertificate { certificate, key: value("ca.key")? };
+    let text = |value: SecretString| secrecy::ExposeSecret::expose_secret(&value).to_owned();
+    let ca = KeyAndCertificate { certificate: text(value(&signer, "ca.crt")?), key: value(&signer, "ca.key")? };
+    let trusted = text(value(&trusted, "ca.crt")?);
     let (client, _) = pki::issue_user(subject, ttl, &ca, spec.certificates.algorithm, now)?;
     let server = format!("https://{}", plane::address(record)?.endpoint);
-    let text = pki::kubeconfig_yaml(spec.name.as_str(), &subject.user, &server, &ca.certificate, &client);
+    let text = pki::kubeconfig_yaml(spec.name.as_str(), &subject.user, &server, &trusted, &client);
     Ok((text, client))
 }

@@ -85,7 +85,7 @@ async fn look<'a>(
     if !hosts.is_empty() {
         let admin = plane::kubeconfig(session.management, record, "admin.conf").await?;
         let (_, _, ca) = pki::kubeconfig_client(admin.expose_secret())?;
-        let seen = machines::look(&machines::ssh(&args.machines), &hosts, &pki::discovery_hash(&ca)?).await;
+        let seen = machines::look(&machines::ssh(&args.machines), &hosts, &pki::discovery_hashes(&ca)?).await;
         for (host, seen) in hosts.into_iter().zip(seen) {
             of_host.push((node_of(host, seen, &names)?, host));
         }

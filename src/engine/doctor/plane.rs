@@ -21,7 +21,7 @@ use crate::error::Fault;
 use crate::model::{ControlPlaneName, LABEL_NAME, Namespace, ObjectNames};
 use crate::plan::{
     Change, DatastoreHealth, EndpointFacts, Inside, Live, LockHolder, ManagementFacts, PlaneFacts, Record, Seen,
-    TenancyFacts, Unseen,
+    TenancyFacts, Unseen, trusted_authorities,
 };
 
 /// Asking the server what everything would become.
@@ -181,7 +181,7 @@ async fn kept(session: &Session<'_>, record: &Record) -> Kept {
         kept.inside = Err(no_way(why));
         return kept;
     };
-    let authority = live.secret_value(&ObjectNames(&record.spec.name).ca(), "ca.crt");
+    let authority = live.secret_value(&trusted_authorities(&record.spec, record.rotation.as_ref()).name, "ca.crt");
     let authority = authority.as_ref().map(ExposeSecret::expose_secret);
     let (endpoint, (reached, admin, inside)) =
         tokio::join!(examine_endpoint(&record.spec.name, address, authority), go_in(session, record, live),);

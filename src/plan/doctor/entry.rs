@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
+use super::super::signing_authority;
 use super::chain::{Finding, LinkName};
 use super::{EndpointFacts, PlaneFacts, Unseen};
 use crate::model::{Host, LABEL_NAME, ObjectNames};
@@ -121,7 +122,7 @@ fn certificate(plane: &PlaneFacts, record: &Record, address: &Address) -> Option
     let live = plane.live.as_ref().ok()?;
     let names = ObjectNames(&plane.name);
     let text = |secret: String, key: &str| live.secret_value(&secret, key);
-    let ca = text(names.ca(), "ca.crt")?;
+    let ca = text(signing_authority(&record.spec, record.rotation.as_ref()).name, "ca.crt")?;
     let certificate = text(names.api_server(), "apiserver.crt")?.expose_secret().to_owned();
     let pair = KeyAndCertificate { certificate, key: text(names.api_server(), "apiserver.key")? };
     let leaf = pki::leaf_of(Certificate::ApiServer, &record.spec, &record.id, &address.sans());

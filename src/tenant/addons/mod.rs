@@ -5,11 +5,14 @@ mod kube_proxy;
 
 use serde_json::Value;
 
-use crate::model::{ControlPlaneSpec, PatchTarget, Release};
+use crate::model::{ControlPlaneSpec, ObjectNames, PatchTarget, Release};
 use crate::render::{Manifest, PatchError, Write, patch_object};
 
 pub(super) use coredns::coredns;
 pub(super) use kube_proxy::kube_proxy;
+
+/// The annotation that stands for the authorities that a pod trusts.
+const AUTHORITIES: &str = "kamaji.clastix.io/authorities";
 
 /// Where kubeadm takes images from unless told otherwise.
 const DEFAULT_REPOSITORY: &str = "registry.k8s.io";
@@ -24,6 +27,17 @@ pub(super) fn check_patches(spec: &ControlPlaneSpec, release: &Release) -> Resul
         patch_object(spec, PatchTarget::KubeProxyDaemonset, whole(&kube_proxy::daemon_set(spec)))?;
     }
     Ok(())
+}
+
+/// While two authorities are trusted, the pods say which: clients read the file with authorities when they start, so those
+/// pods are made anew when the second one comes and when one of the two goes.
+pub(super) fn made_anew_with_authorities(objects: &mut [Manifest], ca_pem: &str) {
+    if ca_pem.matches("-----BEGIN CERTIFICATE-----").count() < 2 {
+        return;
+    }
+    for manifest in objects.iter_mut().filter(|one| matches!(one.object.kind.as_str(), "Deployment" | "DaemonSet")) {
+        manifest.body["spec"]["template"]["metadata"]["annotations"][AUTHORITIES] = ObjectNames::short(ca_pem).into();
+    }
 }
 
 /// The workload with the user's patches.
