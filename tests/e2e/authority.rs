@@ -127,6 +127,43 @@ fn the_authority_is_changed_with_its_workers_without_a_failed_request_and_back()
     assert!(nothing.stdout.contains("there is one certificate authority"), "{nothing}");
 }
 
+#[test]
+fn a_given_authority_is_changed_only_for_another_that_is_given() {
+    let space = Space::new("e2e-ca-given");
+    let make = |name: &str| {
+        let folder = space.files.path().join(name);
+        std::fs::create_dir(&folder).expect("a temporary folder takes folders");
+        let words = format!(
+            "req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout ca.key -out ca.crt -subj /CN={name} -addext \
+             basicConstraints=critical,CA:TRUE -addext keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign"
+        );
+        let mut openssl = Command::new("openssl");
+        openssl.args(words.split_whitespace()).current_dir(&folder);
+        run(openssl).ok();
+        let certificate = std::fs::read_to_string(folder.join("ca.crt")).expect("openssl wrote it");
+        (folder.display().to_string(), certificate)
+    };
+    let ((old, old_ca), (new, new_ca), (other, _)) = (make("old"), make("new"), make("other"));
+    space.create("given", &["--pki", &old]).ok();
+    let go = |how: &[&str]| space.run(&[&["certs", "rotate-ca", "given", "--yes"], how].concat());
+
+    go(&["--phase", "trust"]).exits(2).says(&["was given with --pki", "--pki DIR"]);
+    go(&["--phase", "trust", "--pki", &old]).exits(2).says(&["the authority that control plane `given` has"]);
+    go(&["--phase", "trust", "--pki", &new]).ok();
+    go(&["--phase", "use", "--pki", &other]).exits(4).says(&["has a new authority already"]);
+    let hashes = space.run_for_secrets(&["join", "given", "-o", "json"]).json();
+    assert_eq!(hashes["caCertHashes"].as_array().map(Vec::len), Some(2), "{hashes}");
+    go(&["--phase", "use"]).ok();
+    assert_eq!(space.secret_value("given-ca", "ca.crt").trim(), old_ca.trim());
+    go(&["--phase", "drop"]).ok();
+    assert_eq!(space.secret_value("given-ca", "ca.crt").trim(), new_ca.trim());
+    space.tenant("given").run(&["get", "namespaces"]).ok();
+    let check = space.run(&["certs", "check", "given", "-o", "json"]).ok();
+    let found = check.stdout.contains("\"CN=new\"") && check.stdout.contains("\"given\"");
+    assert!(found && !check.stdout.contains("CN=old"), "{check}");
+    go(&["--phase", "trust"]).exits(2).says(&["was given with --pki"]);
+}
+
 fn certificate_of(host: &Host) -> String {
     host.run(&["sed", "-n", "/BEGIN CERTIFICATE/,/END CERTIFICATE/p", CERTIFICATE]).text()
 }
