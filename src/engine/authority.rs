@@ -196,7 +196,10 @@ async fn old_pods(
         let ours = text("/metadata/namespace") == "kube-system"
             && matches!(text("/metadata/labels/k8s-app"), "kube-proxy" | "kube-dns");
         if ours {
-            effects.hazards.push(format!("pod {name} is from before phase trust and knows the old authority only"));
+            effects.hazards.push(format!(
+                "pod {name} is from before phase trust and knows the old authority only: it is made anew now, or by kubectl \
+                 rollout restart"
+            ));
         } else {
             others.push(name);
         }

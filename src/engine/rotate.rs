@@ -224,9 +224,10 @@ impl Phase<'_> {
             RotationPhase::Drop => {
                 self.replace_old(journal.record()).await?;
                 if self.of == Rotated::CertificateAuthority {
-                    journal
-                        .update(None, |record| record.ca = record.rotation.as_ref().and_then(|it| it.key.clone()))
-                        .await?;
+                    let take = |record: &mut Record| {
+                        record.take_authority(record.rotation.as_ref().and_then(|rotation| rotation.key.clone()));
+                    };
+                    journal.update(None, take).await?;
                 }
                 let desired = self.pods(journal, ambient).await?;
                 self.publish(journal, &desired).await?;
@@ -268,6 +269,11 @@ impl Phase<'_> {
                 .hint("remove it if nobody needs it, and run the command again"));
         }
         let given = self.of == Rotated::CertificateAuthority && self.given.ca.is_some();
+        if let (true, Some(rotation)) = (given, &journal.record().rotation) {
+            // A run that was killed may have made another one.
+            let made = Rotation { key: key.clone(), ..rotation.clone() };
+            refuse_authority(journal.record(), &made, self.given.ca.as_ref())?;
+        }
         let know = |rotation: &mut Rotation| {
             rotation.key = key;
             rotation.given = given;

@@ -61,6 +61,9 @@ pub struct Record {
     pub address: Option<Address>,
     /// The SHA-256 of the CA's public key, once there is a CA: a CA that is lost is never replaced silently.
     pub ca: Option<String>,
+    /// The same of those it had before, which were changed for others: data from then is still its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_cas: Vec<String>,
     /// When the first certificate or kubeconfig ends.
     pub certificates_end: Option<Timestamp>,
     /// Which authorities and keys the user gave: their files as kubeadm names them, such as `ca.key`.
@@ -188,6 +191,7 @@ impl Record {
             exposure: None,
             address: None,
             ca: None,
+            former_cas: Vec::new(),
             certificates_end: None,
             given: Vec::new(),
             upgrade: None,
@@ -212,6 +216,13 @@ impl Record {
             Step::Ready if !ready_enough => "NotReady",
             Step::Ready if self.paused.is_some() => "Paused",
             step @ (Step::Creating | Step::Ready | Step::Deleting) => step.word(),
+        }
+    }
+
+    /// Remembers the authority that takes the place of the one there was.
+    pub fn take_authority(&mut self, ca: Option<String>) {
+        if self.ca != ca {
+            self.former_cas.extend(std::mem::replace(&mut self.ca, ca));
         }
     }
 

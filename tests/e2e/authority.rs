@@ -149,6 +149,10 @@ fn a_given_authority_is_changed_only_for_another_that_is_given() {
 
     go(&["--phase", "trust"]).exits(2).says(&["was given with --pki", "--pki DIR"]);
     go(&["--phase", "trust", "--pki", &old]).exits(2).says(&["the authority that control plane `given` has"]);
+    let file = space.files.path().join("before.jsonl").display().to_string();
+    space.run(&["snapshot", "given", &file]).ok();
+    space.tenant("given").run(&["create", "configmap", "later"]).ok();
+
     go(&["--phase", "trust", "--pki", &new]).ok();
     go(&["--phase", "use", "--pki", &other]).exits(4).says(&["has a new authority already"]);
     let hashes = space.run_for_secrets(&["join", "given", "-o", "json"]).json();
@@ -162,6 +166,14 @@ fn a_given_authority_is_changed_only_for_another_that_is_given() {
     let found = check.stdout.contains("\"CN=new\"") && check.stdout.contains("\"given\"");
     assert!(found && !check.stdout.contains("CN=old"), "{check}");
     go(&["--phase", "trust"]).exits(2).says(&["was given with --pki"]);
+
+    // What was saved before is still its own.
+    space.run(&["restore", "given", "--from", &file, "--yes"]).ok();
+    let tenant = space.tenant("given");
+    tenant.run(&["get", "configmap", "later"]).exits(1);
+    let info =
+        tenant.text(&["get", "configmap", "-n", "kube-public", "cluster-info", "-o", "jsonpath={.data.kubeconfig}"]);
+    assert!(info.contains(&kubeconfig::encoded(&space.secret_value("given-ca", "ca.crt"))), "{info}");
 }
 
 fn certificate_of(host: &Host) -> String {

@@ -93,7 +93,8 @@ impl SnapshotHeader {
             let from = format!("{} ({}/{})", self.id, self.namespace, self.control_plane);
             return Err(other("id", record.id.to_string(), from));
         }
-        if self.ca != record.ca {
+        let had = |ca: &String| record.former_cas.contains(ca);
+        if self.ca != record.ca && !self.ca.as_ref().is_some_and(had) {
             let text = |ca: &Option<String>| ca.clone().unwrap_or_else(|| "none".to_owned());
             return Err(other("certificate authority", text(&record.ca), text(&self.ca)));
         }
