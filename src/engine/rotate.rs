@@ -1,17 +1,17 @@
-//! Changing a key of a control plane, or its authority, for a new one, phase by phase. The phase is in the record before it begins and when it
-//! is reached, so a run that was killed is gone on with, and nobody goes on from what was not reached.
+//! Changing a key of a control plane, or its authority, for a new one, phase by phase. The phase is in the record before it
+//! begins and when it is reached, so a run that was killed is gone on with, and nobody goes on from what was not reached.
+//! What a phase would change, and break, is `rotation_plan.rs`.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
-use super::authority::{Effects, authority_changes, await_root_certificates, effects, refuse_authority};
-use super::busy::{refuse_paused, refuse_unready, refuse_updating, refuse_upgrading};
+use super::authority::{await_root_certificates, refuse_authority};
 use super::create::{Creation, deployment_ref, rolled_out};
 use super::encrypt::encrypt_anew;
-use super::journal::{Journal, Recorded, require_record};
+use super::journal::{Journal, require_record};
 use super::prepare::CreateRequest;
+use super::rotation_plan::begin;
 use super::tenant::{await_answer, pods};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
@@ -21,147 +21,10 @@ use crate::event::Event;
 use crate::model::{ControlPlaneName, Namespace, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::{
-    Action, Approved, Asked, Change, Desired, Live, Plan, Record, Rotated, Rotation, RotationPhase, Signer,
-    causes_of_pods, key_in, next_rotation, replaced, rotation_key, rotation_key_lost, rotation_refs, whole_seconds,
+    Approved, Asked, Desired, Live, Record, Rotated, Rotation, RotationPhase, Signer, causes_of_pods, key_in, replaced,
+    rotation_key, rotation_key_lost, rotation_refs, whole_seconds,
 };
 use crate::render::{ObjectRef, Write, policy};
-
-/// How long a token that was given to a pod is valid, with a margin: kubelets ask for an hour, and API servers extend none.
-const TOKENS: Duration = Duration::from_secs(65 * 60);
-
-/// What would be done.
-#[derive(Debug)]
-pub struct RotationPlan {
-    /// The changes; empty when what is asked for is so already.
-    pub plan: Plan,
-    /// What would stop working, and is refused unless it is agreed to on purpose.
-    pub hazards: Vec<String>,
-}
-
-/// What going to a phase would change. Writes nothing.
-pub async fn plan_rotation(
-    session: &Session<'_>,
-    recorded: &Recorded,
-    of: Rotated,
-    asked: Asked,
-    given: &PartialUserPki,
-    looked_at: &[String],
-) -> Result<RotationPlan, Fault> {
-    let record = &recorded.record;
-    let spec = &record.spec;
-    let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Plan::default() };
-    let now = (session.clock)();
-    let Some(next) = begin(record, of, asked, now)? else { return Ok(RotationPlan { plan, hazards: Vec::new() }) };
-    if of != Rotated::ServiceAccountKey && spec.replicas == 0 {
-        return Err(Fault::new(
-            Kind::Conflict,
-            format!("control plane `{}` sleeps, so nothing inside it can follow", spec.name),
-        )
-        .hint(format!("wake it: kamaji scale {} -n {} --replicas 1", spec.name, spec.namespace)));
-    }
-    plan.changes = changes(record, &next);
-    let Effects { hazards, notes } = match of {
-        Rotated::ServiceAccountKey => Effects { hazards: hazards(session, record, &next).await?, ..Effects::default() },
-        Rotated::EncryptionKey => Effects::default(),
-        Rotated::CertificateAuthority => {
-            refuse_authority(record, &next, given.ca.as_ref())?;
-            effects(session, record, &next, looked_at).await?
-        }
-    };
-    plan.notes.extend(notes);
-    Ok(RotationPlan { plan, hazards })
-}
-
-fn begin(record: &Record, of: Rotated, asked: Asked, now: Timestamp) -> Result<Option<Rotation>, Fault> {
-    refuse_unready(record)?;
-    refuse_paused(record)?;
-    refuse_upgrading(record)?;
-    refuse_updating(record)?;
-    Ok(next_rotation(record.rotation.as_ref(), record.spec.name.as_str(), (of, asked), now)?)
-}
-
-/// The plan of one phase, for people.
-fn changes(record: &Record, next: &Rotation) -> Vec<Change> {
-    let spec = &record.spec;
-    let [key, bundle] = rotation_refs(spec);
-    let main = replaced(spec, next.of);
-    let deployment = |what: &str| {
-        Change::of(deployment_ref(spec), Action::Update, &format!("replaces its pods, new ones first: {what}"))
-    };
-    let encrypt = |which: &str| {
-        Change::of(format!("in the cluster: every Secret is encrypted with the {which} key"), Action::Update, "")
-    };
-    let encrypts = next.of == Rotated::EncryptionKey;
-    if next.of == Rotated::CertificateAuthority {
-        return authority_changes(spec, next, (&key, &bundle, &main), deployment);
-    }
-    let mut changes = vec![Change::of(Record::object_ref(spec), Action::Update, &next.to_string())];
-    match next.phase {
-        RotationPhase::Trust => {
-            if next.key.is_none() {
-                changes.push(Change::of(&key, Action::Create, "the new key"));
-            }
-            changes.push(Change::of(&bundle, Action::Create, "both keys"));
-            changes.push(deployment("they take both keys and use the old one"));
-        }
-        RotationPhase::Use => {
-            changes.push(deployment("they use the new key and take both"));
-            changes.extend(encrypts.then(|| encrypt("new")));
-        }
-        RotationPhase::Drop => {
-            changes.push(Change::of(&main, Action::Update, "the new key in place of the old one; cannot be undone"));
-            changes.push(deployment("they take the new key only"));
-            changes.extend([&key, &bundle].map(|object| Change::of(object, Action::Delete, "")));
-        }
-        RotationPhase::Back => {
-            changes.extend(encrypts.then(|| encrypt("old")));
-            changes.push(deployment("they take the old key only"));
-            changes.extend([&key, &bundle].map(|object| Change::of(object, Action::Delete, "")));
-        }
-    }
-    changes
-}
-
-/// Tokens that would stop being valid, when tokens of one of the keys are taken no longer.
-async fn hazards(session: &Session<'_>, record: &Record, next: &Rotation) -> Result<Vec<String>, Fault> {
-    let Some(now) = &record.rotation else { return Ok(Vec::new()) };
-    let going = match next.phase {
-        RotationPhase::Trust | RotationPhase::Use => return Ok(Vec::new()),
-        RotationPhase::Back if !now.used => return Ok(Vec::new()),
-        RotationPhase::Drop | RotationPhase::Back => next.phase,
-    };
-    let mut hazards = Vec::new();
-    let until = now.since.checked_add(TOKENS).unwrap_or(now.since);
-    if (session.clock)() < until {
-        hazards.push(format!("pods may have tokens of the key that goes until {until}, which would be refused"));
-    }
-    let spec = &record.spec;
-    let super_admin = super::kubeconfig(session.management, &spec.namespace, &spec.name, "super-admin.conf").await?;
-    let look = async {
-        let address = record.address.as_ref()?;
-        let kubeconfig = super_admin?;
-        let text = secrecy::ExposeSecret::expose_secret(&kubeconfig);
-        let reached = super::reach(session, &spec.namespace, &spec.name, address, text).await.ok()?.ok()?;
-        reached.connection.list_by_field("v1", "Secret", "type=kubernetes.io/service-account-token").await.ok()
-    };
-    let Some(tokens) = look.await else {
-        hazards.push("whether there are token Secrets of the key that goes cannot be looked up: nobody answers".into());
-        return Ok(hazards);
-    };
-    for token in tokens {
-        let text = |pointer: &str| token.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let made: Option<Timestamp> = text("/metadata/creationTimestamp").parse().ok();
-        let of_the_one_that_goes = made.is_none_or(|made| match going {
-            RotationPhase::Back => made >= now.began,
-            RotationPhase::Trust | RotationPhase::Use | RotationPhase::Drop => made <= now.since,
-        });
-        if of_the_one_that_goes {
-            let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-            hazards.push(format!("the token in Secret {namespace}/{name} would be refused; make it anew"));
-        }
-    }
-    Ok(hazards)
-}
 
 /// Goes to a phase, as it was agreed to.
 pub async fn rotate(
