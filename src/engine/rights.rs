@@ -60,22 +60,31 @@ async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value,
 
 async fn is_allowed(session: &Session<'_>, namespace: &Namespace, right: &Right, verb: &str) -> Result<bool, Refusal> {
     let (resource, subresource) = right.resource.split_once('/').unwrap_or((right.resource, ""));
-    let attributes = json!({
-        "namespace": namespace, "verb": verb, "group": right.group, "resource": resource, "subresource": subresource,
-    });
-    let status = review(session, "SelfSubjectAccessReview", json!({"resourceAttributes": attributes})).await?;
-    Ok(status["allowed"] == Value::Bool(true))
+    // No name is every name.
+    let names = if right.names.is_empty() { &[""] } else { right.names };
+    for name in names {
+        let attributes = json!({
+            "namespace": namespace, "verb": verb, "group": right.group, "resource": resource, "subresource": subresource,
+            "name": name,
+        });
+        let status = review(session, "SelfSubjectAccessReview", json!({"resourceAttributes": attributes})).await?;
+        if status["allowed"] != Value::Bool(true) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// Whether one of the rules gives the right for objects of every name.
+/// Whether one of the rules gives the right, for objects of every name where it names none.
 fn allows(status: &Value, right: &Right, verb: &str) -> bool {
     let rules = status["resourceRules"].as_array();
     rules.into_iter().flatten().any(|rule| {
         let has = |key: &str, wanted: &str| {
             rule[key].as_array().is_some_and(|values| values.iter().any(|value| value == "*" || value == wanted))
         };
-        let names = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
-        !names && has("verbs", verb) && has("apiGroups", right.group) && has("resources", right.resource)
+        let named = rule["resourceNames"].as_array().is_some_and(|names| !names.is_empty());
+        let covers = !named || (!right.names.is_empty() && right.names.iter().all(|name| has("resourceNames", name)));
+        covers && has("verbs", verb) && has("apiGroups", right.group) && has("resources", right.resource)
     })
 }
 
@@ -100,6 +109,8 @@ mod tests {
         ));
         let named =
             json!({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["a"]});
-        assert!(!allows(&rules(named), &right, "get"));
+        assert!(!allows(&rules(named.clone()), &right, "get"));
+        assert!(allows(&rules(named.clone()), &Right { names: &["a"], ..right }, "get"));
+        assert!(!allows(&rules(named), &Right { names: &["a", "b"], ..right }, "get"));
     }
 }

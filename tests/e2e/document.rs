@@ -66,13 +66,13 @@ fn everything_that_a_document_says_is_in_the_objects_and_in_the_cluster() {
     let space = Space::new("e2e-document");
     let file = space.file("full.yaml", DOCUMENT).display().to_string();
     let create = ["create", "full", "-f", &file, "--yes", "--timeout=5m"];
-    space.run(&create).exits(3).says(&["ServiceAccount e2e-document/mine does not exist"]);
+    space.run(&create).exits(3).says(&["which a volume of the pods needs, does not exist"]);
     let kube = management();
     let namespace = ["-n", &space.namespace];
-    kube.run(&[&["create", "serviceaccount", "mine"][..], &namespace].concat()).ok();
-    space.run(&create).exits(3).says(&["which a volume of the pods needs, does not exist"]);
     kube.run(&[&["create", "configmap", "extra", "--from-literal=a=1"][..], &namespace].concat()).ok();
     kube.run(&[&["create", "secret", "generic", "hidden", "--from-literal=b=2"][..], &namespace].concat()).ok();
+    space.run(&create).exits(3).says(&["ServiceAccount e2e-document/mine does not exist"]);
+    kube.run(&[&["create", "serviceaccount", "mine"][..], &namespace].concat()).ok();
 
     let creating = start(space.kamaji(&create), "");
     eventually("the Service", || kube.run(&[&["get", "service", "full"][..], &namespace].concat()).code == Some(0));
