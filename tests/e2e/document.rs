@@ -80,7 +80,7 @@ fn everything_that_a_document_says_is_in_the_objects_and_in_the_cluster() {
     balancer.args([&space.namespace, "full"]);
     let address = run(balancer).text();
     let created = space.note(creating.finish(Duration::from_secs(330)), false).ok();
-    assert!(created.stderr.contains(&format!("at {address}:6443")), "{created}");
+    assert!(created.stdout.contains(&format!("at {address}:6443")), "{created}");
 
     its_service(&kube.json(&[&["service", "full"][..], &namespace].concat()));
     its_pods(&kube.json(&[&["deployment", "full"][..], &namespace].concat()));

@@ -284,11 +284,10 @@ type Like = fn(&Request) -> bool;
 fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube, file: &str, uid: &str) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["restore", NAME, "--from", file, "--yes"];
-    // The first tunnel is there to show what would change.
     let points: [(&str, usize, Like); 3] = [
         ("the record", 1, |request| request.method == "PUT" && request.path.contains("/configmaps/")),
         ("the stop", 1, |request| request.method == "PATCH" && request.path.contains("/deployments/")),
-        ("the second tunnel", 2, |request| request.path.contains("/portforward")),
+        ("the start", 2, |request| request.method == "PATCH" && request.path.contains("/deployments/")),
     ];
     for (what, which, like) in points {
         users_go_on(tenant);
