@@ -361,6 +361,11 @@ fn its_own_worker_is_reached(space: &Space, tenant: &Kube) {
     let name = worker.name();
     let line = space.run_for_secrets(&["join", "thief"]).ok().stdout;
     worker.run(&line.split_whitespace().collect::<Vec<_>>()).ok();
+    // `kubectl wait` does not wait for what is not there yet.
+    wait_until("the worker has its Node", Duration::from_secs(120), || {
+        let found = tenant.run(&["get", "node", name]);
+        if found.code == Some(0) { Ok(()) } else { Err(found.to_string()) }
+    });
     tenant.run(&["wait", "--for=condition=Ready", &format!("node/{name}"), "--timeout=120s"]).ok();
     let address = worker.run(&["hostname", "-I"]).text();
     let address = address.split_whitespace().next().expect("a host has an address");
