@@ -12,14 +12,11 @@ use crate::cluster::Connection;
 use crate::engine::{self, Session};
 use crate::error::Fault;
 use crate::model::{LABEL_NAME, ObjectNames, Policies};
-use crate::plan::{Held, Keeper, Live, Record, Step, addon_states, causes_of_pods, closed_by, pod_summary};
+use crate::plan::{Held, Keeper, Live, Record, SOON_DAYS, Step, addon_states, causes_of_pods, closed_by, pod_summary};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
 const SHORT: Duration = Duration::from_secs(8);
-/// Certificates that end sooner are pointed out.
-const SOON_DAYS: i64 = 30;
-
 pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();

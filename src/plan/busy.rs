@@ -1,5 +1,6 @@
 //! Why a control plane is not to be changed now, with the way out: said by every verb that would change it, and by doctor.
 
+use super::unfinished::{finish_restore, finish_upgrade, go_back};
 use super::{Record, RotationPhase};
 
 /// What is under way, or was left undone.
@@ -26,19 +27,19 @@ pub fn paused(record: &Record) -> Option<Busy> {
 /// Whether it is on its way to another version, or back to a snapshot.
 #[must_use]
 pub fn upgrading(record: &Record) -> Option<Busy> {
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    let name = &record.spec.name;
     if let Some(restore) = &record.restore {
         return Some(Busy {
             what: format!("control plane `{name}` is being restored ({restore})"),
-            remedies: vec![format!("finish it: kamaji restore {name} -n {namespace} --from FILE")],
+            remedies: vec![format!("finish it: {}", finish_restore(record))],
         });
     }
     let upgrade = record.upgrade.as_ref()?;
     Some(Busy {
         what: format!("an upgrade of control plane `{name}` is not finished ({upgrade})"),
         remedies: vec![
-            format!("finish it: kamaji upgrade {name} -n {namespace} --to {}", upgrade.to),
-            format!("or go back to {}: kamaji rollback {name} -n {namespace}", upgrade.from),
+            format!("finish it: {}", finish_upgrade(record, upgrade)),
+            format!("or go back to {}: {}", upgrade.from, go_back(record)),
         ],
     })
 }
@@ -52,7 +53,7 @@ pub fn updating(record: &Record) -> Option<Busy> {
         what: format!("a change of settings of control plane `{name}` is not finished ({update})"),
         remedies: vec![
             format!("finish it: kamaji update {name} -n {namespace}"),
-            format!("or go back: kamaji rollback {name} -n {namespace}"),
+            format!("or go back: {}", go_back(record)),
         ],
     })
 }

@@ -5,10 +5,13 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::{Live, Record, signing_authority};
+use super::{Live, Record, object_refs, signing_authority};
 use crate::model::{LeafName, ObjectNames};
 use crate::pki::{self, KeyAndCertificate};
 use crate::render::{ObjectRef, policy};
+
+/// Certificates that end in fewer days are told.
+pub const SOON_DAYS: i64 = 30;
 
 /// What something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,27 +84,10 @@ pub struct Held {
 pub fn certificate_refs(record: &Record) -> Vec<ObjectRef> {
     let spec = &record.spec;
     let names = ObjectNames(&spec.name);
-    let secrets = [
-        names.ca(),
-        names.front_proxy_ca(),
-        names.service_account_key(),
-        names.encryption(),
-        names.api_server(),
-        names.kubelet_client(),
-        names.front_proxy_client(),
-        names.datastore_certificate(),
-        names.admin_kubeconfig(),
-        names.controller_manager_kubeconfig(),
-        names.scheduler_kubeconfig(),
-    ];
-    let object = |name| ObjectRef {
-        api_version: "v1".into(),
-        kind: "Secret".into(),
-        namespace: Some(spec.namespace.to_string()),
-        name,
-    };
     let signer = signing_authority(spec, record.rotation.as_ref());
-    let refs = secrets.into_iter().map(object);
+    // Where the data is holds no certificate.
+    let is_one = |object: &ObjectRef| object.kind == "Secret" && object.name != names.datastore_config();
+    let refs = object_refs(spec).into_iter().filter(is_one);
     let apart = (signer.name != names.ca()).then_some(signer);
     refs.chain(apart).collect()
 }

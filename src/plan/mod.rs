@@ -42,7 +42,7 @@ pub use addons::{AddonState, addon_states};
 pub use address::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address, name_to_resolve};
 pub use bundle::{Content, Gathered, bundle};
 pub use busy::{Busy, half_done, paused, rotating, updating, upgrading};
-pub use certificates::{Held, HeldKind, Keeper, certificate_refs, certificates};
+pub use certificates::{Held, HeldKind, Keeper, SOON_DAYS, certificate_refs, certificates};
 pub use checks::{
     Check, DeprecatedUse, Facts as CheckFacts, StrictWebhook, Verdict as CheckVerdict, Worker, checks, deprecated_uses,
     strict_webhooks,

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::Record;
+use super::{Record, Upgrade};
 
 /// Who holds the lock of a control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +46,25 @@ impl Unfinished {
     }
 }
 
+/// The command that ends putting a snapshot back.
+pub(super) fn finish_restore(record: &Record) -> String {
+    format!("kamaji restore {} -n {} --from FILE", record.spec.name, record.spec.namespace)
+}
+
+/// The command that ends a change of version.
+pub(super) fn finish_upgrade(record: &Record, upgrade: &Upgrade) -> String {
+    format!("kamaji upgrade {} -n {} --to {}", record.spec.name, record.spec.namespace, upgrade.to)
+}
+
+/// The command that takes a change of version or of settings back.
+pub(super) fn go_back(record: &Record) -> String {
+    format!("kamaji rollback {} -n {}", record.spec.name, record.spec.namespace)
+}
+
 impl Record {
     /// What was begun and is not finished.
     #[must_use]
     pub fn unfinished(&self, holder: &Holder) -> Option<Unfinished> {
-        let (name, namespace) = (&self.spec.name, &self.spec.namespace);
         let (state, interrupted) = match holder {
             Holder::Nobody => ("interrupted".to_owned(), Some(true)),
             Holder::Process(process) => (format!("on its way by {process}"), Some(false)),
@@ -65,7 +79,7 @@ impl Record {
                     restore.phase.words()
                 ),
                 interrupted,
-                finish: format!("kamaji restore {name} -n {namespace} --from FILE"),
+                finish: finish_restore(self),
                 back: None,
             });
         }
@@ -73,8 +87,8 @@ impl Record {
         Some(Unfinished {
             state: format!("upgrade {} -> {} {state}: {}", upgrade.from, upgrade.to, upgrade.phase.words()),
             interrupted,
-            finish: format!("kamaji upgrade {name} -n {namespace} --to {}", upgrade.to),
-            back: Some(format!("kamaji rollback {name} -n {namespace}")),
+            finish: finish_upgrade(self, upgrade),
+            back: Some(go_back(self)),
         })
     }
 }
@@ -83,7 +97,7 @@ impl Record {
 mod tests {
     use super::*;
     use crate::model::KubeVersion;
-    use crate::plan::{Phase, Restore, RestorePhase, Step, Upgrade};
+    use crate::plan::{Phase, Restore, RestorePhase, Step};
 
     fn record() -> Record {
         let at = "2027-06-01T12:00:00Z".parse().unwrap();

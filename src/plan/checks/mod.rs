@@ -15,10 +15,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::SOON_DAYS;
 use crate::model::{CheckName, ControlPlaneSpec, KubeVersion};
-
-/// Certificates that end sooner are told.
-const SOON_DAYS: i64 = 30;
 
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

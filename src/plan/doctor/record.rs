@@ -4,12 +4,10 @@ use super::chain::{Finding, LinkName};
 use super::{LockHolder, PlaneFacts, Seen};
 use crate::model::ObjectNames;
 use crate::plan::{
-    Action, Change, Live, Record, Step, certificates as held_certificates, half_done, is_wanted, object_refs, paused,
+    Action, Change, Live, Record, SOON_DAYS, Step, certificates as held_certificates, half_done, is_wanted,
+    object_refs, paused,
 };
 use crate::render::ObjectRef;
-
-/// Certificates that end sooner are told.
-const SOON_DAYS: i64 = 30;
 
 pub(super) fn judge(plane: &PlaneFacts) -> Vec<(LinkName, Finding)> {
     vec![
