@@ -179,8 +179,12 @@ fn a_secret_that_is_gone_comes_back(space: &Space) {
 
 fn a_service_that_is_gone_comes_back(space: &Space) {
     management().run(&["delete", "service", "-n", &space.namespace, NAME]).ok();
-    let told = doctor(space);
-    told.names("service", "the Service does not exist");
+    // Until kube-proxy has taken the Service out of its rules, the endpoint answers, and this is what is told.
+    let told = wait_until("the endpoint answers no more", Duration::from_secs(30), || {
+        let told = doctor(space);
+        told.names("service", "the Service does not exist");
+        if told.link("endpoint")["state"] == "ok" { Err(told.run.to_string()) } else { Ok(told) }
+    });
     told.follows("endpoint", "service");
     paste(space, &told.remedy("service")).ok();
     wait_until("the endpoint answers again", Duration::from_secs(30), || {
