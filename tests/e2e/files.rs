@@ -22,7 +22,7 @@ fn files_and_patches_of_the_user_reach_the_pods_and_the_cluster() {
     a_second_run_needs_no_file_again(&space, &file);
     a_file_that_is_changed_or_not_named_any_more(&space);
     space.run(&["delete", NAME, "--yes"]).ok();
-    assert_eq!(space.everything().into_keys().collect::<Vec<_>>(), Vec::<String>::new());
+    space.nothing_is_left();
 }
 
 fn create(file: &str) -> [&str; 8] {

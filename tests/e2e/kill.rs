@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::command::{Run, Running};
-use crate::support::oracle::orphans;
+use crate::support::oracle::{NAMED_AT_RANDOM, orphans};
 use crate::support::proxy::{Fault, Moment, Request};
 use crate::support::{Etcd, Identity, Proxy, Space, management, wait_until};
 
@@ -17,6 +17,8 @@ const NAME: &str = "killed";
 /// What must never be made twice.
 const IDENTITY: [&str; 4] =
     ["killed-ca", "killed-front-proxy-ca-certificate", "killed-sa-certificate", "killed-encryption-config"];
+/// The kind of the lock, which has tests of its own.
+const LOCK: &str = "Lease/";
 
 #[test]
 fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
@@ -68,7 +70,7 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
         let (_, harmed) = kill(&space, &proxy, &delete, moment, move |request| request.number == at);
         println!("delete, killed at {at} {moment:?}: {harmed}");
         space.run(&delete).ok();
-        assert_eq!(names(&space), Vec::<String>::new(), "delete killed at {at} {moment:?}");
+        space.nothing_is_left_where(|name| !name.starts_with(LOCK));
         assert!(
             !root.names("user").contains(&id) && !root.names("role").contains(&id),
             "delete killed at {at} {moment:?}"
@@ -166,8 +168,8 @@ fn identity(space: &Space) -> BTreeMap<String, Value> {
     named.filter(|(name, _)| IDENTITY.contains(&name.as_str())).collect()
 }
 
-/// What there is, without what Kubernetes names at random, and without the lock: that has a test of its own.
+/// What there is, without what Kubernetes names at random, and without the lock.
 fn names(space: &Space) -> Vec<String> {
-    let kinds = ["Pod/", "ReplicaSet/", "EndpointSlice/", "PodMetrics/", "Lease/"];
-    space.everything().into_keys().filter(|name| !kinds.iter().any(|kind| name.starts_with(kind))).collect()
+    let passed_over = |name: &String| NAMED_AT_RANDOM.iter().chain([&LOCK]).any(|kind| name.starts_with(kind));
+    space.everything().into_keys().filter(|name| !passed_over(name)).collect()
 }

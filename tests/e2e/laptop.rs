@@ -38,5 +38,5 @@ fn kamaji_works_where_only_the_management_api_is_reached() {
     let worker = Host::add("e2e-laptop-w", &[]);
     worker.run(&words).ok();
     kamaji(&["delete", "remote", "--yes"], false).ok();
-    assert!(space.everything().is_empty());
+    space.nothing_is_left();
 }

@@ -39,8 +39,7 @@ fn deleting_a_control_plane_leaves_its_neighbour_serving_and_nothing_of_itself()
     assert!(seen.answered > 200, "too few requests to count: {}", seen.answered);
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered + seen.failures.len());
 
-    let left: Vec<String> = space.everything().into_keys().filter(|name| name.contains("/goes")).collect();
-    assert_eq!(left, Vec::<String>::new());
+    space.nothing_is_left_where(|name| name.contains("/goes"));
     for what in ["user", "role"] {
         let names = root.names(what);
         assert!(!names.contains(&goes_id), "{what} {goes_id} is left");

@@ -33,7 +33,7 @@ fn nothing_is_made_by_a_wrong_clock(space: &Space, proxy: &Proxy, create: &[&str
         proxy.reset();
         proxy.harm_often(usize::MAX, |_| true, Fault::Harm(Harm::Ahead(ahead)));
         space.run_through(proxy, create).exits(1).says(&["the clock of this machine", words, "hint: set the clock"]);
-        assert!(space.everything().is_empty());
+        space.nothing_is_left();
         space.run_through(proxy, &["list"]).ok().says(&["warning:", "s apart"]);
     }
     proxy.reset();
@@ -85,7 +85,7 @@ fn every_request_may_fail_once(space: &Space, proxy: &Proxy, create: &[&str], de
             println!("{way}: {} with {harmed} of {} requests harmed", words[0], proxy.requests().len());
             assert!(harmed > 15, "{way}: too few to count: {harmed}");
         }
-        assert!(space.everything().is_empty(), "{way}");
+        space.nothing_is_left();
     }
 }
 

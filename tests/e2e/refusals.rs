@@ -1,8 +1,9 @@
 //! What cannot work is refused or told with its cause, and nothing is left half done.
 
 use std::process::Command;
+use std::time::Duration;
 
-use crate::support::{Space, management, run};
+use crate::support::{Space, management, run, wait_until};
 
 #[test]
 fn a_create_that_cannot_work_says_why() {
@@ -22,7 +23,11 @@ fn a_missing_namespace_is_named(space: &Space) {
 
 fn a_service_of_others_is_not_touched(space: &Space) {
     management().run(&["create", "service", "clusterip", "taken", "--tcp=80", "-n", &space.namespace]).ok();
-    let before = space.everything();
+    let before = wait_until("what follows a Service is there", Duration::from_secs(60), || {
+        let all = space.everything();
+        let has = |kind: &str| all.keys().any(|name| name.starts_with(kind));
+        if has("Endpoints/taken") && has("EndpointSlice/taken") { Ok(all) } else { Err(format!("{all:?}")) }
+    });
     space.create("taken", &[]).exits(4).says(&["Service e2e-refusals/taken"]);
     assert_eq!(space.everything(), before);
     space.run(&["delete", "taken", "--yes"]).ok();
@@ -55,7 +60,7 @@ fn a_crashing_api_server_is_told_with_its_last_words(space: &Space) {
     let shown = space.run(&["status", "crash"]).ok();
     assert!(shown.stdout.contains("unknown flag: --no-such-flag"), "{shown}");
     space.run(&["delete", "crash", "--yes"]).ok();
-    assert!(space.everything().into_keys().all(|name| name.contains("/taken")));
+    space.nothing_is_left_where(|name| !name.contains("/taken"));
 }
 
 fn a_wrong_file_is_refused_before_any_server_is_asked(space: &Space) {

@@ -94,7 +94,7 @@ fn of_twenty_creates_at_once_nobody_makes_anything_twice() {
     verify.args(["verify", "-CAfile", &authority]).arg(space.file("leaf.crt", &leaf));
     crate::support::run(verify).ok();
     space.run(&["delete", NAME, "--yes"]).ok();
-    assert!(space.everything().is_empty());
+    space.nothing_is_left();
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_delete_and_a_create_an_upgrade_and_a_scale_at_once_do_not_mix() {
     let runs = at_once(&space, &[&["delete", NAME, "--yes"], &["join", NAME, "--timeout", "20s"]]);
     runs[0].clone().ok();
     assert!(runs[1].code.is_some_and(|code| (0..=8).contains(&code)), "{}", runs[1]);
-    assert!(space.everything().is_empty());
+    space.nothing_is_left();
 }
 
 fn at_once(space: &Space, lines: &[&[&str]]) -> Vec<Run> {

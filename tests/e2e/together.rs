@@ -32,7 +32,7 @@ fn of_several_creates_and_deletes_at_once_one_works_and_the_others_are_told_who(
         assert!(matches!(run.code, Some(0 | 4)), "{}", told(&runs));
     }
     space.run(&delete).ok();
-    assert!(space.everything().is_empty());
+    space.nothing_is_left();
     let root = Etcd::root();
     assert!(!root.names("user").contains(&id));
     assert_eq!(root.count(&format!("/{id}/")), 0);

@@ -13,7 +13,7 @@ use super::{Etcd, Space, management};
 /// Secrets that hold what must never be made twice.
 const IDENTITY: [&str; 4] = ["ca", "front-proxy-ca-certificate", "sa-certificate", "encryption-config"];
 /// Kinds whose names Kubernetes makes.
-const NAMED_AT_RANDOM: [&str; 5] = ["Pod/", "ReplicaSet/", "EndpointSlice/", "Endpoints/", "PodMetrics/"];
+pub(crate) const NAMED_AT_RANDOM: [&str; 5] = ["Pod/", "ReplicaSet/", "EndpointSlice/", "Endpoints/", "PodMetrics/"];
 
 /// What there is of a control plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,10 +10,12 @@ use serde_json::Value;
 
 use super::cluster::{Kube, management, sources};
 use super::command::{Run, Running, start};
-use super::{Identity, Proxy};
+use super::{Identity, Proxy, wait_until};
 
 /// How long one run of kamaji may take.
 const LIMIT: Duration = Duration::from_secs(330);
+/// Kinds that the cluster's controllers remove by and by when their Service is gone.
+const FOLLOW_SERVICES: [&str; 2] = ["EndpointSlice/", "Endpoints/"];
 /// The `ServiceAccount` as which kamaji runs.
 const RUNNER: &str = "runner";
 /// How many tests use the cluster at once: a control plane takes 450 MiB and most of a core while it starts.
@@ -258,6 +260,25 @@ impl Space {
         let binding = format!("RoleBinding/kamaji-{}", self.namespace);
         let all = self.objects(kinds).into_iter().map(named);
         all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
+    }
+
+    /// Nothing that kamaji made is left.
+    #[track_caller]
+    pub(crate) fn nothing_is_left(&self) {
+        self.nothing_is_left_where(|_| true);
+    }
+
+    /// Nothing is left of what is called so. What the cluster's controllers remove is waited for; all else is gone already.
+    #[track_caller]
+    pub(crate) fn nothing_is_left_where(&self, called: impl Fn(&str) -> bool) {
+        let left = || -> Vec<String> { self.everything().into_keys().filter(|name| called(name)).collect() };
+        let follows = |name: &str| FOLLOW_SERVICES.iter().any(|kind| name.starts_with(kind));
+        let (following, own): (Vec<String>, Vec<String>) = left().into_iter().partition(|name| follows(name));
+        assert_eq!(own, Vec::<String>::new(), "it is left, and {following:?}");
+        wait_until("what follows Services is gone", Duration::from_secs(60), || {
+            let left = left();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
     }
 
     /// Deletes every control plane in the namespace, then the namespace.
