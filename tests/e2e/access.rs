@@ -57,7 +57,7 @@ fn a_fleet_is_one_file(space: &Space) {
 }
 
 fn a_user_gets_a_certificate_that_is_stored_nowhere(space: &Space, east: &Kube) {
-    let before = space.everything();
+    let before = space.everything_settled();
     let path = space.files.path().join("jane.conf");
     let file = path.display().to_string();
     let words =

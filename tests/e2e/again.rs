@@ -1,11 +1,12 @@
 //! Running the same command again changes nothing; another wish is refused, or asked about.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::cluster::management_addresses;
-use crate::support::{Identity, Proxy, Space, management};
+use crate::support::{Identity, Proxy, Space, management, wait_until};
 
 const NAME: &str = "again";
 
@@ -32,7 +33,7 @@ fn restarts(space: &Space) -> BTreeMap<String, u64> {
 fn the_same_command_writes_nothing(space: &Space) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let file = space.quickstart();
-    let (before, pods) = (space.everything(), restarts(space));
+    let (before, pods) = (space.everything_settled(), restarts(space));
     let same = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
     let again = space.run_through(&proxy, &same).ok();
     assert!(
@@ -51,7 +52,7 @@ fn the_same_command_writes_nothing(space: &Space) {
     // What others only look at writes nothing either.
     proxy.reset();
     for words in [&["status", NAME][..], &["list"], &["kubeconfig", NAME], &["delete", NAME, "--dry-run"]] {
-        space.note(space.start_through(&proxy, words).finish(std::time::Duration::from_secs(60)), true).ok();
+        space.note(space.start_through(&proxy, words).finish(Duration::from_secs(60)), true).ok();
     }
     let writes: Vec<String> =
         proxy.requests().iter().filter(|request| request.writes()).map(ToString::to_string).collect();
@@ -87,9 +88,11 @@ fn more_replicas_need_consent(space: &Space) {
     space.create(NAME, &["--replicas", "2", "--yes"]).ok();
     let deployment = management().json(&["deployment", "-n", &space.namespace, NAME]);
     assert_eq!(deployment["status"]["readyReplicas"], 2);
-    let budget = &space.objects("poddisruptionbudgets")[0];
-    assert_eq!(budget["status"]["expectedPods"], 2, "the budget counts the pods");
-    assert!(restarts(space).values().all(|restarts| *restarts == 0));
+    wait_until("the budget counts the pods", Duration::from_secs(30), || {
+        let status = &space.objects("poddisruptionbudgets")[0]["status"];
+        if status["expectedPods"] == 2 { Ok(()) } else { Err(status.to_string()) }
+    });
+    space.no_container_failed();
     space.create(NAME, &["--replicas", "2"]).ok();
     space.create(NAME, &[]).ok();
     assert_eq!(space.objects("poddisruptionbudgets").len(), 1, "who says nothing of pods keeps their number");
@@ -106,7 +109,7 @@ fn what_is_missing_is_made_again_and_a_lost_authority_is_not(space: &Space) {
     let file = space.quickstart();
     space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]).ok();
     assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
-    space.tenant(NAME).run(&["get", "namespaces"]).ok();
+    space.tenant_that_answers(NAME).run(&["get", "namespaces"]).ok();
 
     delete(&["secret/again-ca"]);
     let refused = space.create(NAME, &["--yes"]);

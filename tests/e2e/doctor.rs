@@ -11,7 +11,7 @@ use crate::support::cluster::kubectl;
 use crate::support::command::{Run, start};
 use crate::support::kubeconfig::encoded;
 use crate::support::proxy::{Moment, Request};
-use crate::support::{Host, Identity, Kube, Proxy, Space, management, secrets, wait_until};
+use crate::support::{Host, Identity, Kube, Proxy, Space, management, read_settled, secrets, wait_until};
 
 const NAME: &str = "sick";
 /// A look may be slow on a machine that does much else; the promise is half a minute.
@@ -128,7 +128,7 @@ fn it_only_reads(space: &Space) {
             })
             .collect()
     };
-    let (here, there) = (space.everything(), versions());
+    let (here, there) = (space.everything_settled(), read_settled("the tenant", versions));
     told(space.run_through(&proxy, &["doctor", NAME, "-o", "json"])).is_healthy();
     told(space.run_through(&proxy, &["doctor", "-o", "json"]));
     let writes: Vec<String> = proxy.requests().iter().filter(|r| r.writes()).map(ToString::to_string).collect();

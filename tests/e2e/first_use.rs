@@ -47,7 +47,7 @@ pub(crate) fn datastore_is_made_once_however_often_it_is_killed() {
         space.run(&create).ok();
         assert!(!authority.is_null(), "no kill came after the authority was made");
         assert_eq!(secret("etcd-default-ca"), authority, "the datastore got a second authority");
-        space.tenant(NAME).run(&["get", "namespace", "kube-system"]).ok();
+        space.tenant_that_answers(NAME).run(&["get", "namespace", "kube-system"]).ok();
         space.run(&["delete", NAME, "--yes"]).ok();
     });
 }

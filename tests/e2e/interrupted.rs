@@ -86,7 +86,7 @@ fn keys(space: &Space) -> Vec<Value> {
 fn what_is_in_the_way_is_said_before_anything_is_changed(space: &Space) {
     let kube = management();
     let namespace = ["-n", &space.namespace];
-    let before = space.everything();
+    let before = space.everything_settled();
     let run = |words: &[&str]| kube.run(&[words, &namespace[..]].concat()).ok();
     let refused = |check: &str, words: &[&str]| {
         // The quota's numbers come a moment later.

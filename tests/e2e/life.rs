@@ -54,9 +54,9 @@ fn its_pods_run_without_a_restart(space: &Space) {
     for pod in space.objects("pods") {
         let containers = pod["status"]["containerStatuses"].as_array().expect("containers run");
         assert_eq!(containers.len(), 3);
-        assert!(containers.iter().all(|container| container["restartCount"] == 0), "{containers:#?}");
         assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
     }
+    space.no_container_failed();
 }
 
 fn its_administrator_may_do_everything(tenant: &Kube) {

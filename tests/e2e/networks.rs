@@ -199,11 +199,7 @@ fn balance(space: &Space, options: &[&str]) -> Vec<String> {
 
 /// A pod that is let go serves on with its certificate until nobody is sent to it any more.
 fn old_pods_are_gone(space: &Space) {
-    wait_until("the old pods are gone", Duration::from_secs(60), || {
-        let all = space.objects("pods");
-        let going = all.iter().filter(|pod| !pod["metadata"]["deletionTimestamp"].is_null()).count();
-        if going == 0 { Ok(()) } else { Err(format!("{going} are going")) }
-    });
+    management().await_ending_pods(&space.namespace);
 }
 
 /// The pods that are to stay; one that is let go serves on for a while.

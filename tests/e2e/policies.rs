@@ -95,7 +95,7 @@ fn a_policy_follows_the_management_cluster_and_the_rights_of_who_runs_kamaji() {
     for address in [&management_addresses()[0], &service] {
         assert!(closed(&before).iter().any(|range| range_has(range, address)), "{address} is not closed: {text}");
     }
-    let objects = space.everything();
+    let objects = space.everything_settled();
     assert!(space.create("facts", &[]).ok().stdout.contains("unchanged"));
     assert_eq!(space.everything(), objects, "nothing was written");
 

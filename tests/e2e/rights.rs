@@ -14,6 +14,7 @@ fn missing_rights_are_told_together_before_anything_is_written() {
     rules.push(serde_json::json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}));
     let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
     kube.run(&["patch", "role", "kamaji", "-n", &space.namespace, "--type=json", "-p", &patch]).ok();
+    kube.await_right(&space.runner(), &["create", "secrets", "-n", &space.namespace], "no");
 
     space.create("poor", &[]).exits(1).says(&[
         "create, delete, patch secrets",
@@ -29,6 +30,7 @@ fn a_viewer_sees_the_fleet_and_no_secret() {
     let kube = management();
     let roles = space.run(&["rbac", "--viewer", "--user", "e2e-viewer"]).text();
     start(kube.command(&["apply", "-f", "-"]), &roles).finish(std::time::Duration::from_secs(30)).ok();
+    kube.await_right("e2e-viewer", &["list", "configmaps", "-A"], "yes");
     let may =
         |verb: &str, what: &str| kube.run(&["auth", "can-i", verb, what, "-A", "--as", "e2e-viewer"]).code == Some(0);
     assert!(may("list", "configmaps") && may("list", "deployments.apps"));

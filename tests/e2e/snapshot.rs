@@ -42,7 +42,7 @@ fn a_snapshot_is_what_etcd_has_at_one_revision_and_can_be_put_back() {
     println!("restored in {:.1} s", restored.took.as_secs_f32());
     let report = restored.json();
     assert!(report["removed"].as_u64() > Some(0) && report["putBack"].as_u64() > Some(0), "{report:#}");
-    it_is_as_it_was(&tenant, &uid);
+    it_is_as_it_was(&space.tenant_that_answers(NAME), &uid);
     assert!(revision(&tenant) > before, "revisions go forwards");
     a_watch_from_before_is_told_to_begin_anew(&tenant, &lost);
     assert_eq!(space.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Ready");
@@ -306,7 +306,7 @@ fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube
         space.run(&["upgrade", NAME, "--to", "v1.37.1", "--allow-patch-downgrade", "--yes"]).exits(4);
         space.run(&["snapshot", NAME, &format!("{file}.half")]).exits(4);
         space.run(&words).ok();
-        it_is_as_it_was(tenant, uid);
+        it_is_as_it_was(&space.tenant_that_answers(NAME), uid);
         let list = space.run(&["list", "-o", "json"]).json();
         assert_eq!((&list["items"][0]["status"], &list["items"][0]["unfinished"]), (&json!("Ready"), &Value::Null));
     }

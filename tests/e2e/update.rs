@@ -42,7 +42,7 @@ fn writes(proxy: &Proxy) -> Vec<String> {
 fn nothing_is_written_where_nothing_changes_or_may_change(space: &Space) {
     space.run(&["update", "nobody", "--cert-san", SAN, "--yes"]).exits(3).says(&["kamaji create nobody"]);
     let proxy = Proxy::start(&Identity::of(&management()));
-    let before = space.everything();
+    let before = space.everything_settled();
     let file = space.quickstart();
     for words in [
         &["update", NAME][..],
@@ -145,9 +145,9 @@ fn documents_of_nodes_reach_the_cluster(space: &Space, tenant: &Kube) {
     let told = ["data.kubelet.maxPods: (none) -> 42", "kubeadm upgrade node"];
     assert!(told.iter().all(|part| plan.stdout.contains(part)), "{plan}");
     assert!(!plan.stdout.contains("replaces its pods"), "no pod of the control plane reads it: {plan}");
-    let pods = space.objects("pods").len();
+    let pods = stay(space);
     space.run(&["update", NAME, "--kubeadm-config", &kubelet, "--yes"]).ok();
-    assert_eq!(space.objects("pods").len(), pods);
+    assert_eq!(stay(space), pods);
     let proxy =
         "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack: {maxPerCore: 12345}\n";
     let proxy = space.file("proxy.yaml", proxy).display().to_string();
@@ -241,14 +241,8 @@ fn the_history_tells_and_the_last_change_is_taken_back(space: &Space) {
 /// A node that joined knows the endpoint by its address.
 fn nobody_loses_workers(space: &Space, tenant: &Kube) {
     tenant.create("{apiVersion: v1, kind: Node, metadata: {name: joined}}");
-    wait_until("the pods of earlier changes have ended", Duration::from_secs(120), || {
-        let pods = space.objects("pods");
-        let ending = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
-        if ending == 0 { Ok(()) } else { Err(format!("{ending} pods end")) }
-    });
-    // The Service's endpoints follow.
-    std::thread::sleep(Duration::from_secs(3));
-    let before = space.everything();
+    management().await_ending_pods(&space.namespace);
+    let before = space.everything_settled();
     let refused = space.run(&["update", NAME, "--expose", "cluster-ip", "--yes"]).exits(4);
     refused.says(&["its worker would be lost", "node port would go"]);
     assert_eq!(space.everything(), before);

@@ -65,11 +65,8 @@ fn no_request_fails(space: &Space, tenant: &Kube) {
     let poller = Poller::with_a_watch(&Identity::of(tenant), "/readyz", "polled");
     std::thread::sleep(Duration::from_secs(2));
     let run = space.run(&["upgrade", NAME, "--to", NEW, "--yes"]).ok();
-    wait_until("the old pods have drained", Duration::from_secs(90), || {
-        let ending =
-            space.objects("pods").iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
-        if ending == 0 { Ok(()) } else { Err(format!("{ending} pods end")) }
-    });
+    // Until the old pods have drained.
+    management().await_ending_pods(&space.namespace);
     wait_until("enough was asked", Duration::from_secs(180), || {
         let answered = poller.answered();
         if answered > ENOUGH { Ok(()) } else { Err(format!("{answered} of {ENOUGH} requests were answered")) }

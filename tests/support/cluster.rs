@@ -143,6 +143,26 @@ impl Kube {
         });
     }
 
+    /// Waits until it is answered `yes` or `no` whether somebody may do something: that follows Roles a moment later.
+    #[track_caller]
+    pub(crate) fn await_right(&self, who: &str, right: &[&str], answer: &str) {
+        let what = format!("`{answer}` to whether {who} may {}", right.join(" "));
+        super::wait_until(&what, Duration::from_secs(60), || {
+            let asked = self.run(&[&["auth", "can-i", "--as", who], right].concat());
+            if asked.stdout.starts_with(answer) { Ok(()) } else { Err(asked.to_string()) }
+        });
+    }
+
+    /// Waits until the pods of a namespace that are ending are gone.
+    #[track_caller]
+    pub(crate) fn await_ending_pods(&self, namespace: &str) {
+        super::wait_until("pods that are ending are gone", Duration::from_secs(120), || {
+            let pods = self.items(&["pods", "-n", namespace]);
+            let ending = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_string()).count();
+            if ending == 0 { Ok(()) } else { Err(format!("{ending} pods are ending")) }
+        });
+    }
+
     /// Creates objects from text.
     #[track_caller]
     pub(crate) fn create(&self, yaml: &str) {

@@ -11,7 +11,8 @@ use super::cluster::{Kube, etcdctl, management};
 use super::command::{Run, start};
 use super::kubeconfig::decoded;
 
-const NAMESPACE: &str = "kamaji-system";
+/// The namespace of datastores.
+pub(crate) const NAMESPACE: &str = "kamaji-system";
 const POD: &str = "pod/etcd-default-0";
 
 /// etcdctl with one certificate.

@@ -31,4 +31,4 @@ pub(crate) use kubeconfig::Identity;
 pub(crate) use proxy::Proxy;
 pub(crate) use space::Space;
 pub(crate) use ssh::Ssh;
-pub(crate) use wait::{eventually, wait_until};
+pub(crate) use wait::{eventually, read_settled, wait_until};

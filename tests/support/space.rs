@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::cluster::{Kube, management, sources};
 use super::command::{Run, Running, start};
-use super::{Identity, Proxy, wait_until};
+use super::{Identity, Proxy, etcd, read_settled, wait_until};
 
 /// How long one run of kamaji may take.
 const LIMIT: Duration = Duration::from_secs(330);
@@ -63,6 +63,14 @@ impl Space {
         let roles = self.run(rbac).text();
         start(kube.command(&["apply", "-f", "-"]), &roles).finish(LIMIT).ok();
         kube.run(&["create", "serviceaccount", RUNNER, "-n", &self.namespace]).ok();
+        // One by each of its bindings.
+        for right in [
+            &["create", "secrets", "-n", &self.namespace][..],
+            &["get", "secrets", "-n", etcd::NAMESPACE],
+            &["list", "nodes"],
+        ] {
+            kube.await_right(&self.runner(), right, "yes");
+        }
         let token = kube.text(&["create", "token", RUNNER, "-n", &self.namespace, "--duration=4h"]);
         let Identity { server, ca, .. } = Identity::of(&kube);
         let config = serde_json::json!({
@@ -73,6 +81,11 @@ impl Space {
             "contexts": [{"name": RUNNER, "context": {"cluster": RUNNER, "user": RUNNER}}],
         });
         self.file("runner.conf", &config.to_string())
+    }
+
+    /// Whom the management cluster takes kamaji for.
+    pub(crate) fn runner(&self) -> String {
+        format!("system:serviceaccount:{}:{RUNNER}", self.namespace)
     }
 
     /// Makes a namespace, where kamaji is administrator; what an earlier run left in it goes first.
@@ -217,6 +230,17 @@ impl Space {
         Kube::with(&self.file(&format!("{name}.conf"), &text))
     }
 
+    /// The same, once it answers from here: kamaji itself may have gone through the management cluster.
+    #[track_caller]
+    pub(crate) fn tenant_that_answers(&self, name: &str) -> Kube {
+        let tenant = self.tenant(name);
+        wait_until("the API server answers at its endpoint", Duration::from_secs(60), || {
+            let look = tenant.run(&["get", "--raw", "/readyz"]);
+            if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
+        });
+        tenant
+    }
+
     /// A value of a Secret.
     #[track_caller]
     pub(crate) fn secret_value(&self, secret: &str, key: &str) -> String {
@@ -245,7 +269,13 @@ impl Space {
         self.every_object().into_iter().map(|(name, item)| (name, version(&item))).collect()
     }
 
-    /// The same, whole, by kind and name.
+    /// The same, once it stays as it is: what has just been made is written to for a while.
+    #[track_caller]
+    pub(crate) fn everything_settled(&self) -> BTreeMap<String, String> {
+        read_settled("the namespace", || self.everything())
+    }
+
+    /// Everything, whole, by kind and name.
     #[track_caller]
     pub(crate) fn every_object(&self) -> BTreeMap<String, Value> {
         static KINDS: OnceLock<String> = OnceLock::new();
@@ -260,6 +290,23 @@ impl Space {
         let binding = format!("RoleBinding/kamaji-{}", self.namespace);
         let all = self.objects(kinds).into_iter().map(named);
         all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
+    }
+
+    /// No container was started anew. Controller manager and scheduler may have been once: they end by themselves when an API
+    /// server is too slow for their leases, and say so.
+    #[track_caller]
+    pub(crate) fn no_container_failed(&self) {
+        for pod in self.objects("pods") {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            let statuses = pod["status"]["containerStatuses"].as_array().expect("containers run");
+            for status in statuses.iter().filter(|status| status["restartCount"] != 0) {
+                let container = status["name"].as_str().unwrap_or_default();
+                assert!(container != "kube-apiserver" && status["restartCount"] == 1, "{name}: {status:#}");
+                let said = management().text(&["logs", "-n", &self.namespace, name, "-c", container, "--previous"]);
+                let lost = said.to_lowercase().contains("leaderelection lost");
+                assert!(lost, "{name}: {status:#}, after it said\n{said}");
+            }
+        }
     }
 
     /// Nothing that kamaji made is left.
@@ -293,7 +340,7 @@ impl Space {
         }
         let binding = format!("kamaji-{}", self.namespace);
         drop(kube.run(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]));
-        drop(kube.run(&["delete", "rolebinding", "-n", "kamaji-system", &binding, "--ignore-not-found"]));
+        drop(kube.run(&["delete", "rolebinding", "-n", etcd::NAMESPACE, &binding, "--ignore-not-found"]));
         drop(kube.run(&["delete", "namespace", &self.namespace, "--wait", "--timeout=120s"]));
     }
 

@@ -1,5 +1,6 @@
 //! Waiting for something to become true, and saying what was seen when it does not.
 
+use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,22 @@ pub(crate) fn wait_until<T>(what: &str, limit: Duration, mut look: impl FnMut() 
             Err(_) => thread::sleep(Duration::from_millis(200)),
         }
     }
+}
+
+/// What is read when it stays as it is: two looks three seconds apart agree.
+#[track_caller]
+pub(crate) fn read_settled<T: PartialEq + Debug>(what: &str, mut read: impl FnMut() -> T) -> T {
+    let mut before = read();
+    wait_until(&format!("{what} stays as it is"), Duration::from_secs(120), || {
+        thread::sleep(Duration::from_secs(3));
+        let now = read();
+        if now == before {
+            return Ok(now);
+        }
+        let seen = format!("{before:?}, then {now:?}");
+        before = now;
+        Err(seen)
+    })
 }
 
 /// Waits a minute for a condition that says nothing but yes or no.
