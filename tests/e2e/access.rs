@@ -71,7 +71,7 @@ fn a_user_gets_a_certificate_that_is_stored_nowhere(space: &Space, east: &Kube) 
     assert_eq!(groups, "[\"viewers\",\"ops\",\"system:authenticated\"]");
     jane.run(&["get", "pods"]).exits(1).says(&["Forbidden"]);
     east.run(&["create", "rolebinding", "v", "--clusterrole=view", "--group=ops"]).ok();
-    wait_until("the binding holds", Duration::from_secs(10), || {
+    wait_until("the binding holds", Duration::from_secs(60), || {
         let look = jane.run(&["get", "pods"]);
         if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
     });

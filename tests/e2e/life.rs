@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::cluster::management_addresses;
-use crate::support::{Etcd, Host, Kube, Space, eventually, management, run, secrets, wait_until};
+use crate::support::{Etcd, Host, Kube, Space, management, run, secrets, wait_until};
 
 const NAME: &str = "life";
 const MARKER: &str = "plain-to-read-if-not-encrypted";
@@ -214,9 +214,7 @@ fn pods_run_talk_and_are_talked_to(tenant: &Kube, worker: &Host) {
     tenant.await_service_account("default");
     tenant.create(&pod);
     tenant.run(&["wait", "--for=condition=Ready", "pod/tools", "--timeout=90s"]).ok();
-    eventually("the pod's output is read through the control plane", || {
-        tenant.run(&["logs", "tools"]).stdout.contains("hello from the pod")
-    });
+    tenant.await_output("tools", "hello from the pod");
     assert_eq!(tenant.text(&["exec", "tools", "--", "echo", "run in the pod"]), "run in the pod");
 
     tenant.run(&["rollout", "status", "-n", "kube-system", "daemonset/kube-proxy", "--timeout=90s"]).ok();

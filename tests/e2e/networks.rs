@@ -28,7 +28,7 @@ fn join(space: &Space, name: &str, tenant: &Kube, worker: &Host, endpoint: &str)
     assert!(line.starts_with(&format!("kubeadm join {endpoint} --token ")), "for {endpoint}");
     worker.run(&line.split_whitespace().collect::<Vec<_>>()).ok();
     let node = format!("node/{}", worker.name());
-    wait_until("the worker is Ready", Duration::from_secs(60), || {
+    wait_until("the worker is Ready", Duration::from_secs(120), || {
         let ready = tenant.run(&["wait", "--for=condition=Ready", &node, "--timeout=20s"]);
         if ready.code == Some(0) { Ok(()) } else { Err(ready.to_string()) }
     });
@@ -42,9 +42,9 @@ fn pods_reach_the_api_server_at(tenant: &Kube, worker: &Host, service_ip: &str) 
          image: 'kamaji.test/tools:1', command: [sh, -c, 'echo hello from the pod; sleep 3600']}}]}}}}",
         worker.name()
     ));
-    tenant.run(&["wait", "--for=condition=Ready", "pod/tools", "--timeout=60s"]).ok();
+    tenant.run(&["wait", "--for=condition=Ready", "pod/tools", "--timeout=120s"]).ok();
     assert_eq!(tenant.text(&["exec", "tools", "--", "echo", "run in the pod"]), "run in the pod");
-    assert!(tenant.text(&["logs", "tools"]).contains("hello from the pod"));
+    tenant.await_output("tools", "hello from the pod");
     wait_until("the pod finds the API server by its name, and it answers", Duration::from_secs(60), || {
         let words = "timeout 5 nslookup kubernetes.default.svc.cluster.local && \
                      timeout 5 nc kubernetes.default.svc.cluster.local 443 </dev/null && echo reached";
@@ -66,7 +66,7 @@ fn behind_the_kubernetes_service(tenant: &Kube) -> Value {
 fn served_names(space: &Space, name: &str, connect: &str, verify: [&str; 2]) -> String {
     let ca = space.file("ca.crt", &space.secret_value(&format!("{name}-ca"), "ca.crt"));
     // A pod that is being replaced serves on with its certificate until the Service has let it go.
-    let shown = wait_until("the certificate is served", Duration::from_secs(15), || {
+    let shown = wait_until("the certificate is served", Duration::from_secs(60), || {
         let mut show = Command::new("openssl");
         show.args(["s_client", "-connect", connect, "-verify_return_error"]).args(verify).arg("-CAfile").arg(&ca);
         let shown = run(show);

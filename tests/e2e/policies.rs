@@ -377,7 +377,7 @@ fn its_own_worker_is_reached(space: &Space, tenant: &Kube) {
     ));
     tenant.create("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8081}]}}");
     tenant.run(&["wait", "--for=condition=Ready", "pod/web", "--timeout=120s"]).ok();
-    assert!(tenant.text(&["logs", "web"]).contains("hello from the pod"));
+    tenant.await_output("web", "hello from the pod");
     assert_eq!(tenant.text(&["exec", "web", "--", "echo", "run in the pod"]), "run in the pod");
     for (path, expected) in [
         (format!("/api/v1/nodes/{name}/proxy/healthz"), "ok"),

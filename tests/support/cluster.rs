@@ -163,6 +163,15 @@ impl Kube {
         });
     }
 
+    /// Waits until this is in the output of a pod, which may be there a moment after the pod is Ready.
+    #[track_caller]
+    pub(crate) fn await_output(&self, pod: &str, text: &str) {
+        super::wait_until(&format!("`{text}` in the output of pod {pod}"), Duration::from_secs(60), || {
+            let read = self.run(&["logs", pod]);
+            if read.code == Some(0) && read.stdout.contains(text) { Ok(()) } else { Err(read.to_string()) }
+        });
+    }
+
     /// Creates objects from text.
     #[track_caller]
     pub(crate) fn create(&self, yaml: &str) {

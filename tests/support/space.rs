@@ -261,6 +261,17 @@ impl Space {
         management().items(&[kinds, "-n", &self.namespace])
     }
 
+    /// The workers of a control plane, by `kamaji node list`, once every kubelet was heard: each has three seconds to answer.
+    #[track_caller]
+    pub(crate) fn workers_that_answer(&self, name: &str) -> Vec<Value> {
+        wait_until("every kubelet tells of its certificate", Duration::from_secs(60), || {
+            let list = self.run(&["node", "list", name, "-o", "json"]).json();
+            let workers = list["items"].as_array().cloned().unwrap_or_default();
+            let told = |key: &str| workers.iter().all(|worker| !worker[key].is_null());
+            if told("certificateRotates") && told("certificateEnds") { Ok(workers) } else { Err(format!("{list:#}")) }
+        })
+    }
+
     /// What kamaji could have made in the namespace: every object of every kind that can be listed, but not what
     /// Kubernetes puts into each namespace, and not the reports of events.
     #[track_caller]

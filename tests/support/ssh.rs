@@ -90,7 +90,7 @@ impl Ssh {
         let mut server = script("run");
         server.args([name, "/usr/sbin/sshd", "-D", "-e", "-f", &self.path(&file_name)]);
         self.servers.push(start(server, ""));
-        wait_until("the ssh server listens", Duration::from_secs(10), || {
+        wait_until("the ssh server listens", Duration::from_secs(60), || {
             let look = host.run(&["bash", "-c", &format!("</dev/tcp/{address}/{PORT}")]);
             if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
         });
