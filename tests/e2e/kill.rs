@@ -56,7 +56,7 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
         let id = space.id(NAME);
         assert!(root.names("user").contains(&id) && root.names("role").contains(&id));
         // Neighbours of other tests have a user for a moment before they say that it is theirs.
-        wait_until("no user is left of the killed run", Duration::from_secs(20), || {
+        wait_until("no user is left of the killed run", Duration::from_secs(60), || {
             let orphans = orphans(&root, &users, Some(&id));
             if orphans.is_empty() { Ok(()) } else { Err(format!("{orphans:?}, killed at {at} {moment:?}")) }
         });

@@ -1,7 +1,9 @@
 //! kamaji on a machine that reaches nothing but the management cluster's API server.
 
+use std::time::Duration;
+
 use crate::support::cluster::management_addresses;
-use crate::support::{Host, Space, management};
+use crate::support::{Host, Space, management, wait_until};
 
 #[test]
 fn kamaji_works_where_only_the_management_api_is_reached() {
@@ -29,8 +31,10 @@ fn kamaji_works_where_only_the_management_api_is_reached() {
 
     let again = kamaji(&["create", "remote", "--kubeadm-config", &file, "--expose", "node-port"], false).ok();
     assert!(again.stdout.contains("unchanged"), "{again}");
-    let status = kamaji(&["status", "remote", "-o", "json"], false).json();
-    assert_eq!(status["healthy"], true, "{status:#}");
+    wait_until("status says healthy", Duration::from_secs(60), || {
+        let status = kamaji(&["status", "remote", "-o", "json"], false).json();
+        if status["healthy"] == true { Ok(()) } else { Err(format!("{status:#}")) }
+    });
     let join = kamaji(&["join", "remote"], true).ok();
     assert!(join.stdout.starts_with(&format!("kubeadm join {endpoint} --token ")), "{join}");
     assert_eq!(join.stdout.lines().count(), 1, "{join}");

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::support::command::Run;
 use crate::support::etcd::Etcd;
 use crate::support::poller::Poller;
-use crate::support::{Identity, Space, secrets};
+use crate::support::{Identity, Space, secrets, wait_until};
 
 #[test]
 fn deleting_a_control_plane_leaves_its_neighbour_serving_and_nothing_of_itself() {
@@ -113,7 +114,7 @@ fn a_control_plane_cannot_touch_its_neighbours_data_with_its_own_certificate() {
     ];
     let mut done = Vec::new();
     for case in &cases {
-        let tried = thief.run(case);
+        let tried = answered(|| thief.run(case));
         let refused = tried.stderr.contains("permission denied")
             || tried.stderr.contains("watch is canceled")
             || tried.stdout.contains("permission denied");
@@ -123,11 +124,12 @@ fn a_control_plane_cannot_touch_its_neighbours_data_with_its_own_certificate() {
     }
     // A transaction: one part that is allowed does not carry one that is not.
     for inside in [format!("get {key}"), format!("put {key} stolen"), format!("del {key}")] {
-        let tried = thief.run_with(&["txn"], &format!("\nget {first}\n{inside}\n\n\n"));
+        let tried = answered(|| thief.run_with(&["txn"], &format!("\nget {first}\n{inside}\n\n\n")));
         if tried.code == Some(0) || !tried.stderr.contains("permission denied") {
             done.push(tried.to_string());
         }
-        let tried = thief.run_with(&["txn"], &format!("value(\"{key}\") = \"x\"\n\nget {first}\n\nget {first}\n\n"));
+        let compared = format!("value(\"{key}\") = \"x\"\n\nget {first}\n\nget {first}\n\n");
+        let tried = answered(|| thief.run_with(&["txn"], &compared));
         if tried.code == Some(0) || !tried.stderr.contains("permission denied") {
             done.push(tried.to_string());
         }
@@ -136,6 +138,17 @@ fn a_control_plane_cannot_touch_its_neighbours_data_with_its_own_certificate() {
     assert_eq!(root.run(&["get", &key, "--print-value-only"]).text(), victim);
     assert!(root.run(&["lease", "timetolive", &lease]).ok().stdout.contains("remaining"));
     space.tenant("owner").run(&["get", "namespaces"]).ok();
+}
+
+/// What etcd answers, in the end: to hear nothing is not to be refused.
+fn answered(ask: impl Fn() -> Run) -> Run {
+    wait_until("etcd answers", Duration::from_secs(180), || {
+        let tried = ask();
+        let said = tried.stderr.to_lowercase();
+        let lost = ["deadline exceeded", "unavailable"].iter().any(|words| said.contains(words));
+        let unheard = tried.code != Some(0) && lost && !said.contains("permission denied");
+        if unheard { Err(tried.to_string()) } else { Ok(tried) }
+    })
 }
 
 /// The end of the range that holds all keys with a prefix.

@@ -50,7 +50,7 @@ fn nobody_there_is_told_at_once(space: &Space) {
     for config in [config.to_owned(), config.replace("127.0.0.1:9", "no-such-host.invalid:6443")] {
         let file = space.file("gone.conf", &config).display().to_string();
         let refused = space.run(&["list", "--kubeconfig", &file]).exits(5);
-        assert!(refused.took < Duration::from_secs(15), "{refused}");
+        assert!(refused.took < Duration::from_secs(30), "{refused}");
         refused.says(&["context `gone`", "cannot be reached", "hint:"]);
     }
 }

@@ -2,7 +2,7 @@
 //! saved can be put back, also by a run that was killed on the way.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -160,26 +160,32 @@ fn beside(path: &Path) -> Vec<String> {
     names.filter(|name| name.contains("snapshot")).collect()
 }
 
-/// Whether a file lies beside one that is not whole yet.
-fn is_temporary(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|end| end == "tmp")
+/// What will be a snapshot when it is whole.
+fn half_written(path: &Path) -> Option<PathBuf> {
+    let mut files = beside(path).into_iter().map(|name| path.with_file_name(name));
+    files.find(|file| file.extension().is_some_and(|end| end == "tmp"))
 }
 
-fn a_file_is_whole_or_not_there(space: &Space, path: &Path) {
+/// Kills a run that replaces a snapshot; whether that came before it was done.
+fn is_killed_while_it_writes(space: &Space, path: &Path) -> bool {
     let before = std::fs::read(path).expect("it is there");
     let file = path.display().to_string();
     let mut running = start(space.kamaji(&["snapshot", NAME, &file]), "");
     wait_until("it writes", Duration::from_secs(60), || {
-        let half = beside(path).into_iter().find(|name| is_temporary(name));
-        let size = half.and_then(|name| std::fs::metadata(path.with_file_name(name)).ok()).map_or(0, |meta| meta.len());
+        let size = half_written(path).and_then(|half| std::fs::metadata(half).ok()).map_or(0, |meta| meta.len());
         if size > 0 || running.ended().is_some() { Ok(()) } else { Err("nothing yet".into()) }
     });
     running.kill();
     let _ = running.finish(Duration::from_secs(10));
+    let Some(half) = half_written(path) else { return false };
     assert_eq!(std::fs::read(path).expect("it is there"), before, "the snapshot from before is whole");
-    for name in beside(path).iter().filter(|name| is_temporary(name)) {
-        std::fs::remove_file(path.with_file_name(name)).expect("it can be removed");
-    }
+    std::fs::remove_file(half).expect("it can be removed");
+    true
+}
+
+fn a_file_is_whole_or_not_there(space: &Space, path: &Path) {
+    let file = path.display().to_string();
+    assert!((0..5).any(|_| is_killed_while_it_writes(space, path)), "each run was done before it was killed");
     let again = space.run(&["snapshot", NAME, &file]).ok();
     assert!(again.stdout.contains("put it back: kamaji restore saved"), "{again}");
     space.run(&["snapshot", NAME, "/dev/full"]).exits(2).says(&["not a regular file"]);

@@ -113,7 +113,7 @@ fn a_delete_and_a_create_an_upgrade_and_a_scale_at_once_do_not_mix() {
     assert!(image.to_string().contains("kube-apiserver:v1.37.3"), "{image}");
 
     // A version that nobody has: who scales first waits for pods that cannot start.
-    let wake = ["scale", NAME, "--replicas", "1", "--timeout", "20s"];
+    let wake = ["scale", NAME, "--replicas", "1", "--timeout", "90s"];
     let runs = at_once(&space, &[&["rollback", NAME, "--yes"], &wake]);
     each_is_done_or_told(&runs[..1]);
     if runs[1].code == Some(6) {

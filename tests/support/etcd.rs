@@ -66,8 +66,8 @@ impl Etcd {
             .arg(file("tls.crt"))
             .arg("--key")
             .arg(file("tls.key"));
-        command.args(["--dial-timeout=5s", "--command-timeout=10s"]).args(arguments);
-        start(command, input).finish(Duration::from_secs(40))
+        command.args(["--dial-timeout=30s", "--command-timeout=60s"]).args(arguments);
+        start(command, input).finish(Duration::from_secs(90))
     }
 
     /// All users or roles.

@@ -15,12 +15,12 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{Identity, tls};
+use super::{Identity, tls, wait_until};
 
 /// Requests a second, of each way.
 const RATE: u64 = 20;
 /// Longer than any server may take.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Body = Full<Bytes>;
@@ -48,6 +48,8 @@ pub(crate) struct Poller {
     end: Arc<AtomicBool>,
     /// How many requests were answered so far.
     answers: Arc<AtomicU64>,
+    /// The number of the last write that was answered.
+    written: Arc<AtomicU64>,
     ways: Vec<JoinHandle<Seen>>,
 }
 
@@ -67,7 +69,7 @@ enum Way {
 impl Poller {
     /// Asks for `fresh` on a new connection each time, and for `kept` on one that is kept.
     pub(crate) fn start(identity: &Identity, fresh: &str, kept: &str) -> Self {
-        Self::of(identity, vec![Way::Fresh(fresh.to_owned()), Way::Kept(kept.to_owned())])
+        Self::of(identity, vec![Way::Fresh(fresh.to_owned()), Way::Kept(kept.to_owned())], Arc::default())
     }
 
     /// The same, and writes a `ConfigMap` of that name in `default`, and watches it.
@@ -76,18 +78,16 @@ impl Poller {
         let object = format!("{list}/{config_map}");
         let watch = format!("{list}?watch=1&fieldSelector=metadata.name%3D{config_map}");
         let written = Arc::new(AtomicU64::new(0));
-        Self::of(
-            identity,
-            vec![
-                Way::Fresh(fresh.to_owned()),
-                Way::Kept(object.clone()),
-                Way::Write(object.clone(), Arc::clone(&written)),
-                Way::Watch(watch, list.to_owned(), written),
-            ],
-        )
+        let ways = vec![
+            Way::Fresh(fresh.to_owned()),
+            Way::Kept(object.clone()),
+            Way::Write(object, Arc::clone(&written)),
+            Way::Watch(watch, list.to_owned(), Arc::clone(&written)),
+        ];
+        Self::of(identity, ways, written)
     }
 
-    fn of(identity: &Identity, ways: Vec<Way>) -> Self {
+    fn of(identity: &Identity, ways: Vec<Way>, written: Arc<AtomicU64>) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let answers = Arc::new(AtomicU64::new(0));
         let start = |way: Way| {
@@ -101,12 +101,17 @@ impl Poller {
             })
         };
         let ways = ways.into_iter().map(start).collect();
-        Self { end, answers, ways }
+        Self { end, answers, written, ways }
     }
 
-    /// How many requests were answered so far.
-    pub(crate) fn answered(&self) -> u64 {
-        self.answers.load(Ordering::Acquire)
+    /// Waits until more requests than these were answered, and so many writes among them.
+    #[track_caller]
+    pub(crate) fn await_answers(&self, requests: u64, writes: u64) {
+        wait_until("enough was asked", Duration::from_secs(180), || {
+            let [answered, written] = [&self.answers, &self.written].map(|number| number.load(Ordering::Acquire));
+            let enough = answered > requests && written >= writes;
+            if enough { Ok(()) } else { Err(format!("{answered} requests were answered, {written} of them writes")) }
+        });
     }
 
     /// Ends it, and says what was seen.
@@ -157,7 +162,7 @@ impl Client {
                 }
                 Way::Watch(..) => unreachable!("a watch has no turns"),
             };
-            match answer.unwrap_or_else(|_| Err("no answer in 5 s".into())) {
+            match answer.unwrap_or_else(|_| Err(format!("no answer in {} s", LIMIT.as_secs()).into())) {
                 Ok(()) => {
                     self.seen.answered += 1;
                     self.answers.fetch_add(1, Ordering::AcqRel);

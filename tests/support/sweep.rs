@@ -14,7 +14,7 @@ use super::{Etcd, Identity, Proxy, Space, management, secrets};
 use crate::kill::kill;
 
 /// How much longer than its time a run may take: to begin, to tidy up, on a busy machine.
-const GRACE: Duration = Duration::from_secs(25);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// A control plane of the sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -199,7 +199,7 @@ impl<'a> Sweep<'a> {
         let own = after.id.as_deref().or(between.id.as_deref());
         if own.is_some() {
             let mut left = orphans(&self.root, &users, own);
-            for _ in 0..20 {
+            for _ in 0..60 {
                 // Neighbours of other tests have a user for a moment before they say that it is theirs.
                 if left.is_empty() {
                     break;

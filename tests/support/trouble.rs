@@ -68,8 +68,7 @@ impl Trouble {
     pub(crate) fn timeout(self) -> &'static str {
         match self {
             Self::On(_) => "6s",
-            Self::Once(Harm::Stall) => "90s",
-            Self::Once(_) | Self::Kill(_) | Self::KillTwice => "60s",
+            Self::Once(_) | Self::Kill(_) | Self::KillTwice => "120s",
         }
     }
 
