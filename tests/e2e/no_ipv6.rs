@@ -38,8 +38,8 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it listens").port()
 }
 
-/// An API server that gives Services IPv4 addresses only, with a namespace `team-a`, and kubectl for it. `None` when a program
-/// ended, as one does whose port somebody else took meanwhile.
+/// An API server that gives Services IPv4 addresses only, with a namespace `team-a`, and kubectl for it. `None` when one of
+/// the programs ended, as it does when somebody else took its port meanwhile.
 fn ipv4_only(folder: &Path) -> Option<(Kube, [Running; 2])> {
     std::fs::create_dir(folder).expect("a temporary folder takes folders");
     let file = |name: &str| folder.join(name).display().to_string();

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support::cluster::{kubectl, sources};
 use crate::support::console::{agrees, find_line, steps};
-use crate::support::{Host, Space, management, run};
+use crate::support::{Host, Space, management, run, wait_until};
 
 /// Follows a page. What is typed on a machine is typed on `worker`; a line that was printed for the reader to copy is
 /// copied.
@@ -15,16 +16,20 @@ fn follow(space: &Space, page: &str, worker: &Host) {
     let mut printed = String::new();
     for step in steps(&text) {
         let command = find_line(&step.command, &printed).unwrap_or(&step.command).to_owned();
-        let done = match &step.machine {
-            None => run(shell(space, &format!("exec 2>&1\n{command}"))),
-            Some(machine) => {
-                assert_eq!(machine, worker.name(), "{page}:{}", step.line);
-                worker.run(&["sh", "-c", &format!("exec 2>&1\n{command}")])
-            }
-        };
-        let done = done.ok();
-        assert!(agrees(&step.shown, &done.stdout), "{page}:{} shows\n{}\nbut it is\n{done}", step.line, step.shown);
-        printed += &done.stdout;
+        // A look may come a moment too early; all else is done once.
+        let patience = if command.starts_with("kamaji status ") { Duration::from_secs(60) } else { Duration::ZERO };
+        let what = format!("{page}:{} shows\n{}", step.line, step.shown);
+        printed += &wait_until(&what, patience, || {
+            let done = match &step.machine {
+                None => run(shell(space, &format!("exec 2>&1\n{command}"))),
+                Some(machine) => {
+                    assert_eq!(machine, worker.name(), "{page}:{}", step.line);
+                    worker.run(&["sh", "-c", &format!("exec 2>&1\n{command}")])
+                }
+            };
+            let done = done.ok();
+            if agrees(&step.shown, &done.stdout) { Ok(done.stdout) } else { Err(done.to_string()) }
+        });
     }
 }
 

@@ -261,7 +261,7 @@ impl Space {
         management().items(&[kinds, "-n", &self.namespace])
     }
 
-    /// The workers of a control plane, by `kamaji node list`, once every kubelet was heard: each has three seconds to answer.
+    /// The workers, by `kamaji node list`, once every kubelet was heard: each has three seconds to answer.
     #[track_caller]
     pub(crate) fn workers_that_answer(&self, name: &str) -> Vec<Value> {
         wait_until("every kubelet tells of its certificate", Duration::from_secs(60), || {
@@ -303,8 +303,8 @@ impl Space {
         all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
     }
 
-    /// No container was started anew. Controller manager and scheduler may have been once: they end by themselves when an API
-    /// server is too slow for their leases, and say so.
+    /// No container was started anew. Controller manager and scheduler may have been, once: they end by themselves when an
+    /// API server is too slow for their leases, and say so.
     #[track_caller]
     pub(crate) fn no_container_failed(&self) {
         for pod in self.objects("pods") {
@@ -326,7 +326,7 @@ impl Space {
         self.nothing_is_left_where(|_| true);
     }
 
-    /// Nothing is left of what is called so. What the cluster's controllers remove is waited for; all else is gone already.
+    /// Nothing is left of what is called so. What the cluster's controllers remove is waited for, all else is gone already.
     #[track_caller]
     pub(crate) fn nothing_is_left_where(&self, called: impl Fn(&str) -> bool) {
         let left = || -> Vec<String> { self.everything().into_keys().filter(|name| called(name)).collect() };
