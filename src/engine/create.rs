@@ -121,10 +121,11 @@ impl Creation<'_> {
         let (datastore, address) = tokio::try_join!(datastore, identity)?;
 
         let live = self.live().await?;
-        let desired = self.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let mut desired = self.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
             self.session.say(Event::Note(format!("new {reason}")));
         }
+        let lasting_service = if wait { self.answer_early(&mut desired, &live) } else { None };
         self.write(&desired, &live).await?;
         self.remove(&desired).await?;
         journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
@@ -137,6 +138,10 @@ impl Creation<'_> {
         }
         let reached = self.inside(&address, &desired).await?;
         self.await_usable(&reached).await?;
+        if let Some(service) = lasting_service {
+            self.lock.check()?;
+            self.session.management.apply(&service).await?;
+        }
         // The first answer may have come through the tunnel only because the endpoint was a moment behind; who can reach
         // it is to find it answering.
         let direct = reached.direct
@@ -149,6 +154,20 @@ impl Creation<'_> {
             })
             .await?;
         Ok(Some(Created { record: journal.record().clone(), direct }))
+    }
+
+    /// Lets the endpoint lead to the first pod before it is ready, so that workers can join a second or two earlier: as soon
+    /// as it answers, and not when probes, `EndpointSlice` and kube-proxy have followed. Gives the Service as it is to be
+    /// afterwards. Not where a pod was already, or another one is made: who could be served there is not sent here.
+    fn answer_early(&self, desired: &mut Desired, live: &Live) -> Option<Manifest> {
+        let spec = &self.request.spec;
+        if spec.replicas != 1 || live.get(&deployment_ref(spec)).is_some() {
+            return None;
+        }
+        let service = desired.write.iter_mut().find(|wish| wish.object.kind == "Service")?;
+        let lasting = service.clone();
+        service.body["spec"]["publishNotReadyAddresses"] = true.into();
+        Some(lasting)
     }
 
     pub(super) async fn live(&self) -> Result<Live, Fault> {

@@ -92,9 +92,8 @@ async fn reach_by(
     address: &Address,
     kubeconfig: &str,
 ) -> Result<Result<Reached, Vec<String>>, Fault> {
-    if let Some(connection) = direct(address, kubeconfig, name).await {
-        connection.ends_with(session.management);
-        return Ok(Ok(Reached { connection, direct: true, tunnel: None }));
+    if let Some(reached) = reach_directly(session, name, address, kubeconfig, Duration::from_millis(500)).await {
+        return Ok(Ok(reached));
     }
     let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(causes_of_pods(pods, &[]))) };
     let pod_name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -108,11 +107,28 @@ async fn reach_by(
     }
 }
 
-/// A connection straight to the endpoint, if it answers and is the one it should be.
-async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName) -> Option<Connection> {
+async fn reach_directly(
+    session: &Session<'_>,
+    name: &ControlPlaneName,
+    address: &Address,
+    kubeconfig: &str,
+    patience: Duration,
+) -> Option<Reached> {
+    let connection = direct(address, kubeconfig, name, patience).await?;
+    connection.ends_with(session.management);
+    Some(Reached { connection, direct: true, tunnel: None })
+}
+
+/// A connection straight to the endpoint, if it answers and is the one it should be; `patience` is for the first packet
+/// to come back.
+async fn direct(
+    address: &Address,
+    kubeconfig: &str,
+    name: &ControlPlaneName,
+    patience: Duration,
+) -> Option<Connection> {
     let host = address.endpoint.host.to_string();
-    let connected =
-        timeout(Duration::from_millis(500), TcpStream::connect((host.as_str(), address.endpoint.port))).await;
+    let connected = timeout(patience, TcpStream::connect((host.as_str(), address.endpoint.port))).await;
     connected.ok()?.ok()?;
     let connection = Connection::to_tenant(kubeconfig, None, name.as_str()).await.ok()?;
     timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
@@ -124,7 +140,7 @@ pub(super) async fn answers_directly_soon(address: &Address, kubeconfig: &str, n
     const MOMENT: Duration = Duration::from_secs(4);
     let begun = Instant::now();
     loop {
-        if direct(address, kubeconfig, name).await.is_some() {
+        if direct(address, kubeconfig, name, Duration::from_millis(500)).await.is_some() {
             return true;
         }
         if begun.elapsed() > MOMENT {
@@ -136,9 +152,18 @@ pub(super) async fn answers_directly_soon(address: &Address, kubeconfig: &str, n
 
 /// Whether the API server of a pod has passed its first probe.
 fn serves(pod: &Value) -> bool {
+    api_server_is(pod, |status| status["started"] == true)
+}
+
+/// Whether the API server of a pod runs; it may not answer yet.
+fn runs(pod: &Value) -> bool {
+    api_server_is(pod, |status| !status["state"]["running"].is_null())
+}
+
+fn api_server_is(pod: &Value, state: impl Fn(&Value) -> bool) -> bool {
     let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
     let gone = pod.pointer("/metadata/deletionTimestamp").is_some();
-    !gone && statuses.is_some_and(|list| list.iter().any(|s| s["name"] == "kube-apiserver" && s["started"] == true))
+    !gone && statuses.is_some_and(|list| list.iter().any(|status| status["name"] == "kube-apiserver" && state(status)))
 }
 
 /// Waits until the API server answers, saying why it does not yet.
@@ -150,6 +175,8 @@ pub(super) async fn await_answer(
 ) -> Result<Reached, Fault> {
     /// Events are many; they are asked less often than pods.
     const LOOK_CLOSER: Duration = Duration::from_secs(2);
+    /// Where the endpoint is farther than this, looking at it would take longer than waiting for the probe.
+    const NEARBY: Duration = Duration::from_millis(100);
     let goal = format!("the API server of `{}` to answer", spec.name);
     let mut looked: Option<Instant> = None;
     let mut closer = Vec::new();
@@ -161,6 +188,10 @@ pub(super) async fn await_answer(
                 Ok(reached) => return Ok(reached),
                 Err(why) => causes = why,
             }
+        } else if pods.iter().any(runs)
+            && let Some(reached) = reach_directly(session, &spec.name, address, kubeconfig, NEARBY).await
+        {
+            return Ok(reached);
         }
         if causes.is_empty() {
             if looked.is_none_or(|at| at.elapsed() > LOOK_CLOSER) {

@@ -3,6 +3,8 @@
 //! A run of every point takes hours, so some are tried, spread over all of them. `KAMAJI_TEST_KILLS=N` tries N.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -77,6 +79,30 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
         );
         assert_eq!(root.count(&format!("/{id}/")), 0, "delete killed at {at} {moment:?}");
     }
+}
+
+/// While the first pod starts, the endpoint leads to it although it is not ready.
+#[test]
+fn an_endpoint_that_leads_to_a_pod_early_does_so_only_until_the_next_create() {
+    let space = Space::new("e2e-early");
+    let proxy = Proxy::start(&Identity::of(&management()));
+    let file = space.quickstart();
+    let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
+    let leads_early = || {
+        let service = management().json(&["service", "-n", &space.namespace, NAME]);
+        service.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true))
+    };
+    let pods_are_made = AtomicBool::new(false);
+    let at_the_end = move |request: &Request| {
+        let writes = |part: &str| request.writes() && request.path.contains(part);
+        pods_are_made.fetch_or(writes("/deployments/"), Relaxed);
+        writes("/services/") && pods_are_made.load(Relaxed)
+    };
+    kill(&space, &proxy, &create, Moment::Before, at_the_end);
+    assert!(leads_early(), "the kill came too late");
+    space.run(&create).ok();
+    assert!(!leads_early());
+    assert!(space.run(&create).ok().stdout.contains("unchanged"));
 }
 
 #[test]

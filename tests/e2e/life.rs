@@ -57,6 +57,8 @@ fn its_pods_run_without_a_restart(space: &Space) {
         assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
     }
     space.no_container_failed();
+    let service = management().json(&["service", "-n", &space.namespace, NAME]);
+    assert_eq!(service["spec"]["publishNotReadyAddresses"], Value::Null, "from now on only ready pods are led to");
 }
 
 fn its_administrator_may_do_everything(tenant: &Kube) {
