@@ -6,7 +6,8 @@ from measure import RESULTS
 README = RESULTS.parent / "README.md"
 MARK = "<!-- Below this line: written by `benches/run`. -->\n"
 ORDER = ["create", "five", "certificates", "rerun", "program", "upgrade", "renew"]
-UNITS = {"memory": ("MiB", 1), "size": ("MB", 1), "write requests": ("", 0), "requests": ("", 0), "failed": ("", 0), "watched": ("", 0)}
+COUNTS = ["write requests", "requests", "failed", "asked again", "watched"]
+UNITS = {"memory": ("MiB", 1), "size": ("MB", 1)} | {figure: ("", 0) for figure in COUNTS}
 
 
 def amount(figure, value):
