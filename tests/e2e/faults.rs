@@ -14,7 +14,7 @@ use crate::support::sweep::{Plane, Sweep, Verb};
 use crate::support::trouble::{TROUBLES, Trouble};
 
 /// The verbs. The states of a control plane are all one verb away from the first one.
-const VERBS: [Verb; 11] = [
+const VERBS: [Verb; 12] = [
     Verb {
         name: "create",
         plane: Plane::Parked,
@@ -78,6 +78,13 @@ const VERBS: [Verb; 11] = [
         again: true,
     },
     Verb {
+        name: "renew",
+        plane: Plane::Real,
+        states: ("down", "down"),
+        words: &["certs", "renew", "NAME", "--yes", "--timeout", "TIME"],
+        again: false,
+    },
+    Verb {
         name: "wake",
         plane: Plane::Real,
         states: ("down", "up"),
@@ -109,7 +116,7 @@ const GROUPS: [&[&str]; 5] = [
     &["create", "delete"],
     &["update", "un-update"],
     &["wake", "join", "sleep"],
-    &["pause", "resume"],
+    &["pause", "resume", "renew"],
 ];
 
 fn variable(name: &str) -> Option<String> {

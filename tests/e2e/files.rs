@@ -214,6 +214,8 @@ fn a_file_that_is_changed_or_not_named_any_more(space: &Space) {
     let run = space.run(&[&create(&file)[..], &[&changed]].concat()).ok().says(&["replaces its pods, new ones first"]);
     println!("changed in {:.1} s", run.took.as_secs_f32());
     assert_eq!(objects(space).len(), 2, "{:?}", objects(space));
+    // The pod with the old policy serves on for some seconds.
+    management().await_ending_pods(&space.namespace);
     space.tenant(NAME).run(&["create", "namespace", "now-watched"]).ok();
     eventually("the audit log follows the new policy", || {
         logs(space).lines().any(|line| line.contains("now-watched") && line.contains("\"level\":\"Metadata\""))
