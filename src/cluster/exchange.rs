@@ -92,7 +92,15 @@ impl Failure {
     }
 
     fn answered(code: StatusCode, pause: Option<Duration>, body: &[u8], what: &str, server: &str) -> Self {
-        let status = serde_json::from_slice::<Value>(body)
+        let parsed = serde_json::from_slice::<Value>(body);
+        if let Err(error) = &parsed
+            && matches!(code.as_u16(), 400 | 404 | 422)
+            && body.trim_ascii_start().starts_with(b"{")
+        {
+            // Cut off on the way: what the server found wrong, or that there is nothing, is not known.
+            return Self::unintelligible(what, server, no_json(error));
+        }
+        let status = parsed
             .ok()
             .filter(|value| value["kind"] == "Status")
             .and_then(|value| serde_json::from_value::<Status>(value).ok());
@@ -129,6 +137,11 @@ fn busy(code: StatusCode, message: &str, pause: Option<Duration>) -> String {
         }
         Some(_) | None => text,
     }
+}
+
+/// Where an answer ends to be JSON. The parser's own words can quote the answer, which may hold secrets.
+fn no_json(error: &serde_json::Error) -> String {
+    format!("it is not JSON from line {}, column {} on", error.line(), error.column())
 }
 
 /// The words of somebody who is not a Kubernetes API.
@@ -176,11 +189,7 @@ impl Connection {
     /// The same, where the answer is JSON.
     pub(super) async fn exchange_json(&self, what: &str, request: Request<Vec<u8>>) -> Result<Value, Failure> {
         let body = self.exchange(what, request).await?;
-        // The parser's own words can quote the answer, which may hold secrets.
-        serde_json::from_slice(&body).map_err(|error| {
-            let why = format!("it is not JSON from line {}, column {} on", error.line(), error.column());
-            Failure::unintelligible(what, self.server(), why)
-        })
+        serde_json::from_slice(&body).map_err(|error| Failure::unintelligible(what, self.server(), no_json(&error)))
     }
 
     /// The same, where the answer is an object of this kind. A page of something on the way is none, nor is a Status.
@@ -236,6 +245,16 @@ mod tests {
         let unknown = answered(404, None, "404 page not found\n");
         assert!(matches!(unknown.refusal, Refusal::NotFound { .. }), "an API that the server does not have");
         assert!(matches!(unknown.of_object().refusal, Refusal::Refused { code: 404, .. }));
+    }
+
+    #[test]
+    fn what_was_cut_off_says_neither_that_nothing_is_there_nor_what_is_wrong() {
+        for code in [400, 404, 422] {
+            let cut = answered(code, None, r#"{"kind":"Status","status":"Failure","reason":"NotFou"#);
+            assert!(matches!(cut.refusal, Refusal::Unintelligible { .. }), "{code}");
+            assert_eq!(cut.again, Again::Soon, "{code}");
+            assert!(!cut.refusal.to_string().contains("NotFou"), "{code}");
+        }
     }
 
     #[test]
