@@ -6,7 +6,7 @@ import time
 
 import cluster
 from cluster import NAMESPACE, Server
-from measure import Aim, quiet
+from measure import Aim, quiet, with_units
 from poller import OBJECT, Poller
 
 NAME = "bench-change"
@@ -85,5 +85,11 @@ def usual_probes():
         time.sleep(0.3)
 
 
-def gap_aims(ours, theirs):
-    return [Aim(way, theirs, "longest gap", None, f"longest time without an answer, {way} over {theirs}") for way in ours]
+def aims(kept, ours, theirs):
+    """No failed request and no gap above 250 ms, in any round; and how the gaps compare."""
+    with_units(kept, {"failed": 1.0, "longest gap": 0.25})
+    return [aim for way in ours for aim in (
+        Aim(way, "aims", "failed", 0.0, f"failed requests, {way}", every_round=True),
+        Aim(way, "aims", "longest gap", 1.0, f"longest time without an answer over 250 ms, {way}", every_round=True),
+        Aim(way, theirs, "longest gap", None, f"longest time without an answer, {way} over {theirs}"),
+    )]  # fmt: skip

@@ -1,6 +1,6 @@
 """The program itself: how fast it starts, how much memory and disk it takes, beside kubectl."""
 import cluster
-from measure import Aim, rounds, run, store
+from measure import Aim, peak_memory, rounds, run, store, with_units
 
 TITLE = "Start, memory and size"
 OURS, HELP, KUBECTL = "kamaji --version", "kamaji create --help", "kubectl version --client"
@@ -13,7 +13,7 @@ def measure(command):
     return {
         "wall": sum(one["wall"] for one in runs) / TIMES,
         "cpu": sum(one["cpu"] for one in runs) / TIMES,
-        "memory": max(one["memory"] for one in runs),
+        "memory": peak_memory(command),
     }
 
 
@@ -28,8 +28,7 @@ def bench(options):
         KUBECTL: lambda: measure([kubectl, "version", "--client"]) | {"size": size[kubectl]},
     }
     kept, discarded = rounds("program", variants, options)
-    for entry in kept:  # aims that are not ratios
-        entry["figures"]["aims"] = {"memory": 15.0, "size": 20.0}
+    with_units(kept, {"memory": 15.0, "size": 20.0})
     aims = [
         Aim(OURS, KUBECTL, "wall", 0.1, "wall time of a start, over kubectl"),
         Aim(HELP, KUBECTL, "wall", 0.1, "wall time of a help page, over kubectl"),

@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 
 import cluster
-from change import NAME, gap_aims, polled, rolled_out
+from change import NAME, aims, polled, rolled_out
 from cluster import NAMESPACE
 from measure import quiet, rounds, store
 
@@ -30,4 +30,4 @@ def bench(options):
             KUBECTL: lambda: polled(options, folder, by_kubectl, usual=True),
         }
         kept, discarded = rounds("renew", variants, options)
-    store("renew", TITLE, kept, discarded, gap_aims([KAMAJI], KUBECTL), options, {"kubernetes": cluster.VERSION})
+    store("renew", TITLE, kept, discarded, aims(kept, [KAMAJI], KUBECTL), options, {"kubernetes": cluster.VERSION})

@@ -10,13 +10,15 @@ import tempfile
 
 import cluster
 from cluster import NAMESPACE
-from measure import Aim, quiet, rounds, run, store
+from measure import Aim, quiet, rounds, run, store, with_units
 
 NAME = "bench-rerun"
 ENDPOINT = "10.89.0.2:31946"
 TITLE = "A run that has nothing to do"
 KAMAJI, KUBECTL = "kamaji create, unchanged", "kubectl apply --server-side"
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+# What one may do is asked with a POST, and nothing is stored.
+QUESTIONS = "/apis/authorization.k8s.io/"
 INSIDE = [
     ("kube-system", "configmaps/kubeadm-config,configmaps/kubelet-config,configmaps/coredns,configmaps/kube-proxy"),
     ("kube-public", "configmaps/cluster-info"),
@@ -29,13 +31,17 @@ INSIDE = [
 
 
 def writes_since(position, agent):
-    """How many requests of that program could have changed something; dry runs could not."""
+    """How many requests of that program could have changed something; dry runs and questions could not."""
     with open(cluster.STATE / "audit.log", "rb") as log:
         log.seek(position)
         entries = [json.loads(line) for line in log if line.endswith(b"\n")]
     requests = [entry for entry in entries if entry.get("userAgent", "").startswith(agent)]
     assert requests, f"no request of {agent} is in the audit log"
-    return sum(entry["verb"] in WRITES and "dryRun=All" not in entry["requestURI"] for entry in requests)
+    return sum(entry["verb"] in WRITES and is_no_question(entry["requestURI"]) for entry in requests)
+
+
+def is_no_question(address):
+    return "dryRun=All" not in address and not address.startswith(QUESTIONS)
 
 
 def resource_versions():
@@ -111,8 +117,12 @@ def bench(options):
     try:
         plane = Plane(options, folder)
         kept, discarded = rounds("rerun", {KAMAJI: plane.measure_kamaji, KUBECTL: plane.measure_kubectl}, options)
+        with_units(kept, {"write requests": 1.0})
     finally:
         cluster.delete(options, NAME)
         shutil.rmtree(folder)
-    aims = [Aim(KAMAJI, KUBECTL, "wall", 0.7, "wall time, over kubectl apply --server-side")]
+    aims = [
+        Aim(KAMAJI, KUBECTL, "wall", 0.7, "wall time, over kubectl apply --server-side"),
+        Aim(KAMAJI, "aims", "write requests", 0.0, "write requests", every_round=True),
+    ]
     store("rerun", TITLE, kept, discarded, aims, options, {"kubernetes": cluster.VERSION})

@@ -26,13 +26,13 @@ def section(result):
         + f". {result['rounds']} rounds, at most {result['foreign load at most']} processors busy with something else; "
         + (f"{len(result['discarded'])} rounds discarded ({discarded} busy)." if discarded else "none discarded."),
         "",
-        "| ratio | median | least | aim | |",
-        "|---|---|---|---|---|",
+        "| ratio | median | least | most | aim | |",
+        "|---|---|---|---|---|---|",
     ]
     for ratio in result["ratios"]:
-        aim = "-" if ratio["aim"] is None else f"<= {ratio['aim']}"
+        aim = "-" if ratio["aim"] is None else f"<= {ratio['aim']}" + (" in every round" if ratio["every round"] else "")
         word = {None: "", True: "reached", False: "**not reached**"}[ratio["reached"]]
-        lines.append(f"| {ratio['what']} | {ratio['ratio']} | {ratio['least']} | {aim} | {word} |")
+        lines.append(f"| {ratio['what']} | {ratio['ratio']} | {ratio['least']} | {ratio['most']} | {aim} | {word} |")
     lines += ["", "| | figure | median | least | most |", "|---|---|---|---|---|"]
     for variant, figures in result["summary"].items():
         for figure, values in figures.items() if variant != "aims" else []:

@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 
 import cluster
-from change import NAME, gap_aims, polled, rolled_out
+from change import NAME, aims, polled, rolled_out
 from cluster import NAMESPACE
 from measure import quiet, rounds, store
 
@@ -33,4 +33,4 @@ def bench(options):
             KUBECTL: lambda: polled(options, folder, by_kubectl, OLD, usual=True),
         }
         kept, discarded = rounds("upgrade", variants, options)
-    store("upgrade", TITLE, kept, discarded, gap_aims([KAMAJI, PAIR], KUBECTL), options, {"kubernetes": f"{OLD} to {NEW}"})
+    store("upgrade", TITLE, kept, discarded, aims(kept, [KAMAJI, PAIR], KUBECTL), options, {"kubernetes": f"{OLD} to {NEW}"})

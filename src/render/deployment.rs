@@ -89,11 +89,12 @@ pub fn deployment(
     Manifest::of(&object, Write::Apply)
 }
 
+/// One pod at a time: an API server that starts takes a processor for seconds, from those that serve too.
 fn new_ones_first() -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
-            max_surge: Some(IntOrString::String("100%".into())),
+            max_surge: Some(IntOrString::Int(1)),
             max_unavailable: Some(IntOrString::Int(0)),
         }),
     }
