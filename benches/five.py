@@ -10,14 +10,13 @@ from cluster import NAMESPACE
 from measure import Aim, rounds, store
 
 COUNT = 5
+CONFIG = "kubeadm.yaml"
 TITLE = "Five control planes at once"
 
 
 def command(options, folder, number):
-    config = folder / "kubeadm.yaml"
-    config.write_text(cluster.KUBEADM)
     return [
-        options.kamaji, "create", f"bench-{number}", "-n", NAMESPACE, "--kubeadm-config", config,
+        options.kamaji, "create", f"bench-{number}", "-n", NAMESPACE, "--kubeadm-config", folder / CONFIG,
         "--expose", "node-port", "--endpoint", f"10.89.0.2:{31941 + number}",
     ]  # fmt: skip
 
@@ -61,6 +60,7 @@ def at_once(options, folder):
 def bench(options):
     cluster.up()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kamaji-bench-"))
+    (folder / CONFIG).write_text(cluster.KUBEADM)
     row, once = f"{COUNT} in a row", f"{COUNT} at once"
     variants = {once: lambda: at_once(options, folder), row: lambda: in_a_row(options, folder)}
     try:

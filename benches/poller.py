@@ -19,7 +19,7 @@ class Poller:
 
     def __init__(self, server):
         self.server = server
-        self.end = threading.Event()
+        self.end, self.begun = threading.Event(), time.monotonic()
         self.answered, self.failures, self.repeated, self.gap, self.changes = 0, [], 0, 0.0, 0
         self.lock = threading.Lock()
         ways = [self.fresh, self.kept, self.watch]
@@ -36,6 +36,10 @@ class Poller:
             "requests": self.answered, "failed": len(self.failures), "asked again": self.repeated,
             "longest gap": self.gap, "watched": self.changes,
         }  # fmt: skip
+
+    def failure(self, what, since, words):
+        """What failed, and when: seconds from the beginning to the first request without an answer, and to now."""
+        return f"{since - self.begun:.1f} s to {time.monotonic() - self.begun:.1f} s, {what}: {words}"
 
     def connection(self):
         return http.client.HTTPSConnection(self.server.address, context=self.server.context, timeout=LIMIT)
@@ -61,7 +65,7 @@ class Poller:
                 if again:
                     self.repeated += 1
                 elif failure:
-                    self.failures.append(f"{what}: {failure}")
+                    self.failures.append(self.failure(what, waits_since, failure))
                 else:
                     self.answered += 1
                     self.gap = max(self.gap, time.monotonic() - waits_since)
@@ -129,7 +133,7 @@ class Poller:
                     self.changes += 1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 with self.lock:
-                    self.failures.append(f"watch: {error!r}")
+                    self.failures.append(self.failure("watch", time.monotonic(), repr(error)))
                 time.sleep(0.2)
             finally:
                 connection.close()
