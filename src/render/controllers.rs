@@ -77,6 +77,9 @@ pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec, signer: &str) ->
         .set("cluster-signing-cert-file", format!("{PKI}/{signer}"))
         .set("cluster-signing-key-file", format!("{PKI}/ca.key"))
         .set("controllers", "*,bootstrapsigner,tokencleaner")
+        // It starts with about a hundred requests, for the tokens of its controllers: with its own 30, and 20 a second, the first
+        // ServiceAccount comes four seconds later.
+        .set("kube-api-burst", "100")
         .set("kubeconfig", CONTROLLER_MANAGER_CONF)
         .set("leader-elect", "true")
         .set("profiling", "false")
