@@ -6,7 +6,7 @@ from measure import RESULTS
 README = RESULTS.parent / "README.md"
 MARK = "<!-- Below this line: written by `benches/run`. -->\n"
 ORDER = ["create", "five", "certificates", "rerun", "program", "upgrade", "renew"]
-COUNTS = ["write requests", "requests", "failed", "asked again", "watched"]
+COUNTS = ["write requests", "requests", "failed", "asked again", "cut", "watched"]
 UNITS = {"memory": ("MiB", 1), "size": ("MB", 1)} | {figure: ("", 0) for figure in COUNTS}
 
 

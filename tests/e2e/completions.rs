@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::support::command::Run;
 use crate::support::{Space, management, run, wait_until};
 
-/// The shells, each with a script that prints what the Tab key gives after the words in `$LINE`.
-const SHELLS: [(&str, &[&str], &str); 4] = [
+/// The shells, each with the program, its options and a script that prints what the Tab key gives after the words in `$LINE`.
+const SHELLS: [(&str, &str, &[&str], &str); 5] = [
     (
+        "bash",
         "bash",
         &["--norc", "-c"],
         r#"source <(kamaji completion bash)
@@ -21,6 +22,7 @@ printf '%s\n' "${COMPREPLY[@]}""#,
     ),
     // A person at a terminal: what is typed, and the Tab key.
     (
+        "zsh",
         "zsh",
         &["-f", "-c"],
         r#"zmodload zsh/zpty
@@ -36,15 +38,26 @@ done
 zpty -d shell
 print -r -- "$said""#,
     ),
-    ("fish", &["--no-config", "-c"], "kamaji completion fish | source; complete --do-complete \"$LINE\""),
+    ("fish", "fish", &["--no-config", "-c"], "kamaji completion fish | source; complete --do-complete \"$LINE\""),
     // Its editor exists on a terminal only; the place where completers are kept is made here.
     (
+        "elvish",
         "elvish",
         &["-norc", "-c"],
         r"use str
 var edit: = (ns [&completion:=(ns [&arg-completer=[&]])])
 eval &ns=(ns [&edit:=$edit:]) (kamaji completion elvish | slurp)
 $edit:completion:arg-completer[kamaji] (str:split ' ' $E:LINE)",
+    ),
+    // Debian has no PowerShell: this is what the script for it runs, and what it takes the answer's columns from.
+    (
+        "powershell",
+        "bash",
+        &["--norc", "-c"],
+        r#"if [[ $LINE == *' ' ]]; then LINE+="''"; fi
+script=$(kamaji completion powershell)
+[[ $script == *'& kamaji -- $args'* ]] || { echo 'the script runs something else'; exit 1; }
+eval "KAMAJI_COMPLETE=powershell kamaji -- $LINE" | cut -f 1"#,
     ),
 ];
 
@@ -105,9 +118,9 @@ pub(crate) fn nothing_is_said_where_nobody_answers(space: &Space) {
 
 /// What the Tab key gives after a line.
 fn tab(space: &Space, shell: &str, line: &str, kubeconfig: &str) -> Run {
-    let (_, options, script) = SHELLS.into_iter().find(|(name, ..)| *name == shell).expect("it is in the table");
+    let (_, program, options, script) = SHELLS.into_iter().find(|(name, ..)| *name == shell).expect("it is in the table");
     let programs = Path::new(env!("CARGO_BIN_EXE_kamaji")).parent().expect("a program is in a folder");
-    let mut command = Command::new(shell);
+    let mut command = Command::new(program);
     command.env_clear().env("HOME", space.files.path()).env("KUBECONFIG", kubeconfig).env("TERM", "xterm");
     command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display())).env("LINE", line);
     command.args(options).arg(script).current_dir(space.files.path());
