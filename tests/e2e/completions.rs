@@ -118,7 +118,8 @@ pub(crate) fn nothing_is_said_where_nobody_answers(space: &Space) {
 
 /// What the Tab key gives after a line.
 fn tab(space: &Space, shell: &str, line: &str, kubeconfig: &str) -> Run {
-    let (_, program, options, script) = SHELLS.into_iter().find(|(name, ..)| *name == shell).expect("it is in the table");
+    let (_, program, options, script) =
+        SHELLS.into_iter().find(|(name, ..)| *name == shell).expect("it is in the table");
     let programs = Path::new(env!("CARGO_BIN_EXE_kamaji")).parent().expect("a program is in a folder");
     let mut command = Command::new(program);
     command.env_clear().env("HOME", space.files.path()).env("KUBECONFIG", kubeconfig).env("TERM", "xterm");
