@@ -56,6 +56,7 @@ pub(super) fn revise(
         spec: wish.spec,
         documents: wish.documents,
         given: PartialUserPki::default(),
+        undo: false,
     }))
 }
 

@@ -23,6 +23,8 @@ const SAVING: Duration = Duration::from_secs(600);
 pub(super) struct Before<'a> {
     pub(super) facts: Vec<String>,
     pub(super) snapshot: Option<(&'a Record, &'a Path)>,
+    /// Whether a finished upgrade is taken back.
+    pub(super) undo: bool,
 }
 
 /// Shows the plan and carries it out if it is agreed to.
@@ -57,7 +59,7 @@ pub(super) async fn carry_out(
         session.say(Event::Done(format!("the data is saved in {}", path.display())));
     }
     let session = management.session(&progress, args.timeout.0);
-    let target = Target { namespace: &management.namespace, name, version };
+    let target = Target { namespace: &management.namespace, name, version, undo: before.undo };
     let record = engine::roll(&session, &target, &approved, &mut context.ambient).await?;
     drop(progress);
     context.ui.report(&Rolled::of(&record, true));

@@ -11,10 +11,13 @@ use crate::error::{Fault, Kind};
 use crate::model::KubeVersion;
 use crate::plan::{Record, Wish};
 
+/// Whether a finished change is taken back, not one on its way.
+type Undo = bool;
+
 /// What a control plane was before.
 enum Before {
-    Version(KubeVersion),
-    Settings(Box<Wish>),
+    Version(KubeVersion, Undo),
+    Settings(Box<Wish>, Undo),
     /// What it is: who runs a finished command again does not want to go forward.
     Same,
 }
@@ -27,10 +30,11 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
             context.ui.report(&Rolled::of(&recorded.record, false));
             Ok(())
         }
-        Before::Version(version) => to_version(args, &recorded, version, &management, context).await,
-        Before::Settings(wish) => {
+        Before::Version(version, undo) => to_version(args, &recorded, (version, undo), &management, context).await,
+        Before::Settings(wish, undo) => {
             let how = How { dry_run: args.how.dry_run, yes: args.how.yes, wait: true, timeout: args.how.timeout.0 };
-            let settled = settle(&CreateRequest::of(*wish), &how, &management, context).await?;
+            let request = CreateRequest { undo, ..CreateRequest::of(*wish) };
+            let settled = settle(&request, &how, &management, context).await?;
             update::report(settled, &recorded.record.spec, context);
             Ok(())
         }
@@ -40,7 +44,7 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
 async fn to_version(
     args: &RollbackArgs,
     recorded: &Recorded,
-    version: KubeVersion,
+    (version, undo): (KubeVersion, Undo),
     management: &Management,
     context: &mut Context,
 ) -> Result<(), Fault> {
@@ -48,8 +52,16 @@ async fn to_version(
     let session = management.session(&progress, args.how.timeout.0);
     let plan = engine::plan_upgrade(&session, recorded, version, &mut context.ambient).await?;
     drop(progress);
-    carry_out(&args.name, version, plan, Prior { facts: Vec::new(), snapshot: None }, &args.how, management, context)
-        .await
+    carry_out(
+        &args.name,
+        version,
+        plan,
+        Prior { facts: Vec::new(), snapshot: None, undo },
+        &args.how,
+        management,
+        context,
+    )
+    .await
 }
 
 /// What to go back to.
@@ -57,16 +69,18 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
     let Record { spec, upgrade, update, history, .. } = &recorded.record;
     let name = &spec.name;
     if let Some(upgrade) = upgrade {
-        return Ok(Before::Version(upgrade.from));
+        // Its own work that was interrupted is finished.
+        return Ok(Before::Version(if upgrade.undo { upgrade.to } else { upgrade.from }, upgrade.undo));
     }
-    if update.is_some() {
-        return Ok(Before::Settings(Box::new(recorded.wish())));
+    if let Some(update) = update {
+        let wish = if update.undo { update.to.clone() } else { recorded.wish() };
+        return Ok(Before::Settings(Box::new(wish), update.undo));
     }
     let Some(last) = history.first() else {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` was never changed")));
     };
     if let Some(wish) = &last.before {
-        return Ok(Before::Settings(wish.clone()));
+        return Ok(Before::Settings(wish.clone(), true));
     }
     if last.from == last.to {
         return Err(Fault::new(Kind::NotFound, format!("what control plane `{name}` was before is not on record")));
@@ -85,5 +99,5 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
         )
         .hint(format!("put a snapshot from before the upgrade back: kamaji restore {name} --from FILE")));
     }
-    Ok(if last.from < last.to { Before::Version(last.from) } else { Before::Same })
+    Ok(if last.from < last.to { Before::Version(last.from, true) } else { Before::Same })
 }

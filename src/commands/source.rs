@@ -65,7 +65,7 @@ pub(super) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
     let namespace = loaded.names_namespace.then(|| loaded.spec.namespace.clone());
     Ok(Loaded {
         namespace,
-        request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given: keys },
+        request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given: keys, undo: false },
         timeout: loaded.timeout,
         dry_run: loaded.dry_run,
     })

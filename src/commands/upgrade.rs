@@ -61,7 +61,7 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     }
     // Of one that has begun, the snapshot is there.
     let snapshot = args.snapshot.as_deref().filter(|_| record.upgrade.is_none()).map(|path| (record, path));
-    carry_out(name, to, plan, Before { facts, snapshot }, &args.how, &management, context).await
+    carry_out(name, to, plan, Before { facts, snapshot, undo: false }, &args.how, &management, context).await
 }
 
 /// Whether the data can be saved in this file, or has been when the upgrade began: what the new version may have written

@@ -36,13 +36,15 @@ pub struct CreateRequest {
     pub documents: String,
     /// Keys the user gave.
     pub given: PartialUserPki,
+    /// Whether it takes a finished change back.
+    pub undo: bool,
 }
 
 impl CreateRequest {
     /// To have what is on record.
     #[must_use]
     pub fn of(wish: Wish) -> Self {
-        Self { spec: wish.spec, documents: wish.documents, given: PartialUserPki::default() }
+        Self { spec: wish.spec, documents: wish.documents, given: PartialUserPki::default(), undo: false }
     }
 
     /// What the record is to hold.

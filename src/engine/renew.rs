@@ -103,6 +103,7 @@ async fn run(
         spec: recorded.record.spec.clone(),
         documents: recorded.documents.clone(),
         given: PartialUserPki::default(),
+        undo: false,
     };
     let spec = &request.spec;
     let creation = Creation { session, request: &request, lock };

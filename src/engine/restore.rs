@@ -140,7 +140,12 @@ impl Restoring<'_> {
     }
 
     fn wish(spec: &ControlPlaneSpec, documents: &str) -> CreateRequest {
-        CreateRequest { spec: spec.clone(), documents: documents.to_owned(), given: PartialUserPki::default() }
+        CreateRequest {
+            spec: spec.clone(),
+            documents: documents.to_owned(),
+            given: PartialUserPki::default(),
+            undo: false,
+        }
     }
 
     async fn stop(

@@ -41,6 +41,8 @@ pub struct Target<'a> {
     pub name: &'a ControlPlaneName,
     /// The version it is to have.
     pub version: KubeVersion,
+    /// Whether that takes a finished upgrade back.
+    pub undo: bool,
 }
 
 /// Changes the version as it was agreed to. A version that does not become ready is taken back, and the error says why.
@@ -86,7 +88,13 @@ fn begin_upgrade(recorded: &Recorded, target: &Target<'_>, now: jiff::Timestamp)
     refuse_paused(record)?;
     refuse_updating(record)?;
     match &record.upgrade {
-        None => Ok(Upgrade { from: record.spec.version, to: target.version, phase: Phase::Pods, began: now }),
+        None => Ok(Upgrade {
+            from: record.spec.version,
+            to: target.version,
+            phase: Phase::Pods,
+            began: now,
+            undo: target.undo,
+        }),
         Some(way) if target.version == way.from => Ok(Upgrade { phase: Phase::Back, ..way.clone() }),
         Some(way) if target.version == way.to && way.phase == Phase::Back => {
             Ok(Upgrade { phase: Phase::Pods, ..way.clone() })
@@ -140,6 +148,7 @@ fn begin_update(recorded: &Recorded, request: &CreateRequest, now: jiff::Timesta
             phase: Phase::Pods,
             began: now,
             by: this_process(),
+            undo: request.undo,
         },
     }
 }

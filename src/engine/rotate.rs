@@ -48,6 +48,7 @@ pub async fn rotate(
                 spec: recorded.record.spec.clone(),
                 documents: recorded.documents.clone(),
                 given: PartialUserPki::default(),
+                undo: false,
             };
             let mut journal = Journal::resume(session.management, recorded);
             journal.update(None, |record| record.rotation = Some(next.clone())).await?;

@@ -47,6 +47,7 @@ async fn run(
         spec: ControlPlaneSpec { replicas, ..recorded.record.spec.clone() },
         documents: recorded.documents.clone(),
         given: PartialUserPki::default(),
+        undo: false,
     };
     let spec = &request.spec;
     let creation = Creation { session, request: &request, lock };

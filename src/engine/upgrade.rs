@@ -129,7 +129,8 @@ pub(super) async fn preview_wish(
     let spec = ControlPlaneSpec { version: to, ..record.spec.clone() };
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     let observed = observe(session, &spec).await?;
-    let request = CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default() };
+    let request =
+        CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default(), undo: false };
     preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;
     Ok(plan)
 }

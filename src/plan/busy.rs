@@ -35,13 +35,11 @@ pub fn upgrading(record: &Record) -> Option<Busy> {
         });
     }
     let upgrade = record.upgrade.as_ref()?;
-    Some(Busy {
-        what: format!("an upgrade of control plane `{name}` is not finished ({upgrade})"),
-        remedies: vec![
-            format!("finish it: {}", finish_upgrade(record, upgrade)),
-            format!("or go back to {}: {}", upgrade.from, go_back(record)),
-        ],
-    })
+    let mut remedies = vec![format!("finish it: {}", finish_upgrade(record, upgrade))];
+    if !upgrade.undo {
+        remedies.push(format!("or go back to {}: {}", upgrade.from, go_back(record)));
+    }
+    Some(Busy { what: format!("an upgrade of control plane `{name}` is not finished ({upgrade})"), remedies })
 }
 
 /// Whether its settings are being changed.
@@ -49,13 +47,11 @@ pub fn upgrading(record: &Record) -> Option<Busy> {
 pub fn updating(record: &Record) -> Option<Busy> {
     let update = record.update.as_ref()?;
     let (name, namespace) = (&record.spec.name, &record.spec.namespace);
-    Some(Busy {
-        what: format!("a change of settings of control plane `{name}` is not finished ({update})"),
-        remedies: vec![
-            format!("finish it: kamaji update {name} -n {namespace}"),
-            format!("or go back: {}", go_back(record)),
-        ],
-    })
+    let mut remedies = vec![format!("finish it: kamaji update {name} -n {namespace}")];
+    if !update.undo {
+        remedies.push(format!("or go back: {}", go_back(record)));
+    }
+    Some(Busy { what: format!("a change of settings of control plane `{name}` is not finished ({update})"), remedies })
 }
 
 /// Whether its keys are between two phases. One that has reached a phase is whole.

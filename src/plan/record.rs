@@ -114,6 +114,9 @@ pub struct Upgrade {
     pub phase: Phase,
     /// When it began.
     pub began: Timestamp,
+    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo: bool,
 }
 
 impl std::fmt::Display for Upgrade {

@@ -53,6 +53,9 @@ pub(super) fn finish_restore(record: &Record) -> String {
 
 /// The command that ends a change of version.
 pub(super) fn finish_upgrade(record: &Record, upgrade: &Upgrade) -> String {
+    if upgrade.undo {
+        return go_back(record);
+    }
     format!("kamaji upgrade {} -n {} --to {}", record.spec.name, record.spec.namespace, upgrade.to)
 }
 
@@ -88,7 +91,7 @@ impl Record {
             state: format!("upgrade {} -> {} {state}: {}", upgrade.from, upgrade.to, upgrade.phase.words()),
             interrupted,
             finish: finish_upgrade(self, upgrade),
-            back: Some(go_back(self)),
+            back: (!upgrade.undo).then(|| go_back(self)),
         })
     }
 }
@@ -108,6 +111,7 @@ mod tests {
             to: KubeVersion::parse("v1.37.2").unwrap(),
             phase: Phase::Pods,
             began: at,
+            undo: false,
         });
         record
     }
@@ -122,6 +126,15 @@ mod tests {
         assert_eq!(running.state, "upgrade v1.36.3 -> v1.37.2 on its way by laptop/17/x: replacing pods");
         let unknown = record().unfinished(&Holder::Unknown).unwrap();
         assert_eq!(unknown.state, "upgrade v1.36.3 -> v1.37.2 not finished: replacing pods");
+    }
+
+    #[test]
+    fn an_interrupted_rollback_is_finished_by_rollback() {
+        let mut record = record();
+        record.upgrade.as_mut().unwrap().undo = true;
+        let found = record.unfinished(&Holder::Nobody).unwrap();
+        assert!(found.finish.contains("kamaji rollback"), "{}", found.finish);
+        assert_eq!(found.back, None);
     }
 
     #[test]

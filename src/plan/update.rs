@@ -46,6 +46,9 @@ pub struct Update {
     pub began: Timestamp,
     /// Who began it, as locks name it.
     pub by: String,
+    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undo: bool,
 }
 
 impl std::fmt::Display for Update {

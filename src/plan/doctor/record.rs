@@ -211,8 +211,13 @@ mod tests {
     fn an_unfinished_upgrade_is_broken_and_a_pause_is_a_warning() {
         let version = |text| KubeVersion::parse(text).unwrap();
         let upgrade = record_with(|_, record| {
-            record.upgrade =
-                Some(Upgrade { from: version("v1.36.3"), to: version("v1.37.2"), phase: Phase::Pods, began: now() });
+            record.upgrade = Some(Upgrade {
+                from: version("v1.36.3"),
+                to: version("v1.37.2"),
+                phase: Phase::Pods,
+                began: now(),
+                undo: false,
+            });
         });
         assert!(upgrade.state == State::Broken && upgrade.remedies[0].contains("--to v1.37.2"), "{upgrade:?}");
         let pause = record_with(|_, record| {
