@@ -7,7 +7,6 @@ use crate::config::{self, Settings, Source};
 use crate::engine::CreateRequest;
 use crate::error::Fault;
 use crate::model::{Addons, Component, ControlPlaneSpec, Endpoint, Extras, Given, MountSource};
-use crate::pki::PartialUserPki;
 use crate::plan::Wish;
 use crate::yaml;
 
@@ -52,12 +51,7 @@ pub(super) fn revise(
     settings.pods.apply(&mut spec.pods)?;
     settings.isolation.apply(&mut spec.isolation);
     let names_nothing = !rereads && wish.is_like(recorded);
-    Ok((!names_nothing).then_some(CreateRequest {
-        spec: wish.spec,
-        documents: wish.documents,
-        given: PartialUserPki::default(),
-        undo: false,
-    }))
+    Ok((!names_nothing).then(|| CreateRequest::of(wish)))
 }
 
 /// Reads the file, or the documents on record, with the edits.

@@ -23,7 +23,7 @@ const SAVING: Duration = Duration::from_secs(600);
 pub(super) struct Before<'a> {
     pub(super) facts: Vec<String>,
     pub(super) snapshot: Option<(&'a Record, &'a Path)>,
-    /// Whether a finished upgrade is taken back.
+    /// Whether `rollback` asks for it.
     pub(super) undo: bool,
 }
 

@@ -11,13 +11,10 @@ use crate::error::{Fault, Kind};
 use crate::model::KubeVersion;
 use crate::plan::{Record, Wish};
 
-/// Whether a finished change is taken back, not one on its way.
-type Undo = bool;
-
 /// What a control plane was before.
 enum Before {
-    Version(KubeVersion, Undo),
-    Settings(Box<Wish>, Undo),
+    Version(KubeVersion),
+    Settings(Box<Wish>),
     /// What it is: who runs a finished command again does not want to go forward.
     Same,
 }
@@ -30,10 +27,10 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
             context.ui.report(&Rolled::of(&recorded.record, false));
             Ok(())
         }
-        Before::Version(version, undo) => to_version(args, &recorded, (version, undo), &management, context).await,
-        Before::Settings(wish, undo) => {
+        Before::Version(version) => to_version(args, &recorded, version, &management, context).await,
+        Before::Settings(wish) => {
             let how = How { dry_run: args.how.dry_run, yes: args.how.yes, wait: true, timeout: args.how.timeout.0 };
-            let request = CreateRequest { undo, ..CreateRequest::of(*wish) };
+            let request = CreateRequest { undo: true, ..CreateRequest::of(*wish) };
             let settled = settle(&request, &how, &management, context).await?;
             update::report(settled, &recorded.record.spec, context);
             Ok(())
@@ -44,7 +41,7 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
 async fn to_version(
     args: &RollbackArgs,
     recorded: &Recorded,
-    (version, undo): (KubeVersion, Undo),
+    version: KubeVersion,
     management: &Management,
     context: &mut Context,
 ) -> Result<(), Fault> {
@@ -56,7 +53,7 @@ async fn to_version(
         &args.name,
         version,
         plan,
-        Prior { facts: Vec::new(), snapshot: None, undo },
+        Prior { facts: Vec::new(), snapshot: None, undo: true },
         &args.how,
         management,
         context,
@@ -70,17 +67,17 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
     let name = &spec.name;
     if let Some(upgrade) = upgrade {
         // Its own work that was interrupted is finished.
-        return Ok(Before::Version(if upgrade.undo { upgrade.to } else { upgrade.from }, upgrade.undo));
+        return Ok(Before::Version(if upgrade.undo { upgrade.to } else { upgrade.from }));
     }
     if let Some(update) = update {
         let wish = if update.undo { update.to.clone() } else { recorded.wish() };
-        return Ok(Before::Settings(Box::new(wish), update.undo));
+        return Ok(Before::Settings(Box::new(wish)));
     }
     let Some(last) = history.first() else {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` was never changed")));
     };
     if let Some(wish) = &last.before {
-        return Ok(Before::Settings(wish.clone(), true));
+        return Ok(Before::Settings(wish.clone()));
     }
     if last.from == last.to {
         return Err(Fault::new(Kind::NotFound, format!("what control plane `{name}` was before is not on record")));
@@ -99,5 +96,5 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
         )
         .hint(format!("put a snapshot from before the upgrade back: kamaji restore {name} --from FILE")));
     }
-    Ok(if last.from < last.to { Before::Version(last.from, true) } else { Before::Same })
+    Ok(if last.from < last.to { Before::Version(last.from) } else { Before::Same })
 }

@@ -12,7 +12,9 @@ use crate::cluster::Connection;
 use crate::engine::{self, Session};
 use crate::error::Fault;
 use crate::model::{LABEL_NAME, ObjectNames, Policies};
-use crate::plan::{Held, Keeper, Live, Record, SOON_DAYS, Step, addon_states, causes_of_pods, closed_by, pod_summary};
+use crate::plan::{
+    Held, Keeper, Live, Record, SOON_DAYS, Step, addon_states, causes_of_pods, closed_by, pod_summary, updating,
+};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
@@ -63,7 +65,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         step,
         paused: record.paused.clone(),
         upgrade: record.upgrade.clone(),
-        update: record.update.as_deref().map(Updating::of),
+        update: Updating::of(&record),
         unfinished,
         rotation: record.rotation.clone(),
         healthy,
@@ -112,12 +114,16 @@ struct Updating {
     by: String,
     #[serde(skip)]
     words: String,
+    /// What ends it, as commands.
+    #[serde(skip)]
+    remedies: Vec<String>,
 }
 
 impl Updating {
-    fn of(update: &crate::plan::Update) -> Self {
+    fn of(record: &Record) -> Option<Self> {
+        let (update, remedies) = (record.update.as_ref()?, updating(record)?.remedies);
         let (what, by, words) = (update.what.clone(), update.by.clone(), update.to_string());
-        Self { what, phase: update.phase, began: update.began, by, words }
+        Some(Self { what, phase: update.phase, began: update.began, by, words, remedies })
     }
 }
 
@@ -179,13 +185,14 @@ impl Report for Status {
             text.push_str(&crate::ui::safe(&unfinished.lines()));
         }
         if let Some(update) = &self.update {
-            let (name, namespace) = (&self.name, &self.namespace);
             text.push_str(&format!(
-                "a change of settings is not finished: {}, since {}\n  finish it: kamaji update {name} -n {namespace}\n  \
-                 or go back: kamaji rollback {name} -n {namespace}\n",
+                "a change of settings is not finished: {}, since {}\n",
                 crate::ui::safe(&update.words),
                 update.began
             ));
+            for remedy in &update.remedies {
+                text.push_str(&format!("  {remedy}\n"));
+            }
         }
         if let Some(rotation) = &self.rotation {
             let (name, namespace, verb) = (&self.name, &self.namespace, rotation.of.verb());

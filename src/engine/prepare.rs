@@ -36,7 +36,7 @@ pub struct CreateRequest {
     pub documents: String,
     /// Keys the user gave.
     pub given: PartialUserPki,
-    /// Whether it takes a finished change back.
+    /// Whether `rollback` asks for it.
     pub undo: bool,
 }
 

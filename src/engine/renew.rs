@@ -99,12 +99,7 @@ async fn run(
     ambient: &mut Ambient,
 ) -> Result<Renewed, Fault> {
     refuse_busy(&recorded.record)?;
-    let request = CreateRequest {
-        spec: recorded.record.spec.clone(),
-        documents: recorded.documents.clone(),
-        given: PartialUserPki::default(),
-        undo: false,
-    };
+    let request = CreateRequest::of(recorded.wish());
     let spec = &request.spec;
     let creation = Creation { session, request: &request, lock };
     let mut journal = Journal::resume(session.management, recorded);

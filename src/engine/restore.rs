@@ -20,8 +20,7 @@ use crate::cluster::{Lock, this_process};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, release_of};
-use crate::pki::PartialUserPki;
-use crate::plan::{DatastoreError, Desired, Record, Restore, RestorePhase, SnapshotHeader, Step};
+use crate::plan::{DatastoreError, Desired, Record, Restore, RestorePhase, SnapshotHeader, Step, Wish};
 
 /// A control plane that has the data of a snapshot.
 #[derive(Debug)]
@@ -140,12 +139,7 @@ impl Restoring<'_> {
     }
 
     fn wish(spec: &ControlPlaneSpec, documents: &str) -> CreateRequest {
-        CreateRequest {
-            spec: spec.clone(),
-            documents: documents.to_owned(),
-            given: PartialUserPki::default(),
-            undo: false,
-        }
+        CreateRequest::of(Wish { spec: spec.clone(), documents: documents.to_owned() })
     }
 
     async fn stop(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::address::await_address;
-use super::busy::{refuse_busy, refuse_paused, refuse_updating};
+use super::busy::{refuse_busy, refuse_paused, refuse_updating, refuse_upgrading};
 use super::create::{Created, Creation, deployment_ref, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::{CreateRequest, refuse_immutable, way_of};
@@ -41,7 +41,7 @@ pub struct Target<'a> {
     pub name: &'a ControlPlaneName,
     /// The version it is to have.
     pub version: KubeVersion,
-    /// Whether that takes a finished upgrade back.
+    /// Whether `rollback` asks for it.
     pub undo: bool,
 }
 
@@ -99,13 +99,12 @@ fn begin_upgrade(recorded: &Recorded, target: &Target<'_>, now: jiff::Timestamp)
         Some(way) if target.version == way.to && way.phase == Phase::Back => {
             Ok(Upgrade { phase: Phase::Pods, ..way.clone() })
         }
-        Some(way) if target.version == way.to => Ok(way.clone()),
-        Some(way) => Err(Fault::new(
-            Kind::Conflict,
-            format!("another upgrade of control plane `{}` is not finished ({way})", target.name),
-        )
-        .hint(format!("finish it first: kamaji upgrade {} --to {}", target.name, way.to))
-        .hint(format!("or go back to {}: kamaji rollback {}", way.from, target.name))),
+        Some(way) => {
+            if target.version != way.to {
+                refuse_upgrading(record)?;
+            }
+            Ok(way.clone())
+        }
     }
 }
 

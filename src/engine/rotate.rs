@@ -44,12 +44,7 @@ pub async fn rotate(
             if of == Rotated::CertificateAuthority {
                 refuse_authority(&recorded.record, &next, given.ca.as_ref())?;
             }
-            let request = CreateRequest {
-                spec: recorded.record.spec.clone(),
-                documents: recorded.documents.clone(),
-                given: PartialUserPki::default(),
-                undo: false,
-            };
+            let request = CreateRequest::of(recorded.wish());
             let mut journal = Journal::resume(session.management, recorded);
             journal.update(None, |record| record.rotation = Some(next.clone())).await?;
             let creation = Creation { session, request: &request, lock };

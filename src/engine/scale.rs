@@ -14,8 +14,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace};
-use crate::pki::PartialUserPki;
-use crate::plan::{Record, causes_of_pods};
+use crate::plan::{Record, Wish, causes_of_pods};
 
 /// Gives a control plane that many pods, and waits until they are ready, or gone.
 pub async fn scale(
@@ -43,12 +42,8 @@ async fn run(
     refuse_busy(&recorded.record)?;
     // Who was killed while waking it has not told it what changed while it slept.
     let slept = recorded.record.spec.replicas == 0 || recorded.record.scaling;
-    let request = CreateRequest {
-        spec: ControlPlaneSpec { replicas, ..recorded.record.spec.clone() },
-        documents: recorded.documents.clone(),
-        given: PartialUserPki::default(),
-        undo: false,
-    };
+    let spec = ControlPlaneSpec { replicas, ..recorded.record.spec.clone() };
+    let request = CreateRequest::of(Wish { spec, documents: recorded.documents.clone() });
     let spec = &request.spec;
     let creation = Creation { session, request: &request, lock };
     let mut journal = Journal::resume(session.management, recorded);

@@ -13,8 +13,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Refusal;
 use crate::error::Fault;
 use crate::model::{ControlPlaneSpec, KubeVersion, ObjectNames};
-use crate::pki::PartialUserPki;
-use crate::plan::{Check, CheckFacts, Plan, Record, Worker, checks, deprecated_uses};
+use crate::plan::{Check, CheckFacts, Plan, Record, Wish, Worker, checks, deprecated_uses};
 
 /// What an upgrade would meet.
 #[derive(Debug)]
@@ -129,8 +128,7 @@ pub(super) async fn preview_wish(
     let spec = ControlPlaneSpec { version: to, ..record.spec.clone() };
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     let observed = observe(session, &spec).await?;
-    let request =
-        CreateRequest { spec, documents: recorded.documents.clone(), given: PartialUserPki::default(), undo: false };
+    let request = CreateRequest::of(Wish { spec, documents: recorded.documents.clone() });
     preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;
     Ok(plan)
 }

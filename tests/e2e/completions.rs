@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::support::command::Run;
 use crate::support::{Space, management, run, wait_until};
 
-/// The shells, each with the program, its options and a script that prints what the Tab key gives after the words in `$LINE`.
+/// The shells, each with the program, its options and a script that prints what the Tab key gives after the words in
+/// `$LINE`.
 const SHELLS: [(&str, &str, &[&str], &str); 5] = [
     (
         "bash",
