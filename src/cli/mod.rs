@@ -113,7 +113,8 @@ pub enum Command {
     ///
     /// Takes back a change that was interrupted, or the last finished one: of settings, or of the version within its minor.
     /// An older minor cannot read everything that a newer one has written, so a finished upgrade to another minor is not
-    /// taken back.
+    /// taken back. What is taken back already stays so: run again, or after a change that went back by itself, it changes
+    /// nothing.
     #[command(after_help = "Examples:
   kamaji rollback prod
   kamaji rollback prod --dry-run")]

@@ -10,7 +10,7 @@ use super::plane;
 use crate::cli::PlaneArgs;
 use crate::error::Fault;
 use crate::model::KubeVersion;
-use crate::plan::Revision;
+use crate::plan::{Revision, RevisionKind};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(30);
@@ -53,15 +53,17 @@ struct Item {
     by: String,
     /// The settings that changed, in a few words each.
     what: Vec<String>,
+    /// Whether it was a change, a rollback of one, or a change that was taken back before it was finished.
+    kind: RevisionKind,
     /// Whether `rollback` can take it back, as far as the record tells.
     reversible: bool,
 }
 
 impl Item {
     fn of(revision: Revision) -> Self {
-        let Revision { at, from, to, by, what, before } = revision;
-        let reversible = before.is_some() || (what.is_empty() && from.minor == to.minor);
-        Self { at, from, to, by, what, reversible }
+        let Revision { at, from, to, by, what, before, kind } = revision;
+        let known = before.is_some() || (what.is_empty() && from.minor == to.minor);
+        Self { at, from, to, by, what, kind, reversible: known && kind == RevisionKind::Change }
     }
 }
 
@@ -76,6 +78,11 @@ impl Report for History {
             }
             if what.is_empty() {
                 what.push("the kubeadm file, without effect on settings".to_owned());
+            }
+            match item.kind {
+                RevisionKind::Change => {}
+                RevisionKind::Rollback => what[0].insert_str(0, "rollback: "),
+                RevisionKind::TakenBack => what[0].insert_str(0, "taken back: "),
             }
             let host = item.by.split('/').next().unwrap_or_default().to_owned();
             for (index, what) in what.into_iter().enumerate() {

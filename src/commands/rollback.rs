@@ -15,14 +15,20 @@ use crate::plan::{Record, Wish};
 enum Before {
     Version(KubeVersion),
     Settings(Box<Wish>),
-    /// What it is: who runs a finished command again does not want to go forward.
+    /// The version that it has: who runs a finished command again does not want to go forward.
     Same,
 }
 
 pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let recorded = engine::require_record(&management.connection, &management.namespace, &args.name).await?;
-    match before(&recorded)? {
+    let before = before(&recorded)?;
+    if recorded.record.is_taken_back() {
+        context
+            .ui
+            .say(&format!("note: the last change is taken back already; see them all: kamaji history {}", args.name));
+    }
+    match before {
         Before::Same => {
             context.ui.report(&Rolled::of(&recorded.record, false));
             Ok(())
@@ -76,6 +82,9 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
     let Some(last) = history.first() else {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` was never changed")));
     };
+    if recorded.record.is_taken_back() {
+        return Ok(if last.from == last.to { Before::Settings(Box::new(recorded.wish())) } else { Before::Same });
+    }
     if let Some(wish) = &last.before {
         return Ok(Before::Settings(wish.clone()));
     }

@@ -6,6 +6,7 @@ use super::context::Context;
 use crate::cli::ScaleArgs;
 use crate::engine;
 use crate::error::{Fault, Kind};
+use crate::model::pods_in_words;
 use crate::ui::Report;
 
 pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), Fault> {
@@ -57,14 +58,15 @@ struct Scaled {
 impl Report for Scaled {
     fn text(&self, _wide: bool) -> String {
         let name = &self.name;
+        let pods = pods_in_words(self.replicas);
         match (self.before, self.replicas) {
-            (_, now) if !self.changed => format!("{name}: unchanged, {now} pods\n"),
-            (before, now) if before == now && now > 0 => format!("{name} has {now} pods\n"),
+            _ if !self.changed => format!("{name}: unchanged, {pods}\n"),
+            (before, now) if before == now && now > 0 => format!("{name} has {pods}\n"),
             (_, 0) => format!(
                 "{name} sleeps; its data stays. Wake it: kamaji scale {name} -n {} --replicas 1\n",
                 self.namespace
             ),
-            (before, now) => format!("{name} has {now} pods, {before} before\n"),
+            (before, _) => format!("{name} has {pods}, {before} before\n"),
         }
     }
 

@@ -20,8 +20,8 @@ use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames, PlaneId, parse_token};
 use crate::plan::{
-    Approved, Desired, Inputs, Live, Record, Reissue, Revision, Step, changes_of_settings, decide_exposure, desire,
-    words_of,
+    Approved, Desired, Inputs, Live, Record, Reissue, Revision, RevisionKind, Step, changes_of_settings,
+    decide_exposure, desire, words_of,
 };
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{objects as tenant_objects, token_secret, unwanted_addons};
@@ -243,6 +243,7 @@ impl Creation<'_> {
             by: this_process(),
             what,
             before: Some(Box::new(journal.wish())),
+            kind: RevisionKind::of(self.request.undo),
         });
         journal.update(Some((spec, documents)), |record| revision.into_iter().for_each(|it| record.remember(it))).await
     }

@@ -234,7 +234,8 @@ impl Way<'_> {
         rolling.pods(journal, ambient).await?;
         let direct = rolling.objects(journal, ambient).await?;
         lock.check()?;
-        journal.update(None, Record::abandon).await?;
+        let now = (session.clock)();
+        journal.update(None, |record| record.abandon(now, this_process())).await?;
         Ok(Created { record: journal.record().clone(), direct })
     }
 }

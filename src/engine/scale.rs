@@ -13,7 +13,7 @@ use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::error::Fault;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, pods_in_words};
 use crate::plan::{Record, Wish, causes_of_pods};
 
 /// Gives a control plane that many pods, and waits until they are ready, or gone.
@@ -71,18 +71,18 @@ async fn run(
 
 /// Waits until so many pods of the newest template are ready, or none is left.
 pub(super) async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
-    let goal = format!("{} pods of `{}`", spec.replicas, spec.name);
+    let goal = format!("{} of `{}`", pods_in_words(spec.replicas), spec.name);
     let deployment = deployment_ref(spec);
     loop {
         let settled = rolled_out(session.management.get(&deployment).await?.as_ref(), spec.replicas);
         let found = pods(session, &spec.namespace, &spec.name).await?;
-        let ending: Vec<&Value> =
-            found.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).collect();
+        let is_ending = |pod: &&Value| pod.pointer("/metadata/deletionTimestamp").is_some();
+        let ending = u32::try_from(found.iter().filter(is_ending).count()).unwrap_or(u32::MAX);
         if settled && (spec.replicas > 0 || found.is_empty()) {
             return Ok(());
         }
         let causes = if spec.replicas == 0 {
-            vec![format!("{} pods end what they were asked", ending.len())]
+            vec![format!("{} still at their last requests", pods_in_words(ending))]
         } else {
             causes_of_pods(&found, &[])
         };

@@ -48,7 +48,7 @@ pub use nodes::{NodeName, Skew};
 pub use placement::{check_label, check_toleration, parse_node_selector, parse_toleration};
 pub use pods::{
     Images, Metadata, PodSettings, ProbeNumbers, Probes, ServicePort, ServiceSettings, Toleration, is_taken,
-    parse_object_name, parse_priority_class, parse_pull_secret,
+    parse_object_name, parse_priority_class, parse_pull_secret, pods_in_words,
 };
 pub use quantity::Quantity;
 pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_of};

@@ -21,6 +21,12 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// A number of pods as people write it: `1 pod`, `2 pods`.
+#[must_use]
+pub fn pods_in_words(number: u32) -> String {
+    if number == 1 { "1 pod".to_owned() } else { format!("{number} pods") }
+}
+
 /// Whether kamaji, or a rule that pods must keep, needs a label or annotation for itself.
 #[must_use]
 pub fn is_taken(key: &str) -> bool {

@@ -69,7 +69,9 @@ pub use newest::{is_broken, newest_pods};
 pub use overlaps::hidden_by_its_own_ranges;
 pub use owners::is_ours;
 pub use reached::{Move as EndpointMove, Reached};
-pub use record::{ImmutableChange, Pause, Phase, Record, Revision, Step, Upgrade, Verdict, immutable_changes};
+pub use record::{
+    ImmutableChange, Pause, Phase, Record, Revision, RevisionKind, Step, Upgrade, Verdict, immutable_changes,
+};
 pub use reissue::{Reissue, Reissued};
 pub use restore::{Restore, RestorePhase};
 pub use rotating::{

@@ -87,7 +87,7 @@ pub struct Record {
     /// Set while nobody may change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// Finished changes of version and settings, the last one first.
+    /// Changes of version and settings that were finished or taken back, the last one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Revision>,
 }
@@ -148,7 +148,7 @@ impl Phase {
     }
 }
 
-/// One finished change.
+/// One change that was finished, or taken back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Revision {
     /// When it was finished.
@@ -166,6 +166,31 @@ pub struct Revision {
     /// What was asked for before; kept of the last change of settings only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<Wish>>,
+    /// What kind of change it was.
+    #[serde(default)]
+    pub kind: RevisionKind,
+}
+
+/// What kind of change was made. What came after one that was taken back is never taken back with it: who runs a finished
+/// `rollback` again, or rolls back what went back by itself, has what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RevisionKind {
+    /// Another version, or other settings.
+    #[default]
+    Change,
+    /// `rollback` took a finished change back.
+    Rollback,
+    /// A change that did not become ready, or was interrupted, was taken back: all is as it was before it.
+    TakenBack,
+}
+
+impl RevisionKind {
+    /// The kind of a change that was finished, by whether `rollback` began it.
+    #[must_use]
+    pub const fn of(undo: bool) -> Self {
+        if undo { Self::Rollback } else { Self::Change }
+    }
 }
 
 /// Why a record cannot be used.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Record;
-use super::record::Revision;
+use super::record::{Revision, RevisionKind};
 use super::update::REVISIONS;
 use crate::model::KubeVersion;
 
@@ -62,7 +62,15 @@ impl Record {
         {
             self.history.insert(
                 0,
-                Revision { at: now, from: restore.from, to: restore.to, by, what: Vec::new(), before: None },
+                Revision {
+                    at: now,
+                    from: restore.from,
+                    to: restore.to,
+                    by,
+                    what: Vec::new(),
+                    before: None,
+                    kind: RevisionKind::Change,
+                },
             );
             self.history.truncate(REVISIONS);
         }

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::record::{Phase, Record, Revision};
+use super::record::{Phase, Record, Revision, RevisionKind, Upgrade};
 use crate::model::{ControlPlaneSpec, Exposure};
 use crate::render::Address;
 
-/// How many finished changes are kept.
+/// How many changes that were made are kept.
 pub(super) const REVISIONS: usize = 10;
 
 /// What was asked for, with the user's kubeadm documents.
@@ -64,6 +64,12 @@ impl Record {
         self.upgrade.is_some() || self.update.is_some()
     }
 
+    /// Whether the last change was taken back, or was itself a rollback: then there is nothing more to take back.
+    #[must_use]
+    pub fn is_taken_back(&self) -> bool {
+        !self.is_changing() && self.history.first().is_some_and(|last| last.kind != RevisionKind::Change)
+    }
+
     /// Says how far the change on its way has come.
     pub fn set_phase(&mut self, phase: Phase) {
         if let Some(upgrade) = &mut self.upgrade {
@@ -86,31 +92,82 @@ impl Record {
     /// Ends the change on its way: the control plane has the new version or settings now. `documents` are those before.
     pub fn finish(&mut self, now: Timestamp, by: String, documents: String) {
         if let Some(upgrade) = self.upgrade.take() {
-            let (from, to) = (upgrade.from, upgrade.to);
+            let (from, to, kind) = (upgrade.from, upgrade.to, RevisionKind::of(upgrade.undo));
             self.spec.version = to;
-            self.remember(Revision { at: now, from, to, by: by.clone(), what: Vec::new(), before: None });
+            self.remember(Revision { at: now, from, to, by: by.clone(), what: Vec::new(), before: None, kind });
         }
         if let Some(update) = self.update.take() {
             let before = Wish { spec: self.spec.clone(), documents };
             self.spec = update.to.spec;
             let version = self.spec.version;
-            let before = Some(Box::new(before));
-            self.remember(Revision { at: now, from: version, to: version, by, what: update.what, before });
+            let (before, kind) = (Some(Box::new(before)), RevisionKind::of(update.undo));
+            self.remember(Revision { at: now, from: version, to: version, by, what: update.what, before, kind });
         }
     }
 
     /// Ends the change on its way: the control plane is again as it was before.
-    pub fn abandon(&mut self) {
-        self.upgrade = None;
-        self.update = None;
+    pub fn abandon(&mut self, now: Timestamp, by: String) {
+        let (version, kind) = (self.spec.version, RevisionKind::TakenBack);
+        if let Some(Upgrade { from, to, .. }) = self.upgrade.take() {
+            self.remember(Revision { at: now, from, to, by: by.clone(), what: Vec::new(), before: None, kind });
+        }
+        if let Some(Update { what, .. }) = self.update.take().map(|update| *update) {
+            self.remember(Revision { at: now, from: version, to: version, by, what, before: None, kind });
+        }
     }
 
-    /// Keeps a finished change; what an earlier one had before is of no use any more.
+    /// Keeps a change that was finished or taken back; what an earlier one had before is of no use any more.
     pub fn remember(&mut self, revision: Revision) {
         for earlier in &mut self.history {
             earlier.before = None;
         }
         self.history.insert(0, revision);
         self.history.truncate(REVISIONS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{KubeVersion, PlaneId};
+
+    fn record() -> Record {
+        let id = PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        Record::new(id, crate::tenant::fixture::spec("v1.37.2"), at())
+    }
+
+    fn at() -> Timestamp {
+        "2027-06-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn upgrade(undo: bool) -> Upgrade {
+        let (from, to) = (KubeVersion::parse("v1.37.2").unwrap(), KubeVersion::parse("v1.37.3").unwrap());
+        Upgrade { from, to, phase: Phase::Pods, began: at(), undo }
+    }
+
+    #[test]
+    fn only_a_change_that_stayed_can_be_taken_back() {
+        let mut record = record();
+        assert!(!record.is_taken_back(), "it was never changed");
+        record.upgrade = Some(upgrade(false));
+        record.finish(at(), "anna".into(), String::new());
+        assert!(!record.is_taken_back());
+        record.upgrade = Some(upgrade(true));
+        assert!(!record.is_taken_back(), "it is on its way");
+        record.finish(at(), "anna".into(), String::new());
+        assert!(record.is_taken_back());
+    }
+
+    #[test]
+    fn what_was_taken_back_is_told_and_hides_the_change_before_it() {
+        let mut record = record();
+        record.upgrade = Some(upgrade(false));
+        record.finish(at(), "anna".into(), String::new());
+        let version = record.spec.version;
+        record.upgrade = Some(upgrade(false));
+        record.abandon(at(), "anna".into());
+        assert!(record.is_taken_back() && record.spec.version == version);
+        let kinds: Vec<RevisionKind> = record.history.iter().map(|revision| revision.kind).collect();
+        assert_eq!(kinds, [RevisionKind::TakenBack, RevisionKind::Change]);
     }
 }

@@ -5,16 +5,18 @@
 //! Here a sample is tried for two minutes, another one every day; `tests/faults/sweep` tries all. To repeat what failed:
 //! `KAMAJI_TEST_FAULT=VERB/TROUBLE/REQUEST`.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::Space;
 use crate::support::sweep::{Plane, Sweep, Verb};
 use crate::support::trouble::{TROUBLES, Trouble};
+use crate::support::{Space, make_places};
 
 /// The verbs. The states of a control plane are all one verb away from the first one.
-const VERBS: [Verb; 12] = [
+const VERBS: [Verb; 13] = [
     Verb {
         name: "create",
         plane: Plane::Parked,
@@ -78,6 +80,13 @@ const VERBS: [Verb; 12] = [
         again: true,
     },
     Verb {
+        name: "undo",
+        plane: Plane::Real,
+        states: ("changed", "down"),
+        words: &["rollback", "NAME", "--yes", "--timeout", "TIME"],
+        again: true,
+    },
+    Verb {
         name: "renew",
         plane: Plane::Real,
         states: ("down", "down"),
@@ -114,7 +123,7 @@ const TOO_FEW: usize = 3;
 const GROUPS: [&[&str]; 5] = [
     &["upgrade", "rollback"],
     &["create", "delete"],
-    &["update", "un-update"],
+    &["update", "un-update", "undo"],
     &["wake", "join", "sleep"],
     &["pause", "resume", "renew"],
 ];
@@ -201,28 +210,46 @@ impl Dice {
     }
 }
 
-/// What `tests/faults/sweep` runs: every verb, every kind of trouble, every request. What is in the file is not tried
-/// again.
+/// What `tests/faults/sweep` runs: every verb, every kind of trouble, every request, each group of verbs beside the
+/// others in a namespace of its own. What is in the file is not tried again.
 #[test]
 #[ignore = "takes hours; tests/faults/sweep runs it"]
 fn sweep() {
-    let space = Space::new(&variable("KAMAJI_FAULTS_NAMESPACE").unwrap_or_else(|| "e2e-faults-sweep".to_owned()));
-    let file = variable("KAMAJI_FAULTS_FILE").expect("KAMAJI_FAULTS_FILE says where outcomes go");
     let chosen = |name: &str, list: &str| {
         variable(list).is_none_or(|list| list.split(',').any(|chosen| name.starts_with(chosen)))
     };
-    let done = std::fs::read_to_string(&file).unwrap_or_default();
-    let done: Vec<String> = done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
-    let verbs: Vec<&Verb> = VERBS.iter().filter(|verb| chosen(verb.name, "KAMAJI_FAULTS_VERBS")).collect();
-    let troubles = TROUBLES.iter().filter(|(kind, _)| chosen(kind, "KAMAJI_FAULTS_TROUBLES"));
+    let troubles: Vec<(&str, Trouble)> =
+        TROUBLES.into_iter().filter(|(kind, _)| chosen(kind, "KAMAJI_FAULTS_TROUBLES")).collect();
+    let lanes: Vec<Vec<&Verb>> = GROUPS
+        .iter()
+        .map(|group| {
+            group.iter().map(|name| verb(name)).filter(|verb| chosen(verb.name, "KAMAJI_FAULTS_VERBS")).collect()
+        })
+        .filter(|verbs: &Vec<&Verb>| !verbs.is_empty())
+        .collect();
+    let file = variable("KAMAJI_FAULTS_FILE").expect("KAMAJI_FAULTS_FILE says where outcomes go");
     let every = usize::try_from(number("KAMAJI_FAULTS_EVERY", 1)).expect("a small number");
-    let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &verbs));
-    let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
+    // All but one or two of their control planes sleep or find no node.
+    make_places(lanes.len());
+    std::thread::scope(|scope| {
+        for verbs in &lanes {
+            scope.spawn(|| sweep_group(verbs, &troubles, every, Path::new(&file)));
+        }
+    });
+}
 
-    for (index, (kind, trouble)) in troubles.enumerate() {
-        let longest = lengths.iter().copied().max().unwrap_or(0);
+/// One group of verbs, by turns, so that one brings back what the other took away.
+fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], every: usize, file: &Path) {
+    let space = Space::new(&format!("e2e-faults-{}", verbs[0].name));
+    let done = std::fs::read_to_string(file).unwrap_or_default();
+    let done: BTreeSet<String> =
+        done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
+    let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, verbs));
+    let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+
+    for (index, (kind, trouble)) in troubles.iter().enumerate() {
         for at in (1 + index % every..=longest).step_by(every) {
-            // By turns, so that one brings back what the other took away.
             for (verb, length) in verbs.iter().zip(&lengths) {
                 let key = format!("{}\t{kind}\t{at}", verb.name);
                 if at > *length || !sweep.has(verb, *trouble, at) || done.contains(&key) {
@@ -233,8 +260,7 @@ fn sweep() {
                 let verdict = if outcome.wrong.is_empty() { "ok".to_owned() } else { outcome.wrong.join("; ") };
                 let took = outcome.took.as_secs();
                 let line = format!("{key}\t{code}\t{took}\t{verdict}\t{}\n", outcome.request.trim());
-                let mut out =
-                    OpenOptions::new().create(true).append(true).open(&file).expect("the file can be written");
+                let mut out = OpenOptions::new().create(true).append(true).open(file).expect("the file can be written");
                 out.write_all(line.as_bytes()).expect("the file can be written");
             }
         }

@@ -45,6 +45,9 @@ fn an_upgrade_that_is_killed_says_where_it_stands_and_ends_in_one_version() {
     nothing_else_may_change_it(&space);
     space.run(&["rollback", NAME, "--yes"]).ok();
     it_has_alone(&space, &tenant, OLD);
+    // Who does not know that it was finished runs it again.
+    let again = space.run(&["rollback", NAME, "--yes"]).ok().says(&["taken back already"]);
+    assert!(again.stdout.contains("unchanged"), "{again}");
 
     println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::After, deployment).1);
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: replacing pods");
@@ -61,7 +64,8 @@ fn an_upgrade_that_is_killed_says_where_it_stands_and_ends_in_one_version() {
     space.run(&upgrade).ok();
     it_has_alone(&space, &tenant, NEW);
     let history = space.run(&["history", NAME, "-o", "json"]).json();
-    assert_eq!(history["items"].as_array().map(Vec::len), Some(1), "one upgrade: {history:#}");
+    let kinds = history["items"].as_array().expect("items").iter().map(|item| item["kind"].as_str());
+    assert_eq!(kinds.collect::<Vec<_>>(), [Some("change"), Some("takenBack"), Some("takenBack")], "{history:#}");
 
     // Until the old pods have drained.
     std::thread::sleep(Duration::from_secs(12));

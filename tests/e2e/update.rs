@@ -201,15 +201,20 @@ fn a_bad_argument_is_taken_back_with_its_cause(space: &Space, tenant: &Kube) {
     }
     let missing = ["update", NAME, "--image-repository", "registry.example.invalid", "--timeout", "20s", "--yes"];
     space.run(&missing).exits(1).says(&["mage", "served all the time"]);
+    // A pipeline that rolls back what failed does not take back the change before it.
+    let back = space.run(&["rollback", NAME, "--yes"]).ok().says(&["taken back already"]);
+    assert!(back.stdout.contains("unchanged"), "{back}");
     space.run(&["diff", NAME]).ok();
     assert_eq!(space.run(&["status", NAME, "-o", "json"]).json()["update"], Value::Null);
 }
 
 fn the_history_tells_and_the_last_change_is_taken_back(space: &Space) {
     let history = space.run(&["history", NAME, "-o", "json"]).json();
-    let what: Vec<String> =
-        history["items"].as_array().expect("a list").iter().map(|item| item["what"].to_string()).collect();
+    let items = history["items"].as_array().expect("a list");
+    let of_kind = |kind: &str| -> Vec<&Value> { items.iter().filter(|item| item["kind"] == kind).collect() };
+    let what: Vec<String> = of_kind("change").iter().map(|item| item["what"].to_string()).collect();
     assert_eq!(what.len(), 5, "what was taken back is no change: {history:#}");
+    assert_eq!(of_kind("takenBack").len(), 3, "{history:#}");
     assert!(what[4].contains("certSANs: + api.example.com") && what[4].contains("audit-log-maxage: + 60"), "{what:?}");
     assert!(what[0].contains("kube-proxy") && history["items"][0]["by"] != "", "{history:#}");
     space
@@ -234,7 +239,12 @@ fn the_history_tells_and_the_last_change_is_taken_back(space: &Space) {
         let names = served_names(space);
         if names.contains(SAN) { Ok(()) } else { Err(names) }
     });
+    // Who runs it again does not want to go forward.
+    let again = space.run(&["rollback", NAME, "--yes"]).ok();
+    assert!(again.stdout.contains("unchanged"), "{again}");
+    assert!(command_of(space, "kube-apiserver").contains(&"--audit-log-maxage=60".to_owned()));
     let shown = space.run(&["history", NAME]).ok().stdout;
+    assert!(shown.contains("rollback: "), "{shown}");
     assert!(shown.contains("created") && shown.lines().count() > 7, "{shown}");
 }
 

@@ -29,6 +29,6 @@ pub(crate) use etcd::Etcd;
 pub(crate) use host::Host;
 pub(crate) use kubeconfig::Identity;
 pub(crate) use proxy::Proxy;
-pub(crate) use space::Space;
+pub(crate) use space::{Space, make_places};
 pub(crate) use ssh::Ssh;
 pub(crate) use wait::{eventually, read_settled, wait_until};
