@@ -8,12 +8,16 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::kubeconfig::decoded;
+use super::secrets::{Hidden, of_secret};
 use super::{Etcd, Space, management};
 
 /// Secrets that hold what must never be made twice.
 const IDENTITY: [&str; 4] = ["ca", "front-proxy-ca-certificate", "sa-certificate", "encryption-config"];
 /// Kinds whose names Kubernetes makes.
 pub(crate) const NAMED_AT_RANDOM: [&str; 5] = ["Pod/", "ReplicaSet/", "EndpointSlice/", "Endpoints/", "PodMetrics/"];
+/// The same as `kubectl get` names them.
+const RESOURCES_NAMED_AT_RANDOM: [&str; 5] =
+    ["pods", "replicasets.apps", "endpointslices.discovery.k8s.io", "endpoints", "pods.metrics.k8s.io"];
 
 /// What there is of a control plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(crate) struct Sight {
     pub(crate) versions: BTreeMap<String, String>,
     /// The name of its user, role and prefix.
     pub(crate) id: Option<String>,
+    /// What must never be told.
+    pub(crate) hidden: Vec<Hidden>,
 }
 
 impl Sight {
@@ -36,17 +42,16 @@ impl Sight {
             let called = object["metadata"]["name"].as_str().unwrap_or_default();
             called == name || called.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
         };
-        let objects: BTreeMap<String, Value> = space
-            .every_object()
-            .into_iter()
-            .filter(|(key, object)| ours(object) && !NAMED_AT_RANDOM.iter().any(|kind| key.starts_with(kind)))
-            .collect();
+        let objects: BTreeMap<String, Value> =
+            space.every_object_but(&RESOURCES_NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
         let datastore = objects.get(&format!("Secret/{name}-datastore-config"));
         let record = record(&objects);
         let id = datastore
             .and_then(|secret| Some(decoded(secret["data"]["DB_USER"].as_str()?)))
             .or_else(|| record.and_then(|record| Some(content(record)?["id"].as_str()?.to_owned())));
-        let mut sight = Self { id: id.clone(), ..Self::default() };
+        let secrets = objects.values().filter(|object| object["kind"] == "Secret");
+        let hidden = secrets.flat_map(of_secret).collect();
+        let mut sight = Self { id: id.clone(), hidden, ..Self::default() };
         let chosen = chosen(&objects, id.as_deref());
         for (key, object) in &objects {
             sight.shape.insert(key.clone(), shape(object, &chosen));

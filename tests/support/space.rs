@@ -300,17 +300,22 @@ impl Space {
     /// Everything, whole, by kind and name.
     #[track_caller]
     pub(crate) fn every_object(&self) -> BTreeMap<String, Value> {
-        static KINDS: OnceLock<String> = OnceLock::new();
-        let kinds = KINDS.get_or_init(|| {
-            let kinds = management().text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]);
-            let kinds: Vec<&str> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
-            kinds.join(",")
-        });
+        self.every_object_but(&[])
+    }
+
+    /// The same without those of some resources, which are named as `kubectl api-resources -o name` names them.
+    #[track_caller]
+    pub(crate) fn every_object_but(&self, passed_over: &[&str]) -> BTreeMap<String, Value> {
+        static RESOURCES: OnceLock<String> = OnceLock::new();
+        let all = RESOURCES
+            .get_or_init(|| management().text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]));
+        let wanted = |name: &&str| !name.starts_with("events") && !passed_over.contains(name);
+        let wanted: Vec<&str> = all.lines().filter(wanted).collect();
         let text = |item: &Value, key: &str| item.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let named = |item: Value| (format!("{}/{}", text(&item, "/kind"), text(&item, "/metadata/name")), item);
         let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "ServiceAccount/runner", "Role/kamaji"];
         let binding = format!("RoleBinding/kamaji-{}", self.namespace);
-        let all = self.objects(kinds).into_iter().map(named);
+        let all = self.objects(&wanted.join(",")).into_iter().map(named);
         all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
     }
 

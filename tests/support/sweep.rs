@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use super::command::Run;
 use super::oracle::{Sight, orphans};
 use super::proxy::{Fault, Request};
+use super::secrets::Hidden;
 use super::trouble::Trouble;
-use super::{Etcd, Identity, Proxy, Space, management, secrets};
+use super::{Etcd, Identity, Proxy, Space, management};
 use crate::kill::kill;
 
 /// How much longer than its time a run may take: to begin, to tidy up, on a busy machine.
@@ -66,6 +67,8 @@ pub(crate) struct Sweep<'a> {
     verbs: &'a [Verb],
     states: BTreeMap<Plane, &'static str>,
     known: BTreeMap<&'static str, Undisturbed>,
+    /// What was seen last of a control plane, while nothing was done to it since.
+    seen: BTreeMap<Plane, Sight>,
 }
 
 /// What became of one point.
@@ -86,7 +89,7 @@ impl<'a> Sweep<'a> {
     pub(crate) fn new(space: &'a Space, verbs: &'a [Verb], states: &[(Plane, &'static str)]) -> Self {
         let proxy = Proxy::start(&Identity::of(&management()));
         let states = states.iter().copied().collect();
-        Self { space, proxy, root: Etcd::root(), verbs, states, known: BTreeMap::new() }
+        Self { space, proxy, root: Etcd::root(), verbs, states, known: BTreeMap::new(), seen: BTreeMap::new() }
     }
 
     fn words(&self, verb: &Verb, time: &str) -> Vec<String> {
@@ -118,6 +121,7 @@ impl<'a> Sweep<'a> {
             // All states are one verb away from the one that the others begin in.
             let verb = there.or_else(|| self.verbs.iter().find(begins)).expect("a verb leads out of each state");
             self.plain(verb).ok();
+            self.seen.remove(&plane);
             self.states.insert(plane, verb.states.1);
         }
     }
@@ -133,6 +137,7 @@ impl<'a> Sweep<'a> {
         }
         self.bring(verb.plane, verb.states.0);
         let before = self.sight(verb.plane);
+        self.seen.remove(&verb.plane);
         self.proxy.reset();
         let words = self.words(verb, "120s");
         self.space.run_through(&self.proxy, &words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
@@ -161,8 +166,7 @@ impl<'a> Sweep<'a> {
         self.bring(verb.plane, verb.states.0);
         let begun = Instant::now();
         let users = self.root.names("user");
-        let mut hidden = self.hidden();
-        let before = self.sight(verb.plane);
+        let before = self.seen.remove(&verb.plane).unwrap_or_else(|| self.sight(verb.plane));
         let mut wrong: Vec<String> =
             before.against(&known.before).iter().map(|what| format!("before it began: {what}")).collect();
 
@@ -170,11 +174,10 @@ impl<'a> Sweep<'a> {
         let harmed: Vec<Request> = self.proxy.requests().into_iter().filter(|request| request.harmed).collect();
         let limit = GRACE + Duration::from_secs(trouble.timeout().trim_end_matches('s').parse().unwrap_or(60));
         wrong.extend(trouble.judge(&run, limit, &harmed));
-        hidden.extend(self.hidden());
-        let told = hidden.iter().filter(|hidden| hidden.is_in(&run.stderr) || hidden.is_in(&run.stdout));
-        wrong.extend(told.map(|hidden| format!("it tells {}", hidden.what)));
-
         let between = self.sight(verb.plane);
+        let told = |hidden: &&Hidden| hidden.is_in(&run.stderr) || hidden.is_in(&run.stdout);
+        let told = before.hidden.iter().chain(&between.hidden).filter(told);
+        wrong.extend(told.map(|hidden| format!("it tells {}", hidden.what)));
         let finished = self.plain(verb);
         if finished.code != Some(0) {
             wrong.push(format!("the same command, run again, fails: {}", first_error(&finished)));
@@ -187,9 +190,11 @@ impl<'a> Sweep<'a> {
             let (kept, made): (Vec<String>, Vec<String>) = (lost(&before), lost(&between));
             wrong.extend(kept.into_iter().chain(made).map(|what| format!("{what} was made twice")));
         }
+        let mut last = after.clone();
         if verb.again && finished.code == Some(0) {
             let third = self.plain(verb);
             let later = self.sight(verb.plane);
+            last = later.clone();
             let rewritten = later.versions.iter().filter(|(key, version)| after.versions.get(*key) != Some(version));
             let rewritten: Vec<&String> = rewritten.map(|(key, _)| key).collect();
             if third.code != Some(0) || !rewritten.is_empty() {
@@ -210,6 +215,7 @@ impl<'a> Sweep<'a> {
             wrong.extend(left.iter().map(|user| format!("user {user} is left in the datastore")));
         }
         self.states.insert(verb.plane, verb.states.1);
+        self.seen.insert(verb.plane, last);
         if !wrong.is_empty() {
             println!(
                 "--- {} {trouble:?} at {at}: {wrong:#?}\nthe disturbed run: {run}\nthe next run: {finished}",
@@ -245,10 +251,6 @@ impl<'a> Sweep<'a> {
         let requests = self.proxy.requests();
         let request = requests.iter().find(|request| request.harmed).map(ToString::to_string);
         (run, request.unwrap_or_else(|| "it was done before".to_owned()))
-    }
-
-    fn hidden(&self) -> Vec<secrets::Hidden> {
-        self.space.objects("secrets").iter().flat_map(secrets::of_secret).collect()
     }
 }
 

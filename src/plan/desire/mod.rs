@@ -1,5 +1,8 @@
 //! From the wish and what lives to the objects that should be. Keys that exist are kept; what is missing is made here.
 
+mod error;
+mod keys;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,12 +12,13 @@ use sha2::{Digest as _, Sha256};
 use super::rotating::{Authorities, Rotating, authority_data, rotating};
 use super::{DatastoreAuthority, Live, Reissue, Reissued, Rotated, Rotation, RotationPhase};
 use crate::ambient::Ambient;
-use crate::error::{Advice, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, LeafName, ObjectNames, PlaneId, Policies};
-use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig, PartialUserPki};
+use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, ObjectNames, PlaneId, Policies};
+use crate::pki::{self, KeyAndCertificate, PartialUserPki};
 use crate::render::policy::{self, EncryptionKey};
 use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write};
 use crate::tenant;
+
+pub use error::Error;
 
 /// Everything a decision is made from.
 #[derive(Debug)]
@@ -67,121 +71,6 @@ pub struct Desired {
     pub ca_certificate: String,
     /// When the first certificate ends; `None` while there is none.
     pub certificates_end: Option<Timestamp>,
-}
-
-/// Why nothing can be decided.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The CA's Secret vanished although there was one.
-    #[error("the certificate authority of control plane `{plane}` is gone: Secret {secret} does not exist any more")]
-    AuthorityLost {
-        /// The control plane.
-        plane: String,
-        /// Namespace and name of the Secret.
-        secret: String,
-    },
-    /// The encryption key's Secret vanished although there was one.
-    #[error(
-        "the key that encrypts Secrets of control plane `{plane}` is gone: Secret {secret} does not exist any more"
-    )]
-    EncryptionLost {
-        /// The control plane.
-        plane: String,
-        /// Namespace and name of the Secret.
-        secret: String,
-    },
-    /// The Secret with the new key vanished, or holds another one, while keys are changed.
-    #[error("Secret {secret} does not hold the new key of control plane `{plane}` ({rotation})")]
-    RotationKeyLost {
-        /// The control plane.
-        plane: String,
-        /// Namespace and name of the Secret.
-        secret: String,
-        /// The change on its way.
-        rotation: Box<Rotation>,
-    },
-    /// The CA's Secret holds another CA than the one recorded.
-    #[error("Secret {secret} does not hold the certificate authority that control plane `{plane}` was made with")]
-    AuthorityChanged {
-        /// The control plane.
-        plane: String,
-        /// Namespace and name of the Secret.
-        secret: String,
-    },
-    /// The user gave keys for a control plane that has others.
-    #[error("control plane `{plane}` has a {what} already, and --pki gives another one")]
-    OtherKeysGiven {
-        /// The control plane.
-        plane: String,
-        /// Which.
-        what: &'static str,
-    },
-    /// A file that an earlier run was given vanished.
-    #[error("the file that was given for {path} is gone: {object} does not exist any more")]
-    FileLost {
-        /// The control plane.
-        plane: String,
-        /// The path in the configuration.
-        path: String,
-        /// The object that held it.
-        object: String,
-    },
-    /// A patch of the user leads to what must not be.
-    #[error(transparent)]
-    Patch(#[from] render::PatchError),
-    /// A key could not be made or read.
-    #[error("{what} of control plane `{plane}` cannot be used")]
-    Pki {
-        /// The control plane.
-        plane: String,
-        /// Which.
-        what: String,
-        /// Why.
-        #[source]
-        source: pki::Error,
-    },
-}
-
-/// What to do about a patch that is refused.
-const PATCH_REMEDY: &str = "change the patch; arguments go to `extraArgs`, and files to `extraVolumes` with --file";
-
-impl Advice for Error {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::AuthorityLost { .. }
-            | Self::AuthorityChanged { .. }
-            | Self::EncryptionLost { .. }
-            | Self::RotationKeyLost { .. }
-            | Self::FileLost { .. }
-            | Self::Pki { .. } => Kind::Failed,
-            Self::OtherKeysGiven { .. } => Kind::Conflict,
-            Self::Patch(_) => Kind::Usage,
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![format!(
-                "restore Secret {secret} from a backup: a new authority would lock out every worker and user"
-            )],
-            Self::EncryptionLost { secret, .. } => vec![format!(
-                "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
-            )],
-            Self::RotationKeyLost { plane, secret, rotation } => {
-                let mut hints = vec![format!("restore Secret {secret} from a backup")];
-                if rotation.phase == RotationPhase::Trust {
-                    hints.push(format!("or go back: kamaji certs {} {plane} --back", rotation.of.verb()));
-                }
-                hints
-            }
-            Self::FileLost { plane, path, .. } => {
-                vec![format!("give it again: kamaji create {plane} … --file {path}=LOCAL")]
-            }
-            Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
-            Self::Patch(_) => vec![PATCH_REMEDY.to_owned()],
-            Self::Pki { source, .. } => source.hints(),
-        }
-    }
 }
 
 /// The objects a control plane consists of, known before anything exists.
@@ -242,18 +131,6 @@ pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Err
         ends: Vec::new(),
     }
     .run(ambient)
-}
-
-/// Who, in which file, connecting where.
-type KubeconfigFile<'a> = (Kubeconfig, &'a str, &'a str);
-
-const fn name_of(kubeconfig: Kubeconfig) -> LeafName {
-    match kubeconfig {
-        Kubeconfig::Admin => LeafName::Admin,
-        Kubeconfig::SuperAdmin => LeafName::SuperAdmin,
-        Kubeconfig::ControllerManager => LeafName::ControllerManager,
-        Kubeconfig::Scheduler => LeafName::Scheduler,
-    }
 }
 
 struct Decision<'a> {
@@ -359,199 +236,6 @@ impl Decision<'_> {
             (rotation.of, rotation.phase) == (Rotated::CertificateAuthority, RotationPhase::Drop)
                 && rotation.key.as_deref() == Some(fingerprint)
         })
-    }
-
-    /// The existing authority, else the given one, else a new one.
-    fn authority(
-        &mut self,
-        what: &'static str,
-        secret: &str,
-        [certificate, key]: [&str; 2],
-        common_name: &str,
-    ) -> Result<KeyAndCertificate, Error> {
-        let plane = || self.inputs.spec.name.to_string();
-        let given = match common_name {
-            "kubernetes" => self.inputs.given.ca.as_ref(),
-            _ => self.inputs.given.front_proxy_ca.as_ref(),
-        };
-        let pair = match (self.value(secret, certificate), self.value(secret, key)) {
-            (Some(certificate), Some(key)) => {
-                let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
-                if given.is_some_and(|given| given.certificate.trim() != existing.certificate.trim()) {
-                    return Err(Error::OtherKeysGiven { plane: plane(), what });
-                }
-                existing
-            }
-            _ if self.inputs.recorded_ca.is_some() => {
-                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(secret) });
-            }
-            _ => match given {
-                Some(given) => given.clone(),
-                None => pki::issue_ca(common_name, &self.inputs.spec.certificates, self.now)
-                    .map_err(|source| self.pki(what, source))?,
-            },
-        };
-        let facts = pki::inspect(&pair.certificate).map_err(|source| self.pki(what, source))?;
-        self.ends.push(facts.not_after);
-        Ok(pair)
-    }
-
-    fn service_account_key(&self) -> Result<KeyPair, Error> {
-        let what = "service account key";
-        let secret = self.names.service_account_key();
-        if let (Some(public), Some(private)) = (self.value(&secret, "sa.pub"), self.value(&secret, "sa.key")) {
-            let existing = KeyPair { public: public.expose_secret().to_owned(), private };
-            let given = self.inputs.given.service_account.as_ref();
-            if given.is_some_and(|given| given.public.trim() != existing.public.trim()) {
-                return Err(Error::OtherKeysGiven { plane: self.inputs.spec.name.to_string(), what });
-            }
-            return Ok(existing);
-        }
-        if self.inputs.recorded_ca.is_some() {
-            return Err(Error::AuthorityLost { plane: self.inputs.spec.name.to_string(), secret: self.place(&secret) });
-        }
-        match &self.inputs.given.service_account {
-            Some(given) => Ok(given.clone()),
-            None => pki::generate_key_pair(self.inputs.spec.certificates.algorithm).map_err(|e| self.pki(what, e)),
-        }
-    }
-
-    /// The existing leaf certificate if it still serves and no new one is asked for, else a new one.
-    fn leaf(
-        &mut self,
-        name: LeafName,
-        what: &str,
-        leaf: &pki::Leaf,
-        existing: Option<KeyAndCertificate>,
-        ca: &KeyAndCertificate,
-    ) -> Result<KeyAndCertificate, Error> {
-        let facts = existing.as_ref().and_then(|pair| pki::inspect(&pair.certificate).ok());
-        let ended = facts.as_ref().map(|facts| facts.not_after);
-        let why = match &existing {
-            None => None,
-            Some(pair) => pki::why_not_usable(leaf, pair, &ca.certificate, self.now).or_else(|| {
-                let has = facts.map(|facts| facts.sans).unwrap_or_default();
-                if let Some(san) = self.inputs.reissue.unwanted(name, &has, &leaf.sans) {
-                    return Some(format!("without the name {san}"));
-                }
-                let asked = ended.is_some_and(|end| self.inputs.reissue.asks_for(name, end, self.now));
-                asked.then(|| "asked for".to_owned())
-            }),
-        };
-        let pair = match (existing, &why) {
-            (Some(pair), None) => pair,
-            (None, _) | (_, Some(_)) => {
-                pki::issue_leaf(leaf, ca, &self.inputs.spec.certificates, self.now).map_err(|e| self.pki(what, e))?
-            }
-        };
-        let ends = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?.not_after;
-        if let Some(why) = why {
-            self.reissued.push(Reissued { leaf: name, what: what.to_owned(), why, ended, ends });
-        }
-        self.ends.push(ends);
-        Ok(pair)
-    }
-
-    fn certificates(
-        &mut self,
-        ca: &KeyAndCertificate,
-        front_proxy_ca: &KeyAndCertificate,
-        address: &Address,
-    ) -> Result<Vec<Manifest>, Error> {
-        let sans = address.sans();
-        let table = [
-            (Certificate::ApiServer, self.names.api_server(), LeafName::ApiServer, ca),
-            (Certificate::ApiServerKubeletClient, self.names.kubelet_client(), LeafName::ApiServerKubeletClient, ca),
-            (
-                Certificate::FrontProxyClient,
-                self.names.front_proxy_client(),
-                LeafName::FrontProxyClient,
-                front_proxy_ca,
-            ),
-        ];
-        let mut manifests = Vec::new();
-        for (certificate, secret, file, signer) in table {
-            let leaf = pki::leaf_of(certificate, self.inputs.spec, self.inputs.id, &sans);
-            let (crt, key) = (format!("{file}.crt"), format!("{file}.key"));
-            let existing = self.pair(&secret, &crt, &key);
-            let pair = self.leaf(file, &format!("certificate {file}"), &leaf, existing, signer)?;
-            let data = [(crt.as_str(), pair.certificate.into()), (key.as_str(), pair.key)];
-            manifests.push(self.secret(secret, "certificate", Write::Apply, &data));
-        }
-        Ok(manifests)
-    }
-
-    fn kubeconfigs(
-        &mut self,
-        ca: &KeyAndCertificate,
-        trusted: &str,
-        address: &Address,
-    ) -> Result<Vec<Manifest>, Error> {
-        let spec = self.inputs.spec;
-        let outside = address.endpoint.url();
-        let service = format!("https://{}.{}.svc:{}", spec.name, spec.namespace, address.secure_port);
-        let local = format!("https://127.0.0.1:{}", address.secure_port);
-        let table: [(String, &[KubeconfigFile<'_>]); 3] = [
-            (
-                self.names.admin_kubeconfig(),
-                &[
-                    (Kubeconfig::Admin, "admin.conf", &outside),
-                    (Kubeconfig::Admin, "admin.svc", &service),
-                    (Kubeconfig::SuperAdmin, "super-admin.conf", &outside),
-                    (Kubeconfig::SuperAdmin, "super-admin.svc", &service),
-                ],
-            ),
-            (
-                self.names.controller_manager_kubeconfig(),
-                &[(Kubeconfig::ControllerManager, "controller-manager.conf", &local)],
-            ),
-            (self.names.scheduler_kubeconfig(), &[(Kubeconfig::Scheduler, "scheduler.conf", &local)]),
-        ];
-        let mut manifests = Vec::new();
-        for (secret, files) in table {
-            let mut data = Vec::new();
-            for (kind, file, server) in files {
-                let leaf = pki::kubeconfig_leaf(*kind);
-                let text = self.value(&secret, file);
-                let existing =
-                    text.and_then(|text| pki::kubeconfig_client(text.expose_secret()).ok()).map(|(pair, _, _)| pair);
-                let pair = self.leaf(name_of(*kind), file, &leaf, existing, ca)?;
-                let yaml = pki::kubeconfig_yaml(&spec.cluster_name, &leaf.common_name, server, trusted, &pair);
-                data.push((*file, yaml));
-            }
-            manifests.push(self.secret(secret, "kubeconfig", Write::Apply, &data));
-        }
-        Ok(manifests)
-    }
-
-    fn datastore_secrets(&mut self, datastore: &DatastoreAuthority) -> Result<Vec<Manifest>, Error> {
-        let secret = self.names.datastore_certificate();
-        let leaf = pki::leaf_of(Certificate::DatastoreClient, self.inputs.spec, self.inputs.id, &[]);
-        let existing = self.pair(&secret, "server.crt", "server.key");
-        let pair = self.leaf(LeafName::DatastoreClient, "datastore certificate", &leaf, existing, &datastore.ca)?;
-        let certificate = self.secret(
-            secret,
-            "datastore",
-            Write::Apply,
-            &[
-                ("ca.crt", datastore.ca.certificate.clone().into()),
-                ("server.crt", pair.certificate.into()),
-                ("server.key", pair.key),
-            ],
-        );
-        let id = self.inputs.id.to_string();
-        let config = self.secret(
-            self.names.datastore_config(),
-            "datastore",
-            Write::Apply,
-            &[
-                ("DB_CONNECTION_STRING", datastore.endpoints.join(",").into()),
-                ("DB_SCHEMA", id.clone().into()),
-                ("DB_USER", id.into()),
-                ("DB_PASSWORD", SecretString::default()),
-            ],
-        );
-        Ok(vec![certificate, config])
     }
 
     fn policies(&self) -> Manifest {
