@@ -1,5 +1,6 @@
 //! What the engine says while it works: one living line on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,8 @@ pub struct Progress {
 struct Wait {
     goal: String,
     since: Instant,
-    /// When it was said last, and with which causes.
-    said: Option<(Instant, Vec<String>)>,
+    /// When it was said last, and which causes were ever told with it.
+    said: Option<(Instant, BTreeSet<String>)>,
 }
 
 impl Wait {
@@ -35,9 +36,20 @@ impl Wait {
     fn is_due(&self, causes: &[String], live: bool) -> bool {
         match &self.said {
             None => self.since.elapsed() >= SHORT,
-            Some((at, said)) if said != causes => at.elapsed() >= BREATH,
+            // Causes may come and go by turns, as those of an image that cannot be pulled.
+            Some((at, _)) if causes.iter().any(|cause| !self.has_said(cause)) => at.elapsed() >= BREATH,
             Some((at, _)) => !live && at.elapsed() >= REMIND,
         }
+    }
+
+    fn has_said(&self, cause: &str) -> bool {
+        self.said.as_ref().is_some_and(|(_, said)| said.contains(cause))
+    }
+
+    fn was_said(&mut self, causes: Vec<String>) {
+        let mut said = self.said.take().map(|(_, said)| said).unwrap_or_default();
+        said.extend(causes);
+        self.said = Some((Instant::now(), said));
     }
 }
 
@@ -82,11 +94,11 @@ impl Progress {
                 }
             } else {
                 // The living line shows the first line of the first cause; what has more is told whole, once.
-                for cause in causes.iter().filter(|cause| cause.contains('\n')) {
+                for cause in causes.iter().filter(|cause| cause.contains('\n') && !wait.has_said(cause)) {
                     self.line(&format!("  - {cause}"));
                 }
             }
-            wait.said = Some((Instant::now(), causes));
+            wait.was_said(causes);
         }
         *waiting = Some(wait);
     }
@@ -123,5 +135,33 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn causes(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_wait_is_said_again_for_causes_that_are_new_not_for_those_that_come_back() {
+        let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        let mut wait = Wait { goal: "pods".into(), since: ago(3), said: None };
+        let (pull, back_off) = (causes(&["ErrImagePull"]), causes(&["ImagePullBackOff"]));
+        assert!(wait.is_due(&pull, false), "it lasts");
+        wait.was_said(pull.clone());
+        assert!(!wait.is_due(&back_off, false), "it was said a moment ago");
+        let said_before = |wait: &mut Wait, seconds| wait.said.as_mut().unwrap().0 = ago(seconds);
+        said_before(&mut wait, 5);
+        assert!(wait.is_due(&back_off, false), "it is new");
+        wait.was_said(back_off);
+        said_before(&mut wait, 5);
+        assert!(!wait.is_due(&pull, false), "it was told before");
+        said_before(&mut wait, 16);
+        assert!(wait.is_due(&pull, false), "it is a while ago");
+        assert!(!wait.is_due(&pull, true), "a living line is seen all the time");
     }
 }
