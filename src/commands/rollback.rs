@@ -30,6 +30,11 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
     }
     match before {
         Before::Same => {
+            if !args.how.dry_run {
+                let progress = context.ui.progress();
+                let session = management.session(&progress, args.how.timeout.0);
+                engine::tidy(&session, &management.namespace, &args.name).await?;
+            }
             context.ui.report(&Rolled::of(&recorded.record, false));
             Ok(())
         }

@@ -17,7 +17,9 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
     let before = recorded.record.spec.replicas;
     // Who was killed in between has written the number, and may not have done more.
     let settled = before == args.replicas && !recorded.record.scaling;
-    if !settled {
+    if settled {
+        engine::tidy(&session, &management.namespace, &args.name).await?;
+    } else {
         if args.replicas == 0 && !args.yes {
             if !context.ui.can_ask() {
                 return Err(Fault::new(Kind::Declined, format!("nobody could use control plane `{}`", args.name))

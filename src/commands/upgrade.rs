@@ -33,6 +33,9 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
         Some(_) | None => judge(name, record.spec.version, to, args.allow_patch_downgrade)?,
     };
     let Some(step) = step else {
+        if !args.how.dry_run {
+            engine::tidy(&session, &management.namespace, name).await?;
+        }
         drop(progress);
         context.ui.report(&Rolled::of(record, false));
         return Ok(());

@@ -117,6 +117,7 @@ async fn carry_out(
 ) -> Result<Option<Renewed>, Fault> {
     let spec = &recorded.record.spec;
     if plan.is_empty() {
+        engine::tidy(session, &spec.namespace, &spec.name).await?;
         return Ok(None);
     }
     let approved: Approved = plan.approve();

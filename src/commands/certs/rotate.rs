@@ -52,6 +52,7 @@ pub(super) async fn go(
         return Ok(None);
     }
     if plan.is_empty() {
+        engine::tidy(&session, &management.namespace, &args.name).await?;
         return Ok(Some(Stand::of(&recorded.record, of, false)));
     }
     context.ui.show_plan(&plan);
