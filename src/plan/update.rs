@@ -105,13 +105,14 @@ impl Record {
         }
     }
 
-    /// Ends the change on its way: the control plane is again as it was before.
+    /// Ends the change on its way: the control plane is again as it was before. A rollback that did not work is not
+    /// remembered: the change that it was to take back is still the last one.
     pub fn abandon(&mut self, now: Timestamp, by: String) {
         let (version, kind) = (self.spec.version, RevisionKind::TakenBack);
-        if let Some(Upgrade { from, to, .. }) = self.upgrade.take() {
+        if let Some(Upgrade { from, to, undo: false, .. }) = self.upgrade.take() {
             self.remember(Revision { at: now, from, to, by: by.clone(), what: Vec::new(), before: None, kind });
         }
-        if let Some(Update { what, .. }) = self.update.take().map(|update| *update) {
+        if let Some(Update { what, undo: false, .. }) = self.update.take().map(|update| *update) {
             self.remember(Revision { at: now, from: version, to: version, by, what, before: None, kind });
         }
     }
@@ -169,5 +170,16 @@ mod tests {
         assert!(record.is_taken_back() && record.spec.version == version);
         let kinds: Vec<RevisionKind> = record.history.iter().map(|revision| revision.kind).collect();
         assert_eq!(kinds, [RevisionKind::TakenBack, RevisionKind::Change]);
+    }
+
+    #[test]
+    fn a_rollback_that_did_not_work_can_be_tried_again() {
+        let mut record = record();
+        record.upgrade = Some(upgrade(false));
+        record.finish(at(), "anna".into(), String::new());
+        record.upgrade = Some(upgrade(true));
+        record.abandon(at(), "anna".into());
+        assert!(!record.is_changing() && !record.is_taken_back());
+        assert_eq!(record.history.len(), 1);
     }
 }
