@@ -12,7 +12,7 @@ use super::encrypt::encrypt_anew;
 use super::journal::{Journal, require_record};
 use super::prepare::CreateRequest;
 use super::rotation_plan::begin;
-use super::tenant::{await_answer, pods};
+use super::tenant::{await_answer, ending, pods};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::{Created, Lock, Removal};
@@ -156,7 +156,7 @@ impl Phase<'_> {
             // In this order: whose Deployment has rolled out marked its old pods before.
             let deployment = self.session.management.get(&deployment_ref(spec)).await?;
             let found = pods(self.session, &spec.namespace, &spec.name).await?;
-            let ending = found.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).count();
+            let ending = ending(&found);
             if rolled_out(deployment.as_ref(), spec.replicas) && ending == 0 {
                 return Ok(desired);
             }

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::busy::refuse_busy;
 use super::create::{Creation, deployment_ref, rolled_out};
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
-use super::tenant::{answers_directly_soon, pods};
+use super::tenant::{answers_directly_soon, ending, pods};
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
@@ -76,13 +74,11 @@ pub(super) async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec)
     loop {
         let settled = rolled_out(session.management.get(&deployment).await?.as_ref(), spec.replicas);
         let found = pods(session, &spec.namespace, &spec.name).await?;
-        let is_ending = |pod: &&Value| pod.pointer("/metadata/deletionTimestamp").is_some();
-        let ending = u32::try_from(found.iter().filter(is_ending).count()).unwrap_or(u32::MAX);
         if settled && (spec.replicas > 0 || found.is_empty()) {
             return Ok(());
         }
         let causes = if spec.replicas == 0 {
-            vec![format!("{} still at their last requests", pods_in_words(ending))]
+            vec![format!("{} still at their last requests", pods_in_words(ending(&found)))]
         } else {
             causes_of_pods(&found, &[])
         };

@@ -52,6 +52,15 @@ pub(super) async fn pods(
     Ok(session.management.list("v1", "Pod", Some(namespace.as_str()), &selector).await?)
 }
 
+/// How many of these pods are ending.
+pub(super) fn ending(pods: &[Value]) -> u32 {
+    u32::try_from(pods.iter().filter(|pod| is_ending(pod)).count()).unwrap_or(u32::MAX)
+}
+
+fn is_ending(pod: &Value) -> bool {
+    pod.pointer("/metadata/deletionTimestamp").is_some()
+}
+
 /// One of the administrators' kubeconfigs, if there is one: `admin.conf` or `super-admin.conf`.
 pub async fn kubeconfig(
     connection: &Connection,
@@ -162,8 +171,8 @@ fn runs(pod: &Value) -> bool {
 
 fn api_server_is(pod: &Value, state: impl Fn(&Value) -> bool) -> bool {
     let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-    let gone = pod.pointer("/metadata/deletionTimestamp").is_some();
-    !gone && statuses.is_some_and(|list| list.iter().any(|status| status["name"] == "kube-apiserver" && state(status)))
+    !is_ending(pod)
+        && statuses.is_some_and(|list| list.iter().any(|status| status["name"] == "kube-apiserver" && state(status)))
 }
 
 /// Waits until the API server answers, saying why it does not yet.

@@ -171,6 +171,14 @@ pub struct Revision {
     pub kind: RevisionKind,
 }
 
+impl Revision {
+    /// A change of version.
+    #[must_use]
+    pub const fn of_version(at: Timestamp, [from, to]: [KubeVersion; 2], by: String, kind: RevisionKind) -> Self {
+        Self { at, from, to, by, what: Vec::new(), before: None, kind }
+    }
+}
+
 /// What kind of change was made. What came after one that was taken back is never taken back with it: who runs a finished
 /// `rollback` again, or rolls back what went back by itself, has what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

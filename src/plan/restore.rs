@@ -60,18 +60,8 @@ impl Record {
         if let Some(restore) = self.restore.take()
             && restore.from != restore.to
         {
-            self.history.insert(
-                0,
-                Revision {
-                    at: now,
-                    from: restore.from,
-                    to: restore.to,
-                    by,
-                    what: Vec::new(),
-                    before: None,
-                    kind: RevisionKind::Change,
-                },
-            );
+            let revision = Revision::of_version(now, [restore.from, restore.to], by, RevisionKind::Change);
+            self.history.insert(0, revision);
             self.history.truncate(REVISIONS);
         }
     }

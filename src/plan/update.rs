@@ -92,9 +92,9 @@ impl Record {
     /// Ends the change on its way: the control plane has the new version or settings now. `documents` are those before.
     pub fn finish(&mut self, now: Timestamp, by: String, documents: String) {
         if let Some(upgrade) = self.upgrade.take() {
-            let (from, to, kind) = (upgrade.from, upgrade.to, RevisionKind::of(upgrade.undo));
+            let Upgrade { from, to, undo, .. } = upgrade;
             self.spec.version = to;
-            self.remember(Revision { at: now, from, to, by: by.clone(), what: Vec::new(), before: None, kind });
+            self.remember(Revision::of_version(now, [from, to], by.clone(), RevisionKind::of(undo)));
         }
         if let Some(update) = self.update.take() {
             let before = Wish { spec: self.spec.clone(), documents };
@@ -110,7 +110,7 @@ impl Record {
     pub fn abandon(&mut self, now: Timestamp, by: String) {
         let (version, kind) = (self.spec.version, RevisionKind::TakenBack);
         if let Some(Upgrade { from, to, undo: false, .. }) = self.upgrade.take() {
-            self.remember(Revision { at: now, from, to, by: by.clone(), what: Vec::new(), before: None, kind });
+            self.remember(Revision::of_version(now, [from, to], by.clone(), kind));
         }
         if let Some(Update { what, undo: false, .. }) = self.update.take().map(|update| *update) {
             self.remember(Revision { at: now, from: version, to: version, by, what, before: None, kind });

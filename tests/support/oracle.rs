@@ -13,10 +13,8 @@ use super::{Etcd, Space, management};
 
 /// Secrets that hold what must never be made twice.
 const IDENTITY: [&str; 4] = ["ca", "front-proxy-ca-certificate", "sa-certificate", "encryption-config"];
-/// Kinds whose names Kubernetes makes.
-pub(crate) const NAMED_AT_RANDOM: [&str; 5] = ["Pod/", "ReplicaSet/", "EndpointSlice/", "Endpoints/", "PodMetrics/"];
-/// The same as `kubectl get` names them.
-const RESOURCES_NAMED_AT_RANDOM: [&str; 5] =
+/// Resources whose names Kubernetes makes.
+pub(crate) const NAMED_AT_RANDOM: [&str; 5] =
     ["pods", "replicasets.apps", "endpointslices.discovery.k8s.io", "endpoints", "pods.metrics.k8s.io"];
 
 /// What there is of a control plane.
@@ -43,7 +41,7 @@ impl Sight {
             called == name || called.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
         };
         let objects: BTreeMap<String, Value> =
-            space.every_object_but(&RESOURCES_NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
+            space.every_object_but(&NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
         let datastore = objects.get(&format!("Secret/{name}-datastore-config"));
         let record = record(&objects);
         let id = datastore

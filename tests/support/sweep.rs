@@ -194,12 +194,12 @@ impl<'a> Sweep<'a> {
         if verb.again && finished.code == Some(0) {
             let third = self.plain(verb);
             let later = self.sight(verb.plane);
-            last = later.clone();
             let rewritten = later.versions.iter().filter(|(key, version)| after.versions.get(*key) != Some(version));
             let rewritten: Vec<&String> = rewritten.map(|(key, _)| key).collect();
             if third.code != Some(0) || !rewritten.is_empty() {
                 wrong.push(format!("a third run is not without effect: {:?} {rewritten:?}", third.code));
             }
+            last = later;
         }
         let own = after.id.as_deref().or(between.id.as_deref());
         if own.is_some() {
