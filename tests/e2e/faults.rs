@@ -210,37 +210,53 @@ impl Dice {
     }
 }
 
+/// The names that a list chooses: by the whole name, or by how it begins. Without a list all are.
+fn chosen<'a>(names: &[&'a str], list: Option<String>) -> Vec<&'a str> {
+    let Some(list) = list else { return names.to_vec() };
+    let asked: Vec<&str> = list.split(',').collect();
+    let begins = |name: &&&str| asked.iter().any(|asked| !names.contains(asked) && name.starts_with(asked));
+    names.iter().filter(|name| asked.contains(name) || begins(name)).copied().collect()
+}
+
 /// What `tests/faults/sweep` runs: every verb, every kind of trouble, every request, each group of verbs beside the
 /// others in a namespace of its own. What is in the file is not tried again.
 #[test]
 #[ignore = "takes hours; tests/faults/sweep runs it"]
 fn sweep() {
-    let chosen = |name: &str, list: &str| {
-        variable(list).is_none_or(|list| list.split(',').any(|chosen| name.starts_with(chosen)))
-    };
-    let troubles: Vec<(&str, Trouble)> =
-        TROUBLES.into_iter().filter(|(kind, _)| chosen(kind, "KAMAJI_FAULTS_TROUBLES")).collect();
+    let kinds: Vec<&str> = TROUBLES.iter().map(|(kind, _)| *kind).collect();
+    let verbs: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
+    let wanted_kinds = chosen(&kinds, variable("KAMAJI_FAULTS_TROUBLES"));
+    let wanted_verbs = chosen(&verbs, variable("KAMAJI_FAULTS_VERBS"));
+    let troubles: Vec<(&str, Trouble)> = TROUBLES.into_iter().filter(|(kind, _)| wanted_kinds.contains(kind)).collect();
     let lanes: Vec<Vec<&Verb>> = GROUPS
         .iter()
-        .map(|group| {
-            group.iter().map(|name| verb(name)).filter(|verb| chosen(verb.name, "KAMAJI_FAULTS_VERBS")).collect()
-        })
+        .map(|group| group.iter().map(|name| verb(name)).filter(|verb| wanted_verbs.contains(&verb.name)).collect())
         .filter(|verbs: &Vec<&Verb>| !verbs.is_empty())
         .collect();
     let file = variable("KAMAJI_FAULTS_FILE").expect("KAMAJI_FAULTS_FILE says where outcomes go");
-    let every = usize::try_from(number("KAMAJI_FAULTS_EVERY", 1)).expect("a small number");
+    let small = |name: &str| usize::try_from(number(name, 1)).expect("a small number");
+    let (every, beside) = (small("KAMAJI_FAULTS_EVERY"), small("KAMAJI_FAULTS_BESIDE"));
     // All but one or two of their control planes sleep or find no node.
-    make_places(lanes.len());
+    make_places(lanes.len() * beside);
     std::thread::scope(|scope| {
         for verbs in &lanes {
-            scope.spawn(|| sweep_group(verbs, &troubles, every, Path::new(&file)));
+            for nth in 0..beside {
+                let file = Path::new(&file);
+                let mut troubles = troubles.clone();
+                // Where some wait for what does not come, others have the processors.
+                let first = nth * troubles.len() / beside;
+                troubles.rotate_left(first);
+                let own = move |at: usize| at.is_multiple_of(every) && at / every % beside == nth;
+                scope.spawn(move || sweep_group(verbs, &troubles, own, file, nth));
+            }
         }
     });
 }
 
-/// One group of verbs, by turns, so that one brings back what the other took away.
-fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], every: usize, file: &Path) {
-    let space = Space::new(&format!("e2e-faults-{}", verbs[0].name));
+/// One group of verbs, by turns, so that one brings back what the other took away; each trouble begins with another
+/// request, and only those of its own are tried.
+fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], own: impl Fn(usize) -> bool, file: &Path, nth: usize) {
+    let space = Space::new(&format!("e2e-faults-{}-{nth}", verbs[0].name));
     let done = std::fs::read_to_string(file).unwrap_or_default();
     let done: BTreeSet<String> =
         done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
@@ -249,7 +265,7 @@ fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], every: usize, file
     let longest = lengths.iter().copied().max().unwrap_or(0);
 
     for (index, (kind, trouble)) in troubles.iter().enumerate() {
-        for at in (1 + index % every..=longest).step_by(every) {
+        for at in (1..=longest).filter(|at| own(at + index)) {
             for (verb, length) in verbs.iter().zip(&lengths) {
                 let key = format!("{}\t{kind}\t{at}", verb.name);
                 if at > *length || !sweep.has(verb, *trouble, at) || done.contains(&key) {

@@ -59,7 +59,7 @@ fn a_create_or_delete_that_is_killed_is_finished_by_the_same_command() {
         assert!(root.names("user").contains(&id) && root.names("role").contains(&id));
         // Neighbours of other tests have a user for a moment before they say that it is theirs.
         wait_until("no user is left of the killed run", Duration::from_secs(60), || {
-            let orphans = orphans(&root, &users, Some(&id));
+            let orphans = orphans(root.names("user"), &users, Some(&id));
             if orphans.is_empty() { Ok(()) } else { Err(format!("{orphans:?}, killed at {at} {moment:?}")) }
         });
         space.tenant(NAME).run(&["get", "configmap", "-n", "kube-public", "cluster-info"]).ok();

@@ -58,7 +58,7 @@ impl Etcd {
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Run {
         let mut command = Command::new(etcdctl());
         let file = |name: &str| self.files.path().join(name);
-        command.env_clear().arg("--endpoints").arg(format!("https://127.0.0.1:{}", self.forward.port));
+        command.env_clear().arg("--endpoints").arg(self.address());
         command
             .arg("--cacert")
             .arg(file("ca.crt"))
@@ -89,6 +89,11 @@ impl Etcd {
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
         let text = self.run(&["get", "--prefix", prefix, "--keys-only"]).text();
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Where it is reached from here.
+    pub(crate) fn address(&self) -> String {
+        format!("https://127.0.0.1:{}", self.forward.port)
     }
 
     /// Where the certificate lies.

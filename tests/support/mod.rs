@@ -8,6 +8,7 @@ pub(crate) mod command;
 pub(crate) mod console;
 pub(crate) mod etcd;
 pub(crate) mod host;
+pub(crate) mod kept;
 pub(crate) mod kubeconfig;
 pub(crate) mod oracle;
 pub(crate) mod poller;

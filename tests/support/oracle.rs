@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use super::Space;
+use super::kept::{Kept, KeptEtcd};
 use super::kubeconfig::decoded;
 use super::secrets::{Hidden, of_secret};
-use super::{Etcd, Space, management};
 
 /// Secrets that hold what must never be made twice.
 const IDENTITY: [&str; 4] = ["ca", "front-proxy-ca-certificate", "sa-certificate", "encryption-config"];
@@ -35,7 +36,7 @@ pub(crate) struct Sight {
 impl Sight {
     /// Looks at a control plane.
     #[track_caller]
-    pub(crate) fn of(space: &Space, root: &Etcd, name: &str) -> Self {
+    pub(crate) fn of(space: &Space, root: &KeptEtcd, name: &str) -> Self {
         let ours = |object: &Value| {
             let called = object["metadata"]["name"].as_str().unwrap_or_default();
             called == name || called.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
@@ -63,12 +64,12 @@ impl Sight {
         }
         if let Some(id) = &id {
             sight.identity.insert("id".to_owned(), id.clone());
-            for what in ["user", "role"] {
-                let known = root.names(what).contains(id);
-                sight.shape.insert(format!("etcd {what}"), known.to_string());
+            for (what, names) in [("user", root.users()), ("role", root.roles())] {
+                sight.shape.insert(format!("etcd {what}"), names.contains(id).to_string());
             }
-            if let Some(revision) = kube_system(root, id) {
-                sight.identity.insert("kube-system".to_owned(), revision);
+            // Made at another revision, it would be of another cluster's data.
+            if let Some(revision) = root.made_at(&format!("/{id}/registry/namespaces/kube-system")) {
+                sight.identity.insert("kube-system".to_owned(), revision.to_string());
             }
         }
         sight
@@ -77,6 +78,12 @@ impl Sight {
     /// What is different, for people.
     pub(crate) fn against(&self, other: &Self) -> Vec<String> {
         differences(&self.shape, &other.shape)
+    }
+
+    /// What was written since.
+    pub(crate) fn rewritten<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a str> {
+        let as_before = |(key, version): &(&String, &String)| self.versions.get(*key) == Some(*version);
+        later.versions.iter().filter(move |entry| !as_before(entry)).map(|(key, _)| key.as_str())
     }
 
     /// What of the identity of `before` is not the same here.
@@ -117,13 +124,6 @@ fn record(objects: &BTreeMap<String, Value>) -> Option<&Value> {
 
 fn content(record: &Value) -> Option<Value> {
     serde_json::from_str(record["data"]["record.json"].as_str()?).ok()
-}
-
-/// The revision of etcd at which the tenant's `kube-system` was made: another one would be another cluster's data.
-fn kube_system(root: &Etcd, id: &str) -> Option<String> {
-    let text = root.run(&["get", &format!("/{id}/registry/namespaces/kube-system"), "-w", "json"]).text();
-    let answer: Value = serde_json::from_str(&text).expect("etcdctl prints JSON");
-    Some(answer["kvs"][0]["create_revision"].as_u64()?.to_string())
 }
 
 /// What servers or dice chose, with a word for it.
@@ -190,11 +190,14 @@ fn shape(object: &Value, chosen: &[(String, &'static str)]) -> String {
 
 /// Users of the datastore that are new, but are not the control plane's and not of any other control plane.
 #[track_caller]
-pub(crate) fn orphans(root: &Etcd, before: &[String], own: Option<&str>) -> Vec<String> {
-    let secrets = management().items(&["secrets", "-A", "-l", "app.kubernetes.io/managed-by=kamaji"]);
+pub(crate) fn orphans(users: Vec<String>, before: &[String], own: Option<&str>) -> Vec<String> {
+    let new = |user: &String| !before.contains(user) && own != Some(user.as_str());
+    let new: Vec<String> = users.into_iter().filter(new).collect();
+    if new.is_empty() {
+        return new;
+    }
+    let secrets = Kept::management().secrets("app.kubernetes.io/managed-by=kamaji");
     let known: Vec<String> =
         secrets.iter().filter_map(|secret| Some(decoded(secret["data"]["DB_USER"].as_str()?))).collect();
-    let users = root.names("user");
-    let foreign = |user: &String| !before.contains(user) && own != Some(user.as_str()) && !known.contains(user);
-    users.into_iter().filter(foreign).collect()
+    new.into_iter().filter(|user| !known.contains(user)).collect()
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::cluster::{Kube, management, sources};
 use super::command::{Run, Running, start};
+use super::kept::Kept;
 use super::{Identity, Proxy, etcd, read_settled, wait_until};
 
 /// How long one run of kamaji may take.
@@ -306,16 +307,13 @@ impl Space {
     /// The same without those of some resources, which are named as `kubectl api-resources -o name` names them.
     #[track_caller]
     pub(crate) fn every_object_but(&self, passed_over: &[&str]) -> BTreeMap<String, Value> {
-        static RESOURCES: OnceLock<String> = OnceLock::new();
-        let all = RESOURCES
-            .get_or_init(|| management().text(&["api-resources", "--namespaced", "--verbs=list", "-o", "name"]));
-        let wanted = |name: &&str| !name.starts_with("events") && !passed_over.contains(name);
-        let wanted: Vec<&str> = all.lines().filter(wanted).collect();
+        // Reports of events come and go.
+        let passed_over: Vec<&str> = passed_over.iter().copied().chain(["events", "events.events.k8s.io"]).collect();
         let text = |item: &Value, key: &str| item.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let named = |item: Value| (format!("{}/{}", text(&item, "/kind"), text(&item, "/metadata/name")), item);
         let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "ServiceAccount/runner", "Role/kamaji"];
         let binding = format!("RoleBinding/kamaji-{}", self.namespace);
-        let all = self.objects(&wanted.join(",")).into_iter().map(named);
+        let all = Kept::management().objects(&self.namespace, &passed_over).into_iter().map(named);
         all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
     }
 

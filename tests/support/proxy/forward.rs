@@ -7,6 +7,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -38,11 +39,31 @@ pub(in crate::support) async fn dial(
     Ok(TokioIo::new(TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?))
 }
 
+/// The connection to the server that belongs to one of the client's. Both are used for one request at a time.
+#[derive(Debug, Default)]
+pub(super) struct Link(tokio::sync::Mutex<Option<SendRequest<Incoming>>>);
+
+impl Link {
+    /// The kept connection, or a new one where there is none that can be used.
+    async fn sender(&self, upstream: &Upstream) -> Result<SendRequest<Incoming>, Error> {
+        if let Some(mut kept) = self.0.lock().await.take()
+            && kept.ready().await.is_ok()
+        {
+            return Ok(kept);
+        }
+        let stream = dial(&upstream.server, &upstream.tls).await?;
+        let (sender, connection) = http1::handshake(stream).await.map_err(Error::other)?;
+        tokio::spawn(connection.with_upgrades());
+        Ok(sender)
+    }
+}
+
 /// Passes a request on. An error drops the client's connection without an answer.
 pub(super) async fn pass(
     request: hyper::Request<Incoming>,
     shared: &Shared,
     upstream: &Upstream,
+    link: &Link,
 ) -> Result<Answer, Error> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let (number, strike) = shared.lock().count(request.method().to_string(), path);
@@ -62,7 +83,7 @@ pub(super) async fn pass(
         }
         strike => strike,
     };
-    let answer = exchange(request, upstream).await?;
+    let answer = exchange(request, upstream, link).await?;
     if let Some(entry) = shared.lock().requests.get_mut(number - 1) {
         entry.status = Some(answer.status().as_u16());
     }
@@ -76,13 +97,11 @@ pub(super) async fn pass(
     }
 }
 
-/// Asks the server on a connection of its own. An upgrade goes on as a tunnel.
-async fn exchange(mut request: hyper::Request<Incoming>, upstream: &Upstream) -> Result<Answer, Error> {
+/// Asks the server. An upgrade goes on as a tunnel.
+async fn exchange(mut request: hyper::Request<Incoming>, upstream: &Upstream, link: &Link) -> Result<Answer, Error> {
     let client = hyper::upgrade::on(&mut request);
     request.headers_mut().insert(header::HOST, upstream.server.parse().map_err(Error::other)?);
-    let stream = dial(&upstream.server, &upstream.tls).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(Error::other)?;
-    tokio::spawn(connection.with_upgrades());
+    let mut sender = link.sender(upstream).await?;
     let mut answer = sender.send_request(request).await.map_err(Error::other)?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         let server = hyper::upgrade::on(&mut answer);
@@ -92,6 +111,8 @@ async fn exchange(mut request: hyper::Request<Incoming>, upstream: &Upstream) ->
                 drop(tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(server)).await);
             }
         });
+    } else {
+        *link.0.lock().await = Some(sender);
     }
     Ok(answer.map(|body| body.map_err(Error::other).boxed()))
 }

@@ -223,10 +223,8 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, up
         tokio::spawn(async move {
             // A client that was killed breaks off anywhere.
             let Ok(stream) = tls.accept(stream).await else { return };
-            let service = hyper::service::service_fn(|request| {
-                let (shared, upstream) = (Arc::clone(&shared), Arc::clone(&upstream));
-                async move { forward::pass(request, &shared, &upstream).await }
-            });
+            let link = forward::Link::default();
+            let service = hyper::service::service_fn(|request| forward::pass(request, &shared, &upstream, &link));
             let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             drop(connection.with_upgrades().await);
         });
