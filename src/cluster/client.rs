@@ -320,12 +320,11 @@ impl Connection {
         };
         let request = || built(requests.delete(&object.name, &params));
         let attempt = async || {
-            // What comes back is the object while it ends, or a Status.
-            let answer = self.exchange_json(&what, request()?).await.map_err(Failure::of_object);
+            let answer = self.exchange_removal(&what, request()?, &object.kind).await.map_err(Failure::of_object);
             answer.map_err(|failure| if how.resource_version.is_none() { failure.passing() } else { failure })
         };
         match self.writing(attempt).await {
-            Ok(_) => Ok(true),
+            Ok(()) => Ok(true),
             Err(Refusal::NotFound { .. }) => Ok(false),
             Err(refusal) => Err(refusal),
         }
@@ -339,6 +338,15 @@ impl Connection {
         let version: Value = serde_json::from_str(&answer).unwrap_or_default();
         let version = version["gitVersion"].as_str().unwrap_or_default().to_owned();
         Ok(Hello { version, took, date: self.server_time() })
+    }
+
+    /// The names of the API groups that the server serves.
+    pub async fn api_groups(&self) -> Result<Vec<String>, Refusal> {
+        let request = || http::Request::get("/apis").body(Vec::new()).expect("a constant path makes a request");
+        let list =
+            self.reading(async || self.exchange_object("list API groups", request(), "APIGroupList").await).await?;
+        let groups = list["groups"].as_array().into_iter().flatten();
+        Ok(groups.filter_map(|group| group["name"].as_str()).map(str::to_owned).collect())
     }
 
     /// The last lines of a container's log; `previous` is of the one before it ended.

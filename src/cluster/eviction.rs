@@ -3,6 +3,7 @@
 use kube::core::Status;
 use serde_json::json;
 
+use super::exchange::Failure;
 use super::{Connection, Refusal};
 use crate::render::ObjectRef;
 
@@ -49,7 +50,8 @@ impl Connection {
                 .header(http::header::CONTENT_TYPE, "application/json")
                 .body(body.to_string().into_bytes())
                 .expect("names of objects make a valid path");
-            let Err(failure) = self.exchange(&what, request).await else { return Ok(Eviction::Agreed) };
+            let answer = self.exchange_removal(&what, request, "Eviction").await.map_err(Failure::of_object);
+            let Err(failure) = answer else { return Ok(Eviction::Agreed) };
             match (&failure.status, &failure.refusal) {
                 (Some(status), _) if is_temporary(status) => Ok(Eviction::Later(words(status))),
                 (_, Refusal::NotFound { .. } | Refusal::Conflict { .. }) => Ok(Eviction::Gone),

@@ -113,6 +113,8 @@ impl Failure {
             401 => (Refusal::Unauthorized { server, message }, Again::Soon),
             403 => (Refusal::Forbidden { what, message }, Again::Never),
             404 if status.is_some() || message == NO_SUCH_PATH => (Refusal::NotFound { what, message }, Again::Never),
+            // Something on the way, or an answer that was cut: whether there is anything is not known.
+            404 => (Refusal::Refused { what, code: number, reason, message }, Again::Soon),
             409 => (Refusal::Conflict { what, message }, Again::Never),
             429 | 502..=504 => (Refusal::Unreachable { server, why: busy(code, &message, pause) }, Again::Later(pause)),
             500 if pause.is_some() => {
@@ -170,6 +172,23 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
     Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
 }
 
+/// Why an answer is no object of a kind.
+fn other_kind(answer: &Value, kind: &str) -> Option<String> {
+    match answer["kind"].as_str() {
+        Some(found) if found == kind => None,
+        Some(found) => Some(format!("it is a {found}, not a {kind}")),
+        None => Some(format!("it should be a {kind}, and is nothing that has a kind")),
+    }
+}
+
+/// Why an answer does not say that an object of a kind ends or has gone.
+fn not_removed(answer: &Value, kind: &str) -> Option<String> {
+    if answer["kind"] != "Status" {
+        return other_kind(answer, kind);
+    }
+    (answer["status"] != "Success").then(|| "it is a Status, but not one of success".to_owned())
+}
+
 impl Connection {
     /// Sends a request, and reads what comes.
     pub(super) async fn exchange(&self, what: &str, request: Request<Vec<u8>>) -> Result<Vec<u8>, Failure> {
@@ -200,12 +219,24 @@ impl Connection {
         kind: &str,
     ) -> Result<Value, Failure> {
         let object = self.exchange_json(what, request).await?;
-        let why = match object["kind"].as_str() {
-            Some(found) if found == kind => return Ok(object),
-            Some(found) => format!("it is a {found}, not a {kind}"),
-            None => format!("it should be a {kind}, and is nothing that has a kind"),
-        };
-        Err(Failure::unintelligible(what, self.server(), why))
+        match other_kind(&object, kind) {
+            None => Ok(object),
+            Some(why) => Err(Failure::unintelligible(what, self.server(), why)),
+        }
+    }
+
+    /// The same, where an object of this kind is removed: what comes is the object while it ends, or a Status of success.
+    pub(super) async fn exchange_removal(
+        &self,
+        what: &str,
+        request: Request<Vec<u8>>,
+        kind: &str,
+    ) -> Result<(), Failure> {
+        let answer = self.exchange_json(what, request).await?;
+        match not_removed(&answer, kind) {
+            None => Ok(()),
+            Some(why) => Err(Failure::unintelligible(what, self.server(), why)),
+        }
     }
 }
 
@@ -225,12 +256,16 @@ mod tests {
         for code in [429, 502, 503, 504] {
             assert_eq!(again(code, ""), Again::Later(None), "{code}");
         }
-        for code in [401, 410, 500] {
+        for code in [401, 404, 410, 500] {
             assert_eq!(again(code, ""), Again::Soon, "{code}");
         }
-        for code in [400, 403, 404, 409, 422] {
+        for code in [400, 403, 409, 422] {
             assert_eq!(again(code, ""), Again::Never, "{code}");
         }
+        assert_eq!(again(404, "404 page not found\n"), Again::Never, "an API that the server does not have");
+        assert_eq!(again(404, "404 page "), Again::Soon, "half of it");
+        let missing = r#"{"kind":"Status","status":"Failure","reason":"NotFound","code":404}"#;
+        assert_eq!(again(404, missing), Again::Never, "no such object");
         assert_eq!(answered(503, Some(30), "").again, Again::Later(Some(Duration::from_secs(30))));
     }
 
@@ -254,6 +289,22 @@ mod tests {
             assert!(matches!(cut.refusal, Refusal::Unintelligible { .. }), "{code}");
             assert_eq!(cut.again, Again::Soon, "{code}");
             assert!(!cut.refusal.to_string().contains("NotFou"), "{code}");
+        }
+    }
+
+    #[test]
+    fn only_the_object_or_a_status_of_success_says_that_it_was_removed() {
+        let said = |answer: &str| not_removed(&serde_json::from_str(answer).unwrap(), "Secret").is_none();
+        assert!(said(r#"{"kind":"Secret","apiVersion":"v1","metadata":{"name":"a"}}"#));
+        assert!(said(r#"{"kind":"Status","apiVersion":"v1","status":"Success","details":{"name":"a"}}"#));
+        for answer in [
+            r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500}"#,
+            r#"{"kind":"Status","apiVersion":"v1"}"#,
+            r#"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}"#,
+            r#"{"hello":[1,2,3]}"#,
+            "[]",
+        ] {
+            assert!(!said(answer), "{answer}");
         }
     }
 

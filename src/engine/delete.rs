@@ -29,6 +29,9 @@ pub(super) const KINDS: [(&str, &str); 10] = [
     ("coordination.k8s.io/v1", "Lease"),
 ];
 
+/// Those that make nothing themselves and hold no lock.
+const PLAIN: [&str; 5] = ["NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"];
+
 /// What is to be removed.
 #[derive(Debug)]
 pub struct DeleteRequest {
@@ -49,10 +52,14 @@ fn selector(request: &DeleteRequest) -> String {
     format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", request.name)
 }
 
-async fn list(session: &Session<'_>, request: &DeleteRequest) -> Result<Vec<(ObjectRef, Value)>, Fault> {
+async fn list(
+    session: &Session<'_>,
+    request: &DeleteRequest,
+    kinds: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Result<Vec<(ObjectRef, Value)>, Fault> {
     let selector = selector(request);
     let mut found = Vec::new();
-    for (api_version, kind) in KINDS {
+    for (api_version, kind) in kinds {
         for body in session.management.list(api_version, kind, Some(request.namespace.as_str()), &selector).await? {
             let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
             let object = ObjectRef {
@@ -72,7 +79,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
     require_rights(session, &request.namespace).await?;
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
-    for (object, _) in list(session, request)
+    for (object, _) in list(session, request, KINDS)
         .await?
         .iter()
         .filter(|(object, _)| !matches!(object.kind.as_str(), "Pod" | "ReplicaSet" | "Lease"))
@@ -114,7 +121,7 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
         journal.update(None, |record| record.step = Step::Deleting).await?;
     }
     session.say(Event::Step("pods".into()));
-    let objects = list(session, request).await?;
+    let objects = list(session, request, KINDS).await?;
     let of = |kinds: &'static [&'static str]| {
         objects.iter().map(|(object, _)| object).filter(move |o| kinds.contains(&o.kind.as_str()))
     };
@@ -134,18 +141,52 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
         remove_data(session, journal, lock).await?;
     }
     session.say(Event::Step("objects".into()));
-    let last = record_name(request);
-    for object in
-        of(&["NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"]).filter(|object| object.name != last)
-    {
-        lock.check()?;
-        remove_one(session, object).await?;
-    }
+    remove_objects(session, request, lock, of(&PLAIN).cloned().collect()).await?;
     if let Some(journal) = journal {
         journal.remove().await?;
         session.say(Event::Done("the record removed".into()));
     }
     Ok(())
+}
+
+/// Removes what makes nothing itself, all but the record, and comes back when it is gone: a Service ends only when its load
+/// balancer has been given back, and others may hold an object for their own reasons.
+async fn remove_objects(
+    session: &Session<'_>,
+    request: &DeleteRequest,
+    lock: &Lock,
+    mut left: Vec<ObjectRef>,
+) -> Result<(), Fault> {
+    let last = record_name(request);
+    let mut asked: Vec<ObjectRef> = Vec::new();
+    loop {
+        for object in left.into_iter().filter(|object| object.name != last) {
+            lock.check()?;
+            if !asked.contains(&object) {
+                remove_one(session, &object).await?;
+                asked.push(object);
+            }
+        }
+        let kinds = KINDS.into_iter().filter(|(_, kind)| asked.iter().any(|object| object.kind == *kind));
+        let found = list(session, request, kinds).await?;
+        let causes: Vec<String> =
+            found.iter().filter(|(object, _)| object.name != last).map(|(object, body)| held(object, body)).collect();
+        if causes.is_empty() {
+            return Ok(());
+        }
+        left = found.into_iter().map(|(object, _)| object).collect();
+        session.wait(Duration::from_millis(500), "the objects to go", &causes).await?;
+    }
+}
+
+/// Why an object is still there.
+fn held(object: &ObjectRef, body: &Value) -> String {
+    let finalizers = body.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let finalizers: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
+    if finalizers.is_empty() {
+        return format!("{object} is still there");
+    }
+    format!("{object} is held by whoever put the finalizer {} on it", finalizers.join(", "))
 }
 
 /// Removes all of a kind that makes pods, and comes back when they are gone.

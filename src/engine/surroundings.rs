@@ -60,7 +60,7 @@ fn place(answer: Result<Vec<Value>, Refusal>) -> Result<Place, Fault> {
 
 /// What enforces policies in the management cluster, if that can be known.
 pub async fn enforced_by(session: &Session<'_>) -> Result<Option<&'static str>, Fault> {
-    let groups = session.management.text("/apis").await?;
+    let groups = session.management.api_groups().await?;
     let mut there = Vec::new();
     for (name, _) in DAEMON_SETS {
         if one(session, "apps/v1", "DaemonSet", "kube-system", name).await?.is_ok_and(|found| !found.is_empty()) {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::sweep::{Plane, Sweep, Verb};
@@ -236,48 +237,63 @@ fn sweep() {
     let file = variable("KAMAJI_FAULTS_FILE").expect("KAMAJI_FAULTS_FILE says where outcomes go");
     let small = |name: &str| usize::try_from(number(name, 1)).expect("a small number");
     let (every, beside) = (small("KAMAJI_FAULTS_EVERY"), small("KAMAJI_FAULTS_BESIDE"));
+    let done = std::fs::read_to_string(&file).unwrap_or_default();
+    let done = done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
+    let book = Book { file: Path::new(&file), taken: Mutex::new(done) };
     // All but one or two of their control planes sleep or find no node.
     make_places(lanes.len() * beside);
     std::thread::scope(|scope| {
         for verbs in &lanes {
             for nth in 0..beside {
-                let file = Path::new(&file);
                 let mut troubles = troubles.clone();
                 // Where some wait for what does not come, others have the processors.
                 let first = nth * troubles.len() / beside;
                 troubles.rotate_left(first);
-                let own = move |at: usize| at.is_multiple_of(every) && at / every % beside == nth;
-                scope.spawn(move || sweep_group(verbs, &troubles, own, file, nth));
+                let book = &book;
+                scope.spawn(move || sweep_group(verbs, &troubles, every, book, nth));
             }
         }
     });
 }
 
-/// One group of verbs, by turns, so that one brings back what the other took away; each trouble begins with another
-/// request, and only those of its own are tried.
-fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], own: impl Fn(usize) -> bool, file: &Path, nth: usize) {
+/// The points that were tried or that somebody has taken, and the file that their outcomes go to.
+struct Book<'a> {
+    file: &'a Path,
+    taken: Mutex<BTreeSet<String>>,
+}
+
+impl Book<'_> {
+    /// Takes a point; false if another one has.
+    fn take(&self, point: &str) -> bool {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(point.to_owned())
+    }
+
+    fn write(&self, line: &str) {
+        let mut out = OpenOptions::new().create(true).append(true).open(self.file).expect("the file can be written");
+        out.write_all(line.as_bytes()).expect("the file can be written");
+    }
+}
+
+/// One group of verbs, by turns, so that one brings back what the other took away. Those of the same group take points
+/// out of each other's way.
+fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], every: usize, book: &Book, nth: usize) {
     let space = Space::new(&format!("e2e-faults-{}-{nth}", verbs[0].name));
-    let done = std::fs::read_to_string(file).unwrap_or_default();
-    let done: BTreeSet<String> =
-        done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
     let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, verbs));
     let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
 
-    for (index, (kind, trouble)) in troubles.iter().enumerate() {
-        for at in (1..=longest).filter(|at| own(at + index)) {
+    for (kind, trouble) in troubles {
+        for at in (1..=longest).filter(|at| at.is_multiple_of(every)) {
             for (verb, length) in verbs.iter().zip(&lengths) {
-                let key = format!("{}\t{kind}\t{at}", verb.name);
-                if at > *length || !sweep.has(verb, *trouble, at) || done.contains(&key) {
+                let point = format!("{}\t{kind}\t{at}", verb.name);
+                if at > *length || !sweep.has(verb, *trouble, at) || !book.take(&point) {
                     continue;
                 }
                 let outcome = sweep.point(verb, *trouble, at);
                 let code = outcome.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
                 let verdict = if outcome.wrong.is_empty() { "ok".to_owned() } else { outcome.wrong.join("; ") };
                 let took = outcome.took.as_secs();
-                let line = format!("{key}\t{code}\t{took}\t{verdict}\t{}\n", outcome.request.trim());
-                let mut out = OpenOptions::new().create(true).append(true).open(file).expect("the file can be written");
-                out.write_all(line.as_bytes()).expect("the file can be written");
+                book.write(&format!("{point}\t{code}\t{took}\t{verdict}\t{}\n", outcome.request.trim()));
             }
         }
     }

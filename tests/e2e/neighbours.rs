@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::command::Run;
 use crate::support::etcd::Etcd;
 use crate::support::poller::Poller;
-use crate::support::{Identity, Space, secrets, wait_until};
+use crate::support::{Identity, Space, management, secrets, wait_until};
 
 #[test]
 fn deleting_a_control_plane_leaves_its_neighbour_serving_and_nothing_of_itself() {
@@ -54,6 +54,37 @@ fn deleting_a_control_plane_leaves_its_neighbour_serving_and_nothing_of_itself()
 }
 
 /// D2: what an API server that was broken into could try with its own certificate.
+#[test]
+fn a_delete_waits_for_what_others_hold_and_says_who() {
+    const HELD: [&str; 2] = ["service/held", "secret/held-ca"];
+    let space = Space::new("e2e-held");
+    space.create("held", &["--wait=false"]).ok();
+    let kube = management();
+    let patch = |object: &str, patch: &str| {
+        kube.run(&["patch", object, "-n", &space.namespace, "--type=merge", "-p", patch]).ok();
+    };
+    for object in HELD {
+        patch(object, r#"{"metadata":{"finalizers":["example.org/others"]}}"#);
+    }
+    let delete = ["delete", "held", "--yes", "--timeout", "15s"];
+    let told = "held by whoever put the finalizer example.org/others on it";
+    let expected = HELD.map(|object| object.rsplit_once('/').map_or("", |(_, name)| name));
+    let run = space.run(&delete).exits(6).says(&["timed out waiting for the objects to go", told]);
+    for name in expected {
+        assert!(run.stderr.contains(&format!("e2e-held/{name} is {told}")), "{run}");
+    }
+    let kept = space.everything();
+    assert!(kept.contains_key("ConfigMap/held-record"), "the record goes last: {:?}", kept.keys());
+    assert!(!kept.contains_key("Secret/held-sa-certificate"), "the rest is gone: {:?}", kept.keys());
+
+    patch(HELD[0], r#"{"metadata":{"finalizers":null}}"#);
+    space.run(&delete).exits(6).says(&[told]);
+    patch(HELD[1], r#"{"metadata":{"finalizers":null}}"#);
+    space.run(&delete).ok();
+    let left: Vec<String> = space.everything().into_keys().filter(|key| key.contains("/held")).collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
 #[test]
 fn a_control_plane_cannot_touch_its_neighbours_data_with_its_own_certificate() {
     let space = Space::new("e2e-isolation");
