@@ -113,14 +113,13 @@ impl Failure {
             401 => (Refusal::Unauthorized { server, message }, Again::Soon),
             403 => (Refusal::Forbidden { what, message }, Again::Never),
             404 if status.is_some() || message == NO_SUCH_PATH => (Refusal::NotFound { what, message }, Again::Never),
-            // Something on the way, or an answer that was cut: whether there is anything is not known.
-            404 => (Refusal::Refused { what, code: number, reason, message }, Again::Soon),
             409 => (Refusal::Conflict { what, message }, Again::Never),
             429 | 502..=504 => (Refusal::Unreachable { server, why: busy(code, &message, pause) }, Again::Later(pause)),
             500 if pause.is_some() => {
                 (Refusal::Unreachable { server, why: busy(code, &message, pause) }, Again::Later(pause))
             }
-            410 | 500.. => (Refusal::Refused { what, code: number, reason, message }, Again::Soon),
+            // 404 in other words is of something on the way, or cut off: whether there is anything is not known.
+            404 | 410 | 500.. => (Refusal::Refused { what, code: number, reason, message }, Again::Soon),
             _ => (Refusal::Refused { what, code: number, reason, message }, Again::Never),
         };
         Self { refusal, again, status: status.map(Box::new) }
