@@ -1,4 +1,5 @@
-//! Two control planes on one datastore: one goes without the other noticing, and neither can touch the other's data.
+//! Two control planes on one datastore: one goes without the other noticing, and neither can touch the other's data. One
+//! goes when others let go of its objects.
 
 use std::time::Duration;
 
@@ -53,24 +54,22 @@ fn deleting_a_control_plane_leaves_its_neighbour_serving_and_nothing_of_itself()
     assert!(again.stdout.contains("nothing to delete"), "{again}");
 }
 
-/// D2: what an API server that was broken into could try with its own certificate.
 #[test]
 fn a_delete_waits_for_what_others_hold_and_says_who() {
-    const HELD: [&str; 2] = ["service/held", "secret/held-ca"];
+    const HELD: [(&str, &str); 2] = [("service", "held"), ("secret", "held-ca")];
     let space = Space::new("e2e-held");
     space.create("held", &["--wait=false"]).ok();
     let kube = management();
-    let patch = |object: &str, patch: &str| {
-        kube.run(&["patch", object, "-n", &space.namespace, "--type=merge", "-p", patch]).ok();
+    let patch = |(kind, name): (&str, &str), patch: &str| {
+        kube.run(&["patch", kind, name, "-n", &space.namespace, "--type=merge", "-p", patch]).ok();
     };
-    for object in HELD {
-        patch(object, r#"{"metadata":{"finalizers":["example.org/others"]}}"#);
+    for held in HELD {
+        patch(held, r#"{"metadata":{"finalizers":["example.org/others"]}}"#);
     }
     let delete = ["delete", "held", "--yes", "--timeout", "15s"];
     let told = "held by whoever put the finalizer example.org/others on it";
-    let expected = HELD.map(|object| object.rsplit_once('/').map_or("", |(_, name)| name));
     let run = space.run(&delete).exits(6).says(&["timed out waiting for the objects to go", told]);
-    for name in expected {
+    for (_, name) in HELD {
         assert!(run.stderr.contains(&format!("e2e-held/{name} is {told}")), "{run}");
     }
     let kept = space.everything();
@@ -85,6 +84,7 @@ fn a_delete_waits_for_what_others_hold_and_says_who() {
     assert_eq!(left, Vec::<String>::new());
 }
 
+/// D2: what an API server that was broken into could try with its own certificate.
 #[test]
 fn a_control_plane_cannot_touch_its_neighbours_data_with_its_own_certificate() {
     let space = Space::new("e2e-isolation");
