@@ -21,7 +21,7 @@ use crate::event::Event;
 use crate::model::{ANNOTATION_ID, ControlPlaneName, ControlPlaneSpec, Namespace, ObjectNames, PlaneId, parse_token};
 use crate::plan::{
     Approved, Desired, Inputs, Live, Record, Reissue, Revision, RevisionKind, Step, changes_of_settings,
-    decide_exposure, desire, words_of,
+    decide_exposure, desire, is_settled, words_of,
 };
 use crate::render::{Address, Manifest, ObjectRef, Write};
 use crate::tenant::{objects as tenant_objects, token_secret, unwanted_addons};
@@ -69,9 +69,8 @@ pub async fn tidy(session: &Session<'_>, namespace: &Namespace, name: &ControlPl
 }
 
 /// The identity of a Deployment that is there without a record: applied from rendered files, or its record was lost.
-fn adopted(spec: &ControlPlaneSpec, live: &Live) -> Option<PlaneId> {
-    let deployment = live.named("Deployment", &ObjectNames(&spec.name).deployment())?;
-    PlaneId::parse(deployment.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
+fn adopted(deployment: Option<&Value>) -> Option<PlaneId> {
+    PlaneId::parse(deployment?.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
 }
 
 /// Writes one wish, under the lock.
@@ -91,7 +90,7 @@ impl Creation<'_> {
             refuse_immutable(&recorded, self.request)?;
             Journal::resume(management, recorded)
         } else {
-            let id = match adopted(spec, &objects(self.session, spec).await?) {
+            let id = match adopted(management.get(&deployment_ref(spec)).await?.as_ref()) {
                 Some(id) => id,
                 None => PlaneId::parse(&ambient.hex_id())?,
             };
@@ -290,6 +289,7 @@ impl Creation<'_> {
                     }
                 }
             },
+            Write::Apply | Write::ApplyUnlessTaken if before.is_some_and(|before| is_settled(&wish.body, before)) => {}
             Write::Apply | Write::ApplyUnlessTaken => {
                 let after = self.session.management.apply(wish).await?;
                 let version = |object: &Value| object.pointer("/metadata/resourceVersion").cloned();

@@ -1,7 +1,10 @@
 //! Removing a control plane with its data. Can be killed anywhere: the record goes last, so a second run knows the rest.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream;
 use serde_json::Value;
 
 use super::busy::refuse_paused;
@@ -29,7 +32,11 @@ pub(super) const KINDS: [(&str, &str); 10] = [
     ("coordination.k8s.io/v1", "Lease"),
 ];
 
-/// Those that make nothing themselves and hold no lock.
+/// What of them is told beforehand: Kubernetes makes the others, and a lock is given back.
+const TOLD: [&str; 7] =
+    ["PodDisruptionBudget", "Deployment", "NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"];
+
+/// What makes nothing itself and holds no lock.
 const PLAIN: [&str; 5] = ["NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"];
 
 /// What is to be removed.
@@ -55,11 +62,11 @@ fn selector(request: &DeleteRequest) -> String {
 async fn list(
     session: &Session<'_>,
     request: &DeleteRequest,
-    kinds: impl IntoIterator<Item = (&'static str, &'static str)>,
+    kinds: &[&str],
 ) -> Result<Vec<(ObjectRef, Value)>, Fault> {
     let selector = selector(request);
     let mut found = Vec::new();
-    for (api_version, kind) in kinds {
+    for (api_version, kind) in KINDS.into_iter().filter(|(_, kind)| kinds.contains(kind)) {
         for body in session.management.list(api_version, kind, Some(request.namespace.as_str()), &selector).await? {
             let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
             let object = ObjectRef {
@@ -79,11 +86,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
     require_rights(session, &request.namespace).await?;
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
-    for (object, _) in list(session, request, KINDS)
-        .await?
-        .iter()
-        .filter(|(object, _)| !matches!(object.kind.as_str(), "Pod" | "ReplicaSet" | "Lease"))
-    {
+    for (object, _) in &list(session, request, &TOLD).await? {
         plan.changes.push(Change::of(object, Action::Delete, ""));
     }
     if let Some(recorded) = recorded {
@@ -121,19 +124,14 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
         journal.update(None, |record| record.step = Step::Deleting).await?;
     }
     session.say(Event::Step("pods".into()));
-    let objects = list(session, request, KINDS).await?;
-    let of = |kinds: &'static [&'static str]| {
-        objects.iter().map(|(object, _)| object).filter(move |o| kinds.contains(&o.kind.as_str()))
-    };
-    lock.check()?;
-    for object in of(&["PodDisruptionBudget"]) {
-        remove_one(session, object).await?;
-    }
+    let all = Removing { session, request, lock };
     // What makes pods goes first and leaves its pods, so that they can be given a short end and nobody replaces them.
-    for kind in ["Deployment", "ReplicaSet"] {
-        orphan_all(session, request, kind).await?;
-    }
-    await_pods_gone(session, request).await?;
+    let orphan = Removal { orphan: true, ..Removal::default() };
+    all.of(&["PodDisruptionBudget"], Removal::default(), "the disruption budget to go").await?;
+    all.of(&["Deployment"], orphan, "the Deployment to go").await?;
+    all.of(&["ReplicaSet"], orphan, "the ReplicaSets to go").await?;
+    // Nobody needs a graceful end of an API server whose data goes away.
+    all.of(&["Pod"], Removal { grace: Some(1), ..Removal::default() }, "the pods to end").await?;
 
     if let Some(journal) = &journal
         && !request.keep_data
@@ -141,7 +139,8 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
         remove_data(session, journal, lock).await?;
     }
     session.say(Event::Step("objects".into()));
-    remove_objects(session, request, lock, of(&PLAIN).cloned().collect()).await?;
+    // A Service ends only when its load balancer has been given back, and others may hold an object for their own reasons.
+    all.of(&PLAIN, Removal::default(), "the objects to go").await?;
     if let Some(journal) = journal {
         journal.remove().await?;
         session.say(Event::Done("the record removed".into()));
@@ -149,108 +148,65 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     Ok(())
 }
 
-/// Removes what makes nothing itself, all but the record, and comes back when it is gone: a Service ends only when its load
-/// balancer has been given back, and others may hold an object for their own reasons.
-async fn remove_objects(
-    session: &Session<'_>,
-    request: &DeleteRequest,
-    lock: &Lock,
-    mut left: Vec<ObjectRef>,
-) -> Result<(), Fault> {
-    let last = record_name(request);
-    let mut asked: Vec<ObjectRef> = Vec::new();
-    loop {
-        for object in left.into_iter().filter(|object| object.name != last) {
-            lock.check()?;
-            if !asked.contains(&object) {
-                remove_one(session, &object).await?;
-                asked.push(object);
+/// A removal at work.
+struct Removing<'a> {
+    session: &'a Session<'a>,
+    request: &'a DeleteRequest,
+    lock: &'a Lock,
+}
+
+impl Removing<'_> {
+    /// Removes all objects of these kinds but the record, and comes back when they are gone. Each is asked for once.
+    async fn of(&self, kinds: &[&str], how: Removal<'_>, goal: &str) -> Result<(), Fault> {
+        let Self { session, request, lock } = *self;
+        let record = record_name(request);
+        let mut kinds = kinds.to_vec();
+        let mut asked: BTreeSet<ObjectRef> = BTreeSet::new();
+        loop {
+            let mut left = list(session, request, &kinds).await?;
+            left.retain(|(object, _)| object.name != record);
+            if left.is_empty() {
+                return Ok(());
             }
+            let new: Vec<&ObjectRef> =
+                left.iter().map(|(object, _)| object).filter(|object| !asked.contains(object)).collect();
+            if new.is_empty() {
+                let causes: Vec<String> = left.iter().map(|(object, body)| held(object, body)).collect();
+                session.wait(Duration::from_millis(200), goal, &causes).await?;
+                continue;
+            }
+            lock.check()?;
+            let removals = stream::iter(new.iter().map(|object| self.one(object, how))).buffered(8);
+            removals.collect::<Vec<Result<(), Fault>>>().await.into_iter().collect::<Result<Vec<()>, Fault>>()?;
+            asked.extend(new.into_iter().cloned());
+            kinds.retain(|kind| asked.iter().any(|object| object.kind == *kind));
         }
-        let kinds = KINDS.into_iter().filter(|(_, kind)| asked.iter().any(|object| object.kind == *kind));
-        let found = list(session, request, kinds).await?;
-        let causes: Vec<String> =
-            found.iter().filter(|(object, _)| object.name != last).map(|(object, body)| held(object, body)).collect();
-        if causes.is_empty() {
-            return Ok(());
+    }
+
+    async fn one(&self, object: &ObjectRef, how: Removal<'_>) -> Result<(), Fault> {
+        if self.session.management.delete(object, &how).await? && object.kind != "Pod" {
+            self.session.say(Event::Done(format!("{object} removed")));
         }
-        left = found.into_iter().map(|(object, _)| object).collect();
-        session.wait(Duration::from_millis(500), "the objects to go", &causes).await?;
+        Ok(())
     }
 }
+
+/// What Kubernetes itself ends an object with.
+const OF_KUBERNETES: [&str; 2] = ["orphan", "foregroundDeletion"];
 
 /// Why an object is still there.
 fn held(object: &ObjectRef, body: &Value) -> String {
     let finalizers = body.pointer("/metadata/finalizers").and_then(Value::as_array);
-    let finalizers: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
+    let finalizers: Vec<&str> = finalizers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|name| !OF_KUBERNETES.contains(name))
+        .collect();
     if finalizers.is_empty() {
         return format!("{object} is still there");
     }
     format!("{object} is held by whoever put the finalizer {} on it", finalizers.join(", "))
-}
-
-/// Removes all of a kind that makes pods, and comes back when they are gone.
-async fn orphan_all(session: &Session<'_>, request: &DeleteRequest, kind: &str) -> Result<(), Fault> {
-    let mut asked: Vec<String> = Vec::new();
-    loop {
-        let left =
-            session.management.list("apps/v1", kind, Some(request.namespace.as_str()), &selector(request)).await?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        let mut causes = Vec::new();
-        for body in &left {
-            let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            causes.push(format!("{kind} {name} is still there"));
-            if !asked.contains(&name) {
-                let object = ObjectRef {
-                    api_version: "apps/v1".into(),
-                    kind: kind.into(),
-                    namespace: Some(request.namespace.to_string()),
-                    name: name.clone(),
-                };
-                session.management.delete(&object, &Removal { orphan: true, ..Removal::default() }).await?;
-                session.say(Event::Done(format!("{object} removed")));
-                asked.push(name);
-            }
-        }
-        session.wait(Duration::from_millis(100), &format!("each {kind} to go"), &causes).await?;
-    }
-}
-
-async fn remove_one(session: &Session<'_>, object: &ObjectRef) -> Result<(), Fault> {
-    if session.management.delete(object, &Removal::default()).await? {
-        session.say(Event::Done(format!("{object} removed")));
-    }
-    Ok(())
-}
-
-/// Nobody needs a graceful end of an API server whose data goes away; so pods get one second.
-async fn await_pods_gone(session: &Session<'_>, request: &DeleteRequest) -> Result<(), Fault> {
-    let selector = selector(request);
-    let mut hurried: Vec<String> = Vec::new();
-    loop {
-        let pods = session.management.list("v1", "Pod", Some(request.namespace.as_str()), &selector).await?;
-        if pods.is_empty() {
-            return Ok(());
-        }
-        let mut causes = Vec::new();
-        for pod in &pods {
-            let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            causes.push(format!("pod {name} is still ending"));
-            if !hurried.contains(&name) {
-                let object = ObjectRef {
-                    api_version: "v1".into(),
-                    kind: "Pod".into(),
-                    namespace: Some(request.namespace.to_string()),
-                    name: name.clone(),
-                };
-                session.management.delete(&object, &Removal { grace: Some(1), ..Removal::default() }).await?;
-                hurried.push(name);
-            }
-        }
-        session.wait(Duration::from_millis(200), "the pods to end", &causes).await?;
-    }
 }
 
 async fn remove_data(session: &Session<'_>, journal: &Journal<'_>, lock: &Lock) -> Result<(), Fault> {

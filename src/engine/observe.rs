@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Session;
 use super::journal::{Recorded, read_record};
 use super::surroundings::surroundings;
+use crate::cluster::Refusal;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
 use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs, rotation_refs};
@@ -36,35 +37,51 @@ pub(super) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Resu
 
 /// Reads all objects of a control plane.
 pub(super) async fn objects(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
+    let wanted = object_refs(spec).into_iter().chain(rotation_refs(spec)).collect();
+    Ok(read(session, spec, wanted).await?)
+}
+
+/// Kinds of which a control plane has many.
+const MANY: [&str; 2] = ["Secret", "ConfigMap"];
+
+/// Reads those of these objects that exist; with Secrets and `ConfigMaps` also the user's files that no wish names any more.
+/// Of many there is one list; what is not on it is asked for by its name, because others may have taken its labels off.
+pub(super) async fn read(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    wanted: Vec<ObjectRef>,
+) -> Result<Live, Refusal> {
+    let (many, single): (Vec<ObjectRef>, Vec<ObjectRef>) =
+        wanted.into_iter().partition(|object| MANY.contains(&object.kind.as_str()));
+    let many = async {
+        let kinds = MANY.into_iter().filter(|kind| many.iter().any(|object| object.kind == *kind));
+        let listed: Vec<_> = try_join_all(kinds.map(|kind| labelled(session, spec, kind))).await?.concat();
+        let missing = many.iter().filter(|object| !listed.iter().any(|(there, _)| there == *object)).cloned();
+        let mut found = by_name(session, missing.collect()).await?;
+        found.extend(listed.into_iter().filter(|(object, body)| many.contains(object) || is_file(body)));
+        Ok(found)
+    };
+    let (many, single) = tokio::try_join!(many, by_name(session, single))?;
     let mut live = Live::default();
-    let reads = object_refs(spec).into_iter().chain(rotation_refs(spec)).map(|object| async move {
-        let body = session.management.get(&object).await?;
-        Ok::<_, crate::cluster::Refusal>((object, body))
-    });
-    let lists = ["Secret", "ConfigMap"].map(|kind| files(session, spec, kind));
-    let (objects, files) = tokio::try_join!(try_join_all(reads), try_join_all(lists))?;
-    for (object, body) in objects {
-        if let Some(body) = body {
-            live.insert(object, body);
-        }
-    }
-    for (object, body) in files.into_iter().flatten() {
-        live.insert(object, body);
-    }
+    many.into_iter().chain(single).for_each(|(object, body)| live.insert(object, body));
     Ok(live)
 }
 
-/// The objects that hold the user's files, also those that no wish names any more.
-async fn files(
+async fn by_name(session: &Session<'_>, objects: Vec<ObjectRef>) -> Result<Vec<(ObjectRef, Value)>, Refusal> {
+    let reads = objects.into_iter().map(|object| async move {
+        let body = session.management.get(&object).await?;
+        Ok::<_, Refusal>(body.map(|body| (object, body)))
+    });
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+}
+
+/// The objects of a kind that carry the labels of the control plane.
+async fn labelled(
     session: &Session<'_>,
     spec: &ControlPlaneSpec,
     kind: &str,
-) -> Result<Vec<(ObjectRef, Value)>, crate::cluster::Refusal> {
-    let selector = format!(
-        "{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER},{LABEL_COMPONENT}={}",
-        spec.name,
-        crate::render::FILE_COMPONENT
-    );
+) -> Result<Vec<(ObjectRef, Value)>, Refusal> {
+    let selector = format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", spec.name);
     let found = session.management.list("v1", kind, Some(spec.namespace.as_str()), &selector).await?;
     let named = found.into_iter().map(|body| {
         let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -74,12 +91,19 @@ async fn files(
     Ok(named.collect())
 }
 
+fn label<'a>(body: &'a Value, key: &str) -> Option<&'a str> {
+    body.pointer("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str)
+}
+
+/// Whether an object holds a file of the user's.
+fn is_file(body: &Value) -> bool {
+    label(body, LABEL_COMPONENT) == Some(crate::render::FILE_COMPONENT)
+}
+
 /// Refuses to touch objects that somebody else made under the names of a new control plane.
 pub(super) fn refuse_foreign(spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
     let foreign = |body: &Value| {
-        let label =
-            |key: &str| body.pointer("/metadata/labels").and_then(|labels| labels.get(key)).and_then(Value::as_str);
-        label(LABEL_MANAGED_BY) != Some(MANAGER) || label(LABEL_NAME) != Some(spec.name.as_str())
+        label(body, LABEL_MANAGED_BY) != Some(MANAGER) || label(body, LABEL_NAME) != Some(spec.name.as_str())
     };
     let names: Vec<String> =
         live.iter().filter(|(_, body)| foreign(body)).map(|(object, _)| object.to_string()).collect();
@@ -120,7 +144,7 @@ pub(super) async fn namespace_exists(session: &Session<'_>, spec: &ControlPlaneS
             Err(Fault::new(Kind::Conflict, format!("namespace `{}` is being deleted", spec.namespace))
                 .hint("wait until it is gone, or choose another: -n NAMESPACE"))
         }
-        Ok(Some(_)) | Err(crate::cluster::Refusal::Forbidden { .. }) => Ok(()),
+        Ok(Some(_)) | Err(Refusal::Forbidden { .. }) => Ok(()),
         Ok(None) => Err(Fault::new(Kind::NotFound, format!("namespace `{}` does not exist", spec.namespace))
             .hint(format!("create it: kubectl create namespace {}", spec.namespace))),
         Err(refusal) => Err(refusal.into()),

@@ -1,12 +1,10 @@
 //! Making certificates and kubeconfigs of a control plane anew. Only the management cluster is asked: it works as well when
 //! all of them have expired and nobody can talk to the control plane.
 
-use futures::future::try_join_all;
-
 use super::busy::refuse_busy;
 use super::create::Creation;
 use super::journal::{Journal, Recorded, require_record};
-use super::observe::live;
+use super::observe::{live, read};
 use super::prepare::{CreateRequest, exposure, preview_objects};
 use super::scale::await_number;
 use super::{Session, datastore};
@@ -29,17 +27,7 @@ pub struct Renewed {
 
 /// Reads the Secrets with certificates and keys, and nothing else.
 pub async fn read_certificates(session: &Session<'_>, record: &Record) -> Result<Live, Fault> {
-    let reads = certificate_refs(record).into_iter().map(|object| async move {
-        let body = session.management.get(&object).await?;
-        Ok::<_, crate::cluster::Refusal>((object, body))
-    });
-    let mut live = Live::default();
-    for (object, body) in try_join_all(reads).await? {
-        if let Some(body) = body {
-            live.insert(object, body);
-        }
-    }
-    Ok(live)
+    Ok(read(session, &record.spec, certificate_refs(record)).await?)
 }
 
 /// What renewing would change. Writes nothing.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Session;
+use super::create::deployment_ref;
 use super::datastore::datastore_state;
 use super::journal::Recorded;
 use super::observe::observe;
@@ -12,7 +13,7 @@ use super::tenant::Reached;
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
 use crate::error::Fault;
-use crate::model::{ControlPlaneSpec, KubeVersion, ObjectNames};
+use crate::model::{ControlPlaneSpec, KubeVersion};
 use crate::plan::{Check, CheckFacts, Plan, Record, Wish, Worker, checks, deprecated_uses};
 
 /// What an upgrade would meet.
@@ -33,16 +34,16 @@ pub async fn gather(
 ) -> Result<Outlook, Fault> {
     let spec = &record.spec;
     let namespace = Some(spec.namespace.as_str());
-    let (observed, quotas, limit_ranges, nodes, datastore, inside) = tokio::join!(
-        observe(session, spec),
+    let deployment = deployment_ref(spec);
+    let (deployment, quotas, limit_ranges, nodes, datastore, inside) = tokio::join!(
+        session.management.get(&deployment),
         session.management.list("v1", "ResourceQuota", namespace, ""),
         session.management.list("v1", "LimitRange", namespace, ""),
         session.management.list("v1", "Node", None, ""),
         datastore_state(session, &spec.datastore, &record.id),
         inside(reached),
     );
-    let observed = observed?;
-    let deployment = observed.live.named("Deployment", &ObjectNames(&spec.name).deployment());
+    let deployment = deployment?;
     let facts = CheckFacts {
         spec,
         to,
@@ -53,7 +54,7 @@ pub async fn gather(
         quotas: quotas.map_err(|refusal| refusal.to_string()),
         limit_ranges: limit_ranges.map_err(|refusal| refusal.to_string()),
         nodes: nodes.map_err(|refusal| refusal.to_string()),
-        deployment,
+        deployment: deployment.as_ref(),
         datastore: datastore.map(|(version, _)| format!("etcd {version} answers")).map_err(|fault| fault.to_string()),
         certificates_end: record.certificates_end,
         now: (session.clock)(),

@@ -41,8 +41,9 @@ fn the_same_command_writes_nothing(space: &Space) {
         "{again}"
     );
     let requests = proxy.requests();
-    let read = |name: &str| requests.iter().any(|request| request.method == "GET" && request.path.ends_with(name));
-    assert!(read("/deployments/again") && read("/secrets/again-ca"), "it looked: {requests:#?}");
+    let read = |what: &str| requests.iter().any(|request| request.method == "GET" && request.path.contains(what));
+    assert!(read("/deployments/again") && read("/secrets?"), "it looked: {requests:#?}");
+    assert!(!read("/secrets/again-"), "what is on the list of Secrets is not read again: {requests:#?}");
     assert!(!requests.iter().any(|request| request.path.contains("dryRun")), "book-keeping settles it: {requests:#?}");
     let writes: Vec<String> = requests.iter().filter(|request| request.writes()).map(ToString::to_string).collect();
     assert_eq!(writes, Vec::<String>::new(), "an unchanged control plane is not written to");
@@ -110,6 +111,25 @@ fn what_is_missing_is_made_again_and_a_lost_authority_is_not(space: &Space) {
     space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]).ok();
     assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
     space.tenant_that_answers(NAME).run(&["get", "namespaces"]).ok();
+
+    let label = |value: &str| {
+        kube.run(&[
+            "label",
+            "-n",
+            &space.namespace,
+            "secret/again-ca",
+            &format!("app.kubernetes.io/managed-by{value}"),
+        ])
+        .ok();
+    };
+    label("-");
+    let before = space.everything();
+    space.run(&["certs", "check", NAME]).ok();
+    space.create(NAME, &["--yes"]).exits(4).says(&["again-ca", "other hands"]);
+    assert_eq!(space.everything(), before, "a Secret without its label is not a lost one");
+    label("=kamaji");
+    space.create(NAME, &["--yes"]).ok();
+    assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
 
     delete(&["secret/again-ca"]);
     let refused = space.create(NAME, &["--yes"]);
