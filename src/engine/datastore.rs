@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::Session;
+use super::rights::if_allowed;
 use crate::cluster::{Created, Tunnel};
 use crate::datastore::{Change, EtcdAdmin, TlsIdentity};
 use crate::error::{Fault, Kind};
@@ -118,11 +119,7 @@ async fn members(session: &Session<'_>, name: &DatastoreName) -> Result<u32, Fau
         let replicas = set.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
         return Ok(u32::try_from(replicas).unwrap_or(1));
     }
-    let nodes = match session.management.list("v1", "Node", None, "").await {
-        Ok(nodes) => nodes,
-        Err(crate::cluster::Refusal::Forbidden { .. }) => Vec::new(),
-        Err(refusal) => return Err(refusal.into()),
-    };
+    let nodes = if_allowed(async || session.management.list("v1", "Node", None, "").await).await?.unwrap_or_default();
     let schedulable =
         nodes.iter().filter(|node| node.pointer("/spec/unschedulable") != Some(&Value::Bool(true))).count();
     Ok(if schedulable >= 3 { 3 } else { 1 })

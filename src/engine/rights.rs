@@ -1,5 +1,7 @@
 //! Whether all rights are there, asked once before anything is written, so that missing ones are told together.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Session;
@@ -7,6 +9,9 @@ use crate::cluster::Refusal;
 use crate::error::{Fault, Kind};
 use crate::model::{CONTROL_PLANES, Namespace, Right};
 use crate::render::ObjectRef;
+
+/// After how long a refusal is believed.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
 
 /// Refuses with every missing right in the namespace, if one is missing.
 pub(super) async fn require_rights(session: &Session<'_>, namespace: &Namespace) -> Result<(), Fault> {
@@ -45,6 +50,19 @@ pub(super) async fn missing_rights(
         }
     }
     Ok(missing)
+}
+
+/// What may be read; `None` where the right is missing. Asked for a second time before that is believed: something is decided
+/// from it, and an API server may hear of a right that was just given a moment later than its neighbour.
+pub(super) async fn if_allowed<T>(ask: impl AsyncFn() -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+    match ask().await {
+        Err(Refusal::Forbidden { .. }) => tokio::time::sleep(SECOND_LOOK).await,
+        answer => return answer.map(Some),
+    }
+    match ask().await {
+        Err(Refusal::Forbidden { .. }) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value, Refusal> {
@@ -90,6 +108,8 @@ fn allows(status: &Value, right: &Right, verb: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -112,5 +132,19 @@ mod tests {
         assert!(!allows(&rules(named.clone()), &right, "get"));
         assert!(allows(&rules(named.clone()), &Right { names: &["a"], ..right }, "get"));
         assert!(!allows(&rules(named), &Right { names: &["a", "b"], ..right }, "get"));
+    }
+
+    #[tokio::test]
+    async fn a_missing_right_is_believed_the_second_time() {
+        let refusal = || Refusal::Forbidden { what: "list nodes".into(), message: "not now".into() };
+        for (refused, found, asked) in [(0, Some(7), 1), (1, Some(7), 2), (2, None, 2)] {
+            let times = Cell::new(0);
+            let ask = async || {
+                times.set(times.get() + 1);
+                if times.get() > refused { Ok(7) } else { Err(refusal()) }
+            };
+            assert_eq!(if_allowed(ask).await.unwrap(), found);
+            assert_eq!(times.get(), asked);
+        }
     }
 }

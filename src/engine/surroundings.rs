@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Session;
+use super::rights::if_allowed;
 use crate::cluster::Refusal;
 use crate::error::Fault;
 use crate::model::{ControlPlaneSpec, Policies};
@@ -41,19 +42,18 @@ async fn one(
     namespace: &str,
     name: &str,
 ) -> Result<Place, Fault> {
-    let found = session.management.get(&object(api_version, kind, namespace, name)).await;
-    place(found.map(|body| body.into_iter().collect()))
+    let object = object(api_version, kind, namespace, name);
+    place(async || session.management.get(&object).await.map(|body| body.into_iter().collect())).await
 }
 
 async fn all(session: &Session<'_>, api_version: &str, kind: &str) -> Result<Place, Fault> {
-    place(session.management.list(api_version, kind, None, "").await)
+    place(async || session.management.list(api_version, kind, None, "").await).await
 }
 
-fn place(answer: Result<Vec<Value>, Refusal>) -> Result<Place, Fault> {
-    match answer {
-        Ok(objects) => Ok(Ok(objects)),
+async fn place(ask: impl AsyncFn() -> Result<Vec<Value>, Refusal>) -> Result<Place, Fault> {
+    match if_allowed(ask).await {
+        Ok(objects) => Ok(objects.ok_or(())),
         Err(Refusal::NotFound { .. }) => Ok(Ok(Vec::new())),
-        Err(Refusal::Forbidden { .. }) => Ok(Err(())),
         Err(refusal) => Err(refusal.into()),
     }
 }

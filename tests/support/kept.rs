@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "what the tests see of an API server does not come by way of kamaji")]
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use etcd_client::{Certificate, ConnectOptions, GetOptions, Identity, TlsOptions};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -114,20 +115,34 @@ impl KeptEtcd {
     /// All users.
     #[track_caller]
     pub(crate) fn users(&self) -> Vec<String> {
-        wait(self.client.clone().user_list()).expect("etcd tells its users").users().to_vec()
+        self.ask(async |mut etcd| etcd.user_list().await).users().to_vec()
     }
 
     /// All roles.
     #[track_caller]
     pub(crate) fn roles(&self) -> Vec<String> {
-        wait(self.client.clone().role_list()).expect("etcd tells its roles").roles().to_vec()
+        self.ask(async |mut etcd| etcd.role_list().await).roles().to_vec()
     }
 
     /// The revision at which a key was made, if it is there.
     #[track_caller]
     pub(crate) fn made_at(&self, key: &str) -> Option<i64> {
-        let found = wait(self.client.clone().get(key, Some(GetOptions::new().with_keys_only())));
-        found.expect("etcd tells of its keys").kvs().first().map(etcd_client::KeyValue::create_revision)
+        let found = self.ask(async |mut etcd| etcd.get(key, Some(GetOptions::new().with_keys_only())).await);
+        found.kvs().first().map(etcd_client::KeyValue::create_revision)
+    }
+
+    /// Asks again while other tests change users: then etcd wants to know anew who asks.
+    #[track_caller]
+    fn ask<T>(&self, question: impl AsyncFn(etcd_client::Client) -> Result<T, etcd_client::Error>) -> T {
+        for _ in 0..20 {
+            match wait(question(self.client.clone())) {
+                Err(error) if error.to_string().contains("revision of auth store is old") => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                answer => return answer.expect("etcd answers"),
+            }
+        }
+        panic!("users of etcd change all the time");
     }
 }
 
