@@ -55,7 +55,8 @@ pub(super) async fn read(
         wanted.into_iter().partition(|object| MANY.contains(&object.kind.as_str()));
     let many = async {
         let kinds = MANY.into_iter().filter(|kind| many.iter().any(|object| object.kind == *kind));
-        let listed: Vec<_> = try_join_all(kinds.map(|kind| labelled(session, spec, kind))).await?.concat();
+        let lists = try_join_all(kinds.map(|kind| labelled(session, spec, kind))).await?;
+        let listed: Vec<(ObjectRef, Value)> = lists.into_iter().flatten().collect();
         let missing = many.iter().filter(|object| !listed.iter().any(|(there, _)| there == *object)).cloned();
         let mut found = by_name(session, missing.collect()).await?;
         found.extend(listed.into_iter().filter(|(object, body)| many.contains(object) || is_file(body)));
