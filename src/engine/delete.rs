@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use super::busy::refuse_paused;
 use super::journal::{Journal, read_record};
+use super::observe::labelled;
 use super::rights::require_rights;
 use super::{Session, datastore};
 use crate::cluster::{Lock, Removal};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneName, LABEL_MANAGED_BY, LABEL_NAME, MANAGER, Namespace};
+use crate::model::{ControlPlaneName, Namespace};
 use crate::plan::{Action, Approved, Change, Plan, Step};
 use crate::render::ObjectRef;
 
@@ -55,28 +56,14 @@ fn record_name(request: &DeleteRequest) -> String {
 }
 
 /// Pods and `ReplicaSets` carry the labels of the Deployment's template, and are found by them even when it is gone.
-fn selector(request: &DeleteRequest) -> String {
-    format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", request.name)
-}
-
 async fn list(
     session: &Session<'_>,
     request: &DeleteRequest,
     kinds: &[&str],
 ) -> Result<Vec<(ObjectRef, Value)>, Fault> {
-    let selector = selector(request);
     let mut found = Vec::new();
-    for (api_version, kind) in KINDS.into_iter().filter(|(_, kind)| kinds.contains(kind)) {
-        for body in session.management.list(api_version, kind, Some(request.namespace.as_str()), &selector).await? {
-            let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let object = ObjectRef {
-                api_version: api_version.into(),
-                kind: kind.into(),
-                namespace: Some(request.namespace.to_string()),
-                name,
-            };
-            found.push((object, body));
-        }
+    for kind in KINDS.into_iter().filter(|(_, kind)| kinds.contains(kind)) {
+        found.extend(labelled(session, &request.namespace, &request.name, kind).await?);
     }
     Ok(found)
 }

@@ -8,7 +8,9 @@ use super::journal::{Recorded, read_record};
 use super::surroundings::surroundings;
 use crate::cluster::Refusal;
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER};
+use crate::model::{
+    ControlPlaneName, ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER, Namespace,
+};
 use crate::plan::{ClusterFacts, Live, NodeFacts, name_to_resolve, object_refs, rotation_refs};
 use crate::render::ObjectRef;
 
@@ -55,7 +57,8 @@ pub(super) async fn read(
         wanted.into_iter().partition(|object| MANY.contains(&object.kind.as_str()));
     let many = async {
         let kinds = MANY.into_iter().filter(|kind| many.iter().any(|object| object.kind == *kind));
-        let lists = try_join_all(kinds.map(|kind| labelled(session, spec, kind))).await?;
+        let lists =
+            try_join_all(kinds.map(|kind| labelled(session, &spec.namespace, &spec.name, ("v1", kind)))).await?;
         let listed: Vec<(ObjectRef, Value)> = lists.into_iter().flatten().collect();
         let missing = many.iter().filter(|object| !listed.iter().any(|(there, _)| there == *object)).cloned();
         let mut found = by_name(session, missing.collect()).await?;
@@ -77,17 +80,18 @@ async fn by_name(session: &Session<'_>, objects: Vec<ObjectRef>) -> Result<Vec<(
 }
 
 /// The objects of a kind that carry the labels of the control plane.
-async fn labelled(
+pub(super) async fn labelled(
     session: &Session<'_>,
-    spec: &ControlPlaneSpec,
-    kind: &str,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+    (api_version, kind): (&str, &str),
 ) -> Result<Vec<(ObjectRef, Value)>, Refusal> {
-    let selector = format!("{LABEL_NAME}={},{LABEL_MANAGED_BY}={MANAGER}", spec.name);
-    let found = session.management.list("v1", kind, Some(spec.namespace.as_str()), &selector).await?;
+    let selector = format!("{LABEL_NAME}={name},{LABEL_MANAGED_BY}={MANAGER}");
+    let found = session.management.list(api_version, kind, Some(namespace.as_str()), &selector).await?;
     let named = found.into_iter().map(|body| {
         let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let namespace = Some(spec.namespace.to_string());
-        (ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace, name }, body)
+        let namespace = Some(namespace.to_string());
+        (ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace, name }, body)
     });
     Ok(named.collect())
 }
