@@ -200,22 +200,28 @@ impl Connection {
     ) -> Result<Vec<Value>, Refusal> {
         let resource = resource(api_version, kind);
         let requests = Request::new(url(&resource, namespace));
-        let (what, kind) = (format!("list {}", resource.plural), format!("{kind}List"));
+        let (what, kind_of_list) = (format!("list {}", resource.plural), format!("{kind}List"));
         let first = params.limit(500);
         let (mut items, mut params, mut collisions) = (Vec::new(), first.clone(), COLLISIONS);
         loop {
             let request = || built(requests.list(&params));
-            let mut page = match self.reading(async || self.exchange_object(&what, request()?, &kind).await).await {
-                Ok(page) => page,
-                // The rest of a list that was begun too long ago is not to be had any more.
-                Err(Refusal::Refused { code: 410, .. }) if params.continue_token.is_some() && collisions > 0 => {
-                    collisions -= 1;
-                    (items, params) = (Vec::new(), first.clone());
-                    continue;
+            let mut page =
+                match self.reading(async || self.exchange_object(&what, request()?, &kind_of_list).await).await {
+                    Ok(page) => page,
+                    // The rest of a list that was begun too long ago is not to be had any more.
+                    Err(Refusal::Refused { code: 410, .. }) if params.continue_token.is_some() && collisions > 0 => {
+                        collisions -= 1;
+                        (items, params) = (Vec::new(), first.clone());
+                        continue;
+                    }
+                    Err(refusal) => return Err(refusal),
+                };
+            if let Some(Value::Array(mut found)) = page.get_mut("items").map(Value::take) {
+                // The server says what they are of the list only.
+                for item in &mut found {
+                    item["apiVersion"] = api_version.into();
+                    item["kind"] = kind.into();
                 }
-                Err(refusal) => return Err(refusal),
-            };
-            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
                 items.extend(found);
             }
             match page.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty()) {

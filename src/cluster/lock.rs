@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Connection, Created, Refusal, Removal};
-use crate::model::{ControlPlaneName, Namespace, ObjectNames, labels};
+use crate::model::{ControlPlaneName, Namespace, ObjectNames, labels, moment, process};
 use crate::render::ObjectRef;
 
 /// How long a lock lives without renewal.
@@ -128,14 +128,16 @@ impl Lock {
                     return Err(Refusal::Conflict {
                         what: format!(
                             "control plane `{plane}` is being changed by {} since {}",
-                            holding.holder, holding.since
+                            process(&holding.holder),
+                            holding.since
                         ),
                         message: "wait until it is done".into(),
                     });
                 }
                 waiting(format!(
                     "{} holds the lock since {}; its lease runs out if it is gone",
-                    holding.holder, holding.since
+                    process(&holding.holder),
+                    holding.since
                 ));
                 seen = Some(holding.renewed);
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -201,7 +203,7 @@ impl Lock {
         let Some(lease) = connection.get(&lease_ref(namespace, plane)).await? else { return Ok(None) };
         let text = |key: &str| lease.pointer(&format!("/spec/{key}")).and_then(Value::as_str).unwrap_or("").to_owned();
         let now = connection.server_time().unwrap_or(now);
-        let (holder, since) = (text("holderIdentity"), text("acquireTime"));
+        let (holder, since) = (text("holderIdentity"), since(&lease));
         let alive = Holding::of(&lease, now).is_some() && !Holder::this_process().outlived(&holder);
         Ok((!holder.is_empty()).then_some(Held { holder, since, alive }))
     }
@@ -304,6 +306,12 @@ fn lease_ref(namespace: &Namespace, plane: &ControlPlaneName) -> ObjectRef {
     }
 }
 
+/// When a lease was taken, for people.
+fn since(lease: &Value) -> String {
+    let taken = lease.pointer("/spec/acquireTime").and_then(Value::as_str).unwrap_or_default();
+    taken.parse().map_or_else(|_| taken.to_owned(), moment)
+}
+
 /// A lease that has not run out.
 struct Holding {
     holder: String,
@@ -314,7 +322,7 @@ struct Holding {
 impl Holding {
     fn of(lease: &Value, now: Timestamp) -> Option<Self> {
         let text = |key: &str| lease.pointer(&format!("/spec/{key}")).and_then(Value::as_str).unwrap_or("").to_owned();
-        let holding = Self { holder: text("holderIdentity"), since: text("acquireTime"), renewed: text("renewTime") };
+        let holding = Self { holder: text("holderIdentity"), since: since(lease), renewed: text("renewTime") };
         let renewed: Timestamp = holding.renewed.parse().ok()?;
         let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_i64).unwrap_or(LEASE_SECONDS);
         let alive = now.as_second() - renewed.as_second() < seconds;

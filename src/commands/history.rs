@@ -9,7 +9,7 @@ use super::context::Context;
 use super::plane;
 use crate::cli::PlaneArgs;
 use crate::error::Fault;
-use crate::model::KubeVersion;
+use crate::model::{KubeVersion, moment};
 use crate::plan::{Revision, RevisionKind};
 use crate::ui::{Report, Table};
 
@@ -69,7 +69,6 @@ impl Item {
 
 impl Report for History {
     fn text(&self, _wide: bool) -> String {
-        let when = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         let mut rows = Vec::new();
         for item in &self.items {
             let mut what = item.what.clone();
@@ -88,10 +87,10 @@ impl Report for History {
             for (index, what) in what.into_iter().enumerate() {
                 let first = index == 0;
                 let cell = |text: String| if first { text } else { " ".to_owned() };
-                rows.push(vec![cell(when(item.at)), cell(host.clone()), what]);
+                rows.push(vec![cell(moment(item.at)), cell(host.clone()), what]);
             }
         }
-        rows.push(vec![when(self.created), String::new(), "created".into()]);
+        rows.push(vec![moment(self.created), String::new(), "created".into()]);
         Table { headings: vec!["WHEN", "BY", "WHAT"], rows }.draw()
     }
 

@@ -1,5 +1,6 @@
 //! `kamaji pause` and `kamaji resume`.
 
+use crate::model::moment;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -60,7 +61,7 @@ impl Outcome {
 impl Report for Outcome {
     fn text(&self, _wide: bool) -> String {
         match &self.paused {
-            Some(pause) => format!("{} is paused since {}\n", self.name, pause.since),
+            Some(pause) => format!("{} is paused since {}\n", self.name, moment(pause.since)),
             None => format!("{} may be changed\n", self.name),
         }
     }

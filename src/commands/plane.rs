@@ -24,7 +24,7 @@ pub(super) fn address(record: &Record) -> Result<&Address, Fault> {
     let name = &record.spec.name;
     match (&record.address, record.step) {
         (_, Step::Deleting) => Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
-            .hint(format!("finish that: kamaji delete {name}"))),
+            .hint(format!("finish that: kamaji delete {}", record.spec.called().argument()))),
         (Some(address), Step::Creating | Step::Ready) => Ok(address),
         (None, Step::Creating | Step::Ready) => Err(Fault::new(
             Kind::Unavailable,
@@ -58,6 +58,6 @@ pub(super) async fn reach(session: &Session<'_>, record: &Record) -> Result<Reac
     engine::reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await?.map_err(|causes| {
         let why = causes.first().and_then(|cause| cause.lines().next()).unwrap_or("no pod runs");
         Fault::new(Kind::Unavailable, format!("the API server of `{}` does not answer: {why}", spec.name))
-            .hint(format!("see what is wrong: kamaji status {}", spec.name))
+            .hint(format!("see what is wrong: kamaji status {}", spec.called().argument()))
     })
 }

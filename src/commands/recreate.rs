@@ -4,9 +4,14 @@
 use crate::config::{self, Settings, Source};
 use crate::engine::Recorded;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Exposure, Namespace};
+use crate::plan::Step;
 
-/// The command; with places to fill in where the record does not tell all that was on the command line.
+/// The command: `update`, which reads the record; before the first creation is finished `create`, with places to fill in
+/// where the record does not tell all that was on the command line.
 pub(super) fn recreate(namespace: &Namespace, name: &ControlPlaneName, recorded: Option<&Recorded>) -> String {
+    if recorded.is_some_and(|recorded| recorded.record.step == Step::Ready) {
+        return format!("kamaji update {name} -n {namespace} --yes");
+    }
     recorded.and_then(from_record).unwrap_or_else(|| {
         format!("the create command again, with its file and flags: kamaji create {name} -n {namespace} --kubeadm-config FILE")
     })

@@ -24,9 +24,10 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
     let recorded = engine::require_record(&management.connection, &management.namespace, &args.name).await?;
     let before = before(&recorded)?;
     if recorded.record.is_taken_back() {
-        context
-            .ui
-            .say(&format!("note: the last change is taken back already; see them all: kamaji history {}", args.name));
+        context.ui.say(&format!(
+            "note: the last change is taken back already; see them all: kamaji history {}",
+            recorded.record.spec.called().argument()
+        ));
     }
     match before {
         Before::Same => {
@@ -102,13 +103,18 @@ fn before(recorded: &Recorded) -> Result<Before, Fault> {
                 Kind::Usage,
                 format!("control plane `{name}` has {} since a snapshot was put back", last.to),
             )
-            .hint(format!("go to {} again: kamaji upgrade {name} --to {}", last.from, last.from)));
+            .hint(format!(
+                "go to {} again: kamaji upgrade {} --to {}",
+                last.from,
+                spec.called().argument(),
+                last.from
+            )));
         }
         return Err(Fault::new(
             Kind::Usage,
             format!("the upgrade of control plane `{name}` from {} to {} is finished: an older minor cannot read everything that a newer one has written", last.from, last.to),
         )
-        .hint(format!("put a snapshot from before the upgrade back: kamaji restore {name} --from FILE")));
+        .hint(format!("put a snapshot from before the upgrade back: kamaji restore {} --from FILE", spec.called().argument())));
     }
     Ok(if last.from < last.to { Before::Version(last.from) } else { Before::Same })
 }

@@ -11,7 +11,7 @@ use crate::cli::PlaneArgs;
 use crate::cluster::Connection;
 use crate::engine::{self, Session};
 use crate::error::Fault;
-use crate::model::{LABEL_NAME, ObjectNames, Policies};
+use crate::model::{LABEL_NAME, ObjectNames, Policies, moment, process};
 use crate::plan::{
     Held, Keeper, Live, Record, SOON_DAYS, Step, addon_states, causes_of_pods, closed_by, pod_summary, updating,
 };
@@ -179,7 +179,11 @@ impl Report for Status {
         if let Some(pause) = &self.paused {
             let reason =
                 if pause.reason.is_empty() { String::new() } else { format!(": {}", crate::ui::safe(&pause.reason)) };
-            text.push_str(&format!("paused since {} by {}{reason}\n", pause.since, crate::ui::safe(&pause.by)));
+            text.push_str(&format!(
+                "paused since {} by {}{reason}\n",
+                moment(pause.since),
+                crate::ui::safe(&process(&pause.by))
+            ));
         }
         if let Some(unfinished) = &self.unfinished {
             text.push_str(&crate::ui::safe(&unfinished.lines()));
@@ -188,7 +192,7 @@ impl Report for Status {
             text.push_str(&format!(
                 "a change of settings is not finished: {}, since {}\n",
                 crate::ui::safe(&update.words),
-                update.began
+                moment(update.began)
             ));
             for remedy in &update.remedies {
                 text.push_str(&format!("  {remedy}\n"));
@@ -198,7 +202,7 @@ impl Report for Status {
             let (name, namespace, verb) = (&self.name, &self.namespace, rotation.of.verb());
             text.push_str(&format!(
                 "{rotation}, since {}\n  see how it goes on: kamaji certs {verb} {name} -n {namespace}\n",
-                rotation.since
+                moment(rotation.since)
             ));
         }
         for (index, section) in self.sections.iter().enumerate() {
@@ -263,7 +267,9 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
     if live.named("Deployment", &ObjectNames(&spec.name).deployment()).is_none() {
         return Ok(Section::bad("pods", "the Deployment does not exist: run the create command again"));
     }
-    let mut section = Section::of("pods", format!("{ready} of {} ready", spec.replicas), items);
+    // More than are wanted, while new ones start beside the old.
+    let there = items.len().max(spec.replicas as usize);
+    let mut section = Section::of("pods", format!("{ready} of {there} ready"), items);
     section.ok = ready >= spec.replicas;
     if pods.is_empty() && spec.replicas > 0 {
         section.items =
@@ -338,7 +344,7 @@ async fn inside(session: &Session<'_>, record: &Record) -> Section {
     if record.spec.replicas == 0 {
         return Section::of(
             name,
-            format!("asleep; wake it: kamaji scale {} --replicas 1", record.spec.name),
+            format!("asleep; wake it: kamaji scale {} --replicas 1", record.spec.called().argument()),
             Vec::new(),
         );
     }
@@ -394,7 +400,7 @@ async fn look_inside(connection: &Connection, record: &Record) -> Result<Section
         items.push(item);
     }
     let summary = if nodes.is_empty() {
-        format!("no workers yet: kamaji join {}", record.spec.name)
+        format!("no workers yet: kamaji join {}", record.spec.called().argument())
     } else {
         format!("{ready_nodes} of {} nodes ready", nodes.len())
     };

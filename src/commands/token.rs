@@ -121,7 +121,7 @@ async fn delete(args: &TokenDeleteArgs, context: &Context) -> Result<(), Fault> 
     drop(progress);
     if !existed {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{}` has no token `{id}`", args.name))
-            .hint(format!("see which there are: kamaji token list {}", args.name)));
+            .hint(format!("see which there are: kamaji token list {}", record.spec.called().argument())));
     }
     context.ui.result(&format!("token {id} deleted\n"));
     Ok(())

@@ -18,7 +18,11 @@ pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), 
     let (name, namespace) = (&args.name, &management.namespace);
     let recorded = engine::require_record(&management.connection, namespace, name).await.map_err(|fault| {
         let missing = fault.kind() == Kind::NotFound;
-        if missing { fault.hint(format!("make it: kamaji create {name} --kubeadm-config FILE")) } else { fault }
+        if missing {
+            fault.hint(format!("make it: kamaji create {name} -n {namespace} --kubeadm-config FILE"))
+        } else {
+            fault
+        }
     })?;
     if recorded.record.step == Step::Creating {
         return Err(Fault::new(Kind::Conflict, format!("the creation of control plane `{name}` is not finished"))

@@ -28,18 +28,19 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
         refuse_snapshot(record, path)?;
     }
     // An upgrade on its way was judged when it began.
-    let step = match &record.upgrade {
-        Some(way) if way.to == to || way.from == to => Some(Move::Patch),
-        Some(_) | None => judge(name, record.spec.version, to, args.allow_patch_downgrade)?,
+    let on_its_way = record.upgrade.as_ref().filter(|way| [way.from, way.to].contains(&to));
+    let forward = match on_its_way {
+        Some(way) if way.undo || way.to != to => None,
+        Some(_) | None => judge(&record.spec, to, args.allow_patch_downgrade || on_its_way.is_some())?,
     };
-    let Some(step) = step else {
+    if forward.is_none() && on_its_way.is_none() {
         if !args.how.dry_run {
             engine::tidy(&session, &management.namespace, name).await?;
         }
         drop(progress);
         context.ui.report(&Rolled::of(record, false));
         return Ok(());
-    };
+    }
     let mut kubelets = 0;
     if record.upgrade.is_none() {
         engine::refuse_busy(record)?;
@@ -54,12 +55,14 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     }
     let plan = engine::plan_upgrade(&session, &recorded, to, &mut context.ambient).await?;
     drop(progress);
-    let mut facts = vec![going_back(step, &record.spec.version.to_string(), &to.to_string())];
+    let way_back = forward.map(|step| going_back(step, &record.spec.version.to_string(), &to.to_string()));
+    let mut facts = Vec::from_iter(way_back);
     facts.extend(args.snapshot.as_ref().map(|path| format!("First its data is saved in {}.", path.display())));
     if kubelets > 0 {
         facts.push(format!(
             "Kubelets stay as they are. {kubelets} of another version are then upgraded by you, one worker after the other; \
-             `kamaji upgrade plan {name}` prints the commands."
+             `kamaji upgrade plan {}` prints the commands.",
+            record.spec.called().argument()
         ));
     }
     // Of one that has begun, the snapshot is there.
@@ -102,7 +105,8 @@ fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
             fault = fault.hint(format!("{}: {}", check.name, check.remedy));
         }
     }
-    Err(fault.hint(format!("to go on all the same: --skip-check {}", blocking[0].name)))
+    let waivers: Vec<String> = blocking.iter().map(|check| format!("--skip-check {}", check.name)).collect();
+    Err(fault.hint(format!("to go on all the same: {}", waivers.join(" "))))
 }
 
 /// Said before anything begins: whether there is a way back.

@@ -76,7 +76,7 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
         return Ok(outlook);
     }
     let to = match asked {
-        Some(to) => judge(&spec.name, spec.version, to, false)?.map(|_| to),
+        Some(to) => judge(spec, to, false)?.map(|_| to),
         None => outlook.can_go_to.last().copied(),
     };
     let Some(to) = to else {

@@ -45,7 +45,10 @@ pub(super) fn refuse_authority(
     match (&next.key, fingerprint) {
         (Some(key), Some(given)) if *key != given => {
             Err(Fault::new(Kind::Conflict, format!("control plane `{name}` has a new authority already, another one"))
-                .hint(format!("leave --pki out; or let that one go first: kamaji certs rotate-ca {name} --back")))
+                .hint(format!(
+                    "leave --pki out; or let that one go first: kamaji certs rotate-ca {} --back",
+                    record.spec.called().argument()
+                )))
         }
         (None, None) if record.given.iter().any(|given| given == "ca.key") => Err(Fault::new(
             Kind::Usage,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::delete::KINDS;
@@ -50,21 +50,11 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Items of a list do not say what they are.
-fn named(mut objects: Vec<Value>, api_version: &str, kind: &str) -> Vec<Value> {
-    for object in &mut objects {
-        object["apiVersion"] = json!(api_version);
-        object["kind"] = json!(kind);
-    }
-    objects
-}
-
 async fn objects(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut Gathered) {
     let selector = format!("{LABEL_NAME}={name}");
     for (api_version, kind) in KINDS {
         let look = session.management.list(api_version, kind, Some(namespace.as_str()), &selector);
         let Some(found) = part(&format!("objects of kind {kind}"), gathered, look).await else { continue };
-        let found = named(found, api_version, kind);
         if kind == "Secret" {
             gathered.secrets.extend(found.clone());
         }
@@ -130,7 +120,7 @@ async fn events(session: &Session<'_>, namespace: &Namespace, name: &ControlPlan
         let object = text(event, "/involvedObject/name");
         object == name.as_str() || object.starts_with(&format!("{name}-"))
     };
-    let events = named(events.into_iter().filter(own).collect(), "v1", "Event");
+    let events = events.into_iter().filter(own).collect();
     gathered.files.push(("events.yaml".to_owned(), Content::Objects(events)));
 }
 
@@ -140,7 +130,7 @@ async fn datastore(session: &Session<'_>, namespace: &Namespace, name: &ControlP
     let selector = format!("{LABEL_DATASTORE}={datastore}");
     let look = session.management.list("v1", "Pod", Some(DATASTORE_NAMESPACE), &selector);
     if let Some(pods) = part(&format!("the pods of datastore {datastore}"), gathered, look).await {
-        gathered.files.push(("datastore/pods.yaml".to_owned(), Content::Objects(named(pods, "v1", "Pod"))));
+        gathered.files.push(("datastore/pods.yaml".to_owned(), Content::Objects(pods)));
     }
 }
 
@@ -178,7 +168,7 @@ async fn read_inside(connection: &Connection, gathered: &mut Gathered) {
     for (file, api_version, kind, place) in parts {
         let what = format!("in the cluster: {file}");
         if let Some(found) = part(&what, gathered, connection.list(api_version, kind, place, "")).await {
-            let objects = Content::Objects(named(found, api_version, kind));
+            let objects = Content::Objects(found);
             gathered.files.push((format!("cluster/{file}.yaml"), objects));
         }
     }

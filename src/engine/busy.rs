@@ -20,7 +20,7 @@ pub(super) fn refuse_unready(record: &Record) -> Result<(), Fault> {
             Kind::Conflict,
             format!("control plane `{name}` is {}", record.step.word().to_lowercase()),
         )
-        .hint(format!("see where it stands: kamaji status {name}")));
+        .hint(format!("see where it stands: kamaji status {}", record.spec.called().argument())));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Session;
 use crate::cluster::{Connection, Removal};
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneName, KubeVersion, NodeName};
+use crate::model::{Called, KubeVersion, NodeName};
 use crate::plan::{Approved, NodeState, asked_by_node};
 use crate::render::ObjectRef;
 
@@ -129,10 +129,10 @@ pub async fn find_nodes(connection: &Connection, names: &[NodeName]) -> Result<V
 
 /// Says which workers do not exist.
 #[must_use]
-pub fn no_such_nodes(plane: &ControlPlaneName, missing: &[&NodeName]) -> Fault {
+pub fn no_such_nodes(plane: &Called, missing: &[&NodeName]) -> Fault {
     let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
     Fault::new(Kind::NotFound, format!("control plane `{plane}` has no node {}; nothing was changed", names.join(", ")))
-        .hint(format!("see which there are: kamaji node list {plane}"))
+        .hint(format!("see which there are: kamaji node list {}", plane.argument()))
 }
 
 /// Lets new pods come to a worker, or not. `false` when it was so already.

@@ -69,7 +69,7 @@ pub(super) fn begin(record: &Record, of: Rotated, asked: Asked, now: Timestamp) 
     refuse_paused(record)?;
     refuse_upgrading(record)?;
     refuse_updating(record)?;
-    Ok(next_rotation(record.rotation.as_ref(), record.spec.name.as_str(), (of, asked), now)?)
+    Ok(next_rotation(record.rotation.as_ref(), &record.spec.called(), (of, asked), now)?)
 }
 
 /// The plan of one phase, for people.

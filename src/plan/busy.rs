@@ -2,6 +2,7 @@
 
 use super::unfinished::{finish_restore, finish_upgrade, go_back};
 use super::{Record, RotationPhase};
+use crate::model::{moment, process};
 
 /// What is under way, or was left undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,11 @@ pub fn paused(record: &Record) -> Option<Busy> {
     let (name, namespace) = (&record.spec.name, &record.spec.namespace);
     let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
     Some(Busy {
-        what: format!("control plane `{name}` is paused since {} by {}{reason}", pause.since, pause.by),
+        what: format!(
+            "control plane `{name}` is paused since {} by {}{reason}",
+            moment(pause.since),
+            process(&pause.by)
+        ),
         remedies: vec![format!("let it be changed again: kamaji resume {name} -n {namespace}")],
     })
 }

@@ -210,6 +210,7 @@ fn comparable(object: &Value) -> Value {
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.remove("deployment.kubernetes.io/revision");
+            annotations.remove("deprecated.daemonset.template.generation");
         }
     }
     object

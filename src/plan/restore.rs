@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Record;
 use super::record::{Revision, RevisionKind};
 use super::update::REVISIONS;
-use crate::model::KubeVersion;
+use crate::model::{KubeVersion, moment};
 
 /// A snapshot being put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Restore {
 
 impl std::fmt::Display for Restore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "snapshot of {}, {}: {}", self.taken, self.to, self.phase.words())
+        write!(f, "snapshot of {}, {}: {}", moment(self.taken), self.to, self.phase.words())
     }
 }
 

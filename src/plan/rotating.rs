@@ -211,5 +211,5 @@ fn lines(text: &str) -> String {
 #[must_use]
 pub fn lost(spec: &ControlPlaneSpec, rotation: &Rotation) -> Error {
     let secret = format!("{}/{}", spec.namespace, ObjectNames(&spec.name).rotation_key());
-    Error::RotationKeyLost { plane: spec.name.to_string(), secret, rotation: Box::new(rotation.clone()) }
+    Error::RotationKeyLost { plane: spec.called(), secret, rotation: Box::new(rotation.clone()) }
 }

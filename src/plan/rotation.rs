@@ -1,6 +1,7 @@
 //! The change of a key for a new one, in phases of which each leaves a control plane that serves: all trust both keys, then
 //! the new one is used, then the old one goes. Up to the last there is a way back.
 
+use crate::model::Called;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -154,7 +155,7 @@ pub enum RotationError {
     #[error("the {} of control plane `{plane}` is being changed ({rotation})", .rotation.of.words())]
     Other {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// The change on its way.
         rotation: Box<Rotation>,
     },
@@ -162,7 +163,7 @@ pub enum RotationError {
     #[error("phase {} of control plane `{plane}` comes after phase {}, which was not reached", .phase.word(), .before.word())]
     TooEarly {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// Of what.
         of: Rotated,
         /// What was asked for.
@@ -174,7 +175,7 @@ pub enum RotationError {
     #[error("phase {} of control plane `{plane}` is over: it is in phase {}", .phase.word(), .now.word())]
     Over {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// Of what.
         of: Rotated,
         /// What was asked for.
@@ -190,20 +191,21 @@ impl Advice for RotationError {
     }
 
     fn hints(&self) -> Vec<String> {
-        let go = |plane: &str, of: Rotated, phase: RotationPhase| {
-            format!("go there first: kamaji certs {} {plane} --phase {}", of.verb(), phase.word())
+        let go = |plane: &Called, of: Rotated, phase: RotationPhase| {
+            format!("go there first: kamaji certs {} {} --phase {}", of.verb(), plane.argument(), phase.word())
         };
         match self {
             Self::Other { plane, rotation } => {
-                vec![format!("finish that, or go back: kamaji certs {} {plane} --help", rotation.of.verb())]
+                vec![format!("finish that, or go back: kamaji certs {} {}", rotation.of.verb(), plane.argument())]
             }
             Self::TooEarly { plane, of, before, .. } => vec![go(plane, *of, *before)],
             Self::Over { now: RotationPhase::Use, plane, of, .. } => {
-                vec![format!("go one phase back: kamaji certs {} {plane} --back", of.verb())]
+                vec![format!("go one phase back: kamaji certs {} {} --back", of.verb(), plane.argument())]
             }
             Self::Over { plane, of, now, .. } => vec![format!(
-                "the old key may be gone already; finish it: kamaji certs {} {plane} --phase {}",
+                "the old key may be gone already; finish it: kamaji certs {} {} --phase {}",
                 of.verb(),
+                plane.argument(),
                 now.word()
             )],
         }
@@ -219,12 +221,12 @@ pub fn whole_seconds(time: Timestamp) -> Timestamp {
 /// The phase to be brought about; `None` when what is asked for is so already.
 pub fn next_rotation(
     current: Option<&Rotation>,
-    plane: &str,
+    plane: &Called,
     (of, asked): (Rotated, Asked),
     now: Timestamp,
 ) -> Result<Option<Rotation>, RotationError> {
     use RotationPhase::{Back, Drop, Trust, Use};
-    let plane = || plane.to_owned();
+    let plane = || plane.clone();
     let now = whole_seconds(now);
     let Some(current) = current else {
         let new = Rotation {
@@ -293,9 +295,13 @@ mod tests {
         }
     }
 
+    fn prod() -> Called {
+        crate::tenant::fixture::spec("v1.37.2").called()
+    }
+
     /// The phase that follows, `Some` and unfinished; `None` when nothing is to be done.
     fn go(current: Option<&Rotation>, asked: Asked) -> Result<Option<RotationPhase>, Kind> {
-        let next = next_rotation(current, "prod", (SA, asked), now());
+        let next = next_rotation(current, &prod(), (SA, asked), now());
         next.map(|next| next.map(|next| next.phase)).map_err(|error| {
             assert!(error.hints()[0].contains("kamaji certs rotate-sa-key prod"), "{:?}", error.hints());
             error.kind()
@@ -339,7 +345,7 @@ mod tests {
     #[test]
     fn one_key_is_changed_at_a_time() {
         let other = Rotation { of: Rotated::EncryptionKey, ..at(Use, true) };
-        let refused = next_rotation(Some(&other), "prod", (SA, Asked::Phase(Trust)), now()).unwrap_err();
+        let refused = next_rotation(Some(&other), &prod(), (SA, Asked::Phase(Trust)), now()).unwrap_err();
         assert!(refused.to_string().contains("encryption key"), "{refused}");
     }
 }

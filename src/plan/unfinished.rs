@@ -1,6 +1,7 @@
 //! What was begun with a control plane and is not finished: whether somebody is at it or it was interrupted, and what
 //! ends it. Pure.
 
+use crate::model::{moment, process};
 use serde::Serialize;
 
 use super::{Record, Upgrade};
@@ -70,14 +71,14 @@ impl Record {
     pub fn unfinished(&self, holder: &Holder) -> Option<Unfinished> {
         let (state, interrupted) = match holder {
             Holder::Nobody => ("interrupted".to_owned(), Some(true)),
-            Holder::Process(process) => (format!("on its way by {process}"), Some(false)),
+            Holder::Process(holder) => (format!("on its way by {}", process(holder)), Some(false)),
             Holder::Unknown => ("not finished".to_owned(), None),
         };
         if let Some(restore) = &self.restore {
             return Some(Unfinished {
                 state: format!(
                     "restore of the snapshot of {} ({}) {state}: {}",
-                    restore.taken,
+                    moment(restore.taken),
                     restore.to,
                     restore.phase.words()
                 ),
@@ -123,7 +124,7 @@ mod tests {
         assert_eq!(found.interrupted, Some(true));
         assert!(found.finish.ends_with("--to v1.37.2") && found.back.unwrap().contains("rollback"));
         let running = record().unfinished(&Holder::Process("laptop/17/x".into())).unwrap();
-        assert_eq!(running.state, "upgrade v1.36.3 -> v1.37.2 on its way by laptop/17/x: replacing pods");
+        assert_eq!(running.state, "upgrade v1.36.3 -> v1.37.2 on its way by process 17 on laptop: replacing pods");
         let unknown = record().unfinished(&Holder::Unknown).unwrap();
         assert_eq!(unknown.state, "upgrade v1.36.3 -> v1.37.2 not finished: replacing pods");
     }

@@ -4,7 +4,7 @@
 //! (<https://kubernetes.io/releases/version-skew-policy/>): one minor up at a time, patches freely, no minor down.
 
 use crate::error::{Advice, Kind};
-use crate::model::{ControlPlaneName, KubeVersion, RELEASES, release_of};
+use crate::model::{Called, ControlPlaneSpec, KubeVersion, RELEASES, release_of};
 
 /// What a change of version is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum VersionError {
     #[error("control plane `{plane}` cannot go to {to}")]
     Unknown {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// The version asked for.
         to: String,
         /// Why.
@@ -38,7 +38,7 @@ pub enum VersionError {
     )]
     SkipsMinors {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// The version it has.
         from: KubeVersion,
         /// The version asked for.
@@ -53,7 +53,7 @@ pub enum VersionError {
     )]
     MinorBack {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// The version it has.
         from: KubeVersion,
         /// The version asked for.
@@ -63,7 +63,7 @@ pub enum VersionError {
     #[error("{to} is older than {from}, which control plane `{plane}` has")]
     PatchBackUnasked {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// The version it has.
         from: KubeVersion,
         /// The version asked for.
@@ -78,36 +78,36 @@ impl Advice for VersionError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Unknown { plane, .. } => vec![format!("see where it can go: kamaji upgrade plan {plane}")],
+            Self::Unknown { plane, .. } => {
+                vec![format!("see where it can go: kamaji upgrade plan {}", plane.argument())]
+            }
             Self::SkipsMinors { plane, first, .. } => {
-                vec![format!("go to v{} first: kamaji upgrade {plane} --to {first}", first.minor_text())]
+                vec![format!("go to v{} first: kamaji upgrade {} --to {first}", first.minor_text(), plane.argument())]
             }
             Self::MinorBack { plane, .. } => {
-                vec![format!("put a snapshot from before the upgrade back: kamaji restore {plane} --from FILE")]
+                vec![format!(
+                    "put a snapshot from before the upgrade back: kamaji restore {} --from FILE",
+                    plane.argument()
+                )]
             }
             Self::PatchBackUnasked { .. } => vec!["if that is meant, add --allow-patch-downgrade".into()],
         }
     }
 }
 
-/// Judges a step from one version to another; `None` is: it has that version already.
-pub fn judge(
-    plane: &ControlPlaneName,
-    from: KubeVersion,
-    to: KubeVersion,
-    patch_back: bool,
-) -> Result<Option<Move>, VersionError> {
-    let name = || plane.to_string();
+/// Judges the step of a control plane to another version; `None` is: it has that version already.
+pub fn judge(spec: &ControlPlaneSpec, to: KubeVersion, patch_back: bool) -> Result<Option<Move>, VersionError> {
+    let (from, plane) = (spec.version, || spec.called());
     if to == from {
         return Ok(None);
     }
-    release_of(to).map_err(|source| VersionError::Unknown { plane: name(), to: to.to_string(), source })?;
+    release_of(to).map_err(|source| VersionError::Unknown { plane: plane(), to: to.to_string(), source })?;
     if to.minor > from.minor + 1 {
         let first = newest_of(from.minor + 1).unwrap_or(KubeVersion { minor: from.minor + 1, patch: 0, ..from });
-        return Err(VersionError::SkipsMinors { plane: name(), from, to, first });
+        return Err(VersionError::SkipsMinors { plane: plane(), from, to, first });
     }
     if to.minor < from.minor {
-        return Err(VersionError::MinorBack { plane: name(), from, to });
+        return Err(VersionError::MinorBack { plane: plane(), from, to });
     }
     if to.minor > from.minor {
         return Ok(Some(Move::Minor));
@@ -115,7 +115,11 @@ pub fn judge(
     if to.patch > from.patch {
         return Ok(Some(Move::Patch));
     }
-    if patch_back { Ok(Some(Move::PatchBack)) } else { Err(VersionError::PatchBackUnasked { plane: name(), from, to }) }
+    if patch_back {
+        Ok(Some(Move::PatchBack))
+    } else {
+        Err(VersionError::PatchBackUnasked { plane: plane(), from, to })
+    }
 }
 
 /// The newest patch of a minor that this program knows of.
@@ -136,7 +140,7 @@ mod tests {
 
     fn step(from: &str, to: &str, back: bool) -> Result<Option<Move>, String> {
         let version = |text: &str| KubeVersion::parse(text).unwrap();
-        judge(&ControlPlaneName::parse("prod").unwrap(), version(from), version(to), back)
+        judge(&crate::tenant::fixture::spec(from), version(to), back)
             .map_err(|error| format!("{error} | {}", error.hints().join(" ")))
     }
 
@@ -155,13 +159,13 @@ mod tests {
             // (has, asked for, words of the answer)
             ("v1.35.4", "v1.37.2", &["one minor version at a time", "go to v1.36 first", "--to v1.36.3"][..]),
             ("v1.30.14", "v1.37.2", &["one minor version at a time", "--to v1.31.14"]),
-            ("v1.37.2", "v1.36.3", &["cannot go back", "kamaji restore prod --from FILE"]),
+            ("v1.37.2", "v1.36.3", &["cannot go back", "kamaji restore prod -n tenants --from FILE"]),
             ("v1.37.2", "v1.30.0", &["cannot go back"]),
             ("v1.37.2", "v1.37.1", &["v1.37.1 is older than v1.37.2", "--allow-patch-downgrade"]),
-            ("v1.37.2", "99.0.0", &["cannot go to v99.0.0", "upgrade plan prod"]),
-            ("v1.37.2", "v2.37.2", &["cannot go to v2.37.2", "upgrade plan prod"]),
-            ("v1.37.2", "v1.38.0", &["cannot go to v1.38.0", "upgrade plan prod"]),
-            ("v1.30.14", "v1.29.0", &["cannot go to v1.29.0", "upgrade plan prod"]),
+            ("v1.37.2", "99.0.0", &["cannot go to v99.0.0", "upgrade plan prod -n tenants"]),
+            ("v1.37.2", "v2.37.2", &["cannot go to v2.37.2", "upgrade plan prod -n tenants"]),
+            ("v1.37.2", "v1.38.0", &["cannot go to v1.38.0", "upgrade plan prod -n tenants"]),
+            ("v1.30.14", "v1.29.0", &["cannot go to v1.29.0", "upgrade plan prod -n tenants"]),
             ("v1.36.3", "v1.37", &["`v1.37` is not valid", "write it as v1.37.2"]),
             ("v1.36.3", "1.37.2+k3s1", &["without suffix"]),
             ("v1.36.3", "v1.37.2-rc.0", &["without suffix"]),
@@ -181,7 +185,7 @@ mod tests {
             }
         }
         // What is said beside the version's own error is what it is caused by.
-        let unknown = judge(&ControlPlaneName::parse("prod").unwrap(), v("v1.37.2"), v("99.0.0"), true).unwrap_err();
+        let unknown = judge(&crate::tenant::fixture::spec("v1.37.2"), v("99.0.0"), true).unwrap_err();
         let cause = std::error::Error::source(&unknown).unwrap().to_string();
         assert!(cause.contains("v1.30 to v1.37"), "{cause}");
     }
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn with_or_without_v_it_is_the_same_version() {
-        assert_eq!(judge(&ControlPlaneName::parse("prod").unwrap(), v("v1.37.2"), v("1.37.2"), false).unwrap(), None);
+        assert_eq!(judge(&crate::tenant::fixture::spec("v1.37.2"), v("1.37.2"), false).unwrap(), None);
         assert_eq!(step("v1.36.3", "1.37.2", false), Ok(Some(Move::Minor)));
         assert_eq!(step("v1.37.2", "v1.37.99", false), Ok(Some(Move::Patch)), "patches that came after this program");
     }

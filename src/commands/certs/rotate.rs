@@ -1,5 +1,6 @@
 //! `kamaji certs rotate-…`: where a change of keys stands; plan, ask, go to a phase, report.
 
+use crate::model::moment;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -200,7 +201,7 @@ impl Report for Stand {
     fn text(&self, _wide: bool) -> String {
         let what = self.of.words();
         let mut text = match (&self.rotation, &self.other) {
-            (Some(rotation), _) => format!("{}: {rotation}, since {}\n", self.name, rotation.since),
+            (Some(rotation), _) => format!("{}: {rotation}, since {}\n", self.name, moment(rotation.since)),
             (None, Some(other)) => format!("{}: the {what} is not being changed; another is ({other})\n", self.name),
             (None, None) => format!("{}: there is one {what}\n", self.name),
         };

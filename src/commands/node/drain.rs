@@ -18,7 +18,7 @@ pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault
     let record = plane::record(&session, &management, &args.of.name).await?;
     let reached = plane::reach(&session, &record).await?;
     let connection = reached.connection.clone().patient(PATIENCE);
-    let names = require(&connection, &args.of).await?;
+    let names = require(&connection, &record, &args.of.nodes).await?;
     let drainables = engine::prepare_drain(&connection, &names, consent(&args.how)).await?;
     if args.how.dry_run {
         let mut pods = Vec::new();

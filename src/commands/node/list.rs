@@ -30,7 +30,7 @@ pub(super) async fn run(args: &NodeListArgs, context: &Context) -> Result<(), Fa
         kind: "NodeList",
         control_plane_version: record.spec.version.to_string(),
         items: seen.into_iter().map(|seen| Item::of(seen, now)).collect(),
-        plane: args.name.to_string(),
+        plane: record.spec.called().argument(),
     });
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::cluster::Connection;
 use crate::engine::{self, Drainable};
 use crate::error::{Fault, Kind};
 use crate::model::NodeName;
-use crate::plan::Consent;
+use crate::plan::{Consent, Record};
 use crate::ui::Report;
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -44,12 +44,12 @@ fn distinct(names: &[NodeName]) -> Vec<NodeName> {
 }
 
 /// Refuses when one of the workers does not exist.
-async fn require(connection: &Connection, args: &NodesArgs) -> Result<Vec<NodeName>, Fault> {
-    let names = distinct(&args.nodes);
+async fn require(connection: &Connection, record: &Record, nodes: &[NodeName]) -> Result<Vec<NodeName>, Fault> {
+    let names = distinct(nodes);
     let found = engine::find_nodes(connection, &names).await?;
     let missing: Vec<&NodeName> =
         names.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(name, _)| name).collect();
-    if missing.is_empty() { Ok(names) } else { Err(engine::no_such_nodes(&args.name, &missing)) }
+    if missing.is_empty() { Ok(names) } else { Err(engine::no_such_nodes(&record.spec.called(), &missing)) }
 }
 
 fn consent(how: &DrainOptions) -> Consent {
@@ -85,7 +85,7 @@ async fn schedule(args: &NodesArgs, context: &Context, schedulable: bool) -> Res
     let session = management.session(&progress, SHORT);
     let record = plane::record(&session, &management, &args.name).await?;
     let reached = plane::reach(&session, &record).await?;
-    let names = require(&reached.connection, args).await?;
+    let names = require(&reached.connection, &record, &args.nodes).await?;
     let mut items = Vec::new();
     for name in names {
         let changed = engine::set_schedulable(&reached.connection, &name, schedulable).await?;

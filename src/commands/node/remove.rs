@@ -97,7 +97,7 @@ async fn look<'a>(
         .map(|(name, _)| name)
         .collect();
     if !missing.is_empty() {
-        return Err(engine::no_such_nodes(&args.of.name, &missing));
+        return Err(engine::no_such_nodes(&record.spec.called(), &missing));
     }
     let leaving = names.into_iter().zip(found).map(|(node, found)| {
         let ready = found.as_ref().is_some_and(|found| NodeState::of(found, record.spec.version).ready);

@@ -25,7 +25,7 @@ pub(super) fn kubelet_skew(facts: &Facts<'_>) -> Check {
         return check(
             name,
             Verdict::Ok,
-            format!("{} workers within {} minors of {}", workers.len(), Skew::OLDEST, facts.to),
+            format!("{0} of {0} workers within {1} minors of {2}", workers.len(), Skew::OLDEST, facts.to),
             "",
         );
     }

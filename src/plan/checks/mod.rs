@@ -135,7 +135,7 @@ fn health(facts: &Facts<'_>) -> Check {
         name,
         Verdict::Blocked,
         format!("{ready} of {wanted} pods ready"),
-        format!("mend it first: kamaji status {}", facts.spec.name),
+        format!("mend it first: kamaji status {}", facts.spec.called().argument()),
     )
 }
 

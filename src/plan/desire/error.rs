@@ -1,6 +1,7 @@
 //! Why nothing can be decided, and what to do then.
 
 use crate::error::{Advice, Kind};
+use crate::model::Called;
 use crate::plan::{Rotation, RotationPhase};
 use crate::{pki, render};
 
@@ -10,6 +11,14 @@ pub enum Error {
     /// The CA's Secret vanished although there was one.
     #[error("the certificate authority of control plane `{plane}` is gone: Secret {secret} does not exist any more")]
     AuthorityLost {
+        /// The control plane.
+        plane: String,
+        /// Namespace and name of the Secret.
+        secret: String,
+    },
+    /// The Secret of the key that signs tokens vanished although there was one.
+    #[error("the service account key of control plane `{plane}` is gone: Secret {secret} does not exist any more")]
+    ServiceAccountKeyLost {
         /// The control plane.
         plane: String,
         /// Namespace and name of the Secret.
@@ -29,7 +38,7 @@ pub enum Error {
     #[error("Secret {secret} does not hold the new key of control plane `{plane}` ({rotation})")]
     RotationKeyLost {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// Namespace and name of the Secret.
         secret: String,
         /// The change on its way.
@@ -55,7 +64,7 @@ pub enum Error {
     #[error("the file that was given for {path} is gone: {object} does not exist any more")]
     FileLost {
         /// The control plane.
-        plane: String,
+        plane: Called,
         /// The path in the configuration.
         path: String,
         /// The object that held it.
@@ -85,6 +94,7 @@ impl Advice for Error {
         match self {
             Self::AuthorityLost { .. }
             | Self::AuthorityChanged { .. }
+            | Self::ServiceAccountKeyLost { .. }
             | Self::EncryptionLost { .. }
             | Self::RotationKeyLost { .. }
             | Self::FileLost { .. }
@@ -99,18 +109,21 @@ impl Advice for Error {
             Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![format!(
                 "restore Secret {secret} from a backup: a new authority would lock out every worker and user"
             )],
+            Self::ServiceAccountKeyLost { secret, .. } => vec![format!(
+                "restore Secret {secret} from a backup: with a new key, the token of every pod would be refused"
+            )],
             Self::EncryptionLost { secret, .. } => vec![format!(
                 "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
             )],
             Self::RotationKeyLost { plane, secret, rotation } => {
                 let mut hints = vec![format!("restore Secret {secret} from a backup")];
                 if rotation.phase == RotationPhase::Trust {
-                    hints.push(format!("or go back: kamaji certs {} {plane} --back", rotation.of.verb()));
+                    hints.push(format!("or go back: kamaji certs {} {} --back", rotation.of.verb(), plane.argument()));
                 }
                 hints
             }
             Self::FileLost { plane, path, .. } => {
-                vec![format!("give it again: kamaji create {plane} … --file {path}=LOCAL")]
+                vec![format!("give it again: kamaji create {} … --file {path}=LOCAL", plane.argument())]
             }
             Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
             Self::Patch(_) => vec![PATCH_REMEDY.to_owned()],

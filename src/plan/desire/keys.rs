@@ -68,7 +68,8 @@ impl Decision<'_> {
             return Ok(existing);
         }
         if self.inputs.recorded_ca.is_some() {
-            return Err(Error::AuthorityLost { plane: self.inputs.spec.name.to_string(), secret: self.place(&secret) });
+            let plane = self.inputs.spec.name.to_string();
+            return Err(Error::ServiceAccountKeyLost { plane, secret: self.place(&secret) });
         }
         match &self.inputs.given.service_account {
             Some(given) => Ok(given.clone()),

@@ -268,7 +268,7 @@ impl Decision<'_> {
             |file: &&GivenFile| file.content.is_none() && self.inputs.live.get(&render::file_ref(spec, file)).is_none();
         if let Some(file) = spec.extras.files.iter().find(lost) {
             let object = render::file_ref(spec, file).to_string();
-            return Err(Error::FileLost { plane: spec.name.to_string(), path: file.path.clone(), object });
+            return Err(Error::FileLost { plane: spec.called(), path: file.path.clone(), object });
         }
         Ok(spec.extras.files.iter().filter_map(|file| render::file(spec, file)).collect())
     }

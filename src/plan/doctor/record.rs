@@ -2,7 +2,7 @@
 
 use super::chain::{Finding, LinkName};
 use super::{LockHolder, PlaneFacts, Seen};
-use crate::model::ObjectNames;
+use crate::model::{ObjectNames, moment, process};
 use crate::plan::{
     Action, Change, Live, Record, SOON_DAYS, Step, certificates as held_certificates, half_done, is_wanted,
     object_refs, paused,
@@ -24,7 +24,7 @@ fn judge_record(record: &Record, plane: &PlaneFacts) -> Finding {
         && (record.step != Step::Ready || half_done(record).is_some())
     {
         let what = half_done(record).map_or_else(|| record.step.word().to_owned(), |busy| busy.what);
-        return Finding::warning(format!("being changed now by {}: {what}", holder.name))
+        return Finding::warning(format!("being changed now by {}: {what}", process(&holder.name)))
             .remedy("wait until it is done");
     }
     match record.step {
@@ -33,7 +33,7 @@ fn judge_record(record: &Record, plane: &PlaneFacts) -> Finding {
                 .remedy(format!("once they can: {}", plane.recreate));
         }
         Step::Creating => {
-            return Finding::broken(format!("its creation was interrupted (begun {})", record.created))
+            return Finding::broken(format!("its creation was interrupted (begun {})", moment(record.created)))
                 .remedy(plane.recreate.clone());
         }
         Step::Deleting => {
@@ -54,11 +54,13 @@ fn lock(holder: Option<&LockHolder>) -> Finding {
     match holder {
         None => Finding::ok("nobody holds it"),
         Some(holder) if holder.alive => {
-            Finding::warning(format!("held by {} since {}", holder.name, holder.since)).remedy("wait until it is done")
+            Finding::warning(format!("held by {} since {}", process(&holder.name), holder.since))
+                .remedy("wait until it is done")
         }
         Some(holder) => Finding::warning(format!(
             "left by {} (since {}), which is gone; the next change takes it over",
-            holder.name, holder.since
+            process(&holder.name),
+            holder.since
         )),
     }
 }
@@ -196,7 +198,7 @@ mod tests {
             record.step = Step::Creating;
             plane.lock = held(true);
         });
-        assert!(at_work.state == State::Warning && at_work.text.contains("ci/1/x"), "{at_work:?}");
+        assert!(at_work.state == State::Warning && at_work.text.contains("process 1 on ci"), "{at_work:?}");
         let stuck = record_with(|plane, record| {
             record.step = Step::Creating;
             plane.pods = Ok(vec![serde_json::json!({"status": {"conditions": [

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::chain::{Finding, LinkName};
 use super::{Inside, PlaneFacts, Seen};
-use crate::model::ControlPlaneName;
+use crate::model::Called;
 use crate::plan::NodeState;
 use crate::plan::explain::{list, text};
 
@@ -25,7 +25,7 @@ pub(super) fn judge(plane: &PlaneFacts) -> Vec<(LinkName, Finding)> {
         (LinkName::Nodes, Finding::of(&states, |states| nodes(states, plane))),
         (
             LinkName::VersionSkew,
-            Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), &plane.name)),
+            Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), &record.spec.called())),
         ),
         (LinkName::NodeClocks, clocks(plane, &states)),
     ]
@@ -74,7 +74,7 @@ fn nodes(states: &[(NodeState, Vec<String>)], plane: &PlaneFacts) -> Finding {
     if pressed.is_empty() { Finding::ok(count) } else { Finding::warning(count).details(pressed) }
 }
 
-fn skew(states: &[(NodeState, Vec<String>)], version: &str, name: &ControlPlaneName) -> Finding {
+fn skew(states: &[(NodeState, Vec<String>)], version: &str, plane: &Called) -> Finding {
     let wrong: Vec<String> = states
         .iter()
         .filter(|(node, _)| !node.skew.is_allowed())
@@ -83,9 +83,10 @@ fn skew(states: &[(NodeState, Vec<String>)], version: &str, name: &ControlPlaneN
     if wrong.is_empty() {
         return Finding::ok(format!("every kubelet goes with {version}"));
     }
-    Finding::warning(format!("{} kubelets that do not go with {version}", wrong.len()))
-        .details(wrong)
-        .remedy(format!("upgrade these kubelets; or see how the control plane goes up: kamaji upgrade plan {name}"))
+    Finding::warning(format!("{} kubelets that do not go with {version}", wrong.len())).details(wrong).remedy(format!(
+        "upgrade these kubelets; or see how the control plane goes up: kamaji upgrade plan {}",
+        plane.argument()
+    ))
 }
 
 fn clocks(plane: &PlaneFacts, states: &Seen<Vec<(NodeState, Vec<String>)>>) -> Finding {
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn kubelets_that_do_not_go_with_the_api_server_are_told() {
-        let name = ControlPlaneName::parse("prod").unwrap();
+        let name = crate::tenant::fixture::spec("v1.37.2").called();
         assert_eq!(skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &name).state, State::Ok);
         for kubelet in ["v1.33.1", "v1.38.0"] {
             let finding = skew(&[node("w", "True", "", kubelet)], "v1.37.2", &name);

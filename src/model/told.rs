@@ -1,0 +1,81 @@
+//! How control planes, processes and moments are told to people.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{ControlPlaneName, ControlPlaneSpec, Namespace};
+
+/// A control plane as errors name it: its name, and what a command is given for it. Boxed, because errors are to be small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called(Box<(ControlPlaneName, Namespace)>);
+
+impl Called {
+    /// That of this name in this namespace.
+    #[must_use]
+    pub fn new(name: &ControlPlaneName, namespace: &Namespace) -> Self {
+        Self(Box::new((name.clone(), namespace.clone())))
+    }
+
+    /// As the argument of a command, which then means the same one whatever the context's namespace is: `prod -n team-a`.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        let (name, namespace) = &*self.0;
+        format!("{name} -n {namespace}")
+    }
+}
+
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.0, f)
+    }
+}
+
+impl ControlPlaneSpec {
+    /// How errors name it.
+    #[must_use]
+    pub fn called(&self) -> Called {
+        Called::new(&self.name, &self.namespace)
+    }
+}
+
+/// A moment to the second: `2026-11-29 09:36:40 UTC`.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A process that locks and records name `HOST/PID/MACHINE`: `process 17 on laptop`. Any other text as it is.
+#[must_use]
+pub fn process(name: &str) -> String {
+    let mut parts = name.rsplitn(3, '/').skip(1);
+    match (parts.next().map(str::parse::<u32>), parts.next()) {
+        (Some(Ok(pid)), Some(host)) if !host.is_empty() => format!("process {pid} on {host}"),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_by_its_id_and_host() {
+        assert_eq!(process("laptop/17/9e409415.4026531836"), "process 17 on laptop");
+        assert_eq!(process("a/b/17/x"), "process 17 on a/b");
+        for other in ["", "laptop", "laptop/17", "laptop/x/y", "/17/x"] {
+            assert_eq!(process(other), other);
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_to_the_second() {
+        assert_eq!(moment("2026-11-29T09:36:40.785960333Z".parse().unwrap()), "2026-11-29 09:36:40 UTC");
+    }
+
+    #[test]
+    fn a_control_plane_is_an_argument_with_its_namespace() {
+        let plane = Called::new(&ControlPlaneName::parse("prod").unwrap(), &Namespace::parse("team-a").unwrap());
+        assert_eq!((plane.to_string(), plane.argument()), ("prod".to_owned(), "prod -n team-a".to_owned()));
+    }
+}
