@@ -8,7 +8,7 @@ use super::{plane, snapshot};
 use crate::cli::RestoreArgs;
 use crate::engine::{self, Differences};
 use crate::error::{Fault, Kind};
-use crate::model::{CheckName, KubeVersion};
+use crate::model::{CheckName, KubeVersion, moment};
 use crate::plan::{CheckVerdict, Record, SnapshotHeader};
 use crate::ui::Report;
 
@@ -17,7 +17,7 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let recorded = engine::require_record(session.management, &management.namespace, &args.name).await?;
+    let recorded = engine::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let record = &recorded.record;
     engine::require_restorable(record, &header)?;
     let now = engine::compare_with_snapshot(&session, record, &mut file).await?;
@@ -65,7 +65,7 @@ fn said(record: &Record, header: &SnapshotHeader, now: Differences) -> String {
          snapshot {} -n {} FILE",
         spec.namespace,
         spec.name,
-        header.taken,
+        moment(header.taken),
         header.revision,
         now.put + now.ended,
         now.deleted,
@@ -123,7 +123,7 @@ impl Report for Outcome {
         if !self.changed {
             return "dry run; nothing was changed\n".to_owned();
         }
-        format!("{} has the data of {} and {}\n", self.name, self.taken, self.version)
+        format!("{} has the data of {} and {}\n", self.name, moment(self.taken), self.version)
     }
 
     fn names(&self) -> Vec<String> {

@@ -21,7 +21,7 @@ enum Before {
 
 pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
-    let recorded = engine::require_record(&management.connection, &management.namespace, &args.name).await?;
+    let recorded = engine::require_record_to_change(&management.connection, &management.namespace, &args.name).await?;
     let before = before(&recorded)?;
     if recorded.record.is_taken_back() {
         context.ui.say(&format!(

@@ -13,7 +13,7 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let recorded = engine::require_record(session.management, &management.namespace, &args.name).await?;
+    let recorded = engine::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let before = recorded.record.spec.replicas;
     // Who was killed in between has written the number, and may not have done more.
     let settled = before == args.replicas && !recorded.record.scaling;

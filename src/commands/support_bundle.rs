@@ -13,6 +13,7 @@ use super::files;
 use crate::cli::SupportBundleArgs;
 use crate::engine::{self, Session};
 use crate::error::{Fault, Kind, While as _};
+use crate::model::moment;
 use crate::plan::{Content, Gathered, LinkName, bundle};
 use crate::ui::{Format, Report, rendered};
 
@@ -38,18 +39,18 @@ pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Resu
     };
     drop(progress);
     let told = Doctor::of(Some(&args.name), &namespace, diagnosis);
-    let head = format!("kamaji {}, {now}\n\n{}", env!("CARGO_PKG_VERSION"), rendered(&told, Format::Table));
+    let head = format!("kamaji {}, {}\n\n{}", env!("CARGO_PKG_VERSION"), moment(now), rendered(&told, Format::Table));
     let mut contents = vec![
         ("diagnosis.txt".to_owned(), Content::Text(head)),
         ("diagnosis.json".to_owned(), Content::Text(rendered(&told, Format::Json))),
     ];
     contents.append(&mut gathered.files);
     gathered.files = contents;
-    let entries = bundle(&gathered);
-    let path = args.file.clone().unwrap_or_else(|| {
-        let time = now.strftime("%Y%m%d-%H%M%S");
-        PathBuf::from(format!("kamaji-support-{namespace}-{}-{time}.tar.gz", args.name))
-    });
+    let folder = format!("kamaji-support-{namespace}-{}-{}", args.name, now.strftime("%Y%m%d-%H%M%S"));
+    // One folder, so that it can be unpacked anywhere.
+    let entries: Vec<(String, String)> =
+        bundle(&gathered).into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)).collect();
+    let path = args.file.clone().unwrap_or_else(|| PathBuf::from(format!("{folder}.tar.gz")));
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let archive = packed(&entries, seconds).while_doing(Kind::Failed, || "pack the bundle".to_owned())?;
     files::write_private(&path, &archive)?;

@@ -16,14 +16,15 @@ pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), 
     let brought = Brought::read(args)?;
     let management = context.management().await?;
     let (name, namespace) = (&args.name, &management.namespace);
-    let recorded = engine::require_record(&management.connection, namespace, name).await.map_err(|fault| {
-        let missing = fault.kind() == Kind::NotFound;
-        if missing {
-            fault.hint(format!("make it: kamaji create {name} -n {namespace} --kubeadm-config FILE"))
-        } else {
-            fault
-        }
-    })?;
+    let recorded =
+        engine::require_record_to_change(&management.connection, namespace, name).await.map_err(|fault| {
+            let missing = fault.kind() == Kind::NotFound;
+            if missing {
+                fault.hint(format!("make it: kamaji create {name} -n {namespace} --kubeadm-config FILE"))
+            } else {
+                fault
+            }
+        })?;
     if recorded.record.step == Step::Creating {
         return Err(Fault::new(Kind::Conflict, format!("the creation of control plane `{name}` is not finished"))
             .hint("run the create command again: it goes on where it stopped"));

@@ -22,7 +22,7 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.how.timeout.0);
-    let recorded = engine::require_record(session.management, &management.namespace, name).await?;
+    let recorded = engine::require_record_to_change(session.management, &management.namespace, name).await?;
     let record = &recorded.record;
     if let Some(path) = &args.snapshot {
         refuse_snapshot(record, path)?;

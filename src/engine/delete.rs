@@ -70,7 +70,7 @@ async fn list(
 
 /// What removing it would remove. Writes nothing.
 pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> Result<Plan, Fault> {
-    require_rights(session, &request.namespace).await?;
+    require_rights(session.management, &request.namespace).await?;
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
     for (object, _) in &list(session, request, &TOLD).await? {

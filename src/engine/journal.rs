@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::rights::with_missing_rights;
 use crate::cluster::{Connection, Created, Refusal, Removal};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_COMPONENT, Namespace, ObjectNames};
@@ -77,6 +78,18 @@ pub async fn require_record(
         Fault::new(Kind::NotFound, format!("there is no control plane `{name}` in namespace `{namespace}`"))
             .hint("see which there are: kamaji list -A")
     })
+}
+
+/// The same for a command that is to change it: with a right that is missing for reading, all that are missing are told.
+pub async fn require_record_to_change(
+    connection: &Connection,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<Recorded, Fault> {
+    match require_record(connection, namespace, name).await {
+        Err(fault) => Err(with_missing_rights(connection, namespace, fault).await),
+        recorded => recorded,
+    }
 }
 
 fn overtaken(refusal: Refusal) -> Fault {

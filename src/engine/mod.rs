@@ -45,7 +45,7 @@ pub use delete::{DeleteRequest, delete, prepare_delete};
 pub use doctor::{examine_plane, examine_shared, no_kubeconfig};
 pub use drain::{Drainable, Drained, drain, prepare_drain, preview_drain};
 pub use holder::unfinished;
-pub use journal::{Recorded, list_records, read_record, require_record};
+pub use journal::{Recorded, list_records, read_record, require_record, require_record_to_change};
 pub use nodes::{
     KubeletCertificate, SeenWorker, answering_workers, await_workers, find_nodes, list_workers, no_such_nodes,
     remove_node, set_schedulable,
@@ -56,6 +56,7 @@ pub use prepare::{CreateRequest, Prepared, prepare};
 pub use put_back::Differences;
 pub use renew::{Renewed, plan_renewal, read_certificates, renew};
 pub use restore::{Restored, compare_with_snapshot, require_restorable, restore};
+pub use rights::with_missing_rights;
 pub use roll::{Target, roll};
 pub use rotate::rotate;
 pub use rotation_plan::{RotationPlan, plan_rotation};

@@ -1,7 +1,7 @@
 //! Pausing: nobody's kamaji changes a control plane until it is resumed.
 
 use super::Session;
-use super::journal::{Journal, require_record};
+use super::journal::{Journal, require_record, require_record_to_change};
 use crate::cluster::this_process;
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, Namespace};
@@ -34,7 +34,7 @@ async fn change(
     change: impl FnOnce(&mut Record),
 ) -> Result<Record, Fault> {
     // Who misspelt the name is not to leave a lock behind.
-    require_record(session.management, namespace, name).await?;
+    require_record_to_change(session.management, namespace, name).await?;
     session
         .locked(namespace, name, async |_| {
             let recorded = require_record(session.management, namespace, name).await?;

@@ -67,7 +67,8 @@ pub struct Prepared {
 /// Finds out what making the control plane would change. Writes nothing.
 pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
     let spec = &request.spec;
-    let (exists, rights) = tokio::join!(namespace_exists(session, spec), require_rights(session, &spec.namespace));
+    let (exists, rights) =
+        tokio::join!(namespace_exists(session, spec), require_rights(session.management, &spec.namespace));
     exists.and(rights)?;
     let observed = observe(session, spec).await?;
     // What cannot change is told before what is missing for it.

@@ -6,6 +6,7 @@ use super::create::Creation;
 use super::journal::{Journal, Recorded, require_record};
 use super::observe::{live, read};
 use super::prepare::{CreateRequest, exposure, preview_objects};
+use super::rights::require_rights;
 use super::scale::await_number;
 use super::{Session, datastore};
 use crate::ambient::Ambient;
@@ -40,6 +41,7 @@ pub async fn plan_renewal(
     let record = &recorded.record;
     let spec = &record.spec;
     refuse_busy(record)?;
+    require_rights(session.management, &spec.namespace).await?;
     let (live, datastore) = tokio::try_join!(live(session, spec), datastore::require(session, &spec.datastore))?;
     let service = live.named("Service", &ObjectNames(&spec.name).service());
     let inputs = Inputs {

@@ -19,7 +19,7 @@ use crate::ambient::Ambient;
 use crate::cluster::{Lock, this_process};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, release_of};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, moment, release_of};
 use crate::plan::{DatastoreError, Desired, Record, Restore, RestorePhase, SnapshotHeader, Step, Wish};
 
 /// A control plane that has the data of a snapshot.
@@ -198,7 +198,7 @@ impl Restoring<'_> {
 
     /// Makes the data what the snapshot has, and looks at all of it again.
     async fn put_back(&self, record: &Record, file: &mut (impl BufRead + Seek)) -> Result<Differences, Fault> {
-        self.session.say(Event::Step(format!("the data of {}", self.header.taken)));
+        self.session.say(Event::Step(format!("the data of {}", moment(self.header.taken))));
         let admin = open(self.session, record).await?;
         let written = walk(self.session, &admin.etcd, record, file, Some(self.lock)).await?;
         let left = walk(self.session, &admin.etcd, record, file, None).await?;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Session;
-use crate::cluster::Refusal;
+use crate::cluster::{Connection, Refusal};
 use crate::error::{Fault, Kind};
 use crate::model::{CONTROL_PLANES, Namespace, Right};
 use crate::render::ObjectRef;
@@ -14,8 +13,8 @@ use crate::render::ObjectRef;
 const SECOND_LOOK: Duration = Duration::from_millis(100);
 
 /// Refuses with every missing right in the namespace, if one is missing.
-pub(super) async fn require_rights(session: &Session<'_>, namespace: &Namespace) -> Result<(), Fault> {
-    let missing = missing_rights(session, namespace, CONTROL_PLANES).await?;
+pub(super) async fn require_rights(connection: &Connection, namespace: &Namespace) -> Result<(), Fault> {
+    let missing = missing_rights(connection, namespace, CONTROL_PLANES).await?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -24,13 +23,21 @@ pub(super) async fn require_rights(session: &Session<'_>, namespace: &Namespace)
         .hint(format!("an administrator can give them: kamaji rbac -n {namespace} --user USER | kubectl apply -f -")))
 }
 
+/// What made a read before a change fail: every missing right in the namespace, if it may be one.
+pub async fn with_missing_rights(connection: &Connection, namespace: &Namespace, fault: Fault) -> Fault {
+    if fault.kind() != Kind::Failed {
+        return fault;
+    }
+    require_rights(connection, namespace).await.err().unwrap_or(fault)
+}
+
 /// Which rights are missing in the namespace, one line for each resource.
 pub(super) async fn missing_rights(
-    session: &Session<'_>,
+    connection: &Connection,
     namespace: &Namespace,
     rights: &[Right],
 ) -> Result<Vec<String>, Refusal> {
-    let rules = match review(session, "SelfSubjectRulesReview", json!({"namespace": namespace})).await {
+    let rules = match review(connection, "SelfSubjectRulesReview", json!({"namespace": namespace})).await {
         Ok(status) => status,
         // A server that does not tell is asked by doing.
         Err(Refusal::Forbidden { .. } | Refusal::NotFound { .. } | Refusal::Refused { .. }) => return Ok(Vec::new()),
@@ -41,7 +48,7 @@ pub(super) async fn missing_rights(
         let mut verbs = Vec::new();
         for verb in right.verbs {
             // The list of rules may be incomplete; a single question is answered by all authorizers.
-            if !allows(&rules, right, verb) && !is_allowed(session, namespace, right, verb).await? {
+            if !allows(&rules, right, verb) && !is_allowed(connection, namespace, right, verb).await? {
                 verbs.push(*verb);
             }
         }
@@ -65,7 +72,7 @@ pub(super) async fn if_allowed<T>(ask: impl AsyncFn() -> Result<T, Refusal>) -> 
     }
 }
 
-async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value, Refusal> {
+async fn review(connection: &Connection, kind: &str, spec: Value) -> Result<Value, Refusal> {
     let object = ObjectRef {
         api_version: "authorization.k8s.io/v1".into(),
         kind: kind.into(),
@@ -73,10 +80,15 @@ async fn review(session: &Session<'_>, kind: &str, spec: Value) -> Result<Value,
         name: String::new(),
     };
     let body = json!({"apiVersion": object.api_version, "kind": kind, "metadata": {}, "spec": spec});
-    Ok(session.management.ask(&object, &body).await?["status"].take())
+    Ok(connection.ask(&object, &body).await?["status"].take())
 }
 
-async fn is_allowed(session: &Session<'_>, namespace: &Namespace, right: &Right, verb: &str) -> Result<bool, Refusal> {
+async fn is_allowed(
+    connection: &Connection,
+    namespace: &Namespace,
+    right: &Right,
+    verb: &str,
+) -> Result<bool, Refusal> {
     let (resource, subresource) = right.resource.split_once('/').unwrap_or((right.resource, ""));
     // No name is every name.
     let names = if right.names.is_empty() { &[""] } else { right.names };
@@ -85,7 +97,7 @@ async fn is_allowed(session: &Session<'_>, namespace: &Namespace, right: &Right,
             "namespace": namespace, "verb": verb, "group": right.group, "resource": resource, "subresource": subresource,
             "name": name,
         });
-        let status = review(session, "SelfSubjectAccessReview", json!({"resourceAttributes": attributes})).await?;
+        let status = review(connection, "SelfSubjectAccessReview", json!({"resourceAttributes": attributes})).await?;
         if status["allowed"] != Value::Bool(true) {
             return Ok(false);
         }

@@ -11,6 +11,7 @@ use super::authority::{Effects, authority_changes, effects, refuse_authority};
 use super::busy::{refuse_paused, refuse_unready, refuse_updating, refuse_upgrading};
 use super::create::deployment_ref;
 use super::journal::Recorded;
+use super::rights::require_rights;
 use crate::error::{Fault, Kind};
 use crate::pki::PartialUserPki;
 use crate::plan::{
@@ -43,6 +44,7 @@ pub async fn plan_rotation(
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Plan::default() };
     let now = (session.clock)();
     let Some(next) = begin(record, of, asked, now)? else { return Ok(RotationPlan { plan, hazards: Vec::new() }) };
+    require_rights(session.management, &spec.namespace).await?;
     if of != Rotated::ServiceAccountKey && spec.replicas == 0 {
         return Err(Fault::new(
             Kind::Conflict,

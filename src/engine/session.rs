@@ -7,6 +7,7 @@ use futures::stream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::rights::require_rights;
 use crate::cluster::{Connection, Lock};
 use crate::error::{Fault, Kind};
 use crate::event::{Event, Observer};
@@ -61,7 +62,8 @@ impl Session<'_> {
         .hint("set the clock of this machine right, then run the command again"))
     }
 
-    /// Does something under the lock of a control plane, and gives the lock back however it ended.
+    /// Does something under the lock of a control plane, and gives the lock back however it ended. A right that is missing is
+    /// told before: the lock is the first thing that is written.
     pub(super) async fn locked<T>(
         &self,
         namespace: &Namespace,
@@ -69,6 +71,7 @@ impl Session<'_> {
         work: impl AsyncFnOnce(&Lock) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.refuse_wrong_clock()?;
+        require_rights(self.management, namespace).await?;
         let waiting = |cause: String| {
             self.say(Event::Waiting { goal: format!("the lock of `{name}`"), causes: vec![cause] });
         };

@@ -114,7 +114,7 @@ pub async fn plan_upgrade(
     to: KubeVersion,
     ambient: &mut Ambient,
 ) -> Result<Plan, Fault> {
-    require_rights(session, &recorded.record.spec.namespace).await?;
+    require_rights(session.management, &recorded.record.spec.namespace).await?;
     preview_wish(session, recorded, to, ambient).await
 }
 

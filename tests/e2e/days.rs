@@ -35,8 +35,8 @@ fn a_control_plane_sleeps_and_wakes_is_paused_and_tells_who_changed_it() {
     deployment
         .run(&[
             "label",
-            "service",
-            NAME,
+            &format!("service/{NAME}"),
+            &format!("configmap/{NAME}-kubeadmconfig"),
             "-n",
             &space.namespace,
             "kamaji.clastix.io/component=mine",
@@ -46,6 +46,9 @@ fn a_control_plane_sleeps_and_wakes_is_paused_and_tells_who_changed_it() {
         .ok();
     let diff = space.run(&["diff", NAME]).exits(10);
     assert!(diff.stdout.contains("set by anna") && diff.stdout.contains("set by somebody"), "{diff}");
+    let changed = diff.stdout.lines().filter(|line| line.starts_with("  ~ "));
+    assert_eq!(changed.count(), 2, "Service and ConfigMap: {diff}");
+    assert!(!diff.stdout.contains("apiVersion"), "only what was changed is told: {diff}");
     space.run(&[&create[..], &["--yes"]].concat()).ok();
     let left = space.run(&["diff", NAME]).exits(10);
     assert!(

@@ -288,7 +288,12 @@ fn opened(space: &Space, file: &str) -> Vec<(String, String)> {
         start(tar, "").finish(Duration::from_secs(30)).ok().stdout
     };
     let names = tar(&["-tzf", &path]);
-    names.lines().map(|name| (name.to_owned(), tar(&["-xzOf", &path, name]))).collect()
+    let file = |name: &str| {
+        let (folder, rest) = name.split_once('/').expect("every file is in the folder");
+        assert!(folder.starts_with(&format!("kamaji-support-{}-{NAME}-", space.namespace)), "{folder}");
+        (rest.to_owned(), tar(&["-xzOf", &path, name]))
+    };
+    names.lines().map(file).collect()
 }
 
 /// Every value of every Secret, as it is and in base64; what names a control plane in its datastore is no secret.

@@ -61,7 +61,8 @@ fn an_upgrade_that_is_killed_says_where_it_stands_and_ends_in_one_version() {
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the cluster's own objects");
     println!("killed at {}", kill(&space, &proxy, &upgrade, Moment::Before, record).1);
     it_stands_at(&space, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the cluster's own objects");
-    space.run(&upgrade).ok();
+    // Of the whole step, not of what is left of it.
+    space.run(&upgrade).ok().says(&["no way back but a snapshot"]);
     it_has_alone(&space, &tenant, NEW);
     let history = space.run(&["history", NAME, "-o", "json"]).json();
     let kinds = history["items"].as_array().expect("items").iter().map(|item| item["kind"].as_str());
@@ -220,7 +221,10 @@ fn workers_and_their_pods_stay_over_an_upgrade_and_over_the_way_back() {
     the_commands_for_kubelets_are_right(&worker, &tenant);
 
     tenant.run(&["create", "configmap", "since"]).ok();
-    space.run(&["rollback", NAME, "--yes"]).exits(2).says(&["kamaji restore halfway --from FILE"]);
+    space
+        .run(&["rollback", NAME, "--yes"])
+        .exits(2)
+        .says(&["kamaji restore halfway -n e2e-upgrade-worker --from FILE"]);
     let back = space.run(&["restore", NAME, "--from", &file, "--yes"]).ok();
     println!("back in {:.1} s", back.took.as_secs_f32());
     it_has_alone(&space, &tenant, OLD);

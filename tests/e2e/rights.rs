@@ -6,6 +6,8 @@ use crate::support::{Space, management};
 #[test]
 fn missing_rights_are_told_together_before_anything_is_written() {
     let space = Space::new("e2e-rights");
+    space.create("rich", &[]).ok();
+    let before = space.everything_settled();
     let kube = management();
     // Everything but writing Secrets and PodDisruptionBudgets.
     let role = kube.json(&["role", "kamaji", "-n", &space.namespace]);
@@ -16,13 +18,36 @@ fn missing_rights_are_told_together_before_anything_is_written() {
     kube.run(&["patch", "role", "kamaji", "-n", &space.namespace, "--type=json", "-p", &patch]).ok();
     kube.await_right(&space.runner(), &["create", "secrets", "-n", &space.namespace], "no");
 
-    space.create("poor", &[]).exits(1).says(&[
+    let all = [
         "create, delete, patch secrets",
         "create, delete, get, list, patch poddisruptionbudgets.policy",
         "kamaji rbac -n e2e-rights",
-    ]);
-    assert!(space.everything().is_empty(), "something was written: {:?}", space.everything());
+    ];
+    space.create("poor", &[]).exits(1).says(&all);
+    for verb in VERBS {
+        space.run(verb).exits(1).says(&all);
+    }
+    // Also where the record cannot be read.
+    rules.retain(|rule| rule["resources"][0] != "configmaps");
+    let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
+    kube.run(&["patch", "role", "kamaji", "-n", &space.namespace, "--type=json", "-p", &patch]).ok();
+    kube.await_right(&space.runner(), &["get", "configmaps", "-n", &space.namespace], "no");
+    for verb in VERBS {
+        space.run(verb).exits(1).says(&[&all[..], &["create, delete, get, list, patch, update configmaps"]].concat());
+    }
+    assert_eq!(space.everything(), before, "something was written");
 }
+
+/// What changes a control plane.
+const VERBS: [&[&str]; 7] = [
+    &["update", "rich", "--replicas", "2", "--yes"],
+    &["upgrade", "rich", "--to", "v1.37.99", "--yes"],
+    &["scale", "rich", "--replicas", "2"],
+    &["certs", "renew", "rich", "--yes"],
+    &["certs", "rotate-sa-key", "rich", "--phase", "trust", "--yes"],
+    &["pause", "rich"],
+    &["delete", "rich", "--yes"],
+];
 
 #[test]
 fn a_viewer_sees_the_fleet_and_no_secret() {

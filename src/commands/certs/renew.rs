@@ -87,7 +87,12 @@ async fn plan(
 ) -> Result<Vec<Member>, Fault> {
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let chosen = fleet::choose(&args.planes, &session, management).await?;
+    let chosen = match fleet::choose(&args.planes, &session, management).await {
+        Err(fault) if !args.planes.all_namespaces => {
+            return Err(engine::with_missing_rights(&management.connection, &management.namespace, fault).await);
+        }
+        chosen => chosen?,
+    };
     let alone = chosen.len() == 1;
     let planned = engine::at_once(chosen, usize::from(args.parallel), |(place, recorded)| async {
         let plan = async {

@@ -36,7 +36,7 @@ pub(super) async fn go(
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0 + MORE);
-    let recorded = engine::require_record(session.management, &management.namespace, &args.name).await?;
+    let recorded = engine::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let asked = match (args.phase, args.back) {
         (Some(phase), _) => Asked::Phase(phase_of(phase)),
         (None, true) => Asked::Back,

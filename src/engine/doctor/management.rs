@@ -91,7 +91,7 @@ async fn rights(session: &Session<'_>, namespace: &Namespace) -> Result<Vec<Miss
     ];
     let mut all = Vec::new();
     for (place, namespace, rights) in places {
-        let missing = missing_rights(session, namespace, rights).await?;
+        let missing = missing_rights(session.management, namespace, rights).await?;
         if !missing.is_empty() {
             all.push(MissingRights { place, rights: missing });
         }
