@@ -1,6 +1,5 @@
 //! `kamaji pause` and `kamaji resume`.
 
-use crate::model::moment;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,6 +8,7 @@ use super::context::Context;
 use crate::cli::{PauseArgs, PlaneArgs};
 use crate::engine;
 use crate::error::Fault;
+use crate::model::moment;
 use crate::plan::{Pause, Record};
 use crate::ui::Report;
 

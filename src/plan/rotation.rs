@@ -1,13 +1,13 @@
 //! The change of a key for a new one, in phases of which each leaves a control plane that serves: all trust both keys, then
 //! the new one is used, then the old one goes. Up to the last there is a way back.
 
-use crate::model::Called;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Advice, Kind};
+use crate::model::Called;
 
 /// What can be changed for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

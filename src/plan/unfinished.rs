@@ -1,10 +1,10 @@
 //! What was begun with a control plane and is not finished: whether somebody is at it or it was interrupted, and what
 //! ends it. Pure.
 
-use crate::model::{moment, process};
 use serde::Serialize;
 
 use super::{Record, Upgrade};
+use crate::model::{moment, process};
 
 /// Who holds the lock of a control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]

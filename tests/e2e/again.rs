@@ -83,7 +83,7 @@ fn values_that_cannot_change_are_refused(space: &Space) {
 }
 
 fn more_replicas_need_consent(space: &Space) {
-    let before = space.everything();
+    let before = space.everything_settled();
     space.create(NAME, &["--replicas", "2"]).exits(8).says(&["--yes"]);
     assert_eq!(space.everything(), before, "without consent nothing changes");
     space.create(NAME, &["--replicas", "2", "--yes"]).ok();
@@ -123,7 +123,7 @@ fn what_is_missing_is_made_again_and_a_lost_authority_is_not(space: &Space) {
         .ok();
     };
     label("-");
-    let before = space.everything();
+    let before = space.everything_settled();
     space.run(&["certs", "check", NAME]).ok();
     space.create(NAME, &["--yes"]).exits(4).says(&["again-ca", "other hands"]);
     assert_eq!(space.everything(), before, "a Secret without its label is not a lost one");

@@ -1,6 +1,5 @@
 //! `kamaji certs rotate-…`: where a change of keys stands; plan, ask, go to a phase, report.
 
-use crate::model::moment;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,6 +10,7 @@ use super::rotate_ca::Follower;
 use crate::cli::{PhaseArg, RotateArgs};
 use crate::engine::{self, RotationPlan};
 use crate::error::{Fault, Kind};
+use crate::model::moment;
 use crate::pki::PartialUserPki;
 use crate::plan::{Asked, Record, Rotated, Rotation, RotationPhase};
 use crate::ui::{Report, Ui};

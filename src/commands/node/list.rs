@@ -30,7 +30,7 @@ pub(super) async fn run(args: &NodeListArgs, context: &Context) -> Result<(), Fa
         kind: "NodeList",
         control_plane_version: record.spec.version.to_string(),
         items: seen.into_iter().map(|seen| Item::of(seen, now)).collect(),
-        plane: record.spec.called().argument(),
+        argument: record.spec.called().argument(),
     });
     Ok(())
 }
@@ -42,8 +42,9 @@ struct Nodes {
     kind: &'static str,
     control_plane_version: String,
     items: Vec<Item>,
+    /// The control plane, for a command.
     #[serde(skip)]
-    plane: String,
+    argument: String,
 }
 
 #[derive(Serialize)]
@@ -120,7 +121,7 @@ impl Item {
 impl Report for Nodes {
     fn text(&self, wide: bool) -> String {
         if self.items.is_empty() {
-            return format!("no workers yet: kamaji join {}\n", self.plane);
+            return format!("no workers yet: kamaji join {}\n", self.argument);
         }
         let mut headings = vec!["NAME", "STATUS", "VERSION", "SKEW", "RUNTIME", "ADDRESS", "PODS", "AGE"];
         if wide {
