@@ -201,9 +201,8 @@ impl Lock {
         now: Timestamp,
     ) -> Result<Option<Held>, Refusal> {
         let Some(lease) = connection.get(&lease_ref(namespace, plane)).await? else { return Ok(None) };
-        let text = |key: &str| lease.pointer(&format!("/spec/{key}")).and_then(Value::as_str).unwrap_or("").to_owned();
         let now = connection.server_time().unwrap_or(now);
-        let (holder, since) = (text("holderIdentity"), since(&lease));
+        let (holder, since) = (text(&lease, "holderIdentity"), since(&lease));
         let alive = Holding::of(&lease, now).is_some() && !Holder::this_process().outlived(&holder);
         Ok((!holder.is_empty()).then_some(Held { holder, since, alive }))
     }
@@ -306,10 +305,14 @@ fn lease_ref(namespace: &Namespace, plane: &ControlPlaneName) -> ObjectRef {
     }
 }
 
+fn text(lease: &Value, key: &str) -> String {
+    lease.pointer(&format!("/spec/{key}")).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
 /// When a lease was taken, for people.
 fn since(lease: &Value) -> String {
-    let taken = lease.pointer("/spec/acquireTime").and_then(Value::as_str).unwrap_or_default();
-    taken.parse().map_or_else(|_| taken.to_owned(), moment)
+    let taken = text(lease, "acquireTime");
+    taken.parse().map_or(taken, moment)
 }
 
 /// A lease that has not run out.
@@ -321,8 +324,8 @@ struct Holding {
 
 impl Holding {
     fn of(lease: &Value, now: Timestamp) -> Option<Self> {
-        let text = |key: &str| lease.pointer(&format!("/spec/{key}")).and_then(Value::as_str).unwrap_or("").to_owned();
-        let holding = Self { holder: text("holderIdentity"), since: since(lease), renewed: text("renewTime") };
+        let holding =
+            Self { holder: text(lease, "holderIdentity"), since: since(lease), renewed: text(lease, "renewTime") };
         let renewed: Timestamp = holding.renewed.parse().ok()?;
         let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_i64).unwrap_or(LEASE_SECONDS);
         let alive = now.as_second() - renewed.as_second() < seconds;

@@ -41,15 +41,15 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
         wait: args.wait,
         timeout: args.timeout.map(|span| span.0).or(file_timeout).unwrap_or(TIMEOUT),
     };
-    let (name, called) = (request.spec.name.clone(), request.spec.called());
+    let plane = request.spec.called();
     match settle(&request, &how, &management, context).await? {
         Settled::Shown => {}
         Settled::Unchanged(record) => context.ui.report(&Outcome::of(&record, false)),
         Settled::Changed(record, _) => context.ui.report(&Outcome::of(&record, true)),
         Settled::Written => {
             context.ui.say(&format!(
-                "{name}: objects written, not waited for; see how it goes: kamaji status {}",
-                called.argument()
+                "{plane}: objects written, not waited for; see how it goes: kamaji status {}",
+                plane.argument()
             ));
         }
     }

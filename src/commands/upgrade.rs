@@ -31,7 +31,8 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     let on_its_way = record.upgrade.as_ref().filter(|way| [way.from, way.to].contains(&to));
     let forward = match on_its_way {
         Some(way) if way.undo || way.to != to => None,
-        Some(_) | None => judge(&record.spec, to, args.allow_patch_downgrade || on_its_way.is_some())?,
+        Some(_) => judge(&record.spec, to, true)?,
+        None => judge(&record.spec, to, args.allow_patch_downgrade)?,
     };
     if forward.is_none() && on_its_way.is_none() {
         if !args.how.dry_run {

@@ -278,6 +278,6 @@ pub async fn following(session: &Session<'_>, record: &Record) -> Result<Followi
             Kind::Failed,
             format!("the authority of `{}` is not there: Secret {secret} or its address", spec.name),
         )
-        .hint(format!("see what is wrong: kamaji doctor {} -n {}", spec.name, spec.namespace))
+        .hint(format!("see what is wrong: kamaji doctor {}", spec.called().argument()))
     })
 }

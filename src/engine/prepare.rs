@@ -178,7 +178,7 @@ pub(super) fn refuse_immutable(recorded: &Recorded, request: &CreateRequest) -> 
     let name = &spec.name;
     if recorded.record.step == Step::Deleting {
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
-            .hint(format!("finish that first: kamaji delete {name} -n {}", spec.namespace)));
+            .hint(format!("finish that first: kamaji delete {}", spec.called().argument())));
     }
     refuse_upgrading(&recorded.record)?;
     if way_of(recorded, &request.wish()).is_none() {

@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, Seek};
 
-use super::busy::{refuse_paused, refuse_updating};
+use super::busy::{refuse_paused, refuse_unready, refuse_updating};
 use super::create::Creation;
 use super::journal::{Journal, Recorded, require_record};
 use super::prepare::CreateRequest;
@@ -20,7 +20,7 @@ use crate::cluster::{Lock, this_process};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, moment, release_of};
-use crate::plan::{DatastoreError, Desired, Record, Restore, RestorePhase, SnapshotHeader, Step, Wish};
+use crate::plan::{DatastoreError, Desired, Record, Restore, RestorePhase, SnapshotHeader, Wish};
 
 /// A control plane that has the data of a snapshot.
 #[derive(Debug)]
@@ -33,12 +33,7 @@ pub struct Restored {
 
 /// Whether the snapshot can be put back into this control plane at all.
 pub fn require_restorable(record: &Record, header: &SnapshotHeader) -> Result<(), Fault> {
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
-    if record.step != Step::Ready {
-        let state = record.step.word().to_lowercase();
-        return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is {state}"))
-            .hint(format!("see where it stands: kamaji status {name} -n {namespace}")));
-    }
+    refuse_unready(record)?;
     refuse_paused(record)?;
     refuse_updating(record)?;
     header.require_of(record)?;

@@ -50,7 +50,7 @@ pub async fn plan_rotation(
             Kind::Conflict,
             format!("control plane `{}` sleeps, so nothing inside it can follow", spec.name),
         )
-        .hint(format!("wake it: kamaji scale {} -n {} --replicas 1", spec.name, spec.namespace)));
+        .hint(format!("wake it: kamaji scale {} --replicas 1", spec.called().argument())));
     }
     plan.changes = changes(record, &next);
     let Effects { hazards, notes } = match of {

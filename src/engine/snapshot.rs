@@ -43,7 +43,7 @@ pub async fn snapshot(
     let header = write(&mut pages, header, file, &wait, &note).await?;
     if header.keys == 0 {
         return Err(Fault::new(Kind::Failed, format!("control plane `{}` has no data yet", spec.name))
-            .hint(format!("see what it lacks: kamaji status {} -n {}", spec.name, spec.namespace)));
+            .hint(format!("see what it lacks: kamaji status {}", spec.called().argument())));
     }
     Ok(header)
 }
@@ -51,9 +51,9 @@ pub async fn snapshot(
 /// What is neither the data before nor the snapshot's is worth nothing.
 fn refuse_half_restored(record: &Record) -> Result<(), Fault> {
     let Some(restore) = &record.restore else { return Ok(()) };
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
-    Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being restored ({restore})"))
-        .hint(format!("finish that first: kamaji restore {name} -n {namespace} --from FILE")))
+    let plane = record.spec.called();
+    Err(Fault::new(Kind::Conflict, format!("control plane `{plane}` is being restored ({restore})"))
+        .hint(format!("finish that first: kamaji restore {} --from FILE", plane.argument())))
 }
 
 /// Where pages come from: etcd, or a test.

@@ -17,15 +17,15 @@ pub struct Busy {
 #[must_use]
 pub fn paused(record: &Record) -> Option<Busy> {
     let pause = record.paused.as_ref()?;
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    let plane = record.spec.called();
     let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
     Some(Busy {
         what: format!(
-            "control plane `{name}` is paused since {} by {}{reason}",
+            "control plane `{plane}` is paused since {} by {}{reason}",
             moment(pause.since),
             process(&pause.by)
         ),
-        remedies: vec![format!("let it be changed again: kamaji resume {name} -n {namespace}")],
+        remedies: vec![format!("let it be changed again: kamaji resume {}", plane.argument())],
     })
 }
 
@@ -51,19 +51,19 @@ pub fn upgrading(record: &Record) -> Option<Busy> {
 #[must_use]
 pub fn updating(record: &Record) -> Option<Busy> {
     let update = record.update.as_ref()?;
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
-    let mut remedies = vec![format!("finish it: kamaji update {name} -n {namespace}")];
+    let plane = record.spec.called();
+    let mut remedies = vec![format!("finish it: kamaji update {}", plane.argument())];
     if !update.undo {
         remedies.push(format!("or go back: {}", go_back(record)));
     }
-    Some(Busy { what: format!("a change of settings of control plane `{name}` is not finished ({update})"), remedies })
+    Some(Busy { what: format!("a change of settings of control plane `{plane}` is not finished ({update})"), remedies })
 }
 
 /// Whether its keys are between two phases. One that has reached a phase is whole.
 #[must_use]
 pub fn rotating(record: &Record) -> Option<Busy> {
     let rotation = record.rotation.as_ref().filter(|rotation| !rotation.done)?;
-    let (name, namespace) = (&record.spec.name, &record.spec.namespace);
+    let plane = record.spec.called();
     let way = match rotation.phase {
         RotationPhase::Back => "--back".to_owned(),
         phase @ (RotationPhase::Trust | RotationPhase::Use | RotationPhase::Drop) => {
@@ -71,8 +71,8 @@ pub fn rotating(record: &Record) -> Option<Busy> {
         }
     };
     Some(Busy {
-        what: format!("keys of control plane `{name}` are being changed ({rotation})"),
-        remedies: vec![format!("finish it: kamaji certs {} {name} -n {namespace} {way}", rotation.of.verb())],
+        what: format!("keys of control plane `{plane}` are being changed ({rotation})"),
+        remedies: vec![format!("finish it: kamaji certs {} {} {way}", rotation.of.verb(), plane.argument())],
     })
 }
 

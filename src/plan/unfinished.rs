@@ -49,7 +49,7 @@ impl Unfinished {
 
 /// The command that ends putting a snapshot back.
 pub(super) fn finish_restore(record: &Record) -> String {
-    format!("kamaji restore {} -n {} --from FILE", record.spec.name, record.spec.namespace)
+    format!("kamaji restore {} --from FILE", record.spec.called().argument())
 }
 
 /// The command that ends a change of version.
@@ -57,12 +57,12 @@ pub(super) fn finish_upgrade(record: &Record, upgrade: &Upgrade) -> String {
     if upgrade.undo {
         return go_back(record);
     }
-    format!("kamaji upgrade {} -n {} --to {}", record.spec.name, record.spec.namespace, upgrade.to)
+    format!("kamaji upgrade {} --to {}", record.spec.called().argument(), upgrade.to)
 }
 
 /// The command that takes a change of version or of settings back.
 pub(super) fn go_back(record: &Record) -> String {
-    format!("kamaji rollback {} -n {}", record.spec.name, record.spec.namespace)
+    format!("kamaji rollback {}", record.spec.called().argument())
 }
 
 impl Record {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Seen;
-use crate::model::{ControlPlaneName, Namespace};
+use crate::model::{Called, ControlPlaneName, Namespace};
 use crate::plan::{Change, Live, Record};
 use crate::tenant::TokenFacts;
 
@@ -211,7 +211,7 @@ pub struct PlaneFacts {
 impl PlaneFacts {
     /// `kamaji VERB NAME -n NAMESPACE REST`.
     pub(super) fn kamaji(&self, verb: &str, rest: &str) -> String {
-        format!("kamaji {verb} {} -n {} {rest}", self.name, self.namespace).trim_end().to_owned()
+        format!("kamaji {verb} {} {rest}", Called::new(&self.name, &self.namespace).argument()).trim_end().to_owned()
     }
 
     /// What was asked for, once that is known.

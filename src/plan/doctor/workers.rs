@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::chain::{Finding, LinkName};
 use super::{Inside, PlaneFacts, Seen};
-use crate::model::Called;
 use crate::plan::NodeState;
 use crate::plan::explain::{list, text};
 
@@ -23,10 +22,7 @@ pub(super) fn judge(plane: &PlaneFacts) -> Vec<(LinkName, Finding)> {
         .map(|nodes| nodes.iter().map(|node| (NodeState::of(node, record.spec.version), pressures(node))).collect());
     vec![
         (LinkName::Nodes, Finding::of(&states, |states| nodes(states, plane))),
-        (
-            LinkName::VersionSkew,
-            Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), &record.spec.called())),
-        ),
+        (LinkName::VersionSkew, Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), plane))),
         (LinkName::NodeClocks, clocks(plane, &states)),
     ]
 }
@@ -74,7 +70,7 @@ fn nodes(states: &[(NodeState, Vec<String>)], plane: &PlaneFacts) -> Finding {
     if pressed.is_empty() { Finding::ok(count) } else { Finding::warning(count).details(pressed) }
 }
 
-fn skew(states: &[(NodeState, Vec<String>)], version: &str, plane: &Called) -> Finding {
+fn skew(states: &[(NodeState, Vec<String>)], version: &str, plane: &PlaneFacts) -> Finding {
     let wrong: Vec<String> = states
         .iter()
         .filter(|(node, _)| !node.skew.is_allowed())
@@ -84,8 +80,8 @@ fn skew(states: &[(NodeState, Vec<String>)], version: &str, plane: &Called) -> F
         return Finding::ok(format!("every kubelet goes with {version}"));
     }
     Finding::warning(format!("{} kubelets that do not go with {version}", wrong.len())).details(wrong).remedy(format!(
-        "upgrade these kubelets; or see how the control plane goes up: kamaji upgrade plan {}",
-        plane.argument()
+        "upgrade these kubelets; or see how the control plane goes up: {}",
+        plane.kamaji("upgrade plan", "")
     ))
 }
 
@@ -198,10 +194,10 @@ mod tests {
 
     #[test]
     fn kubelets_that_do_not_go_with_the_api_server_are_told() {
-        let name = crate::tenant::fixture::spec("v1.37.2").called();
-        assert_eq!(skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &name).state, State::Ok);
+        let plane = facts();
+        assert_eq!(skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &plane).state, State::Ok);
         for kubelet in ["v1.33.1", "v1.38.0"] {
-            let finding = skew(&[node("w", "True", "", kubelet)], "v1.37.2", &name);
+            let finding = skew(&[node("w", "True", "", kubelet)], "v1.37.2", &plane);
             assert_eq!((finding.state, finding.details.len()), (State::Warning, 1));
         }
     }
