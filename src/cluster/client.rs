@@ -2,6 +2,7 @@
 //! how often it is sent `patience.rs`.
 #![expect(clippy::disallowed_types, reason = "edge: the one place that holds a client")]
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use super::kubeconfig;
 use super::patience::Shared;
 use super::refusal::{causes, of_client};
 use super::resources::{resource, resource_of, url};
-use crate::model::MANAGER;
+use crate::model::{Endpoint, MANAGER};
 use crate::render::{Manifest, ObjectRef, Write};
 
 /// How servers know us, in their audit logs for example.
@@ -35,6 +36,16 @@ pub struct Target {
     pub kubeconfig: Option<PathBuf>,
     /// A context in it; without it the current one.
     pub context: Option<String>,
+}
+
+/// Where a tenant's API server is reached.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// Straight at its endpoint.
+    Endpoint(Endpoint),
+    /// At the near end of a tunnel through the management cluster. The certificate is verified all the same, by the name
+    /// `kubernetes`, which that of every API server of ours carries.
+    Tunnel(SocketAddr),
 }
 
 /// Whether a POST made the object or found it.
@@ -106,9 +117,9 @@ impl Connection {
         Self::from_config(config, server)
     }
 
-    /// Connects to a tenant with the text of a kubeconfig. With `via`, the connection goes to that local port and the
-    /// server's certificate is still verified, by the name `kubernetes` that every API server of ours carries.
-    pub async fn to_tenant(kubeconfig: &str, via: Option<std::net::SocketAddr>, name: &str) -> Result<Self, Refusal> {
+    /// Connects to a tenant with the credentials of a kubeconfig. Where the server is, `way` says: the kubeconfig may still
+    /// name an endpoint that led there before.
+    pub async fn to_tenant(kubeconfig: &str, way: &Way, name: &str) -> Result<Self, Refusal> {
         let unusable = |error: &dyn std::error::Error| {
             Refusal::Kubeconfig(format!("the control plane's kubeconfig cannot be used: {}", causes(error)))
         };
@@ -116,13 +127,20 @@ impl Connection {
         let mut config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
             .await
             .map_err(|e| unusable(&e))?;
-        let mut server = format!("the API server of control plane `{name}` at {}", bare(&config.cluster_url));
-        if let Some(local) = via {
-            config.cluster_url = format!("https://{local}").parse().map_err(|e: http::uri::InvalidUri| unusable(&e))?;
-            config.tls_server_name = Some("kubernetes".into());
-            config.proxy_url = None;
-            server = format!("the API server of control plane `{name}` (through the management cluster)");
-        }
+        let (url, server) = match way {
+            Way::Endpoint(endpoint) => {
+                let url = endpoint.url();
+                let server = format!("the API server of control plane `{name}` at {url}");
+                (url, server)
+            }
+            Way::Tunnel(local) => {
+                config.tls_server_name = Some("kubernetes".into());
+                config.proxy_url = None;
+                let server = format!("the API server of control plane `{name}` (through the management cluster)");
+                (format!("https://{local}"), server)
+            }
+        };
+        config.cluster_url = url.parse().map_err(|e: http::uri::InvalidUri| unusable(&e))?;
         Self::from_config(config, server)
     }
 

@@ -63,6 +63,7 @@ impl Failure {
             | Refusal::Unauthorized { .. }
             | Refusal::Forbidden { .. }
             | Refusal::Conflict { .. }
+            | Refusal::LockLost { .. }
             | Refusal::NotFound { .. }
             | Refusal::Refused { .. } => Again::Never,
         };

@@ -240,10 +240,7 @@ impl Lock {
 impl Hold {
     fn check(&self) -> Result<(), Refusal> {
         if self.lost.load(Ordering::Acquire) {
-            return Err(Refusal::Conflict {
-                what: format!("the lock {} was lost", self.object),
-                message: "another kamaji took over while this one stood still".into(),
-            });
+            return Err(Refusal::LockLost { lock: self.object.to_string() });
         }
         Ok(())
     }
@@ -288,7 +285,7 @@ async fn keep(hold: Arc<Hold>) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         if let Err(refusal) = hold.renew_now().await {
-            if refusal.is_conflict() {
+            if matches!(refusal, Refusal::LockLost { .. }) {
                 return;
             }
             tracing::debug!(%refusal, "the lock could not be renewed");

@@ -13,7 +13,7 @@ mod refusal;
 mod resources;
 mod tunnel;
 
-pub use client::{Connection, Created, Hello, Removal, Target};
+pub use client::{Connection, Created, Hello, Removal, Target, Way};
 pub use eviction::Eviction;
 pub use kubeconfig::{LARGEST as LARGEST_KUBECONFIG, own_kubeconfigs};
 pub use local::{Unreadable, read_limited};

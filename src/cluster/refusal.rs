@@ -40,6 +40,13 @@ pub enum Refusal {
         /// The server's words.
         message: String,
     },
+    /// The lock that the work was done under is somebody else's: nothing of the work is written any more. Apart from
+    /// [`Refusal::Conflict`], because what is done about a changed object must not be done about this.
+    #[error("the lock {lock} was lost: another kamaji took over while this one stood still")]
+    LockLost {
+        /// The Lease.
+        lock: String,
+    },
     /// It does not exist.
     #[error("{what}: {message}")]
     NotFound {
@@ -159,7 +166,7 @@ impl Advice for Refusal {
             Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::Refused { .. } | Self::Unintelligible { .. } => {
                 Kind::Failed
             }
-            Self::Conflict { .. } => Kind::Conflict,
+            Self::Conflict { .. } | Self::LockLost { .. } => Kind::Conflict,
             Self::NotFound { .. } => Kind::NotFound,
         }
     }
@@ -177,7 +184,9 @@ impl Advice for Refusal {
                 vec!["renew the credentials in the kubeconfig, then run the command again".into()]
             }
             Self::Forbidden { .. } => vec!["ask an administrator of the management cluster for this right".into()],
-            Self::Conflict { .. } => vec!["run the command again: it starts from what is there now".into()],
+            Self::Conflict { .. } | Self::LockLost { .. } => {
+                vec!["run the command again: it starts from what is there now".into()]
+            }
             Self::Refused { code: 500.., .. } => {
                 vec!["the server has a fault of its own, or a webhook of its has: once that is mended, run the command again".into()]
             }
@@ -191,5 +200,19 @@ impl Advice for Refusal {
             ],
             Self::NotFound { .. } => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_lock_is_not_taken_for_a_changed_object() {
+        let lost = Refusal::LockLost { lock: "Lease a/b-lock".into() };
+        assert!(!lost.is_conflict(), "it would be answered by looking at what is there, and going on");
+        assert_eq!(lost.kind(), Kind::Conflict);
+        assert!(lost.to_string().contains("the lock Lease a/b-lock was lost"), "{lost}");
+        assert!(!lost.hints().is_empty());
     }
 }

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::plane;
 use crate::cli::PlaneArgs;
 use crate::error::Fault;
-use crate::model::{KubeVersion, moment};
+use crate::model::{KubeVersion, host_of_process, moment};
 use crate::plan::{Revision, RevisionKind};
 use crate::ui::{Report, Table};
 
@@ -83,7 +83,7 @@ impl Report for History {
                 RevisionKind::Rollback => what[0].insert_str(0, "rollback: "),
                 RevisionKind::TakenBack => what[0].insert_str(0, "taken back: "),
             }
-            let host = item.by.split('/').next().unwrap_or_default().to_owned();
+            let host = host_of_process(&item.by).to_owned();
             for (index, what) in what.into_iter().enumerate() {
                 let first = index == 0;
                 let cell = |text: String| if first { text } else { " ".to_owned() };

@@ -265,7 +265,7 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
         items.push(item);
     }
     if live.named("Deployment", &ObjectNames(&spec.name).deployment()).is_none() {
-        return Ok(Section::bad("pods", "the Deployment does not exist: run the create command again"));
+        return Ok(Section::bad("pods", format!("the Deployment does not exist: {}", mended_by(record))));
     }
     // More than are wanted, while new ones start beside the old.
     let there = items.len().max(spec.replicas as usize);
@@ -278,9 +278,17 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
     Ok(section)
 }
 
+/// What makes again what is missing: `create`, with the file, while it never served; afterwards the record has the wish.
+fn mended_by(record: &Record) -> String {
+    match record.step {
+        Step::Creating | Step::Deleting => "run the create command again".to_owned(),
+        Step::Ready => format!("kamaji update {}", record.spec.called().argument()),
+    }
+}
+
 fn service(record: &Record, live: &Live) -> Section {
     let Some(service) = live.named("Service", &ObjectNames(&record.spec.name).service()) else {
-        return Section::bad("service", "the Service does not exist: run the create command again");
+        return Section::bad("service", format!("the Service does not exist: {}", mended_by(record)));
     };
     let address =
         record.address.as_ref().map_or_else(|| "no address yet".to_owned(), |address| address.endpoint.to_string());
@@ -296,7 +304,7 @@ async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<
         return Ok(Section::of(name, "off: its API server reaches whatever pods of this cluster reach", Vec::new()));
     }
     let Some(policy) = live.named("NetworkPolicy", &ObjectNames(&spec.name).network_policy()) else {
-        return Ok(Section::bad(name, "the NetworkPolicy does not exist: run the create command again"));
+        return Ok(Section::bad(name, format!("the NetworkPolicy does not exist: {}", mended_by(record))));
     };
     let summary = match engine::enforced_by(session).await? {
         Some(enforcer) => format!("enforced by {enforcer}"),
@@ -306,7 +314,7 @@ async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<
     let wished = live.surroundings.closed_to(spec, live);
     let missing = wished.iter().filter(|range| !closed.iter().any(|closed| closed.contains(*range)));
     let open =
-        missing.map(|range| Item::of(range.to_string(), false, "is not closed yet: run the create command again"));
+        missing.map(|range| Item::of(range.to_string(), false, format!("is not closed yet: {}", mended_by(record))));
     let unknown = live.surroundings.left_open().into_iter().map(|what| Item::of("not closed", true, what));
     Ok(Section::of(name, summary, open.chain(unknown).collect()))
 }
@@ -325,7 +333,7 @@ fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
     let mut first: Option<i64> = None;
     let item = |held: Held| {
         if let Some(problem) = held.problem {
-            return Item::of(held.name, false, format!("{problem}: run the create command again"));
+            return Item::of(held.name, false, format!("{problem}: {}", mended_by(record)));
         }
         let Some(end) = held.not_after else { return Item::of(held.name, true, held.note.unwrap_or_default()) };
         let days = age::days(now, end);
@@ -378,7 +386,7 @@ async fn look_inside(connection: &Connection, record: &Record) -> Result<Section
             Some((ready, wanted)) => {
                 Item::of(name, addon.is_ready() || nodes.is_empty(), format!("{ready} of {wanted} ready"))
             }
-            None => Item::of(name, false, "missing: run the create command again"),
+            None => Item::of(name, false, format!("missing: {}", mended_by(record))),
         }
     });
     let mut items: Vec<Item> = addons.collect();

@@ -192,7 +192,8 @@ async fn old_pods(
             let sources = volume.pointer("/projected/sources").and_then(Value::as_array);
             sources.into_iter().flatten().any(|source| source.get("serviceAccountToken").is_some())
         });
-        if !asks || made.is_none_or(|made| made >= began) || !ready.contains(text("/spec/nodeName")) {
+        let ends = pod.pointer("/metadata/deletionTimestamp").is_some();
+        if !asks || ends || made.is_none_or(|made| made >= began) || !ready.contains(text("/spec/nodeName")) {
             continue;
         }
         let name = format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"));

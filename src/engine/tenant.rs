@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::Session;
-use crate::cluster::{Connection, Created, Refusal, Removal, Tunnel};
+use crate::cluster::{Connection, Created, Refusal, Removal, Tunnel, Way};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
@@ -24,6 +24,7 @@ pub struct Reached {
     pub connection: Connection,
     /// Whether it goes straight to the endpoint.
     pub direct: bool,
+    way: Way,
     tunnel: Option<Tunnel>,
 }
 
@@ -36,7 +37,7 @@ impl Reached {
 
     /// The same way with other credentials.
     pub async fn with(&self, kubeconfig: &str, name: &ControlPlaneName) -> Result<Connection, Refusal> {
-        let connection = Connection::to_tenant(kubeconfig, self.local(), name.as_str()).await?;
+        let connection = Connection::to_tenant(kubeconfig, &self.way, name.as_str()).await?;
         connection.ends_with(&self.connection);
         Ok(connection)
     }
@@ -107,10 +108,11 @@ async fn reach_by(
     let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(causes_of_pods(pods, &[]))) };
     let pod_name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let tunnel = Tunnel::open(session.management, namespace.as_str(), pod_name, address.secure_port).await?;
-    let connection = Connection::to_tenant(kubeconfig, Some(tunnel.local()), name.as_str()).await?;
+    let way = Way::Tunnel(tunnel.local());
+    let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await?;
     connection.ends_with(session.management);
     match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
-        Ok(Ok(_)) => Ok(Ok(Reached { connection, direct: false, tunnel: Some(tunnel) })),
+        Ok(Ok(_)) => Ok(Ok(Reached { connection, direct: false, way, tunnel: Some(tunnel) })),
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
         Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
     }
@@ -125,7 +127,7 @@ async fn reach_directly(
 ) -> Option<Reached> {
     let connection = direct(address, kubeconfig, name, patience).await?;
     connection.ends_with(session.management);
-    Some(Reached { connection, direct: true, tunnel: None })
+    Some(Reached { connection, direct: true, way: Way::Endpoint(address.endpoint.clone()), tunnel: None })
 }
 
 /// A connection straight to the endpoint, if it answers and is the one it should be; `patience` is for the first packet
@@ -139,7 +141,8 @@ async fn direct(
     let host = address.endpoint.host.to_string();
     let connected = timeout(patience, TcpStream::connect((host.as_str(), address.endpoint.port))).await;
     connected.ok()?.ok()?;
-    let connection = Connection::to_tenant(kubeconfig, None, name.as_str()).await.ok()?;
+    let way = Way::Endpoint(address.endpoint.clone());
+    let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await.ok()?;
     timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
     Some(connection)
 }

@@ -56,5 +56,5 @@ pub use releases::{KUBEADM_V1BETA3, KUBEADM_V1BETA4, RELEASES, Release, release_
 pub use rights::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
 pub use sizes::{Amounts, ComponentName, ResourceName, Resources, Size, parse_amount, parse_component_amounts};
 pub use subject::Subject;
-pub use told::{Called, moment, process};
+pub use told::{Called, host_of_process, moment, process};
 pub use version::KubeVersion;

@@ -48,11 +48,22 @@ pub fn moment(at: Timestamp) -> String {
 /// A process that locks and records name `HOST/PID/MACHINE`: `process 17 on laptop`. Any other text as it is.
 #[must_use]
 pub fn process(name: &str) -> String {
-    let mut parts = name.rsplitn(3, '/').skip(1);
-    match (parts.next().map(str::parse::<u32>), parts.next()) {
-        (Some(Ok(pid)), Some(host)) if !host.is_empty() => format!("process {pid} on {host}"),
-        _ => name.to_owned(),
+    match host_and_id(name) {
+        Some((host, id)) => format!("process {id} on {host}"),
+        None => name.to_owned(),
     }
+}
+
+/// The host alone of such a process. Any other text as it is.
+#[must_use]
+pub fn host_of_process(name: &str) -> &str {
+    host_and_id(name).map_or(name, |(host, _)| host)
+}
+
+fn host_and_id(name: &str) -> Option<(&str, u32)> {
+    let mut parts = name.rsplitn(3, '/').skip(1);
+    let id = parts.next()?.parse().ok()?;
+    parts.next().filter(|host| !host.is_empty()).map(|host| (host, id))
 }
 
 #[cfg(test)]
@@ -63,8 +74,9 @@ mod tests {
     fn a_process_is_told_by_its_id_and_host() {
         assert_eq!(process("laptop/17/9e409415.4026531836"), "process 17 on laptop");
         assert_eq!(process("a/b/17/x"), "process 17 on a/b");
+        assert_eq!(host_of_process("laptop/17/9e409415.4026531836"), "laptop");
         for other in ["", "laptop", "laptop/17", "laptop/x/y", "/17/x"] {
-            assert_eq!(process(other), other);
+            assert_eq!((process(other).as_str(), host_of_process(other)), (other, other));
         }
     }
 

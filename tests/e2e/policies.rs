@@ -99,9 +99,9 @@ fn a_policy_follows_the_management_cluster_and_the_rights_of_who_runs_kamaji() {
     let patch = ["patch", "networkpolicy", "-n", &space.namespace, "facts-network-policy", "--type=json", "-p"];
     kube.run(&[&patch[..], &[&spec.to_string()]].concat()).ok();
     let status = space.run(&["status", "facts"]).ok();
-    assert!(status.stdout.contains("is not closed yet: run the create command again"), "{status}");
+    assert!(status.stdout.contains("is not closed yet: kamaji update facts -n e2e-policy-facts"), "{status}");
     space.run(&["diff", "facts"]).exits(10);
-    let repaired = space.create("facts", &["--yes"]).ok();
+    let repaired = space.run(&["update", "facts", "--yes"]).ok();
     assert!(repaired.stderr.contains("NetworkPolicy e2e-policy-facts/facts-network-policy changed"), "{repaired}");
     assert_eq!(kube.json(&policy)["spec"], before["spec"]);
     space.run(&["diff", "facts"]).exits(0);

@@ -45,6 +45,7 @@ impl Why for Refusal {
             | Self::Conflict { .. }
             | Self::NotFound { .. }
             | Self::Refused { .. }
+            | Self::LockLost { .. }
             | Self::Unintelligible { .. } => Unseen::Failed(self.to_string(), self.hints()),
         }
     }

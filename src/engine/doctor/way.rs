@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::cluster::{Connection, Refusal};
+use crate::cluster::{Connection, Refusal, Way};
 use crate::model::ControlPlaneName;
 use crate::plan::EndpointFacts;
 use crate::render::Address;
@@ -64,8 +64,9 @@ async fn prove(name: &ControlPlaneName, address: &Address, authority: &str) -> R
         "users": [{"name": "nobody", "user": {}}],
         "contexts": [{"name": "nobody", "context": {"cluster": "nobody", "user": "nobody"}}],
     });
+    let way = Way::Endpoint(address.endpoint.clone());
     let ask = async {
-        let connection = Connection::to_tenant(&kubeconfig.to_string(), None, name.as_str()).await?;
+        let connection = Connection::to_tenant(&kubeconfig.to_string(), &way, name.as_str()).await?;
         connection.text("/readyz").await
     };
     match timeout(STEP, ask).await {
