@@ -362,7 +362,7 @@ async fn inside(session: &Session<'_>, record: &Record) -> Section {
                 section.summary = format!(
                     "{}; reached {}",
                     section.summary,
-                    if reached.direct { "directly" } else { "through the management cluster" }
+                    if reached.is_direct() { "directly" } else { "through the management cluster" }
                 );
                 section
             }

@@ -143,7 +143,7 @@ impl Creation<'_> {
         }
         // The first answer may have come through the tunnel only because the endpoint was a moment behind; who can reach
         // it is to find it answering.
-        let direct = reached.direct
+        let direct = reached.is_direct()
             || tenant::answers_directly_soon(&address, &self.kubeconfig("admin.conf").await?, &spec.name).await;
         self.lock.check()?;
         journal

@@ -165,7 +165,7 @@ impl Restoring<'_> {
         let address = journal.address()?;
         let reached = creation.inside(&address, &desired).await?;
         creation.await_usable(&reached).await?;
-        if !reached.direct {
+        if !reached.is_direct() {
             answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await;
         }
         Ok(())

@@ -311,7 +311,7 @@ impl Rolling<'_> {
         }
         let reached = creation.inside(&address, &desired).await?;
         creation.await_usable(&reached).await?;
-        Ok(reached.direct
+        Ok(reached.is_direct()
             || answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await)
     }
 }

@@ -58,7 +58,7 @@ async fn run(
         // What changed while it slept is told to it now.
         let reached = creation.inside(&address, &desired).await?;
         creation.await_usable(&reached).await?;
-        if !reached.direct {
+        if !reached.is_direct() {
             // Who can reach the endpoint is to find it answering, also where Services are a moment behind.
             answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await;
         }

@@ -22,17 +22,25 @@ use crate::render::{Address, Manifest, ObjectRef, Write};
 pub struct Reached {
     /// The connection.
     pub connection: Connection,
-    /// Whether it goes straight to the endpoint.
-    pub direct: bool,
     way: Way,
-    tunnel: Option<Tunnel>,
+    /// Open for as long as the connection is used.
+    _tunnel: Option<Tunnel>,
 }
 
 impl Reached {
+    /// Whether it goes straight to the endpoint.
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
+        matches!(self.way, Way::Endpoint(_))
+    }
+
     /// The near end of the tunnel; `None` where the endpoint answers.
     #[must_use]
-    pub fn local(&self) -> Option<std::net::SocketAddr> {
-        self.tunnel.as_ref().map(Tunnel::local)
+    pub const fn local(&self) -> Option<std::net::SocketAddr> {
+        match self.way {
+            Way::Endpoint(_) => None,
+            Way::Tunnel(local) => Some(local),
+        }
     }
 
     /// The same way with other credentials.
@@ -112,7 +120,7 @@ async fn reach_by(
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await?;
     connection.ends_with(session.management);
     match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
-        Ok(Ok(_)) => Ok(Ok(Reached { connection, direct: false, way, tunnel: Some(tunnel) })),
+        Ok(Ok(_)) => Ok(Ok(Reached { connection, way, _tunnel: Some(tunnel) })),
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
         Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
     }
@@ -125,26 +133,21 @@ async fn reach_directly(
     kubeconfig: &str,
     patience: Duration,
 ) -> Option<Reached> {
-    let connection = direct(address, kubeconfig, name, patience).await?;
-    connection.ends_with(session.management);
-    Some(Reached { connection, direct: true, way: Way::Endpoint(address.endpoint.clone()), tunnel: None })
+    let reached = direct(address, kubeconfig, name, patience).await?;
+    reached.connection.ends_with(session.management);
+    Some(reached)
 }
 
 /// A connection straight to the endpoint, if it answers and is the one it should be; `patience` is for the first packet
 /// to come back.
-async fn direct(
-    address: &Address,
-    kubeconfig: &str,
-    name: &ControlPlaneName,
-    patience: Duration,
-) -> Option<Connection> {
+async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName, patience: Duration) -> Option<Reached> {
     let host = address.endpoint.host.to_string();
     let connected = timeout(patience, TcpStream::connect((host.as_str(), address.endpoint.port))).await;
     connected.ok()?.ok()?;
     let way = Way::Endpoint(address.endpoint.clone());
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await.ok()?;
     timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
-    Some(connection)
+    Some(Reached { connection, way, _tunnel: None })
 }
 
 /// Whether the endpoint answers from here, within the moment that Services take to be served everywhere.

@@ -226,7 +226,7 @@ async fn go_in(session: &Session<'_>, record: &Record, live: &Live) -> (Seen<boo
         },
         examine_inside(&reached.connection, session.clock),
     );
-    (Ok(reached.direct), admin, Ok(inside))
+    (Ok(reached.is_direct()), admin, Ok(inside))
 }
 
 /// A request that needs a right.
