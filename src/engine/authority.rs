@@ -11,7 +11,8 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::Session;
-use super::nodes::list_workers;
+use super::nodes::{SeenWorker, list_workers};
+use super::tenant::ask;
 use crate::cluster::Connection;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, ObjectNames};
@@ -125,8 +126,7 @@ pub(super) async fn effects(
     next: &Rotation,
     looked_at: &[String],
 ) -> Result<Effects, Fault> {
-    let mut effects = Effects::default();
-    let Some(now) = &record.rotation else { return Ok(effects) };
+    let Some(now) = &record.rotation else { return Ok(Effects::default()) };
     let looks = match next.phase {
         RotationPhase::Trust => false,
         // Who was there before knows both.
@@ -135,21 +135,35 @@ pub(super) async fn effects(
         RotationPhase::Back => now.used,
     };
     if !looks {
-        return Ok(effects);
+        return Ok(Effects::default());
     }
     let spec = &record.spec;
     let super_admin = super::kubeconfig(session.management, &spec.namespace, &spec.name, "super-admin.conf").await?;
-    let reached = match (record.address.as_ref(), super_admin) {
+    let seen = match (record.address.as_ref(), super_admin) {
         (Some(address), Some(text)) => {
-            super::reach(session, &spec.namespace, &spec.name, address, text.expose_secret()).await?.ok()
+            let look = async |connection: &Connection| {
+                let seen = list_workers(connection, spec.version, true, (session.clock)()).await?;
+                effects_on(connection, record, (now, next.phase), seen, looked_at).await
+            };
+            ask(session, spec, address, text.expose_secret(), look).await?.ok()
         }
         _ => None,
     };
-    let Some(reached) = reached else {
-        effects.hazards.push("whether workers follow cannot be looked up: the API server does not answer".into());
-        return Ok(effects);
-    };
-    let seen = list_workers(&reached.connection, spec.version, true, (session.clock)()).await?;
+    Ok(seen.unwrap_or_else(|| Effects {
+        hazards: vec!["whether workers follow cannot be looked up: the API server does not answer".into()],
+        ..Effects::default()
+    }))
+}
+
+/// What it does to the workers that were `seen`, and to pods that look at the authority themselves.
+async fn effects_on(
+    connection: &Connection,
+    record: &Record,
+    (now, next): (&Rotation, RotationPhase),
+    seen: Vec<SeenWorker>,
+    looked_at: &[String],
+) -> Result<Effects, Fault> {
+    let mut effects = Effects::default();
     let workers: Vec<SeenFollower> = seen
         .into_iter()
         .map(|seen| SeenFollower {
@@ -159,15 +173,15 @@ pub(super) async fn effects(
             ends: seen.certificate.and_then(|certificate| certificate.ends),
         })
         .collect();
-    effects.hazards = not_following(spec, now, next.phase, &workers, looked_at);
+    effects.hazards = not_following(&record.spec, now, next, &workers, looked_at);
     let silent: Vec<&str> = workers.iter().filter(|worker| !worker.ready).map(|worker| worker.name.as_str()).collect();
     if !silent.is_empty() {
         effects.notes.push(format!("not Ready, so nothing is known of them: {}", silent.join(", ")));
     }
-    if next.phase == RotationPhase::Use {
+    if next == RotationPhase::Use {
         let ready: BTreeSet<&str> =
             workers.iter().filter(|worker| worker.ready).map(|worker| worker.name.as_str()).collect();
-        old_pods(&reached.connection, &ready, now.began, &mut effects).await?;
+        old_pods(connection, &ready, now.began, &mut effects).await?;
         effects.notes.push(
             "kubeconfigs that were handed out before phase trust know the old authority only; hand out new ones first"
                 .into(),

@@ -11,7 +11,7 @@ use super::judge::judge_new;
 use super::needs::refuse_missing;
 use super::observe::{cluster_facts, namespace_exists, observe, refuse_foreign, volumes_exist};
 use super::rights::require_rights;
-use super::tenant::{self, reach};
+use super::tenant;
 use super::{Session, datastore};
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
@@ -350,10 +350,10 @@ async fn joined(session: &Session<'_>, record: &Record) -> Result<Result<usize, 
     let (Some(kubeconfig), Some(address)) = (kubeconfig, &record.address) else {
         return Ok(Err("it has no kubeconfig".into()));
     };
-    match reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await? {
-        Ok(reached) => Ok(Ok(reached.connection.list("v1", "Node", None, "").await?.len())),
-        Err(causes) => Ok(Err(causes.into_iter().next().unwrap_or_default())),
-    }
+    let nodes = tenant::ask(session, spec, address, kubeconfig.expose_secret(), async |connection| {
+        Ok(connection.list("v1", "Node", None, "").await?.len())
+    });
+    Ok(nodes.await?.map_err(|causes| causes.into_iter().next().unwrap_or_default()))
 }
 
 /// What is asked for differently than before, setting by setting.
@@ -405,13 +405,15 @@ async fn preview_inside(
     let Some(kubeconfig) = live.secret_value(&ObjectNames(&spec.name).admin_kubeconfig(), "super-admin.conf") else {
         return Ok(());
     };
-    match reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await? {
-        Ok(reached) => {
-            let facts = facts_of(address, &desired.ca_certificate);
-            plan.changes.extend(tenant::preview(&reached.connection, &tenant_objects(spec, &facts)).await?);
-            let unwanted = unwanted_addons(spec, &facts);
-            plan.changes.extend(tenant::preview_unwanted(&reached.connection, &unwanted).await?);
-        }
+    let facts = facts_of(address, &desired.ca_certificate);
+    let (wishes, unwanted) = (tenant_objects(spec, &facts), unwanted_addons(spec, &facts));
+    let changes = tenant::ask(session, spec, address, kubeconfig.expose_secret(), async |connection| {
+        let mut changes = tenant::preview(connection, &wishes).await?;
+        changes.extend(tenant::preview_unwanted(connection, &unwanted).await?);
+        Ok(changes)
+    });
+    match changes.await? {
+        Ok(changes) => plan.changes.extend(changes),
         Err(causes) => plan.unknown.push(format!(
             "the API server of `{}` does not answer, so what is inside the cluster is looked at later ({})",
             spec.name,

@@ -11,11 +11,14 @@ use tokio::time::{Instant, timeout};
 
 use super::Session;
 use crate::cluster::{Connection, Created, Refusal, Removal, Tunnel, Way};
-use crate::error::Fault;
+use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
 use crate::plan::{Action, Change, Live, causes_of_pods, compare, giving_way, is_ours, is_settled, left_to_others};
 use crate::render::{Address, Manifest, ObjectRef, Write};
+
+/// How long a tenant that answered is asked again when it does not: pods come and go, and connections end with them.
+const HICCUP: Duration = Duration::from_secs(2);
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
 #[derive(Debug)]
@@ -102,6 +105,30 @@ pub async fn reach(
     reach_by(session, &pods, namespace, name, address, kubeconfig).await
 }
 
+/// Asks a tenant what has no effect. Where its endpoint answered and does not any more, as when its Service has just been
+/// removed, it is asked once more by the way that leads to it then. `Err` holds causes.
+pub(super) async fn ask<T>(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+    address: &Address,
+    kubeconfig: &str,
+    question: impl AsyncFn(&Connection) -> Result<T, Fault>,
+) -> Result<Result<T, Vec<String>>, Fault> {
+    let mut first = true;
+    loop {
+        let reached = match reach(session, &spec.namespace, &spec.name, address, kubeconfig).await? {
+            Ok(reached) => reached,
+            Err(causes) => return Ok(Err(causes)),
+        };
+        match question(&reached.connection).await {
+            Ok(answer) => return Ok(Ok(answer)),
+            Err(fault) if fault.kind() != Kind::Unavailable => return Err(fault),
+            Err(_) if first && reached.is_direct() => first = false,
+            Err(fault) => return Ok(Err(fault.causes())),
+        }
+    }
+}
+
 async fn reach_by(
     session: &Session<'_>,
     pods: &[Value],
@@ -120,7 +147,7 @@ async fn reach_by(
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await?;
     connection.ends_with(session.management);
     match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
-        Ok(Ok(_)) => Ok(Ok(Reached { connection, way, _tunnel: Some(tunnel) })),
+        Ok(Ok(_)) => Ok(Ok(Reached { connection: connection.patient(HICCUP), way, _tunnel: Some(tunnel) })),
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
         Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
     }
@@ -147,7 +174,7 @@ async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName, pa
     let way = Way::Endpoint(address.endpoint.clone());
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await.ok()?;
     timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
-    Some(Reached { connection, way, _tunnel: None })
+    Some(Reached { connection: connection.patient(HICCUP), way, _tunnel: None })
 }
 
 /// Whether the endpoint answers from here, within the moment that Services take to be served everywhere.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::cluster::management_addresses;
-use crate::support::{Host, Space, management, wait_until};
+use crate::support::{Gate, Host, Space, management, wait_until};
 
 #[test]
 fn kamaji_works_where_only_the_management_api_is_reached() {
@@ -43,4 +43,25 @@ fn kamaji_works_where_only_the_management_api_is_reached() {
     worker.run(&words).ok();
     kamaji(&["delete", "remote", "--yes"], false).ok();
     space.nothing_is_left();
+}
+
+/// As when its Service has just been removed, and kube-proxy follows.
+#[test]
+fn an_endpoint_that_goes_while_it_is_asked_is_gone_around() {
+    let space = Space::new("e2e-gone");
+    let free = std::net::TcpListener::bind("10.89.0.1:0").and_then(|listener| listener.local_addr());
+    let endpoint = free.expect("a port is free").to_string();
+    space.create("gone", &["--endpoint", &endpoint]).ok().says(&["does not answer from here"]);
+    let service = &space.objects("services")[0];
+    let server = format!("{}:{}", management_addresses()[0], service["spec"]["ports"][0]["nodePort"]);
+    let gate = Gate::open(&endpoint, &server);
+    space.tenant_that_answers("gone");
+
+    // The first connection sees whether somebody listens, the second whether it is the API server.
+    gate.close_after(2);
+    let before = space.everything_settled();
+    let seen = space.create("gone", &["--endpoint", &endpoint, "--replicas", "2", "--dry-run"]).ok();
+    assert_eq!(gate.let_through(), 2, "{seen}");
+    assert!(seen.stdout.contains("replicas") && !format!("{seen}").contains("looked at later"), "{seen}");
+    assert_eq!(space.everything(), before);
 }
