@@ -1,6 +1,7 @@
 //! A namespace of a test, and kamaji in it. Everything it makes goes when the test ends, also when it fails.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -235,14 +236,20 @@ impl Space {
         self.run(&["create", name, "--kubeadm-config", file, "--expose", "node-port"])
     }
 
-    /// kubectl in a control plane, as its administrator, with the kubeconfig that the management cluster holds.
+    /// kubectl in a control plane, as its administrator, with the kubeconfig that the management cluster holds, once
+    /// somebody listens where that leads: kamaji itself may have gone through the management cluster.
     #[track_caller]
     pub(crate) fn tenant(&self, name: &str) -> Kube {
         let text = self.secret_value(&format!("{name}-admin-kubeconfig"), "admin.conf");
+        let server = text.lines().find_map(|line| line.trim().strip_prefix("server: https://"));
+        let server = server.expect("a kubeconfig names its server");
+        wait_until("somebody listens at the endpoint", Duration::from_secs(60), || {
+            TcpStream::connect(server).map(drop).map_err(|why| format!("{server}: {why}"))
+        });
         Kube::with(&self.file(&format!("{name}.conf"), &text))
     }
 
-    /// The same, once it answers from here: kamaji itself may have gone through the management cluster.
+    /// The same, once it answers.
     #[track_caller]
     pub(crate) fn tenant_that_answers(&self, name: &str) -> Kube {
         let tenant = self.tenant(name);
