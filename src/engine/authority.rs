@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::Session;
-use super::nodes::{SeenWorker, list_workers};
+use super::nodes::list_workers;
 use super::tenant::ask;
 use crate::cluster::Connection;
 use crate::error::{Fault, Kind};
@@ -142,8 +142,7 @@ pub(super) async fn effects(
     let seen = match (record.address.as_ref(), super_admin) {
         (Some(address), Some(text)) => {
             let look = async |connection: &Connection| {
-                let seen = list_workers(connection, spec.version, true, (session.clock)()).await?;
-                effects_on(connection, record, (now, next.phase), seen, looked_at).await
+                effects_inside(session, connection, spec, (now, next.phase), looked_at).await
             };
             ask(session, spec, address, text.expose_secret(), look).await?.ok()
         }
@@ -155,15 +154,16 @@ pub(super) async fn effects(
     }))
 }
 
-/// What it does to the workers that were `seen`, and to pods that look at the authority themselves.
-async fn effects_on(
+/// What it does to workers, and to pods that look at the authority themselves.
+async fn effects_inside(
+    session: &Session<'_>,
     connection: &Connection,
-    record: &Record,
+    spec: &ControlPlaneSpec,
     (now, next): (&Rotation, RotationPhase),
-    seen: Vec<SeenWorker>,
     looked_at: &[String],
 ) -> Result<Effects, Fault> {
     let mut effects = Effects::default();
+    let seen = list_workers(connection, spec.version, true, (session.clock)()).await?;
     let workers: Vec<SeenFollower> = seen
         .into_iter()
         .map(|seen| SeenFollower {
@@ -173,7 +173,7 @@ async fn effects_on(
             ends: seen.certificate.and_then(|certificate| certificate.ends),
         })
         .collect();
-    effects.hazards = not_following(&record.spec, now, next, &workers, looked_at);
+    effects.hazards = not_following(spec, now, next, &workers, looked_at);
     let silent: Vec<&str> = workers.iter().filter(|worker| !worker.ready).map(|worker| worker.name.as_str()).collect();
     if !silent.is_empty() {
         effects.notes.push(format!("not Ready, so nothing is known of them: {}", silent.join(", ")));

@@ -12,6 +12,8 @@ use super::busy::{refuse_paused, refuse_unready, refuse_updating, refuse_upgradi
 use super::create::deployment_ref;
 use super::journal::Recorded;
 use super::rights::require_rights;
+use super::tenant::ask;
+use crate::cluster::Connection;
 use crate::error::{Fault, Kind};
 use crate::pki::PartialUserPki;
 use crate::plan::{
@@ -135,8 +137,10 @@ async fn hazards(session: &Session<'_>, record: &Record, next: &Rotation) -> Res
         let address = record.address.as_ref()?;
         let kubeconfig = super_admin?;
         let text = secrecy::ExposeSecret::expose_secret(&kubeconfig);
-        let reached = super::reach(session, &spec.namespace, &spec.name, address, text).await.ok()?.ok()?;
-        reached.connection.list_by_field("v1", "Secret", "type=kubernetes.io/service-account-token").await.ok()
+        let list = async |connection: &Connection| {
+            Ok(connection.list_by_field("v1", "Secret", "type=kubernetes.io/service-account-token").await?)
+        };
+        ask(session, spec, address, text, list).await.ok()?.ok()
     };
     let Some(tokens) = look.await else {
         hazards.push("whether there are token Secrets of the key that goes cannot be looked up: nobody answers".into());

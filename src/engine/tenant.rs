@@ -31,6 +31,11 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// By a way that has just answered.
+    fn new(connection: Connection, way: Way, tunnel: Option<Tunnel>) -> Self {
+        Self { connection: connection.patient(HICCUP), way, _tunnel: tunnel }
+    }
+
     /// Whether it goes straight to the endpoint.
     #[must_use]
     pub const fn is_direct(&self) -> bool {
@@ -147,7 +152,7 @@ async fn reach_by(
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await?;
     connection.ends_with(session.management);
     match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
-        Ok(Ok(_)) => Ok(Ok(Reached { connection: connection.patient(HICCUP), way, _tunnel: Some(tunnel) })),
+        Ok(Ok(_)) => Ok(Ok(Reached::new(connection, way, Some(tunnel)))),
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
         Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
     }
@@ -174,7 +179,7 @@ async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName, pa
     let way = Way::Endpoint(address.endpoint.clone());
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await.ok()?;
     timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
-    Some(Reached { connection: connection.patient(HICCUP), way, _tunnel: None })
+    Some(Reached::new(connection, way, None))
 }
 
 /// Whether the endpoint answers from here, within the moment that Services take to be served everywhere.

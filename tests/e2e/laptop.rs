@@ -1,8 +1,9 @@
 //! kamaji on a machine that reaches nothing but the management cluster's API server.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::support::cluster::management_addresses;
+use crate::support::cluster::{MACHINE, management_addresses};
 use crate::support::{Gate, Host, Space, management, wait_until};
 
 #[test]
@@ -49,7 +50,7 @@ fn kamaji_works_where_only_the_management_api_is_reached() {
 #[test]
 fn an_endpoint_that_goes_while_it_is_asked_is_gone_around() {
     let space = Space::new("e2e-gone");
-    let free = std::net::TcpListener::bind("10.89.0.1:0").and_then(|listener| listener.local_addr());
+    let free = TcpListener::bind((MACHINE, 0)).and_then(|listener| listener.local_addr());
     let endpoint = free.expect("a port is free").to_string();
     space.create("gone", &["--endpoint", &endpoint]).ok().says(&["does not answer from here"]);
     let service = &space.objects("services")[0];
@@ -61,7 +62,7 @@ fn an_endpoint_that_goes_while_it_is_asked_is_gone_around() {
     gate.close_after(2);
     let before = space.everything_settled();
     let seen = space.create("gone", &["--endpoint", &endpoint, "--replicas", "2", "--dry-run"]).ok();
-    assert_eq!(gate.let_through(), 2, "{seen}");
+    assert!(gate.is_closed(), "{seen}");
     assert!(seen.stdout.contains("replicas") && !format!("{seen}").contains("looked at later"), "{seen}");
     assert_eq!(space.everything(), before);
 }

@@ -10,6 +10,8 @@ use super::command::{self, Run, run};
 
 /// How the test cluster is started.
 const REMEDY: &str = "start it: tests/cluster/up";
+/// Where hosts of the test cluster find the machine.
+pub(crate) const MACHINE: &str = "10.89.0.1";
 
 /// The folder of the sources.
 pub(crate) fn sources() -> &'static Path {

@@ -5,55 +5,40 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::spawn;
 
-/// Passes TCP connections on to a server.
+/// Passes TCP connections on to a server. It holds how many more it lets through; `None` is any number.
 #[derive(Clone)]
-pub(crate) struct Gate(Arc<Mutex<State>>);
-
-struct State {
-    server: String,
-    /// How many more connections are let through; `None` is any number.
-    left: Option<u32>,
-    let_through: u32,
-}
+pub(crate) struct Gate(Arc<Mutex<Option<u32>>>);
 
 impl Gate {
     /// A gate at this address (`HOST:PORT`) to a server (`HOST:PORT`).
     pub(crate) fn open(at: &str, server: &str) -> Self {
-        let gate = Self(Arc::new(Mutex::new(State { server: server.to_owned(), left: None, let_through: 0 })));
-        gate.listen(at);
+        let gate = Self(Arc::new(Mutex::new(None)));
+        let listener = TcpListener::bind(at).expect("the port is free");
+        let (keeper, server) = (gate.clone(), server.to_owned());
+        spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                keeper.with(|left| *left = left.map(|left| left.saturating_sub(1)));
+                pass(&client, &server);
+                if keeper.is_closed() {
+                    break;
+                }
+            }
+        });
         gate
     }
 
     /// Lets so many connections more through; then nobody listens there any more.
     pub(crate) fn close_after(&self, connections: u32) {
-        self.with(|state| (state.left, state.let_through) = (Some(connections), 0));
+        self.with(|left| *left = Some(connections));
     }
 
-    /// How many connections it let through since [`Gate::close_after`].
-    pub(crate) fn let_through(&self) -> u32 {
-        self.with(|state| state.let_through)
+    /// Whether it has let through all that it was to.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.with(|left| *left == Some(0))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Option<u32>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn listen(&self, at: &str) {
-        let listener = TcpListener::bind(at).expect("the port is free");
-        let gate = self.clone();
-        spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                let (server, last) = gate.with(|state| {
-                    state.let_through += 1;
-                    state.left = state.left.map(|left| left.saturating_sub(1));
-                    (state.server.clone(), state.left == Some(0))
-                });
-                pass(&client, &server);
-                if last {
-                    break;
-                }
-            }
-        });
     }
 }
 

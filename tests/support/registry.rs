@@ -4,11 +4,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
-use super::cluster::{script, sources};
+use super::cluster::{MACHINE, script, sources};
 use super::command::{Run, run};
 
-/// Where hosts of the test cluster find the machine.
-const ADDRESS: &str = "10.89.0.1";
 const USER: &str = "robot";
 const PASSWORD: &str = "not-to-be-seen-anywhere";
 
@@ -28,14 +26,14 @@ impl Registry {
         find.args(["-c", "source tests/cluster/lib.sh && part_folder images"]).current_dir(sources());
         let images = run(find).text();
         let mut command = Command::new("python3");
-        command.arg(sources().join("tests/cluster/registry.py")).args(["--address", ADDRESS, "--images", &images]);
+        command.arg(sources().join("tests/cluster/registry.py")).args(["--address", MACHINE, "--images", &images]);
         let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3 is there");
         let mut stdin = server.stdin.take().expect("stdin is a pipe");
         writeln!(stdin, "{USER}:{PASSWORD}").expect("the registry reads its password");
         let mut port = String::new();
         let mut stdout = BufReader::new(server.stdout.take().expect("stdout is a pipe"));
         stdout.read_line(&mut port).expect("the registry says its port");
-        let registry = Self { server, host: format!("{ADDRESS}:{}", port.trim()) };
+        let registry = Self { server, host: format!("{MACHINE}:{}", port.trim()) };
         let (host, folder) = (&registry.host, registry.folder());
         on_management(&format!("mkdir -p {folder} && echo 'server = \"http://{host}\"' >{folder}/hosts.toml")).ok();
         registry

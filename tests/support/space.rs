@@ -241,12 +241,12 @@ impl Space {
     #[track_caller]
     pub(crate) fn tenant(&self, name: &str) -> Kube {
         let text = self.secret_value(&format!("{name}-admin-kubeconfig"), "admin.conf");
-        let server = text.lines().find_map(|line| line.trim().strip_prefix("server: https://"));
-        let server = server.expect("a kubeconfig names its server");
+        let tenant = Kube::with(&self.file(&format!("{name}.conf"), &text));
+        let server = Identity::of(&tenant).server;
         wait_until("somebody listens at the endpoint", Duration::from_secs(60), || {
-            TcpStream::connect(server).map(drop).map_err(|why| format!("{server}: {why}"))
+            TcpStream::connect(&server).map(drop).map_err(|why| format!("{server}: {why}"))
         });
-        Kube::with(&self.file(&format!("{name}.conf"), &text))
+        tenant
     }
 
     /// The same, once it answers.
