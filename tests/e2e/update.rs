@@ -251,7 +251,6 @@ fn the_history_tells_and_the_last_change_is_taken_back(space: &Space) {
 /// A node that joined knows the endpoint by its address.
 fn nobody_loses_workers(space: &Space, tenant: &Kube) {
     tenant.create("{apiVersion: v1, kind: Node, metadata: {name: joined}}");
-    management().await_ending_pods(&space.namespace);
     let before = space.everything_settled();
     let refused = space.run(&["update", NAME, "--expose", "cluster-ip", "--yes"]).exits(4);
     refused.says(&["its worker would be lost", "node port would go"]);

@@ -299,9 +299,11 @@ impl Space {
         self.every_object().into_iter().map(|(name, item)| (name, version(&item))).collect()
     }
 
-    /// The same, once it stays as it is: what has just been made is written to for a while.
+    /// The same, once it stays as it is: what has just been made is written to for a while, and pods that end are quiet
+    /// for longer than that before they go.
     #[track_caller]
     pub(crate) fn everything_settled(&self) -> BTreeMap<String, String> {
+        management().await_ending_pods(&self.namespace);
         read_settled("the namespace", || self.everything())
     }
 
