@@ -10,9 +10,12 @@ use clap_complete::env::{CompleteEnv, Shells};
 use secrecy::ExposeSecret as _;
 
 use crate::cluster::{Connection, Target};
-use crate::engine::{self, Session};
+use crate::engine::access::tenant_connection;
+use crate::engine::session::Session;
+use crate::engine::state::record_store;
 use crate::model::{ControlPlaneName, LABEL_COMPONENT, Namespace};
-use crate::plan::{NodeState, Record};
+use crate::plan::state::record::Record;
+use crate::plan::workers::node_status::NodeState;
 
 /// The program that is completed.
 static COMMAND: OnceLock<fn() -> clap::Command> = OnceLock::new();
@@ -70,14 +73,16 @@ pub(crate) fn nodes() -> Vec<CompletionCandidate> {
         let name = ControlPlaneName::parse(&typed.plane?).ok()?;
         let session = Session::quiet(&connection, PATIENCE, crate::ambient::clock);
         let (record, kubeconfig) = tokio::try_join!(
-            engine::require_record(&connection, &namespace, &name),
-            engine::kubeconfig(&connection, &namespace, &name, "super-admin.conf"),
+            record_store::require_record(&connection, &namespace, &name),
+            tenant_connection::kubeconfig(&connection, &namespace, &name, "super-admin.conf"),
         )
         .ok()?;
         let address = record.record.address?;
         let kubeconfig = kubeconfig?;
-        let reached =
-            engine::reach(&session, &namespace, &name, &address, kubeconfig.expose_secret()).await.ok()?.ok()?;
+        let reached = tenant_connection::reach(&session, &namespace, &name, &address, kubeconfig.expose_secret())
+            .await
+            .ok()?
+            .ok()?;
         let nodes = reached.connection.list("v1", "Node", None, "").await.ok()?;
         let version = record.record.spec.version;
         let candidates = nodes.iter().map(|node| NodeState::of(node, version)).map(|worker| {

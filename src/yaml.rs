@@ -12,10 +12,10 @@ mod tree;
 use serde_saphyr::granit_parser::{self, Parser};
 use serde_saphyr::ser_options;
 
-pub use error::{Error, Spot};
-pub use tree::{Content, Document, Entry, Node, Place, shown, snippet};
+pub use crate::yaml::error::{Error, Spot};
+pub use crate::yaml::tree::{Content, Document, Entry, Node, Place, shown, snippet};
 
-use read::Builder;
+use crate::yaml::read::Builder;
 
 /// The longest text that is read.
 pub const MAX_BYTES: usize = 1024 * 1024;

@@ -1,6 +1,6 @@
 //! `kamaji completion`: the script by which a shell asks kamaji itself, so that it cannot go stale.
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::CompletionArgs;
 use crate::error::{Fault, Kind};
 

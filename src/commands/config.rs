@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::context::Context;
-use super::{files, given};
+use super::shared::context::Context;
+use super::shared::{mounted_files, secure_files};
 use crate::cli::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 use crate::config::{self, Checked, Problem, Source, Warning, tenant_control_plane};
 use crate::error::{Fault, Kind};
@@ -26,7 +26,7 @@ fn convert(args: &ConvertArgs, context: &Context) -> Result<(), Fault> {
         return Err(Fault::new(Kind::Usage, format!("{} is experimental", args.to))
             .hint("allow it with --allow-experimental-api"));
     }
-    let (name, text) = files::read_text(&args.file)?;
+    let (name, text) = secure_files::read_text(&args.file)?;
     let source = Source { name: &name, text: &text };
     context.ui.result(&config::convert(&source, args.to, args.allow_experimental_api)?);
     Ok(())
@@ -40,7 +40,7 @@ fn print_defaults(args: &PrintDefaultsArgs, context: &Context) -> Result<(), Fau
 fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
     let mut report = Validation { files: Vec::new() };
     let mut problems = Vec::new();
-    let given = given::read(&args.given)?;
+    let given = mounted_files::read(&args.given)?;
     for path in &args.files {
         let (name, checked) = check(path, args.allow_experimental_api, &given);
         for warning in &checked.warnings {
@@ -66,7 +66,7 @@ fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
 
 /// Reads and checks one file; one that cannot be read has one problem.
 fn check(path: &Path, allow_experimental: bool, given: &Given) -> (String, Checked) {
-    match files::read_text(path) {
+    match secure_files::read_text(path) {
         Ok((name, text)) => {
             let source = Source { name: &name, text: &text };
             let checked = if tenant_control_plane::is_one(&source) {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::context::Context;
-use super::settle::{How, Settled, settle};
-use super::source;
+use super::shared::apply_spec::{How, Settled, settle};
+use super::shared::context::Context;
+use super::shared::spec_source;
 use crate::cli::CreateArgs;
-use crate::engine;
+use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
-use crate::plan::Record;
+use crate::plan::state::record::Record;
 use crate::ui::Report;
 
 /// kubeadm's own patience is 4 minutes; pulling images comes on top.
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), Fault> {
     // A file that is wrong is told before any server is asked.
     let early = context.namespace_or("default")?;
-    let loaded = source::load(&args.spec, &early, context).await?;
+    let loaded = spec_source::load(&args.spec, &early, context).await?;
     let management = context.management().await?;
     let (file_timeout, file_dry_run) = (loaded.timeout, loaded.dry_run);
     let mut request = loaded.in_namespace(context, &management.namespace);
@@ -27,7 +27,7 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     if args.spec.settings.replicas.is_none() && args.spec.filename.is_none() {
         // Who scaled it, or put it to sleep, is not overruled by a file that says nothing about it.
         let (namespace, name) = (&request.spec.namespace, &request.spec.name);
-        match engine::read_record(&management.connection, namespace, name).await {
+        match record_store::read_record(&management.connection, namespace, name).await {
             Ok(Some(recorded)) => request.spec.replicas = recorded.record.spec.replicas,
             // What cannot be read is told below, with all that is missing.
             Ok(None) => {}

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::DeleteArgs;
-use crate::engine::{self, DeleteRequest};
+use crate::engine::lifecycle::create;
+use crate::engine::lifecycle::delete;
+use crate::engine::lifecycle::delete::DeleteRequest;
 use crate::error::{Fault, Kind};
 use crate::ui::Report;
 
@@ -14,7 +16,7 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
         DeleteRequest { namespace: management.namespace.clone(), name: args.name.clone(), keep_data: args.keep_data };
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let plan = engine::prepare_delete(&session, &request).await?;
+    let plan = delete::prepare_delete(&session, &request).await?;
     let outcome = |status| Outcome {
         api_version: "kamaji/v1",
         kind: "Deletion",
@@ -24,7 +26,7 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
     };
     if plan.is_empty() {
         if !args.dry_run {
-            engine::tidy(&session, &request.namespace, &request.name).await?;
+            create::tidy(&session, &request.namespace, &request.name).await?;
         }
         drop(progress);
         context.ui.report(&outcome("Absent"));
@@ -46,7 +48,7 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
             return Err(Fault::new(Kind::Declined, "declined; nothing was deleted"));
         }
     }
-    engine::delete(&session, &request, &plan.approve()).await?;
+    delete::delete(&session, &request, &plan.approve()).await?;
     drop(progress);
     context.ui.report(&outcome("Deleted"));
     Ok(())

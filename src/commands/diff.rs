@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::PlaneArgs;
-use crate::engine;
+use crate::engine::rollout::preflight;
+use crate::engine::state::record_store;
 use crate::error::{DIFFERENCES, Fault};
-use crate::plan::{Action, Plan};
+use crate::plan::apply::plan::{Action, Plan};
 use crate::ui::Report;
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -18,9 +19,9 @@ pub(super) async fn run(args: &PlaneArgs, context: &mut Context) -> Result<ExitC
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let recorded = engine::require_record(session.management, &management.namespace, &args.name).await?;
+    let recorded = record_store::require_record(session.management, &management.namespace, &args.name).await?;
     let version = recorded.record.spec.version;
-    let plan = engine::plan_upgrade(&session, &recorded, version, &mut context.ambient).await?;
+    let plan = preflight::plan_upgrade(&session, &recorded, version, &mut context.ambient).await?;
     drop(progress);
     let differs = !plan.unknown.is_empty() || plan.changes.iter().any(|change| change.action != Action::Unchanged);
     context.ui.report(&Diff { api_version: "kamaji/v1", kind: "Diff", differs, plan });

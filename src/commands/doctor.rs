@@ -5,13 +5,19 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::context::{self, Context};
-use super::recreate::recreate;
+use super::shared::context;
+use super::shared::context::Context;
+use super::shared::recreate_command::recreate;
 use crate::cli::DoctorArgs;
-use crate::engine::{self, Session};
+use crate::engine::doctor::control_plane;
+use crate::engine::doctor::datastore;
+use crate::engine::doctor::management_cluster;
+use crate::engine::session::Session;
+use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, Namespace};
-use crate::plan::{Diagnosis, Link, LinkState, diagnose_plane, diagnose_shared};
+use crate::plan::doctor::check_graph::{Diagnosis, Link, State as LinkState};
+use crate::plan::doctor::{diagnose_plane, diagnose_shared};
 use crate::ui::{Report, safe};
 
 /// Every look has its own limit; together they end before this.
@@ -35,7 +41,7 @@ pub(super) async fn examine(
         Ok(connection) => connection,
         Err(refusal) => {
             let namespace = context.namespace_or("default")?;
-            let facts = engine::no_kubeconfig(refusal, &namespace);
+            let facts = management_cluster::no_kubeconfig(refusal, &namespace);
             return Ok((namespace, diagnose_shared(&facts, None)));
         }
     };
@@ -43,13 +49,14 @@ pub(super) async fn examine(
     let session = Session::quiet(&connection, TOGETHER, context::clock());
     let diagnosis = match name {
         None => {
-            let (management, shared) = engine::examine_shared(&session, &namespace).await;
+            let (management, shared) = datastore::examine_shared(&session, &namespace).await;
             diagnose_shared(&management, shared.as_ref())
         }
         Some(name) => {
-            let command = |recorded: Option<&engine::Recorded>| recreate(&namespace, name, recorded);
+            let command = |recorded: Option<&record_store::Recorded>| recreate(&namespace, name, recorded);
             let ambient = &mut context.ambient;
-            let (management, plane) = engine::examine_plane(&session, &namespace, name, command, ambient).await?;
+            let (management, plane) =
+                control_plane::examine_plane(&session, &namespace, name, command, ambient).await?;
             diagnose_plane(&management, plane.as_ref())
         }
     };

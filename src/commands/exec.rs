@@ -9,9 +9,9 @@ use secrecy::ExposeSecret as _;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::context::Context;
-use super::handed::Handed;
-use super::plane;
+use super::shared::context::Context;
+use super::shared::control_plane;
+use super::shared::temp_kubeconfig::Handed;
 use crate::cli::ExecArgs;
 use crate::error::{Fault, Kind, While as _};
 use crate::pki;
@@ -22,9 +22,9 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, 
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let record = plane::record(&session, &management, &args.name).await?;
-    let reached = plane::reach(&session, &record).await?;
-    let kubeconfig = plane::kubeconfig(&management.connection, &record, args.user.file()).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
+    let kubeconfig = control_plane::kubeconfig(&management.connection, &record, args.user.file()).await?;
     let kubeconfig = match reached.local() {
         None => kubeconfig,
         Some(local) => {
@@ -74,7 +74,7 @@ impl Passed {
             user_2: to(SignalKind::user_defined2())?,
             interrupt: to(SignalKind::interrupt())?,
             quit: to(SignalKind::quit())?,
-            on_terminal: super::handed::has_terminal(),
+            on_terminal: super::shared::temp_kubeconfig::has_terminal(),
         })
     }
 

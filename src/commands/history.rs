@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::context::Context;
-use super::plane;
+use super::shared::context::Context;
+use super::shared::control_plane;
 use crate::cli::PlaneArgs;
 use crate::error::Fault;
 use crate::model::{KubeVersion, host_of_process, moment};
-use crate::plan::{Revision, RevisionKind};
+use crate::plan::state::record::{Revision, RevisionKind};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
     let management = context.management().await?;
     let quiet = |_| {};
     let session = management.session(&quiet, SHORT);
-    let record = plane::record(&session, &management, &args.name).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
     context.ui.report(&History {
         api_version: "kamaji/v1",
         kind: "History",

@@ -5,15 +5,17 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::context::Context;
-use super::{machines, plane, token};
+use super::shared::context::Context;
+use super::shared::{control_plane, hosts};
+use super::token;
 use crate::ambient::Ambient;
 use crate::cli::{JoinArgs, JoinFormat};
-use crate::engine::Session;
+use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::pki;
-use crate::plan::{Machine, Membership, Record};
+use crate::plan::state::record::Record;
+use crate::plan::workers::host_probe::{Machine, Membership};
 use crate::tenant::{Joining, join_command};
 use crate::ui::{Report, Table};
 
@@ -24,9 +26,9 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let record = plane::record(&session, &management, &args.name).await?;
-    let endpoint = plane::address(&record)?.endpoint.clone();
-    let admin = plane::kubeconfig(&management.connection, &record, "admin.conf").await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
+    let endpoint = control_plane::address(&record)?.endpoint.clone();
+    let admin = control_plane::kubeconfig(&management.connection, &record, "admin.conf").await?;
     let (_, _, ca) = pki::kubeconfig_client(admin.expose_secret())?;
     let hashes = pki::discovery_hashes(&ca)?;
     if !args.machines.hosts.is_empty() {
@@ -65,9 +67,9 @@ async fn join_hosts(
     hashes: &[String],
     ambient: &mut Ambient,
 ) -> Result<Vec<HostItem>, Fault> {
-    let hosts = machines::distinct(&args.machines);
-    let ssh = machines::ssh(&args.machines);
-    let seen = machines::look(&ssh, &hosts, hashes).await;
+    let hosts = hosts::distinct(&args.machines);
+    let ssh = hosts::ssh(&args.machines);
+    let seen = hosts::look(&ssh, &hosts, hashes).await;
     let mut items: Vec<HostItem> = hosts.iter().zip(seen).map(|(host, seen)| HostItem::of(host, seen)).collect();
     let free: Vec<&str> =
         items.iter().zip(&hosts).filter(|(item, _)| item.outcome == Outcome::Free).map(|(_, host)| *host).collect();
@@ -75,7 +77,7 @@ async fn join_hosts(
         return Ok(items);
     }
     let made = token::make(session, record, args.ttl.0, "made by kamaji join --host", ambient).await?;
-    let endpoint = &plane::address(record)?.endpoint;
+    let endpoint = &control_plane::address(record)?.endpoint;
     let joining = Joining { endpoint, token: &made.token, ca_hashes: hashes, version: record.spec.version };
     let mut joined = ssh.run(&free, &joining.script(), PER_HOST).await.into_iter();
     for item in items.iter_mut().filter(|item| item.outcome == Outcome::Free) {

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::age;
-use super::context::Context;
+use super::shared::age;
+use super::shared::context::Context;
 use crate::cli::ListArgs;
-use crate::engine;
+use crate::engine::state::interrupted;
 use crate::error::Fault;
 use crate::model::LABEL_COMPONENT;
-use crate::plan::{Record, Unfinished};
+use crate::plan::state::interrupted::Unfinished;
+use crate::plan::state::record::Record;
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -47,7 +48,7 @@ pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault>
         match Record::from_object(object) {
             Ok(record) => {
                 let key = (record.spec.namespace.to_string(), record.spec.name.to_string());
-                let unfinished = engine::unfinished(&session, &record).await;
+                let unfinished = interrupted::unfinished(&session, &record).await;
                 let ready = ready.get(&key).copied().unwrap_or(0);
                 items.push(Item::of(&record, ready, unfinished, context.ambient.now()));
             }

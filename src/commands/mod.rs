@@ -1,50 +1,37 @@
 //! One file per verb: the pipeline from arguments to report, and nothing more.
 
-mod age;
 mod certs;
 mod completion;
 mod config;
-mod context;
 mod create;
 mod delete;
 mod diff;
 mod doctor;
 mod exec;
-mod files;
-mod fleet;
-mod given;
-mod handed;
 mod history;
 mod join;
 mod kubeconfig;
 mod list;
-mod machines;
 mod node;
 mod pause;
-mod plane;
 mod rbac;
-mod recreate;
 mod render;
 mod restore;
-mod revise;
-mod roll;
 mod rollback;
 mod scale;
-mod settle;
+mod shared;
 mod snapshot;
-mod source;
 mod status;
 mod support_bundle;
 mod token;
 mod update;
 mod upgrade;
-mod upgrade_plan;
 
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 use crate::error::Fault;
-use context::Context;
+use shared::context::Context;
 
 /// Runs what was asked; the failure was not told yet.
 pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::{PauseArgs, PlaneArgs};
-use crate::engine;
+use crate::engine::lifecycle::pause;
 use crate::error::Fault;
 use crate::model::moment;
-use crate::plan::{Pause, Record};
+use crate::plan::state::record::{Pause, Record};
 use crate::ui::Report;
 
 /// Long enough for a lease to run out whose holder is gone.
@@ -19,7 +19,7 @@ pub(super) async fn run(args: &PauseArgs, context: &Context) -> Result<(), Fault
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, PATIENCE);
-    let record = engine::pause(&session, &management.namespace, &args.name, &args.reason).await?;
+    let record = pause::pause(&session, &management.namespace, &args.name, &args.reason).await?;
     drop(progress);
     context.ui.report(&Outcome::of(record));
     Ok(())
@@ -29,7 +29,7 @@ pub(super) async fn resume(args: &PlaneArgs, context: &Context) -> Result<(), Fa
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, PATIENCE);
-    let record = engine::resume(&session, &management.namespace, &args.name).await?;
+    let record = pause::resume(&session, &management.namespace, &args.name).await?;
     drop(progress);
     context.ui.report(&Outcome::of(record));
     Ok(())

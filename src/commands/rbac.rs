@@ -1,8 +1,8 @@
 //! `kamaji rbac`: the Roles with exactly the rights that kamaji uses. No cluster is asked.
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::RbacArgs;
-use crate::engine::DATASTORE_NAMESPACE;
+use crate::engine::datastore::admin::DATASTORE_NAMESPACE;
 use crate::error::{Fault, Kind};
 use crate::render::rbac::{Subject, manager_roles, viewer_roles};
 use crate::ui::Format;

@@ -6,14 +6,21 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::context::Context;
-use super::source;
+use super::shared::context::Context;
+use super::shared::spec_source;
 use crate::cli::RenderArgs;
-use crate::engine::{self, CreateRequest};
+use crate::engine::datastore::admin;
+use crate::engine::lifecycle::preview::CreateRequest;
+use crate::engine::state::observe;
 use crate::error::{Fault, Kind};
 use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, Family, ObjectNames, PlaneId, Policies};
 use crate::pki;
-use crate::plan::{DatastoreAuthority, Inputs, Live, Record, Reissue, decide_exposure, desire};
+use crate::plan::access::exposure::decide_exposure;
+use crate::plan::apply::live_objects::Live;
+use crate::plan::certificates::renewal::Reissue;
+use crate::plan::datastore::authority::DatastoreAuthority;
+use crate::plan::lifecycle::desired::{Inputs, desire};
+use crate::plan::state::record::Record;
 use crate::render::{Address, CHECKSUM, Manifest};
 use crate::ui::Format;
 use crate::yaml;
@@ -30,14 +37,14 @@ struct Known {
 
 pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Fault> {
     let early = context.namespace_or("default")?;
-    let loaded = source::load(&args.spec, &early, context).await?;
+    let loaded = spec_source::load(&args.spec, &early, context).await?;
     let (request, known) = match context.management().await {
         Ok(management) => {
             let request = loaded.in_namespace(context, &management.namespace);
             let quiet = |_| {};
             let session = management.session(&quiet, SHORT);
-            let observed = engine::observe(&session, &request.spec).await?;
-            let datastore = engine::datastore_authority(&session, &request.spec.datastore).await?;
+            let observed = observe::observe(&session, &request.spec).await?;
+            let datastore = admin::datastore_authority(&session, &request.spec.datastore).await?;
             let record = observed.recorded.map(|recorded| recorded.record);
             (request, Known { record, live: observed.live, datastore })
         }
@@ -180,5 +187,5 @@ fn offline_address(
 /// Signs the datastore certificate that is not printed, where there is no datastore yet.
 fn stand_in(context: &Context) -> Result<DatastoreAuthority, Fault> {
     let ca = pki::issue_ca("stand-in", &CertificatePolicy::default(), context.ambient.now())?;
-    Ok(DatastoreAuthority { endpoints: engine::default_datastore_endpoints(), ca })
+    Ok(DatastoreAuthority { endpoints: admin::default_datastore_endpoints(), ca })
 }

@@ -3,13 +3,20 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::context::Context;
-use super::{plane, snapshot};
+use super::shared::context::Context;
+use super::shared::control_plane;
+use super::snapshot;
 use crate::cli::RestoreArgs;
-use crate::engine::{self, Differences};
+use crate::engine::rollout::preflight;
+use crate::engine::session;
+use crate::engine::snapshot::restore;
+use crate::engine::snapshot::sync::Differences;
+use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::{CheckName, KubeVersion, moment};
-use crate::plan::{CheckVerdict, Record, SnapshotHeader};
+use crate::plan::rollout::preflight::Verdict as CheckVerdict;
+use crate::plan::snapshot::format::SnapshotHeader;
+use crate::plan::state::record::Record;
 use crate::ui::Report;
 
 pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(), Fault> {
@@ -17,10 +24,11 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let recorded = engine::require_record_to_change(session.management, &management.namespace, &args.name).await?;
+    let recorded =
+        record_store::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let record = &recorded.record;
-    engine::require_restorable(record, &header)?;
-    let now = engine::compare_with_snapshot(&session, record, &mut file).await?;
+    restore::require_restorable(record, &header)?;
+    let now = restore::compare_with_snapshot(&session, record, &mut file).await?;
     let kubelets = kubelets_in_the_way(&session, record, header.version).await;
     drop(progress);
     context.ui.say(&said(record, &header, now));
@@ -44,7 +52,7 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
     let plane = (&management.namespace, &args.name);
-    let restored = engine::restore(&session, plane, &header, &mut file, &mut context.ambient).await?;
+    let restored = restore::restore(&session, plane, &header, &mut file, &mut context.ambient).await?;
     drop(progress);
     report = Outcome::of(&restored.record, &header, restored.differences, true);
     context.ui.report(&report);
@@ -76,9 +84,9 @@ fn said(record: &Record, header: &SnapshotHeader, now: Differences) -> String {
 }
 
 /// Kubelets that were upgraded since are newer than the API server would be.
-async fn kubelets_in_the_way(session: &engine::Session<'_>, record: &Record, to: KubeVersion) -> Option<String> {
-    let reached = plane::reach(session, record).await.ok()?;
-    let outlook = engine::gather(session, record, to, Ok(&reached)).await.ok()?;
+async fn kubelets_in_the_way(session: &session::Session<'_>, record: &Record, to: KubeVersion) -> Option<String> {
+    let reached = control_plane::reach(session, record).await.ok()?;
+    let outlook = preflight::gather(session, record, to, Ok(&reached)).await.ok()?;
     let skew = outlook.checks.into_iter().find(|check| check.name == CheckName::KubeletSkew)?;
     (skew.verdict == CheckVerdict::Blocked).then_some(skew.finding)
 }

@@ -1,15 +1,20 @@
 //! `kamaji rollback`: an interrupted change is taken back, or the last finished one: of settings, or of the version within
 //! its minor.
 
-use super::context::{Context, Management};
-use super::roll::{Before as Prior, Rolled, carry_out};
-use super::settle::{How, settle};
+use super::shared::apply_spec::{How, settle};
+use super::shared::apply_version::{Before as Prior, Rolled, carry_out};
+use super::shared::context::{Context, Management};
 use super::update;
 use crate::cli::RollbackArgs;
-use crate::engine::{self, CreateRequest, Recorded};
+use crate::engine::lifecycle::create;
+use crate::engine::lifecycle::preview::CreateRequest;
+use crate::engine::rollout::preflight;
+use crate::engine::state::record_store;
+use crate::engine::state::record_store::Recorded;
 use crate::error::{Fault, Kind};
 use crate::model::KubeVersion;
-use crate::plan::{Record, Wish};
+use crate::plan::state::record::Record;
+use crate::plan::state::transitions::Wish;
 
 /// What a control plane was before.
 enum Before {
@@ -21,7 +26,8 @@ enum Before {
 
 pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
-    let recorded = engine::require_record_to_change(&management.connection, &management.namespace, &args.name).await?;
+    let recorded =
+        record_store::require_record_to_change(&management.connection, &management.namespace, &args.name).await?;
     let before = before(&recorded)?;
     if recorded.record.is_taken_back() {
         context.ui.say(&format!(
@@ -34,7 +40,7 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
             if !args.how.dry_run {
                 let progress = context.ui.progress();
                 let session = management.session(&progress, args.how.timeout.0);
-                engine::tidy(&session, &management.namespace, &args.name).await?;
+                create::tidy(&session, &management.namespace, &args.name).await?;
             }
             context.ui.report(&Rolled::of(&recorded.record, false));
             Ok(())
@@ -59,7 +65,7 @@ async fn to_version(
 ) -> Result<(), Fault> {
     let progress = context.ui.progress();
     let session = management.session(&progress, args.how.timeout.0);
-    let plan = engine::plan_upgrade(&session, recorded, version, &mut context.ambient).await?;
+    let plan = preflight::plan_upgrade(&session, recorded, version, &mut context.ambient).await?;
     drop(progress);
     carry_out(
         &args.name,

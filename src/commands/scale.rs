@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::ScaleArgs;
-use crate::engine;
+use crate::engine::lifecycle::create;
+use crate::engine::lifecycle::scale;
+use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::pods_in_words;
 use crate::ui::Report;
@@ -13,12 +15,13 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let recorded = engine::require_record_to_change(session.management, &management.namespace, &args.name).await?;
+    let recorded =
+        record_store::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let before = recorded.record.spec.replicas;
     // Who was killed in between has written the number, and may not have done more.
     let settled = before == args.replicas && !recorded.record.scaling;
     if settled {
-        engine::tidy(&session, &management.namespace, &args.name).await?;
+        create::tidy(&session, &management.namespace, &args.name).await?;
     } else {
         if args.replicas == 0 && !args.yes {
             if !context.ui.can_ask() {
@@ -29,7 +32,7 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
                 return Err(Fault::new(Kind::Declined, "declined; nothing was changed"));
             }
         }
-        engine::scale(&session, &management.namespace, &args.name, args.replicas, &mut context.ambient).await?;
+        scale::scale(&session, &management.namespace, &args.name, args.replicas, &mut context.ambient).await?;
     }
     drop(progress);
     context.ui.report(&Scaled {

@@ -7,20 +7,23 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::context::Context;
-use super::files::{SecretFile, open_again_and_again};
-use super::plane;
+use super::shared::context::Context;
+use super::shared::control_plane;
+use super::shared::secure_files::{SecretFile, open_again_and_again};
 use crate::cli::SnapshotArgs;
-use crate::engine::{self, Session};
+use crate::engine::session::Session;
+use crate::engine::snapshot::take;
 use crate::error::{Fault, Kind};
-use crate::plan::{Record, SnapshotHeader, SnapshotReader};
+use crate::plan::snapshot::format::SnapshotHeader;
+use crate::plan::snapshot::reader::SnapshotReader;
+use crate::plan::state::record::Record;
 use crate::ui::Report;
 
 pub(super) async fn run(args: &SnapshotArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let record = plane::record(&session, &management, &args.name).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
     let saved = save(&session, &record, &args.file).await?;
     drop(progress);
     context.ui.report(&saved);
@@ -31,7 +34,7 @@ pub(super) async fn run(args: &SnapshotArgs, context: &Context) -> Result<(), Fa
 pub(super) async fn save(session: &Session<'_>, record: &Record, path: &Path) -> Result<Snapshot, Fault> {
     refuse_other(record, path)?;
     let mut file = SecretFile::begin(path)?;
-    engine::snapshot(session, record, &mut file).await?;
+    take::snapshot(session, record, &mut file).await?;
     let (header, end) = SnapshotReader::open(file.read_back()?)
         .and_then(SnapshotReader::verify)
         .map_err(|error| Fault::from(error).with_kind(Kind::Failed).context("the snapshot is not what was written"))?;

@@ -5,16 +5,24 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::context::Context;
-use super::{age, plane};
+use super::shared::context::Context;
+use super::shared::{age, control_plane};
 use crate::cli::PlaneArgs;
 use crate::cluster::Connection;
-use crate::engine::{self, Session};
+use crate::engine::datastore::admin;
+use crate::engine::network::management_network;
+use crate::engine::session::Session;
+use crate::engine::state::interrupted;
+use crate::engine::state::observe;
 use crate::error::Fault;
 use crate::model::{LABEL_NAME, ObjectNames, Policies, moment, process};
-use crate::plan::{
-    Held, Keeper, Live, Record, SOON_DAYS, Step, addon_states, causes_of_pods, closed_by, pod_summary, updating,
-};
+use crate::plan::apply::live_objects::Live;
+use crate::plan::certificates::inventory::{Held, Keeper, SOON_DAYS};
+use crate::plan::lifecycle::addon_status::addon_states;
+use crate::plan::lifecycle::pod_status::{causes_of_pods, pod_summary};
+use crate::plan::network::management_network::closed_by;
+use crate::plan::state::blockers::updating;
+use crate::plan::state::record::{Record, Step};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
@@ -24,9 +32,9 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
     let progress = context.ui.progress();
     let quiet = |_| {};
     let session = management.session(&quiet, SHORT);
-    let record = plane::record(&session, &management, &args.name).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
     let now = context.ambient.now();
-    let observed = engine::observe(&session, &record.spec).await?;
+    let observed = observe::observe(&session, &record.spec).await?;
     let (control_plane, network, datastore, inside) = tokio::join!(
         pods(&session, &record, &observed.live),
         network(&session, &record, &observed.live),
@@ -42,7 +50,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
         inside,
     ];
     drop(progress);
-    let unfinished = engine::unfinished(&session, &record).await;
+    let unfinished = interrupted::unfinished(&session, &record).await;
     let healthy = sections.iter().all(|section| section.ok)
         && record.step == Step::Ready
         && unfinished.is_none()
@@ -87,19 +95,19 @@ struct Status {
     step: &'static str,
     /// Set while nobody may change it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    paused: Option<crate::plan::Pause>,
+    paused: Option<crate::plan::state::record::Pause>,
     /// A change of version on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    upgrade: Option<crate::plan::Upgrade>,
+    upgrade: Option<crate::plan::state::record::Upgrade>,
     /// A change of settings on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     update: Option<Updating>,
     /// What was begun and is not finished, and what ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    unfinished: Option<crate::plan::Unfinished>,
+    unfinished: Option<crate::plan::state::interrupted::Unfinished>,
     /// A change of keys on its way.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rotation: Option<crate::plan::Rotation>,
+    rotation: Option<crate::plan::certificates::rotation_phases::Rotation>,
     healthy: bool,
     sections: Vec<Section>,
 }
@@ -109,7 +117,7 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct Updating {
     what: Vec<String>,
-    phase: crate::plan::Phase,
+    phase: crate::plan::state::record::Phase,
     began: jiff::Timestamp,
     by: String,
     #[serde(skip)]
@@ -306,7 +314,7 @@ async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<
     let Some(policy) = live.named("NetworkPolicy", &ObjectNames(&spec.name).network_policy()) else {
         return Ok(Section::bad(name, format!("the NetworkPolicy does not exist: {}", mended_by(record))));
     };
-    let summary = match engine::enforced_by(session).await? {
+    let summary = match management_network::enforced_by(session).await? {
         Some(enforcer) => format!("enforced by {enforcer}"),
         None => "written; whether anything here enforces it is not known".to_owned(),
     };
@@ -321,7 +329,7 @@ async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<
 
 async fn datastore(session: &Session<'_>, record: &Record) -> Section {
     let name = &record.spec.datastore;
-    match engine::datastore_state(session, name, &record.id).await {
+    match admin::datastore_state(session, name, &record.id).await {
         Ok((version, keys)) => {
             Section::of("datastore", format!("{name}: etcd {version}, {keys} keys under /{}/", record.id), Vec::new())
         }
@@ -341,7 +349,9 @@ fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
         let state = if days < 0 { format!("ended {} days ago", -days) } else { format!("{days} days left") };
         Item::of(held.name, days >= SOON_DAYS, state)
     };
-    let ours = crate::plan::certificates(record, live).into_iter().filter(|held| held.managed_by != Keeper::Kubelets);
+    let ours = crate::plan::certificates::inventory::certificates(record, live)
+        .into_iter()
+        .filter(|held| held.managed_by != Keeper::Kubelets);
     let items = ours.map(item).collect();
     let summary = first.map_or_else(|| "none".to_owned(), |days| format!("the first ends in {days} days"));
     Section::of("certificates", summary, items)
@@ -356,7 +366,7 @@ async fn inside(session: &Session<'_>, record: &Record) -> Section {
             Vec::new(),
         );
     }
-    match plane::reach(session, record).await {
+    match control_plane::reach(session, record).await {
         Ok(reached) => match look_inside(&reached.connection, record).await {
             Ok(mut section) => {
                 section.summary = format!(

@@ -7,14 +7,17 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
 
-use super::context::{self, Context};
 use super::doctor::{self, Doctor};
-use super::files;
+use super::shared::context;
+use super::shared::context::Context;
+use super::shared::secure_files;
 use crate::cli::SupportBundleArgs;
-use crate::engine::{self, Session};
+use crate::engine::doctor::support_bundle;
+use crate::engine::session::Session;
 use crate::error::{Fault, Kind, While as _};
 use crate::model::moment;
-use crate::plan::{Content, Gathered, LinkName, bundle};
+use crate::plan::doctor::check_graph::LinkName;
+use crate::plan::doctor::support_bundle::{Content, Gathered, bundle};
 use crate::ui::{Format, Report, rendered};
 
 /// Each part has its own limit.
@@ -27,7 +30,7 @@ pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Resu
     let mut gathered = match context.unasked().await {
         Ok(connection) if diagnosis.holds(LinkName::ManagementApi) => {
             let session = Session::quiet(&connection, TOGETHER, context::clock());
-            engine::gather_bundle(&session, &namespace, &args.name, args.lines).await
+            support_bundle::gather_bundle(&session, &namespace, &args.name, args.lines).await
         }
         Ok(_) | Err(_) => {
             let why = "the management cluster does not answer".to_owned();
@@ -53,7 +56,7 @@ pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Resu
     let path = args.file.clone().unwrap_or_else(|| PathBuf::from(format!("{folder}.tar.gz")));
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let archive = packed(&entries, seconds).while_doing(Kind::Failed, || "pack the bundle".to_owned())?;
-    files::write_private(&path, &archive)?;
+    secure_files::write_private(&path, &archive)?;
     context.ui.report(&SupportBundle {
         api_version: "kamaji/v1",
         kind: "SupportBundle",

@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::context::Context;
-use super::plane;
+use super::shared::context::Context;
+use super::shared::control_plane;
 use crate::ambient::Ambient;
 use crate::cli::{PlaneArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs};
-use crate::engine::{self, Session};
+use crate::engine::session::Session;
+use crate::engine::workers::bootstrap_tokens;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, TokenId, parse_token};
-use crate::plan::Record;
+use crate::plan::state::record::Record;
 use crate::tenant::{TokenFacts, token_secret};
 use crate::ui::{Report, Table};
 
@@ -58,20 +59,20 @@ pub(super) async fn make(
     description: &str,
     ambient: &mut Ambient,
 ) -> Result<Made, Fault> {
-    let reached = plane::reach(session, record).await?;
+    let reached = control_plane::reach(session, record).await?;
     let (id, secret) = fresh(ambient);
     let expires = (!ttl.is_zero()).then(|| ambient.now() + ttl);
     let usages = ["signing".to_owned(), "authentication".to_owned()];
     let wish = token_secret(&id, &secret, &usages, &[GROUP.to_owned()], description, expires);
-    engine::create_token(&reached.connection, &wish).await?;
-    engine::wait_for_signature(session, &reached.connection, &id).await?;
+    bootstrap_tokens::create_token(&reached.connection, &wish).await?;
+    bootstrap_tokens::wait_for_signature(session, &reached.connection, &id).await?;
     Ok(Made { token: whole(&id, &secret).into(), id, expires })
 }
 
 /// Deletes a token that was made here.
 pub(super) async fn remove(session: &Session<'_>, record: &Record, id: &TokenId) -> Result<(), Fault> {
-    let reached = plane::reach(session, record).await?;
-    engine::delete_token(&reached.connection, id).await?;
+    let reached = control_plane::reach(session, record).await?;
+    bootstrap_tokens::delete_token(&reached.connection, id).await?;
     Ok(())
 }
 
@@ -79,7 +80,7 @@ async fn create(args: &TokenCreateArgs, context: &mut Context) -> Result<(), Fau
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let record = plane::record(&session, &management, &args.name).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
     let made = make(&session, &record, args.ttl.0, &args.description, &mut context.ambient).await?;
     drop(progress);
     let (id, secret) = parse_token(made.token.expose_secret())?;
@@ -101,9 +102,9 @@ async fn connect(name: &ControlPlaneName, context: &Context) -> Result<Vec<Token
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let record = plane::record(&session, &management, name).await?;
-    let reached = plane::reach(&session, &record).await?;
-    engine::list_tokens(&reached.connection).await
+    let record = control_plane::record(&session, &management, name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
+    bootstrap_tokens::list_tokens(&reached.connection).await
 }
 
 async fn delete(args: &TokenDeleteArgs, context: &Context) -> Result<(), Fault> {
@@ -115,9 +116,9 @@ async fn delete(args: &TokenDeleteArgs, context: &Context) -> Result<(), Fault> 
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let record = plane::record(&session, &management, &args.name).await?;
-    let reached = plane::reach(&session, &record).await?;
-    let existed = engine::delete_token(&reached.connection, &id).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
+    let existed = bootstrap_tokens::delete_token(&reached.connection, &id).await?;
     drop(progress);
     if !existed {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{}` has no token `{id}`", args.name))
@@ -175,7 +176,7 @@ struct Item {
 
 impl Item {
     fn of(token: &TokenFacts, now: Timestamp) -> Self {
-        let left = token.expires.map_or_else(|| "never".to_owned(), |end| super::age::left(now, end));
+        let left = token.expires.map_or_else(|| "never".to_owned(), |end| super::shared::age::left(now, end));
         Self {
             id: token.id.clone(),
             expires: token.expires,

@@ -2,14 +2,17 @@
 
 use serde::Serialize;
 
-use super::context::Context;
-use super::revise::{Brought, revise};
-use super::settle::{How, Settled, settle};
+use super::shared::apply_spec::{How, Settled, settle};
+use super::shared::context::Context;
+use super::shared::merge_spec::{Brought, revise};
 use crate::cli::UpdateArgs;
-use crate::engine::{self, CreateRequest};
+use crate::engine::lifecycle::preview::CreateRequest;
+use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::ControlPlaneSpec;
-use crate::plan::{FieldChange, Phase, Plan, Record, Step, changes_of_settings};
+use crate::plan::apply::plan::{FieldChange, Plan};
+use crate::plan::rollout::settings_diff::changes_of_settings;
+use crate::plan::state::record::{Phase, Record, Step};
 use crate::ui::Report;
 
 pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), Fault> {
@@ -17,7 +20,7 @@ pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), 
     let management = context.management().await?;
     let (name, namespace) = (&args.name, &management.namespace);
     let recorded =
-        engine::require_record_to_change(&management.connection, namespace, name).await.map_err(|fault| {
+        record_store::require_record_to_change(&management.connection, namespace, name).await.map_err(|fault| {
             let missing = fault.kind() == Kind::NotFound;
             if missing {
                 fault.hint(format!("make it: kamaji create {name} -n {namespace} --kubeadm-config FILE"))

@@ -61,8 +61,8 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::KubeadmApi;
     use super::*;
-    use crate::config::KubeadmApi;
 
     #[test]
     fn a_misspelt_or_misplaced_field_is_recognised() {

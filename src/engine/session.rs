@@ -7,7 +7,7 @@ use futures::stream;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::rights::require_rights;
+use super::lifecycle::permissions::require_rights;
 use crate::cluster::{Connection, Lock};
 use crate::error::{Fault, Kind};
 use crate::event::{Event, Observer};

@@ -8,7 +8,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Mutex;
 
 use crate::error::{Fault, Kind, While as _};
-use crate::plan::{Action, LinkState, Plan};
+use crate::plan::apply::plan::{Action, Plan};
+use crate::plan::doctor::check_graph::State as LinkState;
 
 pub use output::{Format, Report, Table};
 pub use progress::{Announcer, Progress};

@@ -6,9 +6,13 @@ use kamaji::ambient::Ambient;
 use kamaji::error::Advice as _;
 use kamaji::model::LeafName;
 use kamaji::pki::{self, PartialUserPki};
-use kamaji::plan::{
-    Desired, Held, Keeper, Live, Record, Reissue, Rotated, Rotation, RotationPhase, certificates, key_in, rotation_key,
-};
+use kamaji::plan::apply::live_objects::Live;
+use kamaji::plan::certificates::inventory::{Held, Keeper, certificates};
+use kamaji::plan::certificates::renewal::Reissue;
+use kamaji::plan::certificates::rotation_keys::{key_in, rotation_key};
+use kamaji::plan::certificates::rotation_phases::{Rotated, Rotation, RotationPhase};
+use kamaji::plan::lifecycle::desired::Desired;
+use kamaji::plan::state::record::Record;
 use kamaji::render::{Write, policy};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;

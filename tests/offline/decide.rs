@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use kamaji::error::{Advice as _, Kind};
 use kamaji::model::{Policies, San};
 use kamaji::pki::{KeyAndCertificate, PartialUserPki, inspect};
-use kamaji::plan::{Action, DesireStep, Desired, Error, Live, Surroundings, compare};
+use kamaji::plan::apply::live_objects::Live;
+use kamaji::plan::apply::plan::{Action, compare};
+use kamaji::plan::lifecycle::desired::error::Error;
+use kamaji::plan::lifecycle::desired::{Desired, Step as DesireStep};
+use kamaji::plan::network::management_network::Surroundings;
 use kamaji::render::{CHECKSUM, ObjectRef, Write};
 use serde_json::Value;
 
@@ -273,7 +277,7 @@ fn policy(desired: &Desired) -> &Value {
 
 /// What the pods may not reach although they reach everything.
 fn closed(policy: &Value) -> Vec<String> {
-    kamaji::plan::closed_by(policy).iter().map(ToString::to_string).collect()
+    kamaji::plan::network::management_network::closed_by(policy).iter().map(ToString::to_string).collect()
 }
 
 #[test]

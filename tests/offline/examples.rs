@@ -9,7 +9,7 @@ use kamaji::cli::{Cli, Command, CreateArgs};
 use kamaji::config::{self, Settings, Source};
 use kamaji::model::{Given, GivenFile, Keep, Namespace};
 use kamaji::pki::PartialUserPki;
-use kamaji::plan::Desired;
+use kamaji::plan::lifecycle::desired::Desired;
 use serde_json::Value;
 
 use crate::plane::{Plane, fixture};

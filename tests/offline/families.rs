@@ -1,7 +1,9 @@
 //! Address families: which of them the endpoint, the Service and `default/kubernetes` inside the tenant get.
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::{AddressState, ClusterFacts, NodeFacts, decide_address, hidden_by_its_own_ranges, unserved_family};
+use kamaji::plan::access::endpoint::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address};
+use kamaji::plan::network::cidr_overlap::hidden_by_its_own_ranges;
+use kamaji::plan::network::ip_family::unserved_family;
 use kamaji::render::{self, Address};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Which values of a control plane cannot change, and the record that remembers them.
 
 use kamaji::model::{ControlPlaneSpec, DatastoreName, KeyAlgorithm, KubeVersion};
-use kamaji::plan::{Record, Verdict, immutable_changes};
+use kamaji::plan::state::record::{Record, Verdict, immutable_changes};
 use serde_json::json;
 
 use crate::plane::{MINIMAL, id, now, spec};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kamaji::model::{ControlPlaneName, ControlPlaneSpec, DatastoreName, Namespace};
-use kamaji::plan::object_refs;
+use kamaji::plan::lifecycle::desired::object_refs;
 use kamaji::render::Manifest;
 use kamaji::render::etcd::{EtcdPlan, objects};
 use serde_json::{Value, json};

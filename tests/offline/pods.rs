@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Parser as _;
 use kamaji::cli::{Cli, Command};
 use kamaji::model::{Exposure, PodSettings, Size};
-use kamaji::plan::immutable_changes;
+use kamaji::plan::state::record::immutable_changes;
 use serde_json::{Value, json};
 
 use crate::plane::{MINIMAL, Plane, spec};

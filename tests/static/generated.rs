@@ -10,7 +10,7 @@ use clap::CommandFactory as _;
 use kamaji::cli::Cli;
 use kamaji::config::{fields_reference, tenant_fields_reference};
 use kamaji::error::{DIFFERENCES, DIFFERENCES_MEANING, Kind};
-use kamaji::plan::object_refs;
+use kamaji::plan::lifecycle::desired::object_refs;
 use kamaji::render::{Manifest, Write};
 
 use crate::cli_page;

@@ -11,7 +11,13 @@ use kamaji::model::{
     ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Family, Host, Namespace, PlaneId,
 };
 use kamaji::pki::{KeyAndCertificate, PartialUserPki};
-use kamaji::plan::{DatastoreAuthority, Desired, Error, Inputs, Live, Reissue, Rotation, Surroundings, desire};
+use kamaji::plan::apply::live_objects::Live;
+use kamaji::plan::certificates::renewal::Reissue;
+use kamaji::plan::certificates::rotation_phases::Rotation;
+use kamaji::plan::datastore::authority::DatastoreAuthority;
+use kamaji::plan::lifecycle::desired::error::Error;
+use kamaji::plan::lifecycle::desired::{Desired, Inputs, desire};
+use kamaji::plan::network::management_network::Surroundings;
 use kamaji::render::Address;
 
 /// The smallest file that is a cluster.

@@ -6,13 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::age;
-use super::super::context::Context;
-use super::super::fleet::{self, Member};
 use crate::cli::CertsCheckArgs;
-use crate::engine::{self, Session};
+use crate::commands::shared::age;
+use crate::commands::shared::context::Context;
+use crate::commands::shared::selection;
+use crate::commands::shared::selection::Member;
+use crate::engine::certificates::renew;
+use crate::engine::session;
+use crate::engine::session::Session;
 use crate::error::{DIFFERENCES, Fault, Kind};
-use crate::plan::{Held, Keeper, certificates};
+use crate::plan::certificates::inventory::{Held, Keeper, certificates};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -23,10 +26,10 @@ pub(super) async fn run(args: &CertsCheckArgs, context: &Context) -> Result<Exit
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let members = fleet::choose(&args.planes, &session, &management).await?;
+    let members = selection::choose(&args.planes, &session, &management).await?;
     let alone = members.len() == 1;
     let (now, within) = (context.ambient.now(), args.within.0);
-    let looks = engine::at_once(members, PARALLEL, |member| look(&session, member, now, within)).await;
+    let looks = session::at_once(members, PARALLEL, |member| look(&session, member, now, within)).await;
     drop(progress);
     let (mut items, mut failed) = (Vec::new(), Vec::new());
     for (name, look) in looks {
@@ -48,7 +51,7 @@ pub(super) async fn run(args: &CertsCheckArgs, context: &Context) -> Result<Exit
         items,
     });
     if !failed.is_empty() {
-        return Err(fleet::partial(&failed, total, "could not be looked at"));
+        return Err(selection::partial(&failed, total, "could not be looked at"));
     }
     Ok(if due { ExitCode::from(DIFFERENCES) } else { ExitCode::SUCCESS })
 }
@@ -65,7 +68,7 @@ async fn look(
             return Err(Fault::new(Kind::Unavailable, format!("control plane `{name}` has no keys yet"))
                 .hint("run the create command again: it goes on where it stopped"));
         }
-        let live = engine::read_certificates(session, &record).await?;
+        let live = renew::read_certificates(session, &record).await?;
         Ok(certificates(&record, &live).into_iter().map(|held| Item::of(held, now, within)).collect())
     };
     let found = look.await;

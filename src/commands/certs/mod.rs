@@ -7,10 +7,10 @@ mod rotate_ca;
 
 use std::process::ExitCode;
 
-use super::context::Context;
+use super::shared::context::Context;
 use crate::cli::CertsCommand;
 use crate::error::Fault;
-use crate::plan::Rotated;
+use crate::plan::certificates::rotation_phases::Rotated;
 
 pub(super) async fn run(command: &CertsCommand, context: &mut Context) -> Result<ExitCode, Fault> {
     match command {

@@ -5,14 +5,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::context::{Context, Management};
-use super::super::fleet;
 use crate::ambient::Ambient;
 use crate::cli::CertsRenewArgs;
-use crate::engine::{self, Recorded, Renewed, Session};
+use crate::commands::shared::context::{Context, Management};
+use crate::commands::shared::selection;
+use crate::engine::certificates::renew;
+use crate::engine::certificates::renew::Renewed;
+use crate::engine::lifecycle::create;
+use crate::engine::lifecycle::permissions;
+use crate::engine::session;
+use crate::engine::session::Session;
+use crate::engine::state::record_store::Recorded;
 use crate::error::{Fault, Kind};
 use crate::model::LeafName;
-use crate::plan::{Approved, Plan, Reissue};
+use crate::plan::apply::plan::{Approved, Plan};
+use crate::plan::certificates::renewal::Reissue;
 use crate::ui::{Report, Ui};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -48,7 +55,7 @@ pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<
     }
     let so_many = usize::from(args.parallel);
     let progress = context.ui.progress();
-    let outcomes = engine::at_once(members, so_many, |member| async {
+    let outcomes = session::at_once(members, so_many, |member| async {
         let session = management.session(&progress, args.timeout.0);
         let Member { place, state } = member;
         let outcome = match state {
@@ -75,7 +82,7 @@ pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<
     if failed.is_empty() {
         return Ok(());
     }
-    Err(fleet::partial(&failed, total, "were not renewed")
+    Err(selection::partial(&failed, total, "were not renewed")
         .hint("run the command again with --within 1d or longer: those that are done are left alone"))
 }
 
@@ -87,17 +94,17 @@ async fn plan(
 ) -> Result<Vec<Member>, Fault> {
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let chosen = match fleet::choose(&args.planes, &session, management).await {
+    let chosen = match selection::choose(&args.planes, &session, management).await {
         Err(fault) if !args.planes.all_namespaces => {
-            return Err(engine::with_missing_rights(&management.connection, &management.namespace, fault).await);
+            return Err(permissions::with_missing_rights(&management.connection, &management.namespace, fault).await);
         }
         chosen => chosen?,
     };
     let alone = chosen.len() == 1;
-    let planned = engine::at_once(chosen, usize::from(args.parallel), |(place, recorded)| async {
+    let planned = session::at_once(chosen, usize::from(args.parallel), |(place, recorded)| async {
         let plan = async {
             let recorded = recorded?;
-            let plan = engine::plan_renewal(&session, &recorded, reissue, &mut Ambient::real()).await?;
+            let plan = renew::plan_renewal(&session, &recorded, reissue, &mut Ambient::real()).await?;
             Ok((recorded, plan))
         };
         let state = plan.await;
@@ -122,11 +129,11 @@ async fn carry_out(
 ) -> Result<Option<Renewed>, Fault> {
     let spec = &recorded.record.spec;
     if plan.is_empty() {
-        engine::tidy(session, &spec.namespace, &spec.name).await?;
+        create::tidy(session, &spec.namespace, &spec.name).await?;
         return Ok(None);
     }
     let approved: Approved = plan.approve();
-    engine::renew(session, &spec.namespace, &spec.name, reissue, &approved, &mut Ambient::real()).await.map(Some)
+    renew::renew(session, &spec.namespace, &spec.name, reissue, &approved, &mut Ambient::real()).await.map(Some)
 }
 
 fn ask(ui: &Ui) -> Result<(), Fault> {
@@ -150,13 +157,13 @@ fn dry_run(ui: &Ui, members: Vec<Member>, alone: bool) -> Result<(), Fault> {
         }
     }
     match (alone, items.pop()) {
-        (true, Some(plan)) => super::super::settle::show_dry_run(ui, plan),
+        (true, Some(plan)) => crate::commands::shared::apply_spec::show_dry_run(ui, plan),
         (_, last) => {
             items.extend(last);
             ui.report(&Plans { api_version: "kamaji/v1", kind: "PlanList", items });
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(fleet::partial(&failed, total, "cannot be renewed")) }
+    if failed.is_empty() { Ok(()) } else { Err(selection::partial(&failed, total, "cannot be renewed")) }
 }
 
 #[derive(Serialize)]

@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::context::Context;
-use super::super::settle::show_dry_run;
 use super::rotate_ca::Follower;
 use crate::cli::{PhaseArg, RotateArgs};
-use crate::engine::{self, RotationPlan};
+use crate::commands::shared::apply_spec::show_dry_run;
+use crate::commands::shared::context::Context;
+use crate::engine::certificates::rotate;
+use crate::engine::certificates::rotation_preview;
+use crate::engine::certificates::rotation_preview::RotationPlan;
+use crate::engine::lifecycle::create;
+use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::moment;
 use crate::pki::PartialUserPki;
-use crate::plan::{Asked, Record, Rotated, Rotation, RotationPhase};
+use crate::plan::certificates::rotation_phases::{Asked, Rotated, Rotation, RotationPhase};
+use crate::plan::state::record::Record;
 use crate::ui::{Report, Ui};
 
 /// What reaching a phase may take on top of the pods: Secrets that are written anew.
@@ -36,14 +41,15 @@ pub(super) async fn go(
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0 + MORE);
-    let recorded = engine::require_record_to_change(session.management, &management.namespace, &args.name).await?;
+    let recorded =
+        record_store::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let asked = match (args.phase, args.back) {
         (Some(phase), _) => Asked::Phase(phase_of(phase)),
         (None, true) => Asked::Back,
         (None, false) => return Ok(Some(Stand::of(&recorded.record, of, false))),
     };
     let RotationPlan { plan, hazards } =
-        engine::plan_rotation(&session, &recorded, of, asked, given, looked_at).await?;
+        rotation_preview::plan_rotation(&session, &recorded, of, asked, given, looked_at).await?;
     if args.dry_run {
         drop(progress);
         for hazard in &hazards {
@@ -53,7 +59,7 @@ pub(super) async fn go(
         return Ok(None);
     }
     if plan.is_empty() {
-        engine::tidy(&session, &management.namespace, &args.name).await?;
+        create::tidy(&session, &management.namespace, &args.name).await?;
         return Ok(Some(Stand::of(&recorded.record, of, false)));
     }
     context.ui.show_plan(&plan);
@@ -62,7 +68,7 @@ pub(super) async fn go(
         ask(&context.ui, of)?;
     }
     let plane = (&management.namespace, &args.name);
-    let record = engine::rotate(&session, plane, of, asked, given, &plan.approve(), &mut context.ambient).await?;
+    let record = rotate::rotate(&session, plane, of, asked, given, &plan.approve(), &mut context.ambient).await?;
     Ok(Some(Stand::of(&record, of, true)))
 }
 

@@ -4,16 +4,23 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::context::Context;
-use super::super::{files, machines, plane, token};
 use super::rotate::go;
 use crate::ambient::Ambient;
 use crate::cli::RotateCaArgs;
-use crate::engine::{self, Session};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::{control_plane, hosts, secure_files};
+use crate::commands::token;
+use crate::engine::certificates::rotate_ca;
+use crate::engine::session::Session;
+use crate::engine::workers::nodes;
+use crate::engine::workers::ssh;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::pki::{self, PartialUserPki};
-use crate::plan::{Following, Lack, Machine, Membership, Record, Rotated, RotationPhase};
+use crate::plan::certificates::ca_trust::{Following, Lack};
+use crate::plan::certificates::rotation_phases::{Rotated, RotationPhase};
+use crate::plan::state::record::Record;
+use crate::plan::workers::host_probe::{Machine, Membership};
 use crate::ui::{Report, Table};
 
 /// How long one machine may take: its kubelet is given two minutes for a new certificate.
@@ -30,7 +37,7 @@ pub(super) async fn run(args: &RotateCaArgs, context: &mut Context) -> Result<()
     let given = match &args.pki {
         None => PartialUserPki::default(),
         Some(folder) => {
-            let given = pki::read_user_pki(&files::read_pki(folder)?, context.ambient.now())?;
+            let given = pki::read_user_pki(&secure_files::read_pki(folder)?, context.ambient.now())?;
             if given.ca.is_none() {
                 return Err(Fault::new(Kind::Usage, format!("{} has no ca.crt and ca.key", folder.display()))
                     .hint("put the new authority there, or leave --pki out to have one made"));
@@ -68,8 +75,8 @@ async fn print_script(args: &RotateCaArgs, context: &mut Context) -> Result<(), 
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.rotate.timeout.0);
-    let record = plane::record(&session, &management, &args.rotate.name).await?;
-    let following = engine::following(&session, &record).await?;
+    let record = control_plane::record(&session, &management, &args.rotate.name).await?;
+    let following = rotate_ca::following(&session, &record).await?;
     let made = if following.renews {
         Some(token::make(&session, &record, TOKEN, "made by kamaji certs rotate-ca", &mut context.ambient).await?)
     } else {
@@ -91,20 +98,20 @@ async fn look(args: &RotateCaArgs, context: &Context) -> Result<Vec<String>, Fau
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.rotate.timeout.0);
-    let record = plane::record(&session, &management, &args.rotate.name).await?;
+    let record = control_plane::record(&session, &management, &args.rotate.name).await?;
     if record.rotation.as_ref().is_some_and(|rotation| rotation.phase == RotationPhase::Drop) {
         // It was agreed to, and what to compare with may be on its way from one Secret to the other.
         return Ok(Vec::new());
     }
-    let following = engine::following(&session, &record).await?;
+    let following = rotate_ca::following(&session, &record).await?;
     let items = examine(args, &following).await?;
     Ok(items.into_iter().filter(Follower::has_certificate).filter_map(|item| item.node).collect())
 }
 
 async fn examine(args: &RotateCaArgs, following: &Following) -> Result<Vec<Follower>, Fault> {
-    let hosts = machines::distinct(&args.machines);
+    let hosts = hosts::distinct(&args.machines);
     let hashes = pki::discovery_hashes(&following.trusted)?;
-    let seen = machines::look(&machines::ssh(&args.machines), &hosts, &hashes).await;
+    let seen = hosts::look(&hosts::ssh(&args.machines), &hosts, &hashes).await;
     Ok(hosts.iter().zip(seen).map(|(host, seen)| Follower::of(host, seen, following)).collect())
 }
 
@@ -113,17 +120,17 @@ async fn follow(args: &RotateCaArgs, context: &mut Context) -> Result<Vec<Follow
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.rotate.timeout.0 + BACK_AGAIN);
-    let record = plane::record(&session, &management, &args.rotate.name).await?;
-    let following = engine::following(&session, &record).await?;
-    let hosts = machines::distinct(&args.machines);
-    let ssh = machines::ssh(&args.machines);
+    let record = control_plane::record(&session, &management, &args.rotate.name).await?;
+    let following = rotate_ca::following(&session, &record).await?;
+    let hosts = hosts::distinct(&args.machines);
+    let ssh = hosts::ssh(&args.machines);
     let mut items = examine(args, &following).await?;
     if args.rotate.dry_run || items.iter().all(|item| item.outcome != Outcome::WouldFollow) {
         return Ok(items);
     }
     let version = record.spec.version;
     let ready =
-        engine::answering_workers(&session, &plane::reach(&session, &record).await?.connection, version).await?;
+        nodes::answering_workers(&session, &control_plane::reach(&session, &record).await?.connection, version).await?;
     let ambient = &mut context.ambient;
     for certificate in [false, true] {
         let group: Vec<usize> = (0..items.len())
@@ -146,7 +153,7 @@ async fn follow(args: &RotateCaArgs, context: &mut Context) -> Result<Vec<Follow
     let followed =
         items.iter().filter(|item| item.outcome == Outcome::Followed).filter_map(|item| item.node.as_deref());
     let nodes: Vec<&str> = followed.filter(|node| ready.iter().any(|ready| ready == node)).collect();
-    engine::await_workers(&session, &plane::reach(&session, &record).await?.connection, version, &nodes).await?;
+    nodes::await_workers(&session, &control_plane::reach(&session, &record).await?.connection, version, &nodes).await?;
     Ok(items)
 }
 
@@ -156,7 +163,7 @@ async fn run_on(
     record: &Record,
     following: &Following,
     certificate: bool,
-    ssh: &engine::Ssh,
+    ssh: &ssh::Ssh,
     hosts: &[&str],
     ambient: &mut Ambient,
 ) -> Result<Vec<Result<String, String>>, Fault> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::super::files;
+use crate::commands::shared::secure_files;
 use crate::error::{Fault, Kind};
 use crate::yaml;
 
@@ -17,8 +17,8 @@ pub(super) struct Entry<'a> {
 
 /// The existing file with these entries.
 pub(super) fn merge_into(path: &Path, entries: &[Entry<'_>]) -> Result<SecretString, Fault> {
-    let existing = if files::exists(path) {
-        let (shown, text) = files::read_kubeconfig(path)?;
+    let existing = if secure_files::exists(path) {
+        let (shown, text) = secure_files::read_kubeconfig(path)?;
         parse(&shown, &text)?
     } else {
         Map::new()

@@ -1,7 +1,7 @@
 //! `kamaji kubeconfig`: print, write or merge, for one control plane or many. Contexts of others are never touched.
 
-mod chosen;
 mod merge;
+mod targets;
 
 use std::time::Duration;
 
@@ -10,16 +10,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::context::{Context, Management};
-use super::{age, files};
+use super::shared::context::{Context, Management};
+use super::shared::{age, secure_files};
 use crate::cli::{Identity, KubeconfigArgs, KubeconfigUser};
-use crate::engine::{self, Session};
+use crate::engine::session;
+use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::model::Subject;
-use crate::plan::Record;
+use crate::plan::state::record::Record;
 use crate::ui::{Format, Report};
-use chosen::Chosen;
 use merge::Entry;
+use targets::Chosen;
 
 const SHORT: Duration = Duration::from_secs(60);
 /// How many control planes are asked for their keys at a time.
@@ -51,7 +52,7 @@ pub(super) async fn run(args: &KubeconfigArgs, context: &Context) -> Result<(), 
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let chosen = chosen::choose(args, &session, &management).await?;
+    let chosen = targets::choose(args, &session, &management).await?;
     let total = chosen.members.len() + chosen.left_out.len();
     let mut told = chosen.left_out;
     let made = make(&session, &management, &chosen.members, &whose, context.ambient.now()).await;
@@ -115,16 +116,16 @@ async fn make(
     now: Timestamp,
 ) -> Vec<Result<Made, Fault>> {
     let connection = &management.connection;
-    engine::at_once(members, AT_ONCE, |member| async move {
+    session::at_once(members, AT_ONCE, |member| async move {
         let record = &member.record;
-        super::plane::address(record)?;
+        super::shared::control_plane::address(record)?;
         let (text, client) = match whose {
             Whose::Stored(user) => {
-                let text = super::plane::kubeconfig(connection, record, user.file()).await?;
+                let text = super::shared::control_plane::kubeconfig(connection, record, user.file()).await?;
                 let (client, _, _) = crate::pki::kubeconfig_client(text.expose_secret())?;
                 (text, client)
             }
-            Whose::Made(subject, ttl) => chosen::sign(session, record, subject, *ttl, now).await?,
+            Whose::Made(subject, ttl) => targets::sign(session, record, subject, *ttl, now).await?,
         };
         let facts = crate::pki::inspect(&client.certificate)?;
         Ok(Made {
@@ -170,9 +171,9 @@ async fn hand_out(args: &KubeconfigArgs, context: &Context, whole: &[Made], one:
     let text = if one { whole[0].text.clone() } else { merge::new_file(&entries)? };
     let mut file = args.file.clone();
     if args.merge {
-        let path = files::own_kubeconfig()?;
-        let _lock = files::KubeconfigLock::acquire(&path).await?;
-        files::write_secret(&path, &merge::merge_into(&path, &entries)?)?;
+        let path = secure_files::own_kubeconfig()?;
+        let _lock = secure_files::KubeconfigLock::acquire(&path).await?;
+        secure_files::write_secret(&path, &merge::merge_into(&path, &entries)?)?;
         let (are, them) = if one { ("context", "is") } else { ("contexts", "are") };
         context.ui.say(&format!(
             "{are} {} {them} in {}; use it: kubectl --context {} get nodes",
@@ -182,7 +183,7 @@ async fn hand_out(args: &KubeconfigArgs, context: &Context, whole: &[Made], one:
         ));
         file = Some(path);
     } else if let Some(path) = &args.file {
-        files::write_secret(path, &text)?;
+        secure_files::write_secret(path, &text)?;
         let choose = if one { String::new() } else { format!(" --context {}", names[0]) };
         let path = path.display();
         context.ui.say(&format!("written: {path}; use it: kubectl --kubeconfig {path}{choose} get nodes"));

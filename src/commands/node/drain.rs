@@ -2,28 +2,30 @@
 
 use serde::Serialize;
 
-use super::super::context::Context;
-use super::super::plane;
 use super::{PATIENCE, consent, refuse_loss, require};
 use crate::cli::DrainArgs;
-use crate::engine::{self, Drained};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::control_plane;
+use crate::engine::workers::drain;
+use crate::engine::workers::drain::Drained;
 use crate::error::{Fault, Kind};
-use crate::plan::{Action, Change, DrainPlan, Plan, PodOn};
+use crate::plan::apply::plan::{Action, Change, Plan};
+use crate::plan::workers::drain::{DrainPlan, PodOn};
 use crate::ui::{Report, Table};
 
 pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.how.timeout.0);
-    let record = plane::record(&session, &management, &args.of.name).await?;
-    let reached = plane::reach(&session, &record).await?;
+    let record = control_plane::record(&session, &management, &args.of.name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
     let connection = reached.connection.clone().patient(PATIENCE);
     let names = require(&connection, &record, &args.of.nodes).await?;
-    let drainables = engine::prepare_drain(&connection, &names, consent(&args.how)).await?;
+    let drainables = drain::prepare_drain(&connection, &names, consent(&args.how)).await?;
     if args.how.dry_run {
         let mut pods = Vec::new();
         for drainable in &drainables {
-            let waits = engine::preview_drain(&connection, drainable).await?;
+            let waits = drain::preview_drain(&connection, drainable).await?;
             pods.extend(previews(drainable.node.as_str(), &drainable.pods, &waits));
         }
         drop(progress);
@@ -36,7 +38,7 @@ pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault
     for drainable in &drainables {
         plan.changes.extend(changes(drainable.node.as_str(), &drainable.pods));
     }
-    let drained = engine::drain(&session, &connection, &drainables, args.how.grace_period, &plan.approve()).await?;
+    let drained = drain::drain(&session, &connection, &drainables, args.how.grace_period, &plan.approve()).await?;
     drop(progress);
     let stay: Vec<usize> = drainables.iter().map(|drainable| drainable.pods.stay.len()).collect();
     context.ui.report(&Drains {

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::context::Context;
-use super::super::{age, plane};
 use super::SHORT;
 use crate::cli::NodeListArgs;
-use crate::engine::{self, SeenWorker};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::{age, control_plane};
+use crate::engine::workers::nodes;
+use crate::engine::workers::nodes::SeenWorker;
 use crate::error::Fault;
 use crate::model::Skew;
 use crate::ui::{Format, Report, Table};
@@ -16,14 +17,14 @@ pub(super) async fn run(args: &NodeListArgs, context: &Context) -> Result<(), Fa
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let record = plane::record(&session, &management, &args.name).await?;
-    let reached = plane::reach(&session, &record).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
     let ask_kubelets = match context.ui.format {
         Format::Wide | Format::Json | Format::Yaml => true,
         Format::Table | Format::Name => false,
     };
     let now = context.ambient.now();
-    let seen = engine::list_workers(&reached.connection, record.spec.version, ask_kubelets, now).await?;
+    let seen = nodes::list_workers(&reached.connection, record.spec.version, ask_kubelets, now).await?;
     drop(progress);
     context.ui.report(&Nodes {
         api_version: "kamaji/v1",

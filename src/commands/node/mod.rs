@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::context::Context;
-use super::plane;
+use super::shared::context::Context;
+use super::shared::control_plane;
 use crate::cli::{DrainOptions, NodeCommand, NodesArgs};
 use crate::cluster::Connection;
-use crate::engine::{self, Drainable};
+use crate::engine::workers::drain::Drainable;
+use crate::engine::workers::nodes;
 use crate::error::{Fault, Kind};
 use crate::model::NodeName;
-use crate::plan::{Consent, Record};
+use crate::plan::state::record::Record;
+use crate::plan::workers::drain::Consent;
 use crate::ui::Report;
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -46,10 +48,10 @@ fn distinct(names: &[NodeName]) -> Vec<NodeName> {
 /// Refuses when one of the workers does not exist.
 async fn require(connection: &Connection, record: &Record, nodes: &[NodeName]) -> Result<Vec<NodeName>, Fault> {
     let names = distinct(nodes);
-    let found = engine::find_nodes(connection, &names).await?;
+    let found = nodes::find_nodes(connection, &names).await?;
     let missing: Vec<&NodeName> =
         names.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(name, _)| name).collect();
-    if missing.is_empty() { Ok(names) } else { Err(engine::no_such_nodes(&record.spec.called(), &missing)) }
+    if missing.is_empty() { Ok(names) } else { Err(nodes::no_such_nodes(&record.spec.called(), &missing)) }
 }
 
 fn consent(how: &DrainOptions) -> Consent {
@@ -83,12 +85,12 @@ async fn schedule(args: &NodesArgs, context: &Context, schedulable: bool) -> Res
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let record = plane::record(&session, &management, &args.name).await?;
-    let reached = plane::reach(&session, &record).await?;
+    let record = control_plane::record(&session, &management, &args.name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
     let names = require(&reached.connection, &record, &args.nodes).await?;
     let mut items = Vec::new();
     for name in names {
-        let changed = engine::set_schedulable(&reached.connection, &name, schedulable).await?;
+        let changed = nodes::set_schedulable(&reached.connection, &name, schedulable).await?;
         items.push(Scheduled { node: name.to_string(), schedulable, changed });
     }
     drop(progress);

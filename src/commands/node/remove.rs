@@ -5,17 +5,23 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::super::context::Context;
-use super::super::{machines, plane};
 use super::drain::changes;
 use super::{PATIENCE, consent, distinct, refuse_loss};
 use crate::cli::RemoveArgs;
 use crate::cluster::Connection;
-use crate::engine::{self, Drainable, Session};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::{control_plane, hosts};
+use crate::engine::session::Session;
+use crate::engine::workers::drain;
+use crate::engine::workers::drain::Drainable;
+use crate::engine::workers::nodes;
 use crate::error::{Fault, Kind};
 use crate::model::NodeName;
 use crate::pki;
-use crate::plan::{Action, Approved, Change, Machine, Membership, NodeState, Plan, Record, reset_script};
+use crate::plan::apply::plan::{Action, Approved, Change, Plan};
+use crate::plan::state::record::Record;
+use crate::plan::workers::host_probe::{Machine, Membership, reset_script};
+use crate::plan::workers::node_status::NodeState;
 use crate::ui::Report;
 
 /// How long resetting one machine may take.
@@ -34,8 +40,8 @@ pub(super) async fn run(args: &RemoveArgs, context: &Context) -> Result<(), Faul
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.how.timeout.0);
-    let record = plane::record(&session, &management, &args.of.name).await?;
-    let reached = plane::reach(&session, &record).await?;
+    let record = control_plane::record(&session, &management, &args.of.name).await?;
+    let reached = control_plane::reach(&session, &record).await?;
     let connection = reached.connection.clone().patient(PATIENCE);
     let leaving = look(args, &session, &connection, &record).await?;
     let to_drain: Vec<NodeName> = leaving
@@ -43,7 +49,7 @@ pub(super) async fn run(args: &RemoveArgs, context: &Context) -> Result<(), Faul
         .filter(|leaving| leaving.exists && leaving.not_drained.is_none())
         .map(|leaving| leaving.node.clone())
         .collect();
-    let drainables = engine::prepare_drain(&connection, &to_drain, consent(&args.how)).await?;
+    let drainables = drain::prepare_drain(&connection, &to_drain, consent(&args.how)).await?;
     let plan = plan(&record, &leaving, &drainables);
     context.ui.show_plan(&plan);
     for leaving in &leaving {
@@ -79,13 +85,13 @@ async fn look<'a>(
     record: &Record,
 ) -> Result<Vec<Leaving<'a>>, Fault> {
     let names = distinct(&args.of.nodes);
-    let found = engine::find_nodes(connection, &names).await?;
-    let hosts = machines::distinct(&args.machines);
+    let found = nodes::find_nodes(connection, &names).await?;
+    let hosts = hosts::distinct(&args.machines);
     let mut of_host: Vec<(NodeName, &str)> = Vec::new();
     if !hosts.is_empty() {
-        let admin = plane::kubeconfig(session.management, record, "admin.conf").await?;
+        let admin = control_plane::kubeconfig(session.management, record, "admin.conf").await?;
         let (_, _, ca) = pki::kubeconfig_client(admin.expose_secret())?;
-        let seen = machines::look(&machines::ssh(&args.machines), &hosts, &pki::discovery_hashes(&ca)?).await;
+        let seen = hosts::look(&hosts::ssh(&args.machines), &hosts, &pki::discovery_hashes(&ca)?).await;
         for (host, seen) in hosts.into_iter().zip(seen) {
             of_host.push((node_of(host, seen, &names)?, host));
         }
@@ -97,7 +103,7 @@ async fn look<'a>(
         .map(|(name, _)| name)
         .collect();
     if !missing.is_empty() {
-        return Err(engine::no_such_nodes(&record.spec.called(), &missing));
+        return Err(nodes::no_such_nodes(&record.spec.called(), &missing));
     }
     let leaving = names.into_iter().zip(found).map(|(node, found)| {
         let ready = found.as_ref().is_some_and(|found| NodeState::of(found, record.spec.version).ready);
@@ -161,7 +167,7 @@ async fn carry_out(
     drainables: &[Drainable],
     approved: &Approved,
 ) -> Result<Vec<Item>, Fault> {
-    let drained = engine::drain(session, connection, drainables, args.how.grace_period, approved).await?;
+    let drained = drain::drain(session, connection, drainables, args.how.grace_period, approved).await?;
     let blocked = |node: &NodeName| {
         drained.iter().find(|drained| drained.node == *node && drained.failure.is_some()).map(|drained| {
             (drained.failure.unwrap_or(Kind::Failed), format!("pods did not leave: {}", drained.blocked.join("; ")))
@@ -171,7 +177,7 @@ async fn carry_out(
     let to_reset: Vec<&Leaving<'_>> =
         leaving.iter().filter(|leaving| leaving.host.is_some() && blocked(&leaving.node).is_none()).collect();
     let hosts: Vec<&str> = to_reset.iter().filter_map(|leaving| leaving.host).collect();
-    let reset = machines::ssh(&args.machines).run(&hosts, &reset_script(), RESET).await;
+    let reset = hosts::ssh(&args.machines).run(&hosts, &reset_script(), RESET).await;
     let mut items = Vec::new();
     for leaving in leaving {
         let reset = to_reset.iter().position(|to_reset| to_reset.node == leaving.node).map(|index| &reset[index]);
@@ -179,7 +185,7 @@ async fn carry_out(
             (Some(blocked), _) => Some(blocked),
             (None, Some(Err(why))) => Some((Kind::Failed, format!("its machine was not reset: {why}"))),
             (None, Some(Ok(_)) | None) => {
-                let removed = engine::remove_node(connection, &leaving.node, approved).await;
+                let removed = nodes::remove_node(connection, &leaving.node, approved).await;
                 removed.err().map(|fault| (fault.kind(), fault.to_string()))
             }
         };

@@ -6,17 +6,19 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::super::datastore::{Admin, find, open};
-use super::super::{DATASTORE_NAMESPACE, Session, at_once};
-use super::management::{examine_management, greet};
+use super::management_cluster::{examine_management, greet};
 use super::{LOOK, within};
 use crate::datastore::{prefix, vulnerable};
+use crate::engine::datastore::admin::DATASTORE_NAMESPACE;
+use crate::engine::datastore::admin::{Admin, find, open};
+use crate::engine::session::{Session, at_once};
 use crate::error::Fault;
 use crate::model::{ANNOTATION_ID, DatastoreName, LABEL_COMPONENT, Namespace, PlaneId};
-use crate::plan::{
-    DatastoreError, DatastoreHealth, ManagementFacts, Member, Orphans, Record, Seen, SharedFacts, TenancyFacts, Unseen,
-    pod_summary,
-};
+use crate::plan::datastore::authority::DatastoreError;
+use crate::plan::doctor::check_graph::{Seen, Unseen};
+use crate::plan::doctor::facts::{DatastoreHealth, ManagementFacts, Member, Orphans, SharedFacts, TenancyFacts};
+use crate::plan::lifecycle::pod_status::pod_summary;
+use crate::plan::state::record::Record;
 use crate::render::etcd::LABEL_DATASTORE;
 
 /// A datastore: opening it and asking it.

@@ -1,11 +1,12 @@
 //! Gathers what `plan::doctor` judges. Only reads, and each look has its own time limit, so that what hangs hides nothing
 //! else: all together take less than half a minute.
 
-mod datastore;
-mod inside;
-mod management;
-mod plane;
-mod way;
+pub mod access;
+pub mod control_plane;
+pub mod datastore;
+pub mod management_cluster;
+pub mod support_bundle;
+pub mod tenant;
 
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use tokio::time::timeout;
 
 use crate::cluster::Refusal;
 use crate::error::{Advice as _, Fault};
-use crate::plan::{Seen, Unseen};
+use crate::plan::doctor::check_graph::{Seen, Unseen};
 
+pub use control_plane::examine_plane;
 pub use datastore::examine_shared;
-pub use management::no_kubeconfig;
-pub use plane::examine_plane;
+pub use management_cluster::no_kubeconfig;
 
 /// One look at the management cluster.
 const LOOK: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! Datastores: version, members, alarms, space; what is in them of one control plane, and of none.
 
-use super::chain::{Finding, LinkName, State};
-use super::{DatastoreHealth, Orphans, PlaneFacts, SharedFacts, TenancyFacts};
+use super::check_graph::{Finding, LinkName, State};
+use super::facts::{DatastoreHealth, Orphans, PlaneFacts, SharedFacts, TenancyFacts};
 
 /// Above this part of its quota a datastore is nearly full.
 const NEARLY_FULL_PERCENT: u64 = 80;
@@ -125,7 +125,7 @@ pub(super) fn mebibytes(bytes: u64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::Member;
+    use super::super::facts::Member;
     use super::*;
 
     fn well() -> DatastoreHealth {

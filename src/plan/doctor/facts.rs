@@ -7,9 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Seen;
+use super::check_graph::Seen;
 use crate::model::{Called, ControlPlaneName, Namespace};
-use crate::plan::{Change, Live, Record};
+use crate::plan::apply::live_objects::Live;
+use crate::plan::apply::plan::Change;
+use crate::plan::state::record::Record;
 use crate::tenant::TokenFacts;
 
 /// What a server said of itself.

@@ -4,35 +4,35 @@
 //! `chain` is the order and the walk, `facts` what is judged; every other file judges some of the links. Gathering is the
 //! engine's work, and has a time limit for each look.
 
-mod chain;
-mod datastore;
-mod entry;
-mod facts;
-mod inside;
-mod management;
-mod pods;
-mod record;
-mod redact;
-mod workers;
+pub mod access;
+pub mod check_graph;
+pub mod datastore;
+pub mod facts;
+pub mod management_cluster;
+pub mod pods;
+pub mod redact;
+pub mod state;
+pub mod support_bundle;
+pub mod tenant;
+pub mod workers;
 
 #[cfg(test)]
 mod tests;
 
-pub use chain::{Diagnosis, Link, LinkName, Seen, State, Unseen};
-use chain::{Finding, walk};
+pub use check_graph::{Diagnosis, Link, LinkName, Seen, State, Unseen};
+use check_graph::{Finding, walk};
 pub use facts::{
     DatastoreHealth, EndpointFacts, Greeting, Inside, LockHolder, ManagementFacts, Member, MissingRights, Orphans,
     PlaneFacts, SharedFacts, TenancyFacts,
 };
-pub use management::is_default_class;
-pub(super) use redact::redact;
+pub use management_cluster::is_default_class;
 
-use crate::plan::Step;
+use super::state::record::Step;
 
 /// Judges the management cluster, and what all control planes share.
 #[must_use]
 pub fn diagnose_shared(management: &ManagementFacts, shared: Option<&SharedFacts>) -> Diagnosis {
-    let mut findings = management::judge(management, shared.map(|shared| !shared.datastores.is_empty()));
+    let mut findings = management_cluster::judge(management, shared.map(|shared| !shared.datastores.is_empty()));
     if let Some(shared) = shared {
         findings.extend(datastore::judge_shared(shared));
         findings.push((LinkName::Limits, workers::limits(&shared.events, None)));
@@ -45,15 +45,16 @@ pub fn diagnose_shared(management: &ManagementFacts, shared: Option<&SharedFacts
 pub fn diagnose_plane(management: &ManagementFacts, plane: Option<&PlaneFacts>) -> Diagnosis {
     // A control plane that was ready has its datastore, whether that answers now or not.
     let stored = |plane: &PlaneFacts| plane.record().is_none_or(|record| record.step != Step::Creating);
-    let mut findings = management::judge(management, plane.map(|plane| stored(plane) || plane.datastore.is_ok()));
+    let mut findings =
+        management_cluster::judge(management, plane.map(|plane| stored(plane) || plane.datastore.is_ok()));
     if let Some(plane) = plane {
-        findings.push((LinkName::Quota, management::quota(management, plane)));
+        findings.push((LinkName::Quota, management_cluster::quota(management, plane)));
         findings.push((LinkName::Datastore, Finding::of(&plane.datastore, datastore::health)));
         findings.push((LinkName::Tenancy, Finding::of(&plane.tenancy, |tenancy| datastore::tenancy(tenancy, plane))));
-        findings.extend(record::judge(plane));
+        findings.extend(state::judge(plane));
         findings.push((LinkName::Pods, pods::judge(plane)));
-        findings.extend(entry::judge(plane));
-        findings.extend(inside::judge(plane));
+        findings.extend(access::judge(plane));
+        findings.extend(tenant::judge(plane));
         findings.extend(workers::judge(plane));
         findings.push((LinkName::Limits, workers::limits(&plane.events, Some(&plane.inside))));
     }

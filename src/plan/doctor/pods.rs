@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::PlaneFacts;
-use super::chain::Finding;
+use super::check_graph::Finding;
+use super::facts::PlaneFacts;
 use crate::model::ObjectNames;
-use crate::plan::explain::{list, text};
-use crate::plan::{Action, causes_of_pods, pod_summary, warnings};
+use crate::plan::apply::plan::Action;
+use crate::plan::lifecycle::pod_status::{causes_of_pods, pod_summary, warnings};
+use crate::plan::lifecycle::pod_status::{list, text};
 
 /// Containers that ended within this time are told, also when they run again.
 const RECENT_SECONDS: i64 = 3600;
@@ -151,10 +152,7 @@ fn remedies(plane: &PlaneFacts, trouble: Trouble, pod: &Value, container: &str) 
 fn drift(plane: &PlaneFacts) -> Vec<String> {
     let what = format!("Deployment {}/{}", plane.namespace, ObjectNames(&plane.name).deployment());
     let changes = plane.changes.as_deref().unwrap_or_default().iter();
-    changes
-        .filter(|change| change.what == what && change.action != Action::Unchanged)
-        .map(super::record::told)
-        .collect()
+    changes.filter(|change| change.what == what && change.action != Action::Unchanged).map(super::state::told).collect()
 }
 
 /// Containers that ended a while ago: for want of memory, and for other reasons.
@@ -180,10 +178,10 @@ fn recently_ended(pods: &[Value], now: Timestamp) -> (Vec<String>, Vec<String>) 
 mod tests {
     use serde_json::json;
 
-    use super::super::State;
+    use super::super::check_graph::State;
+    use super::super::tests::facts;
     use super::*;
-    use crate::plan::Change;
-    use crate::plan::doctor::tests::facts;
+    use crate::plan::apply::plan::Change;
 
     fn pod(status: &Value) -> Value {
         json!({"metadata": {"name": "prod-1"}, "spec": {"containers": [{}]}, "status": status})

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::*;
 use crate::model::{CertificatePolicy, ControlPlaneSpec, Endpoint, Namespace, PlaneId};
 use crate::pki::{KeyAndCertificate, issue_ca};
-use crate::plan::{Live, Record, Step};
+use crate::plan::apply::live_objects::Live;
+use crate::plan::state::record::{Record, Step};
 use crate::render::Address;
 
 pub(super) fn now() -> Timestamp {

@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 
-use super::chain::{Finding, LinkName};
-use super::{Inside, PlaneFacts, Seen};
-use crate::plan::NodeState;
-use crate::plan::explain::{list, text};
+use super::check_graph::Seen;
+use super::check_graph::{Finding, LinkName};
+use super::facts::{Inside, PlaneFacts};
+use crate::plan::lifecycle::pod_status::{list, text};
+use crate::plan::workers::node_status::NodeState;
 
 /// A lease that is from the future by more than this has a clock behind it that is ahead.
 const AHEAD_SECONDS: i64 = 5;
@@ -164,10 +165,10 @@ fn exhausted<'a>(events: &'a [Value], place: &'static str) -> impl Iterator<Item
 mod tests {
     use serde_json::json;
 
-    use super::super::State;
+    use super::super::check_graph::State;
+    use super::super::tests::facts;
     use super::*;
     use crate::model::KubeVersion;
-    use crate::plan::doctor::tests::facts;
 
     fn node(name: &str, status: &str, message: &str, kubelet: &str) -> (NodeState, Vec<String>) {
         let node = json!({"metadata": {"name": name}, "status": {"nodeInfo": {"kubeletVersion": kubelet}, "conditions": [

@@ -2,7 +2,11 @@
 
 use std::io::Cursor;
 
-use super::*;
+use super::error::SnapshotError;
+use super::format::*;
+use super::reader::SnapshotReader;
+use super::writer::SnapshotWriter;
+use crate::model::{KubeVersion, Namespace, PlaneId};
 
 fn header(keys: u64) -> SnapshotHeader {
     SnapshotHeader {

@@ -5,9 +5,9 @@ use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyIngressRule, 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::super::network_policy::{dns, peer, rule, selecting, tcp};
 use super::{CLIENT_PORT, EtcdNames, EtcdPlan, PEER_PORT, metadata, pods};
 use crate::model::{LABEL_COMPONENT, LABEL_PROJECT};
+use crate::render::network_policy::{dns, peer, rule, selecting, tcp};
 
 pub(super) fn network_policy(plan: &EtcdPlan) -> NetworkPolicy {
     let control_planes = NetworkPolicyPeer {

@@ -1,0 +1,3 @@
+//! Server-side dry runs.
+
+pub mod dry_run;

@@ -1,0 +1,3 @@
+//! Reads the management cluster's network ranges.
+
+pub mod management_network;

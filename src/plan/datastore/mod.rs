@@ -1,0 +1,3 @@
+//! What a control plane needs to know about its datastore.
+
+pub mod authority;
