@@ -15,11 +15,11 @@ use kube::core::Request;
 use serde_json::Value;
 
 use super::Refusal;
-use super::exchange::{Again, Failure};
+use super::http::{Again, Failure};
 use super::kubeconfig;
-use super::patience::Shared;
 use super::refusal::{causes, of_client};
 use super::resources::{resource, resource_of, url};
+use super::retry::Shared;
 use crate::model::{Endpoint, MANAGER};
 use crate::render::{Manifest, ObjectRef, Write};
 

@@ -3,7 +3,7 @@
 use kube::core::Status;
 use serde_json::json;
 
-use super::exchange::Failure;
+use super::http::Failure;
 use super::{Connection, Refusal};
 use crate::render::ObjectRef;
 

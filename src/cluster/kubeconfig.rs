@@ -7,7 +7,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
-use super::local::{Unreadable, read_limited};
+use super::local_files::{Unreadable, read_limited};
 
 /// Room for the kubeconfig of a fleet: some kilobytes for each control plane.
 pub const LARGEST: u64 = 16 * 1024 * 1024;

@@ -4,20 +4,20 @@
 
 mod client;
 mod eviction;
-mod exchange;
+mod http;
 mod kubeconfig;
-mod local;
+mod local_files;
 mod lock;
-mod patience;
 mod refusal;
 mod resources;
+mod retry;
 mod tunnel;
 
 pub use client::{Connection, Created, Hello, Removal, Target, Way};
 pub use eviction::Eviction;
 pub use kubeconfig::{LARGEST as LARGEST_KUBECONFIG, own_kubeconfigs};
-pub use local::{Unreadable, read_limited};
+pub use local_files::{Unreadable, read_limited};
 pub use lock::{Held, Lock, this_process};
-pub use patience::Listener;
 pub use refusal::Refusal;
+pub use retry::Listener;
 pub use tunnel::Tunnel;

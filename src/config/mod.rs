@@ -5,37 +5,11 @@
 //! meaning. All of them report to one `Findings`, so that a file's problems are told together. The APIs of kubeadm
 //! differ in few fields, so all are read by the same code; `convert` writes one as another.
 
-mod api;
-mod args;
-mod check;
-mod cluster;
-mod contents;
-mod convert;
-mod defaults;
-mod documents;
-mod duration;
-mod edit;
+mod components;
 mod error;
-mod fields;
-mod files;
-mod findings;
-mod image;
-mod init;
-mod network;
-mod node_ranges;
-mod nodes;
-mod patches;
-mod reference;
-mod similar;
-mod table;
-pub mod tenant_control_plane;
-mod tenant_pods;
-mod tenant_rewrite;
-mod tenant_service;
-mod tenant_table;
-mod tenant_volumes;
-mod typed;
-mod view;
+mod kubeadm;
+pub mod operator;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,19 +21,19 @@ use crate::model::{
 };
 use crate::yaml::{Document, Spot};
 
-pub use api::KubeadmApi;
-pub use convert::convert;
-pub use defaults::{EXAMPLE_VERSION, print_defaults};
-pub use edit::{KEPT, completed, edited};
 pub use error::{Error, Problem};
-pub use fields::{Action, ConfigKind, Field, Shape};
-pub use reference::{fields_reference, tenant_fields_reference};
-pub use table::FIELDS;
-pub use tenant_table::TENANT_FIELDS;
+pub use kubeadm::api::KubeadmApi;
+pub use kubeadm::convert::convert;
+pub use kubeadm::defaults::{EXAMPLE_VERSION, print_defaults};
+pub use kubeadm::edit::{KEPT, completed, edited};
+pub use kubeadm::table::FIELDS;
+pub use operator::table::TENANT_FIELDS;
+pub use schema::fields::{Action, ConfigKind, Field, Shape};
+pub use schema::reference::{fields_reference, tenant_fields_reference};
 
-use check::Depth;
-use files::Files;
-use findings::Findings;
+use components::files::Files;
+use schema::check::Depth;
+use schema::findings::Findings;
 use serde_json::{Map, Value};
 
 /// A kubeadm file, already read.
@@ -167,8 +141,8 @@ pub fn validate(source: &Source<'_>, allow_experimental: bool, given: &Given) ->
 
 /// What the documents of a file mean.
 struct Meaning {
-    cluster: cluster::Cluster,
-    init: init::Init,
+    cluster: kubeadm::cluster::Cluster,
+    init: kubeadm::init::Init,
     kubelet: Map<String, Value>,
     kube_proxy: Map<String, Value>,
     extras: Extras,
@@ -177,19 +151,20 @@ struct Meaning {
 
 /// Reads the documents; `None` only after a problem was reported.
 fn read(parsed: &[Document], said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Meaning> {
-    let documents = documents::sort(parsed, said, findings);
+    let documents = kubeadm::documents::sort(parsed, said, findings);
     for held in documents.used() {
-        check::check(held.kind, held.api, Depth::Hosted, &held.view, findings);
+        schema::check::check(held.kind, held.api, Depth::Hosted, &held.view, findings);
     }
-    let init = init::read(documents.of(ConfigKind::Init), findings);
+    let init = kubeadm::init::read(documents.of(ConfigKind::Init), findings);
     let mut files = Files::new(said.given);
-    let cluster = cluster::read(documents.of(ConfigKind::Cluster), said, &mut files, findings);
+    let cluster = kubeadm::cluster::read(documents.of(ConfigKind::Cluster), said, &mut files, findings);
     if let Some(init) = documents.of(ConfigKind::Init) {
-        patches::read(init, &mut files, findings);
+        components::patches::read(init, &mut files, findings);
     }
-    let kubelet = documents.of(ConfigKind::Kubelet).map(|view| nodes::kubelet(view, findings)).unwrap_or_default();
+    let kubelet =
+        documents.of(ConfigKind::Kubelet).map(|view| kubeadm::nodes::kubelet(view, findings)).unwrap_or_default();
     let kube_proxy =
-        documents.of(ConfigKind::KubeProxy).map(|view| nodes::kube_proxy(view, findings)).unwrap_or_default();
+        documents.of(ConfigKind::KubeProxy).map(|view| kubeadm::nodes::kube_proxy(view, findings)).unwrap_or_default();
     let extras = files.finish(findings);
     let cluster = cluster.filter(|_| !findings.has_problems())?;
     Some(Meaning { cluster, init, kubelet, kube_proxy, extras, kept: documents.without_secrets() })
@@ -218,7 +193,12 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
 }
 
 /// The wish that a `ClusterConfiguration` and an `InitConfiguration` mean, without the nodes' configurations.
-fn wish(settings: Settings, cluster: cluster::Cluster, init: init::Init, addons: Addons) -> ControlPlaneSpec {
+fn wish(
+    settings: Settings,
+    cluster: kubeadm::cluster::Cluster,
+    init: kubeadm::init::Init,
+    addons: Addons,
+) -> ControlPlaneSpec {
     ControlPlaneSpec {
         name: settings.name,
         namespace: settings.namespace,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::tenant_control_plane::{Overrides, is_one, load};
+use super::operator::tenant_control_plane::{Overrides, is_one, load};
 use super::*;
 
 const HEAD: &str = "apiVersion: kamaji.clastix.io/v1alpha1\nkind: TenantControlPlane\nmetadata: {name: k8s-133}\n";

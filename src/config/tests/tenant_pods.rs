@@ -1,6 +1,6 @@
 //! What the operator's `TenantControlPlane` says of pods and Service: what arrives, and why it is refused.
 
-use super::tenant_control_plane::{Overrides, load};
+use super::operator::tenant_control_plane::{Overrides, load};
 use super::*;
 use crate::model::{ComponentName, ResourceName};
 

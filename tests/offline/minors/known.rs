@@ -1,4 +1,4 @@
-//! No minor is given a flag or a field that it does not know. `src/model/flags` and `tests/fixtures/minors` have what each
+//! No minor is given a flag or a field that it does not know. `src/model/spec/flags` and `tests/fixtures/minors` have what each
 //! knows: flags as the real programs print them (or their sources name them, where a program was not built), fields out of
 //! the sources (`tests/minors/facts` writes them).
 
@@ -22,7 +22,7 @@ struct Known {
 impl Known {
     fn read(name: &str) -> Self {
         let product = name.starts_with("kube-") && name != "kube-proxy.flags";
-        let folder = if product { "src/model/flags" } else { "tests/fixtures/minors" };
+        let folder = if product { "src/model/spec/flags" } else { "tests/fixtures/minors" };
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(name);
         let text = fs::read_to_string(file).unwrap();
         let heads = text.lines().filter_map(|line| line.strip_prefix("# from ")?.split_once(": "));
