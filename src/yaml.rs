@@ -5,6 +5,7 @@
 //! that an alias causes is paid from one budget.
 
 mod error;
+mod place;
 mod read;
 mod scalar;
 mod tree;
@@ -12,8 +13,10 @@ mod tree;
 use serde_saphyr::granit_parser::{self, Parser};
 use serde_saphyr::ser_options;
 
-pub use crate::yaml::error::{Error, Spot};
-pub use crate::yaml::tree::{Content, Document, Entry, Node, Place, shown, snippet};
+pub use crate::yaml::error::Error;
+pub use crate::yaml::place::Place;
+pub use crate::yaml::place::Spot;
+pub use crate::yaml::tree::{Content, Document, Entry, Node, shown, snippet};
 
 use crate::yaml::read::Builder;
 

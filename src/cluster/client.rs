@@ -2,6 +2,7 @@
 //! how often it is sent `patience.rs`.
 #![expect(clippy::disallowed_types, reason = "edge: the one place that holds a client")]
 
+use crate::cluster::connection::Connection;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use super::http::{Again, Failure};
 use super::kubeconfig;
 use super::refusal::{causes, of_client};
 use super::resources::{resource, resource_of, url};
-use super::retry::Shared;
 use crate::model::{Endpoint, MANAGER};
 use crate::render::{Manifest, ObjectRef, Write};
 
@@ -77,23 +77,6 @@ pub struct Removal<'a> {
     pub resource_version: Option<&'a str>,
     /// Leave what it owns.
     pub orphan: bool,
-}
-
-/// A connection to an API server.
-#[derive(Clone)]
-pub struct Connection {
-    client: kube::Client,
-    server: String,
-    namespace: String,
-    pub(super) patience: Duration,
-    pub(super) shared: Arc<Shared>,
-    verified: bool,
-}
-
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("server", &self.server).finish_non_exhaustive()
-    }
 }
 
 impl Connection {

@@ -3,6 +3,7 @@
 //! It reads, applies, tunnels and turns what servers answer into [`Refusal`]s. It decides nothing.
 
 mod client;
+mod connection;
 mod eviction;
 mod http;
 mod kubeconfig;
@@ -13,11 +14,12 @@ mod resources;
 mod retry;
 mod tunnel;
 
-pub use client::{Connection, Created, Hello, Removal, Target, Way};
+pub use client::{Created, Hello, Removal, Target, Way};
+pub use connection::Connection;
+pub use connection::Listener;
 pub use eviction::Eviction;
 pub use kubeconfig::{LARGEST as LARGEST_KUBECONFIG, own_kubeconfigs};
 pub use local_files::{Unreadable, read_limited};
 pub use lock::{Held, Lock, this_process};
 pub use refusal::Refusal;
-pub use retry::Listener;
 pub use tunnel::Tunnel;

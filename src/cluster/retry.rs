@@ -1,8 +1,9 @@
 //! How often a request is sent: again while the server is away or asks for it, a few times after a hiccup, never past the
 //! end of the run, and never as a write once the lock is somebody else's.
 
+use super::connection::later;
+use crate::cluster::connection::Listener;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,72 +12,12 @@ use tokio::time::{Instant, sleep, timeout};
 use super::http::{Again, Failure};
 use super::{Connection, Refusal, lock};
 
-/// How long one request may take.
-const REQUEST: Duration = Duration::from_secs(20);
-/// The same once the run should have ended: what is left to do is to tidy up.
-const LAST: Duration = Duration::from_secs(5);
 /// How often a hiccup is believed.
 const HICCUPS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// From when on an outage is worth a word.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
-
-/// Clocks that differ by less are not known to differ.
-const ALIKE: Duration = Duration::from_secs(5);
-
-/// Who is told that a server is away.
-pub type Listener = Box<dyn Fn(String) + Send + Sync>;
-
-/// What a connection and its clones have in common.
-#[derive(Default)]
-pub(crate) struct Shared(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// When the run is to end.
-    end: Option<Instant>,
-    listener: Option<Listener>,
-    /// Whether the present outage was told.
-    told: bool,
-    /// What the server's clock showed, and when.
-    clock: Option<(Timestamp, Instant)>,
-}
-
-impl Shared {
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// How long the next request may take.
-    fn limit(&self) -> Duration {
-        let left = |end: Instant| end.saturating_duration_since(Instant::now()).max(LAST);
-        self.with(|state| state.end.map_or(REQUEST, |end| left(end).min(REQUEST)))
-    }
-
-    fn is_past(&self, moment: Instant) -> bool {
-        self.with(|state| state.end.is_some_and(|end| moment > end))
-    }
-
-    /// Learns the server's time from one of its answers, which are dated by the second.
-    pub(crate) fn learn_time(&self, shown: Timestamp) {
-        self.with(|state| {
-            let differs = |(then, at)| shown.duration_since(later(then, at)).unsigned_abs() > ALIKE;
-            if state.clock.is_none_or(differs) {
-                state.clock = Some((shown, Instant::now()));
-            }
-        });
-    }
-
-    fn tell(&self, refusal: &Refusal) {
-        self.with(|state| {
-            if let Some(listener) = state.listener.as_ref().filter(|_| !state.told) {
-                listener(format!("{refusal}; trying again"));
-                state.told = true;
-            }
-        });
-    }
-}
 
 impl Connection {
     /// The same connection, which tries again for so long when the server is away.
@@ -172,10 +113,6 @@ impl Connection {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
-}
-
-fn later(then: Timestamp, at: Instant) -> Timestamp {
-    then.checked_add(at.elapsed()).unwrap_or(then)
 }
 
 /// Somewhat shorter or longer, so that many do not come back at once.

@@ -10,7 +10,7 @@ use super::shared::control_plane;
 use crate::cli::PlaneArgs;
 use crate::error::Fault;
 use crate::model::{KubeVersion, host_of_process, moment};
-use crate::plan::state::record::{Revision, RevisionKind};
+use crate::plan::state::operations::{Revision, RevisionKind};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(30);

@@ -13,8 +13,8 @@ use crate::engine::state::record_store;
 use crate::engine::state::record_store::Recorded;
 use crate::error::{Fault, Kind};
 use crate::model::KubeVersion;
+use crate::plan::state::operations::Wish;
 use crate::plan::state::record::Record;
-use crate::plan::state::transitions::Wish;
 
 /// What a control plane was before.
 enum Before {

@@ -98,7 +98,7 @@ struct Status {
     paused: Option<crate::plan::state::record::Pause>,
     /// A change of version on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    upgrade: Option<crate::plan::state::record::Upgrade>,
+    upgrade: Option<crate::plan::state::operations::Upgrade>,
     /// A change of settings on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     update: Option<Updating>,
@@ -117,7 +117,7 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct Updating {
     what: Vec<String>,
-    phase: crate::plan::state::record::Phase,
+    phase: crate::plan::state::operations::Phase,
     began: jiff::Timestamp,
     by: String,
     #[serde(skip)]
@@ -319,7 +319,7 @@ async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<
         None => "written; whether anything here enforces it is not known".to_owned(),
     };
     let closed = closed_by(policy);
-    let wished = live.surroundings.closed_to(spec, live);
+    let wished = live.surroundings.closed_to(spec, Some(policy));
     let missing = wished.iter().filter(|range| !closed.iter().any(|closed| closed.contains(*range)));
     let open =
         missing.map(|range| Item::of(range.to_string(), false, format!("is not closed yet: {}", mended_by(record))));

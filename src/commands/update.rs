@@ -10,9 +10,11 @@ use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::ControlPlaneSpec;
-use crate::plan::apply::plan::{FieldChange, Plan};
+use crate::plan::apply::field_change::FieldChange;
+use crate::plan::apply::plan::Plan;
 use crate::plan::rollout::settings_diff::changes_of_settings;
-use crate::plan::state::record::{Phase, Record, Step};
+use crate::plan::state::operations::Phase;
+use crate::plan::state::record::{Record, Step};
 use crate::ui::Report;
 
 pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), Fault> {

@@ -24,15 +24,16 @@ pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };
 pub use leaf_certificates::LeafName;
+pub use names::parse_object_name;
 pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
-pub use network::{Endpoint, Family, Host, Networking, San};
+pub use network::{Endpoint, Family, Host, Networking, San, is_v6};
 pub use nodes::{NodeName, Skew};
 pub use permissions::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
 pub use pods::placement::{check_label, check_toleration, parse_node_selector, parse_toleration};
 pub use pods::quantity::Quantity;
 pub use pods::settings::{
     Images, Metadata, PodSettings, ProbeNumbers, Probes, ServicePort, ServiceSettings, Toleration, is_taken,
-    parse_object_name, parse_priority_class, parse_pull_secret, pods_in_words,
+    parse_priority_class, parse_pull_secret, pods_in_words,
 };
 pub use pods::sizes::{Amounts, ComponentName, ResourceName, Resources, Size, parse_amount, parse_component_amounts};
 pub use preflight_checks::CheckName;

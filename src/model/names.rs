@@ -218,6 +218,21 @@ impl ObjectNames<'_> {
     }
 }
 
+/// Reads the name of an object such as a Secret: a DNS subdomain.
+pub fn parse_object_name(what: &'static str, text: &str) -> Result<String, Error> {
+    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let inner = |b: &u8| edge(b) || *b == b'-';
+    let label = |label: &str| {
+        let bytes = label.as_bytes();
+        bytes.first().is_some_and(edge) && bytes.last().is_some_and(edge) && bytes.iter().all(inner)
+    };
+    if text.len() <= 253 && text.split('.').all(label) {
+        return Ok(text.to_owned());
+    }
+    let rule = "use at most 253 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends";
+    Err(Error::invalid(what, text, rule))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

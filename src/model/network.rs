@@ -282,6 +282,12 @@ fn nth(net: &IpNet, n: u32) -> IpAddr {
     }
 }
 
+/// Whether a range is of IPv6.
+#[must_use]
+pub const fn is_v6(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(_))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

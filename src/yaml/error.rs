@@ -1,27 +1,9 @@
 //! Why a text is not YAML that we read. Each message starts with the place; none repeats a value.
 
+use crate::yaml::place::Spot;
 use std::fmt;
 
-use super::Place;
 use crate::error::{Advice, Kind};
-
-/// A file, or a place in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
-    /// How the file is called.
-    pub file: String,
-    /// Where in it; `None` means all of it.
-    pub at: Option<Place>,
-}
-
-impl fmt::Display for Spot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at {
-            Some(place) => write!(f, "{}:{place}", self.file),
-            None => f.write_str(&self.file),
-        }
-    }
-}
 
 /// A text that is not YAML, or more of it than is read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::access::endpoint::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address};
+use kamaji::plan::access::cluster_facts::{Cluster as ClusterFacts, NodeFacts};
+use kamaji::plan::access::endpoint::{AddressState, decide_address};
 use kamaji::plan::access::exposure::{decide_exposure, impossible_endpoint};
 use serde_json::{Value, json};
 

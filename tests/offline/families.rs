@@ -1,7 +1,8 @@
 //! Address families: which of them the endpoint, the Service and `default/kubernetes` inside the tenant get.
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::access::endpoint::{AddressState, Cluster as ClusterFacts, NodeFacts, decide_address};
+use kamaji::plan::access::cluster_facts::{Cluster as ClusterFacts, NodeFacts};
+use kamaji::plan::access::endpoint::{AddressState, decide_address};
 use kamaji::plan::network::cidr_overlap::hidden_by_its_own_ranges;
 use kamaji::plan::network::ip_family::unserved_family;
 use kamaji::render::{self, Address};

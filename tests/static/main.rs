@@ -5,6 +5,7 @@
 
 mod architecture;
 mod cli_page;
+mod cycles;
 mod generated;
 mod rooms;
 mod site;

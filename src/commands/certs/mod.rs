@@ -4,6 +4,7 @@ mod check;
 mod renew;
 mod rotate;
 mod rotate_ca;
+mod worker_trust;
 
 use std::process::ExitCode;
 

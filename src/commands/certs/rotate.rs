@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::rotate_ca::Follower;
+use super::worker_trust::Follower;
 use crate::cli::{PhaseArg, RotateArgs};
 use crate::commands::shared::apply_spec::show_dry_run;
 use crate::commands::shared::context::Context;

@@ -1,5 +1,7 @@
 //! `kamaji certs rotate-ca`: what is more to do than for a key: workers follow, over ssh or by a script.
 
+use crate::commands::certs::worker_trust::Follower;
+use crate::commands::certs::worker_trust::Outcome;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,11 +19,10 @@ use crate::engine::workers::ssh;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::pki::{self, PartialUserPki};
-use crate::plan::certificates::ca_trust::{Following, Lack};
+use crate::plan::certificates::ca_trust::Following;
 use crate::plan::certificates::rotation_phases::{Rotated, RotationPhase};
 use crate::plan::state::record::Record;
-use crate::plan::workers::host_probe::{Machine, Membership};
-use crate::ui::{Report, Table};
+use crate::ui::Report;
 
 /// How long one machine may take: its kubelet is given two minutes for a new certificate.
 const PER_HOST: Duration = Duration::from_secs(300);
@@ -176,85 +177,6 @@ async fn run_on(
         session.say(Event::Note(format!("token {} was not deleted and ends by itself: {fault}", made.id)));
     }
     Ok(ran)
-}
-
-/// What became of a machine.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Follower {
-    host: String,
-    outcome: Outcome,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<String>,
-    #[serde(skip)]
-    lack: Lack,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum Outcome {
-    WouldFollow,
-    Followed,
-    AlreadyFollows,
-    Failed,
-}
-
-impl Follower {
-    fn of(host: &str, seen: Result<Machine, String>, following: &Following) -> Self {
-        let lack = Lack { authorities: false, certificate: false };
-        let mut item =
-            Self { host: host.to_owned(), outcome: Outcome::AlreadyFollows, node: None, failure: None, lack };
-        match seen {
-            Err(why) => item.fail(why),
-            Ok(Machine { membership: Membership::Free, .. }) => item.fail("it is in no cluster".to_owned()),
-            Ok(Machine { membership: Membership::Elsewhere(server), .. }) => {
-                item.fail(format!("it is in another cluster ({server}), or knows none of the authorities"));
-            }
-            Ok(machine) => {
-                item.lack = following.lack(&machine);
-                if !item.lack.is_none() {
-                    item.outcome = Outcome::WouldFollow;
-                }
-                if let Membership::Here(node) = machine.membership {
-                    item.node = node;
-                }
-            }
-        }
-        item
-    }
-
-    fn has_certificate(&self) -> bool {
-        matches!(self.outcome, Outcome::WouldFollow | Outcome::AlreadyFollows) && !self.lack.certificate
-    }
-
-    fn fail(&mut self, why: String) {
-        self.outcome = Outcome::Failed;
-        self.failure = Some(why);
-    }
-
-    /// For people; nothing when there are none.
-    pub(super) fn table(items: &[Self]) -> String {
-        if items.is_empty() {
-            return String::new();
-        }
-        let mut table = Table { headings: vec!["HOST", "NODE", "OUTCOME"], rows: Vec::new() };
-        let mut details = String::new();
-        for item in items {
-            let outcome = match item.outcome {
-                Outcome::WouldFollow => "would follow",
-                Outcome::Followed => "follows now",
-                Outcome::AlreadyFollows => "follows already",
-                Outcome::Failed => "FAILED",
-            };
-            let node = item.node.clone().unwrap_or_else(|| "-".to_owned());
-            table.rows.push(vec![item.host.clone(), node, outcome.to_owned()]);
-            if let Some(failure) = &item.failure {
-                details.push_str(&format!("\n{}:\n  {}\n", item.host, crate::ui::safe(failure).replace('\n', "\n  ")));
-            }
-        }
-        format!("\n{}{details}", table.draw())
-    }
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::context::{Context, Management};
 use crate::engine::lifecycle::create;
-use crate::engine::lifecycle::create::Created;
+use crate::engine::lifecycle::objects::Created;
 use crate::engine::lifecycle::preview;
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::error::{Fault, Kind};

@@ -7,7 +7,7 @@ use crate::config::{self, Settings, Source};
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::error::Fault;
 use crate::model::{Addons, Component, ControlPlaneSpec, Endpoint, Extras, Given, MountSource};
-use crate::plan::state::transitions::Wish;
+use crate::plan::state::operations::Wish;
 use crate::yaml;
 
 /// What the command line brings from this machine.

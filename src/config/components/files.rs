@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::args::Target;
 use super::contents;
+use super::target::Target;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::model::{Extras, Given, GivenFile, Keep, Mount, MountSource, Patches, PodVolume};

@@ -5,3 +5,4 @@ pub(super) mod contents;
 pub(super) mod files;
 pub(super) mod image;
 pub(super) mod patches;
+pub(super) mod target;

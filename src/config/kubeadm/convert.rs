@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::api::KubeadmApi;
-use super::documents::{self, Kind};
+use super::document_kind::Kind;
+use crate::config::kubeadm::document_kind;
 use crate::config::schema::check;
 use crate::config::schema::check::Depth;
 use crate::config::schema::fields::Api;
@@ -33,7 +34,7 @@ pub fn convert(source: &Source<'_>, target: KubeadmApi, allow_experimental: bool
     let mut findings = Findings::new(source);
     let mut pieces: Vec<Piece> = Vec::new();
     for document in &parsed {
-        let Some(named) = documents::identify(document, allow_experimental, &mut findings) else { continue };
+        let Some(named) = document_kind::identify(document, allow_experimental, &mut findings) else { continue };
         if let Kind::Read(kind) = named.kind {
             check::check(kind, named.api, Depth::Form, &named.view, &mut findings);
         }
@@ -91,7 +92,7 @@ pub(crate) fn converted(mut pieces: Vec<Piece>, target: KubeadmApi) -> Vec<Value
     if let Some(timeout) = timeout {
         set_health_check(&mut pieces, timeout, target);
     }
-    pieces.into_iter().map(|piece| documents::without_nulls(piece.value)).collect()
+    pieces.into_iter().map(|piece| document_kind::without_nulls(piece.value)).collect()
 }
 
 /// Rewrites one document, and returns the timeout that belongs into `InitConfiguration` now.

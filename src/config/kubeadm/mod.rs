@@ -4,6 +4,7 @@ pub(super) mod api;
 pub(super) mod cluster;
 pub(super) mod convert;
 pub(super) mod defaults;
+pub(super) mod document_kind;
 pub(super) mod documents;
 pub(super) mod edit;
 pub(super) mod init;

@@ -3,7 +3,7 @@
 //! The limits are kubeadm's (`ValidateNetworking`, constants.go of 1.37), except that a service range has room for
 //! sixteen addresses, because the tenth is the DNS service's.
 
-use std::net::IpAddr;
+use crate::model::is_v6;
 
 use ipnet::IpNet;
 
@@ -127,10 +127,6 @@ fn check_together(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings:
             format!("the first pod range `{pod}` and the first service range `{service}` are of different families");
         findings.refuse(view, text, "write the ranges of pods and services in the same order");
     }
-}
-
-pub(crate) fn is_v6(net: &IpNet) -> bool {
-    matches!(net.addr(), IpAddr::V6(_))
 }
 
 fn overlap(left: &IpNet, right: &IpNet) -> bool {

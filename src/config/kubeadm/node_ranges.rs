@@ -3,11 +3,12 @@
 
 use ipnet::IpNet;
 
-use super::network::is_v6;
 use crate::config::components::args;
 use crate::config::components::args::Entry;
+use crate::config::components::target::Target;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
+use crate::model::is_v6;
 
 /// The controller manager's bitmap of node ranges: a pod range holds at most 2^16 of them.
 const NODE_RANGE_BITS: u8 = 16;
@@ -18,7 +19,7 @@ const MASK_V6: &str = "node-cidr-mask-size-ipv6";
 
 /// Checks the size of each pod range, and that the sizes of node ranges are given for families that there are.
 pub(crate) fn check(view: &View<'_>, pods: &[IpNet], cluster: &View<'_>, findings: &mut Findings<'_>) {
-    let manager = cluster.at(args::Target::ControllerManager.path());
+    let manager = cluster.at(Target::ControllerManager.path());
     let entries = manager.as_ref().map(args::entries).unwrap_or_default();
     let arguments = Arguments(&entries);
     if pods.is_empty() || arguments.value("allocate-node-cidrs") == Some("false") {

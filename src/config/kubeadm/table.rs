@@ -6,54 +6,23 @@
 //! APIs has a row for each type.
 
 use super::api::KubeadmApi;
-use crate::config::schema::fields::Action;
-use crate::config::schema::fields::Action::{Map, Refuse, Use, Warn};
+use crate::config::schema::fields::Action::{Map, Warn};
 use crate::config::schema::fields::ConfigKind;
 use crate::config::schema::fields::ConfigKind::{Cluster, Init, KubeProxy, Kubelet};
 use crate::config::schema::fields::Field;
 use crate::config::schema::fields::Shape;
 use crate::config::schema::fields::Shape::{
-    Any, Bool, BoolMap, Duration, Int, Ints, Number, OpenList, OpenMap, Struct, Structs, Text, TextMap, Texts, TextsMap,
+    Bool, BoolMap, Duration, Int, Ints, Number, OpenList, OpenMap, Struct, Structs, Text, TextMap, Texts, TextsMap,
 };
-
-pub(crate) const fn row(
-    kind: ConfigKind,
-    path: &'static str,
-    shape: Shape,
-    action: Action,
-    note: &'static str,
-) -> Field {
-    Field {
-        kind,
-        path,
-        shape,
-        action,
-        note,
-        remedy: "",
-        since: KubeadmApi::OLDEST,
-        until: KubeadmApi::NEWEST,
-        silent: None,
-    }
-}
-
-pub(crate) const fn used(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
-    row(kind, path, shape, Use, note)
-}
-
-pub(crate) const fn mapped(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
-    row(kind, path, shape, Map, note)
-}
+use crate::config::schema::fields::group;
+use crate::config::schema::fields::ignored;
+use crate::config::schema::fields::mapped;
+use crate::config::schema::fields::refused;
+use crate::config::schema::fields::row;
+use crate::config::schema::fields::used;
 
 pub(crate) const fn pass(kind: ConfigKind, path: &'static str, shape: Shape) -> Field {
     row(kind, path, shape, Map, "")
-}
-
-pub(crate) const fn group(kind: ConfigKind, path: &'static str) -> Field {
-    row(kind, path, Struct, Use, "")
-}
-
-pub(crate) const fn ignored(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
-    row(kind, path, shape, Warn, note)
 }
 
 const fn ignored_unless(kind: ConfigKind, path: &'static str, silent: &'static str, note: &'static str) -> Field {
@@ -62,10 +31,6 @@ const fn ignored_unless(kind: ConfigKind, path: &'static str, silent: &'static s
 
 const fn timeout(path: &'static str, silent: &'static str) -> Field {
     v1beta4(Field { silent: Some(silent), ..row(Init, path, Duration, Warn, NO_PHASE) })
-}
-
-pub(crate) const fn refused(kind: ConfigKind, path: &'static str, note: &'static str, remedy: &'static str) -> Field {
-    Field { remedy, ..row(kind, path, Any, Refuse, note) }
 }
 
 /// A field that v1beta4 and newer have.

@@ -3,6 +3,7 @@
 //! The document is rewritten as the kubeadm documents that mean the same, whose values keep their places; those are
 //! read by the one reader. What is found there is told by the names that the user wrote.
 
+use super::table::KIND;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -30,8 +31,6 @@ const REPLICAS: u32 = 2;
 /// As many as `--replicas` takes.
 const MOST_REPLICAS: u64 = 50;
 const PATCHES: &str = "spec.kubernetes.kubelet.configurationJSONPatches";
-pub(crate) const KIND: &str = "TenantControlPlane";
-
 /// What the command line says beside the document; it wins.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {

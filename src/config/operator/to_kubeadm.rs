@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::tenant_control_plane::KIND;
+use super::table::KIND;
 use crate::config::ConfigKind;
 use crate::config::EXAMPLE_VERSION;
 use crate::config::kubeadm::api::KubeadmApi;

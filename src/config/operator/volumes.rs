@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::config::components::args::Target;
 use crate::config::components::files::{Files, place_allowed};
-use crate::config::kubeadm::documents::without_nulls;
+use crate::config::components::target::Target;
+use crate::config::kubeadm::document_kind::without_nulls;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::model::{Mount, MountSource, PodVolume};

@@ -3,6 +3,7 @@
 
 use super::fields::{Action, Api, ConfigKind, Field, Shape};
 use super::findings::Findings;
+use super::lookup::table;
 use super::view::View;
 use super::{duration, suggestion};
 use crate::config::KubeadmApi;
@@ -19,7 +20,7 @@ pub(crate) enum Depth {
 
 /// Reports everything in the document that the table does not allow.
 pub(crate) fn check(kind: ConfigKind, api: Api, depth: Depth, document: &View<'_>, findings: &mut Findings<'_>) {
-    let fields = kind.table().iter().filter(|field| field.kind == kind && field.is_in(api)).collect();
+    let fields = table(kind).iter().filter(|field| field.kind == kind && field.is_in(api)).collect();
     Check { fields, kind, api, depth }.map(document, "", findings);
 }
 

@@ -1,8 +1,12 @@
 //! What a row of the field table says: where a field is, what it holds and what becomes of it.
 
 use crate::config::kubeadm::api::KubeadmApi;
-use crate::config::kubeadm::table::FIELDS;
-use crate::config::operator::table::TENANT_FIELDS;
+use crate::config::schema::fields::Action::Map;
+use crate::config::schema::fields::Action::Refuse;
+use crate::config::schema::fields::Action::Use;
+use crate::config::schema::fields::Action::Warn;
+use crate::config::schema::fields::Shape::Any;
+use crate::config::schema::fields::Shape::Struct;
 
 /// The kinds of document whose fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +24,6 @@ pub enum ConfigKind {
 }
 
 impl ConfigKind {
-    /// The table that has its fields.
-    pub(crate) const fn table(self) -> &'static [Field] {
-        match self {
-            Self::Cluster | Self::Init | Self::Kubelet | Self::KubeProxy => FIELDS,
-            Self::Tenant => TENANT_FIELDS,
-        }
-    }
-
     /// The kinds that a kubeadm file can have, in the order of the reference.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Init, Self::Kubelet, Self::KubeProxy];
 
@@ -177,4 +173,44 @@ impl Field {
     pub fn is_in(&self, api: Option<KubeadmApi>) -> bool {
         api.is_none_or(|api| self.since <= api && api <= self.until)
     }
+}
+
+pub(crate) const fn row(
+    kind: ConfigKind,
+    path: &'static str,
+    shape: Shape,
+    action: Action,
+    note: &'static str,
+) -> Field {
+    Field {
+        kind,
+        path,
+        shape,
+        action,
+        note,
+        remedy: "",
+        since: KubeadmApi::OLDEST,
+        until: KubeadmApi::NEWEST,
+        silent: None,
+    }
+}
+
+pub(crate) const fn used(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
+    row(kind, path, shape, Use, note)
+}
+
+pub(crate) const fn mapped(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
+    row(kind, path, shape, Map, note)
+}
+
+pub(crate) const fn group(kind: ConfigKind, path: &'static str) -> Field {
+    row(kind, path, Struct, Use, "")
+}
+
+pub(crate) const fn ignored(kind: ConfigKind, path: &'static str, shape: Shape, note: &'static str) -> Field {
+    row(kind, path, shape, Warn, note)
+}
+
+pub(crate) const fn refused(kind: ConfigKind, path: &'static str, note: &'static str, remedy: &'static str) -> Field {
+    Field { remedy, ..row(kind, path, Any, Refuse, note) }
 }

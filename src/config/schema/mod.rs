@@ -4,6 +4,7 @@ pub(super) mod check;
 pub(super) mod duration;
 pub(super) mod fields;
 pub(super) mod findings;
+pub(super) mod lookup;
 pub(super) mod reference;
 pub(super) mod suggestion;
 pub(super) mod typed;

@@ -1,5 +1,6 @@
 //! The reference pages of fields, made from the tables, so that they and the validator cannot disagree.
 
+use super::lookup::table;
 use std::fmt::Write as _;
 
 use super::fields::{Action, ConfigKind, Field, Shape};
@@ -41,7 +42,7 @@ pub fn tenant_fields_reference() -> String {
 
 fn write_rows(kind: ConfigKind, page: &mut String) {
     page.push_str("| field | type | what happens | |\n|---|---|---|---|\n");
-    for field in kind.table().iter().filter(|field| field.kind == kind && field.shape != Shape::Struct) {
+    for field in table(kind).iter().filter(|field| field.kind == kind && field.shape != Shape::Struct) {
         let _infallible = writeln!(
             page,
             "| `{}`{} | {} | {} | {} |",

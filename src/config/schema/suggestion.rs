@@ -1,6 +1,7 @@
 //! "Did you mean": the known field nearest to an unknown one.
 
 use super::fields::{Api, ConfigKind};
+use super::lookup::table;
 use crate::yaml::shown;
 
 const CONVERT: &str = "run `kamaji config convert FILE` without it, and add it then";
@@ -8,7 +9,7 @@ const CONVERT: &str = "run `kamaji config convert FILE` without it, and add it t
 /// A remedy for the unknown `path`: another API that has it, a sibling of nearly the same name, or the same name in
 /// another place.
 pub(crate) fn suggestion(kind: ConfigKind, api: Api, path: &str) -> Option<String> {
-    if let Some(field) = kind.table().iter().find(|field| field.kind == kind && field.path == path) {
+    if let Some(field) = table(kind).iter().find(|field| field.kind == kind && field.path == path) {
         return Some(match api {
             Some(api) if api > field.until => field.remedy.to_owned(),
             _ if field.since.is_experimental() => {
@@ -18,7 +19,7 @@ pub(crate) fn suggestion(kind: ConfigKind, api: Api, path: &str) -> Option<Strin
         });
     }
     let (parent, leaf) = path.rsplit_once('.').unwrap_or(("", path));
-    let known = || kind.table().iter().filter(|field| field.is_in(api));
+    let known = || table(kind).iter().filter(|field| field.is_in(api));
     let siblings = known()
         .filter(|field| field.kind == kind && field.path.rsplit_once('.').map_or("", |(parent, _)| parent) == parent);
     let nearest = siblings

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::findings::Findings;
 use super::view::View;
-use crate::config::kubeadm::documents::without_nulls;
+use crate::config::kubeadm::document_kind::without_nulls;
 use crate::yaml::{Content, shown};
 
 /// Reads a value. An unknown field is told at its place; what else does not fit is told at the value.

@@ -4,7 +4,7 @@
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::create::Creation;
+use crate::engine::lifecycle::objects::Creation;
 use crate::engine::lifecycle::permissions::require_rights;
 use crate::engine::lifecycle::preview::{CreateRequest, exposure, preview_objects};
 use crate::engine::lifecycle::scale::await_number;

@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::cluster::{Created, Lock, Removal};
 use crate::engine::access::tenant_connection::{await_answer, ending, pods};
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::create::{Creation, deployment_ref, rolled_out};
+use crate::engine::lifecycle::objects::{Creation, deployment_ref, rolled_out};
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::session::Session;
 use crate::engine::state::record_store::{Journal, require_record};

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::rotate_ca::{Effects, authority_changes, effects, refuse_authority};
 use crate::cluster::Connection;
 use crate::engine::access::tenant_connection::ask;
-use crate::engine::lifecycle::create::deployment_ref;
+use crate::engine::lifecycle::objects::deployment_ref;
 use crate::engine::lifecycle::permissions::require_rights;
 use crate::engine::session::Session;
 use crate::engine::state::ensure_changeable::{refuse_paused, refuse_unready, refuse_updating, refuse_upgrading};

@@ -2,6 +2,7 @@
 
 pub mod create;
 pub mod delete;
+pub mod objects;
 pub mod pause;
 pub mod permissions;
 pub mod preview;

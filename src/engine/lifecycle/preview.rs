@@ -30,8 +30,9 @@ use crate::plan::lifecycle::desired::{Desired, Inputs, desire, is_wanted, object
 use crate::plan::network::cidr_overlap::hidden_by_its_own_ranges;
 use crate::plan::network::ip_family::{no_such_family, unserved_family};
 use crate::plan::rollout::settings_diff::changes_of_settings;
-use crate::plan::state::record::{Phase, Record, Step, immutable_changes};
-use crate::plan::state::transitions::Wish;
+use crate::plan::state::operations::Phase;
+use crate::plan::state::operations::Wish;
+use crate::plan::state::record::{Record, Step, immutable_changes};
 use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};
 

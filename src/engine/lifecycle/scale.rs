@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::create::{Creation, deployment_ref, rolled_out};
+use super::objects::{Creation, deployment_ref, rolled_out};
 use super::preview::CreateRequest;
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
@@ -14,8 +14,8 @@ use crate::engine::state::record_store::{Journal, Recorded, require_record};
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, pods_in_words};
 use crate::plan::lifecycle::pod_status::causes_of_pods;
+use crate::plan::state::operations::Wish;
 use crate::plan::state::record::Record;
-use crate::plan::state::transitions::Wish;
 
 /// Gives a control plane that many pods, and waits until they are ready, or gone.
 pub async fn scale(

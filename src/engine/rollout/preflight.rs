@@ -6,7 +6,7 @@ use crate::ambient::Ambient;
 use crate::cluster::Refusal;
 use crate::engine::access::tenant_connection::Reached;
 use crate::engine::datastore::admin::datastore_state;
-use crate::engine::lifecycle::create::deployment_ref;
+use crate::engine::lifecycle::objects::deployment_ref;
 use crate::engine::lifecycle::permissions::require_rights;
 use crate::engine::lifecycle::preview::{CreateRequest, preview_existing};
 use crate::engine::session::Session;
@@ -17,8 +17,8 @@ use crate::model::{ControlPlaneSpec, KubeVersion};
 use crate::plan::apply::plan::Plan;
 use crate::plan::rollout::preflight::tenant::deprecated_uses;
 use crate::plan::rollout::preflight::{Check, Facts as CheckFacts, Worker, checks};
+use crate::plan::state::operations::Wish;
 use crate::plan::state::record::Record;
-use crate::plan::state::transitions::Wish;
 
 /// What an upgrade would meet.
 #[derive(Debug)]

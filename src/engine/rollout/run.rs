@@ -13,7 +13,7 @@ use crate::cluster::{Lock, this_process};
 use crate::engine::access::endpoint::await_address;
 use crate::engine::access::tenant_connection::{answers_directly_soon, pods};
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::create::{Created, Creation, deployment_ref, rolled_out};
+use crate::engine::lifecycle::objects::{Created, Creation, deployment_ref, rolled_out};
 use crate::engine::lifecycle::preview::{CreateRequest, refuse_immutable, way_of};
 use crate::engine::session::Session;
 use crate::engine::state::ensure_changeable::{refuse_busy, refuse_paused, refuse_updating, refuse_upgrading};
@@ -25,8 +25,9 @@ use crate::plan::apply::plan::Approved;
 use crate::plan::lifecycle::current_replica_set::{is_broken, newest_pods};
 use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::plan::rollout::settings_diff::{changes_of_settings, words_of};
-use crate::plan::state::record::{Phase, Record, Upgrade};
-use crate::plan::state::transitions::{Update, Wish};
+use crate::plan::state::operations::{Phase, Upgrade};
+use crate::plan::state::operations::{Update, Wish};
+use crate::plan::state::record::Record;
 
 /// How long a pod may be broken (crashing, without its image) before there is no hope for it.
 const HOPE: Duration = Duration::from_secs(30);

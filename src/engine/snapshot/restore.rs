@@ -11,7 +11,7 @@ use crate::ambient::Ambient;
 use crate::cluster::{Lock, this_process};
 use crate::engine::access::tenant_connection::answers_directly_soon;
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::create::Creation;
+use crate::engine::lifecycle::objects::Creation;
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::lifecycle::scale::await_number;
 use crate::engine::rollout::run::with_version;
@@ -24,9 +24,9 @@ use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, moment, releas
 use crate::plan::datastore::authority::DatastoreError;
 use crate::plan::lifecycle::desired::Desired;
 use crate::plan::snapshot::format::SnapshotHeader;
+use crate::plan::state::operations::Wish;
+use crate::plan::state::operations::{Restore, RestorePhase};
 use crate::plan::state::record::Record;
-use crate::plan::state::restore::{Restore, RestorePhase};
-use crate::plan::state::transitions::Wish;
 
 /// A control plane that has the data of a snapshot.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use crate::error::{Fault, Kind};
 use crate::model::{
     ControlPlaneName, ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER, Namespace,
 };
-use crate::plan::access::endpoint::{Cluster as ClusterFacts, NodeFacts, name_to_resolve};
+use crate::plan::access::cluster_facts::{Cluster as ClusterFacts, NodeFacts};
+use crate::plan::access::endpoint::name_to_resolve;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::rotation_keys::rotation_refs;
 use crate::plan::lifecycle::desired::object_refs;

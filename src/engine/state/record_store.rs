@@ -6,8 +6,8 @@ use crate::cluster::{Connection, Created, Refusal, Removal};
 use crate::engine::lifecycle::permissions::with_missing_rights;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_COMPONENT, Namespace, ObjectNames};
+use crate::plan::state::operations::Wish;
 use crate::plan::state::record::{Record, Verdict};
-use crate::plan::state::transitions::Wish;
 use crate::render::{Address, ObjectRef};
 
 /// A record with what its next write needs.

@@ -1,6 +1,7 @@
 //! What is wished of a control plane's pods and Service beside what runs in them: sizes, where they run, images,
 //! metadata.
 
+use crate::model::names::parse_object_name;
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
@@ -210,21 +211,6 @@ impl ServiceSettings {
     pub const fn needs_load_balancer(&self) -> bool {
         self.load_balancer_class.is_some() || !self.load_balancer_source_ranges.is_empty()
     }
-}
-
-/// Reads the name of an object such as a Secret: a DNS subdomain.
-pub fn parse_object_name(what: &'static str, text: &str) -> Result<String, Error> {
-    let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let inner = |b: &u8| edge(b) || *b == b'-';
-    let label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.first().is_some_and(edge) && bytes.last().is_some_and(edge) && bytes.iter().all(inner)
-    };
-    if text.len() <= 253 && text.split('.').all(label) {
-        return Ok(text.to_owned());
-    }
-    let rule = "use at most 253 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends";
-    Err(Error::invalid(what, text, rule))
 }
 
 /// Reads the name of a Secret with which images are pulled.

@@ -3,6 +3,8 @@
 //! Workers and users connect to the endpoint, of any family. Pods connect to `default/kubernetes`, which has the family
 //! of the primary service range only: so an address of that family must be behind it, on the endpoint's port.
 
+use crate::plan::access::cluster_facts::Cluster;
+use crate::plan::access::cluster_facts::NodeFacts;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -10,28 +12,6 @@ use serde_json::Value;
 use super::exposure::{live_node_port, live_port};
 use crate::model::{ControlPlaneSpec, Endpoint, Exposure, Family, Host};
 use crate::render::Address;
-
-/// One node of the management cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeFacts {
-    /// The node's name.
-    pub name: String,
-    /// Whether it is Ready.
-    pub ready: bool,
-    /// Its addresses: external ones first, then internal ones.
-    pub addresses: Vec<IpAddr>,
-}
-
-/// What is known about the management cluster's surroundings.
-#[derive(Debug, Clone, Default)]
-pub struct Cluster {
-    /// Its nodes; `Err` says why they could not be read.
-    pub nodes: Vec<NodeFacts>,
-    /// Why there are no nodes in `nodes`, if that is so.
-    pub nodes_unknown: Option<String>,
-    /// What the endpoint's name resolves to here, be it the wish's or the load balancer's; empty when there is none.
-    pub resolved: Vec<IpAddr>,
-}
 
 /// Whether the address is known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::endpoint::Cluster;
+use super::cluster_facts::Cluster;
 use crate::model::{ControlPlaneSpec, Exposure};
 use crate::render::Address;
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::plan::FieldChange;
+use super::field_change::FieldChange;
 use crate::model::MANAGER;
 use crate::render::Manifest;
 

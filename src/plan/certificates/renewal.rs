@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::{ControlPlaneSpec, LeafName, San};
-use crate::plan::apply::plan::{Action, Change, FieldChange};
+use crate::plan::apply::field_change::FieldChange;
+use crate::plan::apply::plan::{Action, Change};
 
 /// Which certificates are to be made anew although they could be kept; by default none.
 #[derive(Debug, Clone, Default)]

@@ -11,7 +11,6 @@ use crate::ambient::Ambient;
 use crate::model::{ControlPlaneSpec, ObjectNames};
 use crate::pki::{self, KeyAndCertificate, PartialUserPki};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::lifecycle::desired::Inputs;
 use crate::plan::lifecycle::desired::error::Error;
 use crate::render::policy::{self, EncryptionKey};
 use crate::render::{self, KeySecrets, Manifest, ObjectRef, Write};
@@ -153,15 +152,15 @@ fn main_keys(spec: &ControlPlaneSpec, live: &Live) -> Result<Vec<EncryptionKey>,
 }
 
 /// What pods read in the phase that a change of keys is in.
-pub(crate) fn rotating(inputs: &Inputs<'_>, names: ObjectNames<'_>) -> Result<Rotating, Error> {
+pub(crate) fn rotating(spec: &ControlPlaneSpec, live: &Live, rotation: Option<&Rotation>) -> Result<Rotating, Error> {
+    let names = ObjectNames(&spec.name);
     let settled = Rotating { bundle: None, keys: KeySecrets::settled(names), authorities: None };
-    let Some(rotation) = inputs.rotation else { return Ok(settled) };
+    let Some(rotation) = rotation else { return Ok(settled) };
     let uses_new = match rotation.phase {
         RotationPhase::Trust => false,
         RotationPhase::Use => true,
         RotationPhase::Drop | RotationPhase::Back => return Ok(settled),
     };
-    let (spec, live) = (inputs.spec, inputs.live);
     let lost = || lost(spec, rotation);
     if key_in(rotation.of, live, &names.rotation_key()) != rotation.key {
         return Err(lost());

@@ -234,3 +234,14 @@ impl PlaneFacts {
         }
     }
 }
+
+/// A change, and who made the difference.
+pub(crate) fn told(change: &Change) -> String {
+    let mut who: Vec<&str> = change.fields.iter().filter_map(|field| field.by.as_deref()).collect();
+    who.sort_unstable();
+    who.dedup();
+    let fields: Vec<&str> = change.fields.iter().map(|field| field.field.as_str()).take(3).collect();
+    let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+    let by = if who.is_empty() { String::new() } else { format!(", set by {}", who.join(", ")) };
+    format!("{} {}{fields}{by}", change.action.sign(), change.what)
+}

@@ -152,7 +152,7 @@ fn remedies(plane: &PlaneFacts, trouble: Trouble, pod: &Value, container: &str) 
 fn drift(plane: &PlaneFacts) -> Vec<String> {
     let what = format!("Deployment {}/{}", plane.namespace, ObjectNames(&plane.name).deployment());
     let changes = plane.changes.as_deref().unwrap_or_default().iter();
-    changes.filter(|change| change.what == what && change.action != Action::Unchanged).map(super::state::told).collect()
+    changes.filter(|change| change.what == what && change.action != Action::Unchanged).map(super::facts::told).collect()
 }
 
 /// Containers that ended a while ago: for want of memory, and for other reasons.

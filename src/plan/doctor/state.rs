@@ -7,6 +7,7 @@ use crate::model::{ObjectNames, moment, process};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::{Action, Change};
 use crate::plan::certificates::inventory::{SOON_DAYS, certificates as held_certificates};
+use crate::plan::doctor::facts::told;
 use crate::plan::lifecycle::desired::{is_wanted, object_refs};
 use crate::plan::state::blockers::{half_done, paused};
 use crate::plan::state::record::{Record, Step};
@@ -128,17 +129,6 @@ fn refused(changes: &Seen<Vec<Change>>) -> Vec<String> {
     if finding.text.is_empty() { Vec::new() } else { vec![finding.text] }
 }
 
-/// A change, and who made the difference.
-pub(crate) fn told(change: &Change) -> String {
-    let mut who: Vec<&str> = change.fields.iter().filter_map(|field| field.by.as_deref()).collect();
-    who.sort_unstable();
-    who.dedup();
-    let fields: Vec<&str> = change.fields.iter().map(|field| field.field.as_str()).take(3).collect();
-    let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
-    let by = if who.is_empty() { String::new() } else { format!(", set by {}", who.join(", ")) };
-    format!("{} {}{fields}{by}", change.action.sign(), change.what)
-}
-
 fn certificates(plane: &PlaneFacts) -> Finding {
     Finding::of(&plane.live, |live| {
         let Some(record) = plane.record() else { return Finding::unknown("none is known without a record") };
@@ -177,7 +167,8 @@ mod tests {
     use super::super::tests::{facts, now};
     use super::*;
     use crate::model::KubeVersion;
-    use crate::plan::state::record::{Pause, Phase, Upgrade};
+    use crate::plan::state::operations::{Phase, Upgrade};
+    use crate::plan::state::record::Pause;
 
     fn record_with(change: impl FnOnce(&mut PlaneFacts, &mut Record)) -> Finding {
         let mut plane = facts();
@@ -266,7 +257,7 @@ mod tests {
         plane.live = Ok(live);
         assert_eq!(objects(&plane).state, State::Ok);
         let mut change = Change::of("Service team-a/prod", Action::Update, "");
-        change.fields.push(crate::plan::apply::plan::FieldChange {
+        change.fields.push(crate::plan::apply::field_change::FieldChange {
             field: "metadata.labels".into(),
             from: None,
             to: None,

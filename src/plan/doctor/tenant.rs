@@ -50,7 +50,7 @@ fn changes(plane: &PlaneFacts, wanted: Part, well: &str) -> Finding {
         }
         let name = |change: &&Change| change.what.trim_start_matches("in the cluster: ").to_owned();
         let missing: Vec<String> = changes.iter().filter(|change| change.action == Action::Create).map(name).collect();
-        let details = changes.iter().map(|change| super::state::told(change));
+        let details = changes.iter().map(|change| super::facts::told(change));
         if !missing.is_empty() {
             return Finding::broken(format!("missing: {}", missing.join(", ")))
                 .details(details)

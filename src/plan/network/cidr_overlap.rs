@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::model::{ControlPlaneSpec, Exposure};
-use crate::plan::access::endpoint::Cluster;
+use crate::plan::access::cluster_facts::Cluster;
 
 /// An address of the API server inside a range of pods or services.
 #[must_use]

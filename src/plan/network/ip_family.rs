@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::model::{ControlPlaneSpec, Exposure, Family, Networking};
-use crate::plan::access::endpoint::Cluster;
+use crate::plan::access::cluster_facts::Cluster;
 
 /// The management cluster's API server refuses a Service of the family that the first service range has.
 #[must_use]

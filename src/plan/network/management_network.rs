@@ -8,8 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::model::{ControlPlaneSpec, Endpoint, Host, ObjectNames, Policies, metadata_ranges};
-use crate::plan::apply::live_objects::Live;
+use crate::model::{ControlPlaneSpec, Endpoint, Host, Policies, metadata_ranges};
 use crate::yaml::Document;
 
 /// The management cluster's network.
@@ -91,12 +90,12 @@ impl Surroundings {
     /// What the pods of a control plane must not reach. What may not be read now, but was when the policy was written, is
     /// kept: whoever has fewer rights opens nothing.
     #[must_use]
-    pub fn closed_to(&self, spec: &ControlPlaneSpec, live: &Live) -> Vec<IpNet> {
+    pub fn closed_to(&self, spec: &ControlPlaneSpec, policy: Option<&Value>) -> Vec<IpNet> {
         let mut closed = metadata_ranges();
         closed.extend(&self.closed);
         closed.extend(&spec.isolation.closed);
         if !self.unread.is_empty()
-            && let Some(policy) = live.named("NetworkPolicy", &ObjectNames(&spec.name).network_policy())
+            && let Some(policy) = policy
         {
             closed.extend(closed_by(policy));
         }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{Component, ControlPlaneSpec};
-use crate::plan::apply::plan::FieldChange;
+use crate::plan::apply::field_change::FieldChange;
 use crate::plan::apply::value_diff::{keyed, walk};
 
 /// The settings that differ, but for the version. Values of environment variables are not shown.

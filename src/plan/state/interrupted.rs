@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::record::{Record, Upgrade};
+use super::operations::Upgrade;
+use super::record::Record;
 use crate::model::{moment, process};
 
 /// Who holds the lock of a control plane.
@@ -99,8 +100,9 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Phase, Step};
-    use super::super::restore::{Restore, RestorePhase};
+    use super::super::operations::Phase;
+    use super::super::operations::{Restore, RestorePhase};
+    use super::super::record::Step;
     use super::*;
     use crate::model::KubeVersion;
 

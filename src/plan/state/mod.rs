@@ -2,6 +2,6 @@
 
 pub mod blockers;
 pub mod interrupted;
+pub mod operations;
 pub mod record;
-pub mod restore;
 pub mod transitions;

@@ -2,15 +2,17 @@
 //!
 //! It holds no secrets. Every write of it carries the resourceVersion that was read, so that two writers cannot both win.
 
+use crate::plan::state::operations::Revision;
+use crate::plan::state::operations::Upgrade;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::restore::Restore;
-use super::transitions::{Update, Wish};
-use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
+use super::operations::Restore;
+use super::operations::Update;
+use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
 use crate::plan::certificates::rotation_phases::Rotation;
 use crate::render::{Address, ObjectRef};
 
@@ -101,104 +103,6 @@ pub struct Pause {
     pub since: Timestamp,
     /// Why, for people; may be empty.
     pub reason: String,
-}
-
-/// A change of version on its way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upgrade {
-    /// The version that served before.
-    pub from: KubeVersion,
-    /// The version asked for.
-    pub to: KubeVersion,
-    /// How far it has come.
-    pub phase: Phase,
-    /// When it began.
-    pub began: Timestamp,
-    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub undo: bool,
-}
-
-impl std::fmt::Display for Upgrade {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} -> {}: {}", self.from, self.to, self.phase.words())
-    }
-}
-
-/// How far a change has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Phase {
-    /// New pods are made beside the old ones, which serve until the new ones are ready.
-    Pods,
-    /// The new version serves; what kubeadm of its minor would leave in the cluster is written.
-    Objects,
-    /// The new version did not become ready; the old one is put back.
-    Back,
-}
-
-impl Phase {
-    /// What happens in it.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Pods => "replacing pods",
-            Self::Objects => "writing the cluster's own objects",
-            Self::Back => "going back",
-        }
-    }
-}
-
-/// One change that was finished, or taken back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Revision {
-    /// When it was finished.
-    pub at: Timestamp,
-    /// The version before.
-    pub from: KubeVersion,
-    /// The version after; the same where settings changed.
-    pub to: KubeVersion,
-    /// Who changed it, as locks name it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub by: String,
-    /// Which settings changed, in a few words each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub what: Vec<String>,
-    /// What was asked for before; kept of the last change of settings only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Box<Wish>>,
-    /// What kind of change it was.
-    #[serde(default)]
-    pub kind: RevisionKind,
-}
-
-impl Revision {
-    /// A change of version.
-    #[must_use]
-    pub const fn of_version(at: Timestamp, [from, to]: [KubeVersion; 2], by: String, kind: RevisionKind) -> Self {
-        Self { at, from, to, by, what: Vec::new(), before: None, kind }
-    }
-}
-
-/// What kind of change was made. What came after one that was taken back is never taken back with it: who runs a finished
-/// `rollback` again, or rolls back what went back by itself, has what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum RevisionKind {
-    /// Another version, or other settings.
-    #[default]
-    Change,
-    /// `rollback` took a finished change back.
-    Rollback,
-    /// A change that did not become ready, or was interrupted, was taken back: all is as it was before it.
-    TakenBack,
-}
-
-impl RevisionKind {
-    /// The kind of a change that was finished, by whether `rollback` began it.
-    #[must_use]
-    pub const fn of(undo: bool) -> Self {
-        if undo { Self::Rollback } else { Self::Change }
-    }
 }
 
 /// Why a record cannot be used.

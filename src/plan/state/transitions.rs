@@ -1,61 +1,13 @@
 //! Changes on their way, as the record keeps them: begun, gone on with, ended or taken back. A run that was killed leaves
 //! one behind, and the next run knows from it what to do.
 
+use crate::plan::state::operations::REVISIONS;
+use crate::plan::state::operations::Update;
+use crate::plan::state::operations::Wish;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::record::{Phase, Record, Revision, RevisionKind, Upgrade};
-use crate::model::{ControlPlaneSpec, Exposure};
-use crate::render::Address;
-
-/// How many changes that were made are kept.
-pub(crate) const REVISIONS: usize = 10;
-
-/// What was asked for, with the user's kubeadm documents.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Wish {
-    /// The settings.
-    pub spec: ControlPlaneSpec,
-    /// The documents, without secrets.
-    pub documents: String,
-}
-
-impl Wish {
-    /// Whether two wishes ask for the same.
-    #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
-        let value = |wish: &Self| serde_json::to_value(wish).expect("a wish serializes to JSON");
-        value(self) == value(other)
-    }
-}
-
-/// A change of settings on its way.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Update {
-    /// What was asked for.
-    pub to: Wish,
-    /// What changes, in a few words each.
-    pub what: Vec<String>,
-    /// How it was exposed before.
-    pub exposure: Option<Exposure>,
-    /// Where it was reached before.
-    pub address: Option<Address>,
-    /// How far it has come.
-    pub phase: Phase,
-    /// When it began.
-    pub began: Timestamp,
-    /// Who began it, as locks name it.
-    pub by: String,
-    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub undo: bool,
-}
-
-impl std::fmt::Display for Update {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.what.join("; "), self.phase.words())
-    }
-}
+use super::operations::{Phase, Revision, RevisionKind, Upgrade};
+use super::record::Record;
 
 impl Record {
     /// Whether a change has begun and is not finished.
@@ -124,6 +76,17 @@ impl Record {
         }
         self.history.insert(0, revision);
         self.history.truncate(REVISIONS);
+    }
+
+    /// Ends the restore on its way: the control plane has the version and the data of the snapshot now.
+    pub fn finish_restore(&mut self, now: Timestamp, by: String) {
+        if let Some(restore) = self.restore.take()
+            && restore.from != restore.to
+        {
+            let revision = Revision::of_version(now, [restore.from, restore.to], by, RevisionKind::Change);
+            self.history.insert(0, revision);
+            self.history.truncate(REVISIONS);
+        }
     }
 }
 

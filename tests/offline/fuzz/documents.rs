@@ -78,7 +78,7 @@ fn no_damage_to_a_kubeadm_file_makes_reading_it_fail() {
             again.spec.bootstrap_tokens.clone_from(&loaded.spec.bootstrap_tokens);
             assert_eq!(json(&again.spec), json(&loaded.spec), "{}", loaded.documents);
             assert_eq!(again.documents, loaded.documents);
-            if let Ok(converted) = config::kubeadm::convert(&source, KubeadmApi::V1beta4, true) {
+            if let Ok(converted) = config::convert(&source, KubeadmApi::V1beta4, true) {
                 let again = config::load(&Source { name: "converted", text: &converted }, settings()).unwrap();
                 assert_eq!(json(&again.spec), json(&loaded.spec), "{converted}");
             }

@@ -190,7 +190,8 @@ impl Decision<'_> {
             self.policies(),
         ];
         let mut step = Step::Identity;
-        let Rotating { bundle, keys, authorities } = rotating(self.inputs, self.names)?;
+        let Rotating { bundle, keys, authorities } =
+            rotating(self.inputs.spec, self.inputs.live, self.inputs.rotation)?;
         let Authorities { signer: ca, trusted } =
             authorities.unwrap_or_else(|| Authorities { trusted: main.certificate.clone(), signer: main });
         if let (Some(address), Some(datastore)) = (self.inputs.address, self.inputs.datastore) {
@@ -252,7 +253,8 @@ impl Decision<'_> {
     fn network_policy(&self, address: &Address, datastore: &[String]) -> Option<Manifest> {
         let (spec, live) = (self.inputs.spec, self.inputs.live);
         (spec.isolation.policies != Policies::Off).then(|| {
-            let closed = live.surroundings.closed_to(spec, live);
+            let policy = live.named("NetworkPolicy", &self.names.network_policy());
+            let closed = live.surroundings.closed_to(spec, policy);
             render::network_policy(spec, address.secure_port, datastore, &closed)
         })
     }

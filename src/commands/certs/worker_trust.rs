@@ -1,0 +1,88 @@
+//! Whether a worker trusts the new certificate authority, one row per host.
+
+use crate::plan::certificates::ca_trust::Following;
+use crate::plan::certificates::ca_trust::Lack;
+use crate::plan::workers::host_probe::Machine;
+use crate::plan::workers::host_probe::Membership;
+use serde::Serialize;
+
+use crate::ui::Table;
+
+/// What became of a machine.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Follower {
+    pub(super) host: String,
+    pub(super) outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<String>,
+    #[serde(skip)]
+    pub(super) lack: Lack,
+}
+
+impl Follower {
+    pub(super) fn of(host: &str, seen: Result<Machine, String>, following: &Following) -> Self {
+        let lack = Lack { authorities: false, certificate: false };
+        let mut item =
+            Self { host: host.to_owned(), outcome: Outcome::AlreadyFollows, node: None, failure: None, lack };
+        match seen {
+            Err(why) => item.fail(why),
+            Ok(Machine { membership: Membership::Free, .. }) => item.fail("it is in no cluster".to_owned()),
+            Ok(Machine { membership: Membership::Elsewhere(server), .. }) => {
+                item.fail(format!("it is in another cluster ({server}), or knows none of the authorities"));
+            }
+            Ok(machine) => {
+                item.lack = following.lack(&machine);
+                if !item.lack.is_none() {
+                    item.outcome = Outcome::WouldFollow;
+                }
+                if let Membership::Here(node) = machine.membership {
+                    item.node = node;
+                }
+            }
+        }
+        item
+    }
+
+    pub(super) fn has_certificate(&self) -> bool {
+        matches!(self.outcome, Outcome::WouldFollow | Outcome::AlreadyFollows) && !self.lack.certificate
+    }
+
+    pub(super) fn fail(&mut self, why: String) {
+        self.outcome = Outcome::Failed;
+        self.failure = Some(why);
+    }
+
+    /// For people; nothing when there are none.
+    pub(super) fn table(items: &[Self]) -> String {
+        if items.is_empty() {
+            return String::new();
+        }
+        let mut table = Table { headings: vec!["HOST", "NODE", "OUTCOME"], rows: Vec::new() };
+        let mut details = String::new();
+        for item in items {
+            let outcome = match item.outcome {
+                Outcome::WouldFollow => "would follow",
+                Outcome::Followed => "follows now",
+                Outcome::AlreadyFollows => "follows already",
+                Outcome::Failed => "FAILED",
+            };
+            let node = item.node.clone().unwrap_or_else(|| "-".to_owned());
+            table.rows.push(vec![item.host.clone(), node, outcome.to_owned()]);
+            if let Some(failure) = &item.failure {
+                details.push_str(&format!("\n{}:\n  {}\n", item.host, crate::ui::safe(failure).replace('\n', "\n  ")));
+            }
+        }
+        format!("\n{}{details}", table.draw())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) enum Outcome {
+    WouldFollow,
+    Followed,
+    AlreadyFollows,
+    Failed,
+}
