@@ -70,7 +70,7 @@ pub(crate) fn nodes() -> Vec<CompletionCandidate> {
     ask(|connection, typed| async move {
         let namespace = typed.namespace.unwrap_or_else(|| connection.default_namespace().to_owned());
         let namespace = Namespace::parse(&namespace).ok()?;
-        let name = ControlPlaneName::parse(&typed.plane?).ok()?;
+        let name = ControlPlaneName::parse(&typed.control_plane?).ok()?;
         let session = Session::quiet(&connection, PATIENCE, crate::ambient::clock);
         let (record, kubeconfig) = tokio::try_join!(
             record_store::require_record(&connection, &namespace, &name),
@@ -99,7 +99,7 @@ struct Typed {
     namespace: Option<String>,
     context: Option<String>,
     kubeconfig: Option<PathBuf>,
-    plane: Option<String>,
+    control_plane: Option<String>,
 }
 
 impl Typed {
@@ -119,7 +119,7 @@ impl Typed {
             namespace: value("namespace"),
             context: value("context"),
             kubeconfig: value("kubeconfig").map(PathBuf::from),
-            plane: value("name"),
+            control_plane: value("name"),
         })
     }
 }

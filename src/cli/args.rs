@@ -165,7 +165,7 @@ pub struct CreateArgs {
     pub wait: bool,
     /// Stop waiting after this long [default: 5m, or timeouts.controlPlaneComponentHealthCheck of the file]
     #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<Span>,
+    pub timeout: Option<DurationArg>,
 }
 
 /// `kamaji render`.
@@ -183,7 +183,7 @@ pub struct RenderArgs {
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Delete without asking
     #[arg(short, long)]
@@ -196,14 +196,14 @@ pub struct DeleteArgs {
     pub keep_data: bool,
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
 }
 
 /// A command about one control plane.
 #[derive(Debug, Args)]
-pub struct PlaneArgs {
+pub struct ControlPlaneArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
 }
 
@@ -211,7 +211,7 @@ pub struct PlaneArgs {
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Name of the control plane; without it, the management cluster and what is shared
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: Option<ControlPlaneName>,
 }
 
@@ -219,7 +219,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct SupportBundleArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Write this file [default: kamaji-support-NAMESPACE-NAME-TIME.tar.gz in this folder]
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -233,11 +233,11 @@ pub struct SupportBundleArgs {
 #[derive(Debug, Args)]
 pub struct JoinArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Let the token end after this long; `0` is never
     #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub ttl: Span,
+    pub ttl: DurationArg,
     /// Print this instead of the command line
     #[arg(long, value_enum, default_value_t, value_name = "FORM", conflicts_with = "hosts")]
     pub format: JoinFormat,
@@ -249,7 +249,7 @@ pub struct JoinArgs {
     pub dry_run: bool,
     /// Stop waiting for the token after this long
     #[arg(long, value_name = "DURATION", default_value = "1m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
 }
 
 /// Machines that are reached over the user's own ssh.
@@ -344,7 +344,7 @@ impl FromStr for Identity {
 #[derive(Debug, Args)]
 pub struct KubeconfigArgs {
     /// Names of control planes; with several, one file has a context for each
-    #[arg(value_name = "NAME", required_unless_present_any = ["all_namespaces", "selector"], add = planes())]
+    #[arg(value_name = "NAME", required_unless_present_any = ["all_namespaces", "selector"], add = control_planes())]
     pub names: Vec<ControlPlaneName>,
     /// All control planes of all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
@@ -367,7 +367,7 @@ pub struct KubeconfigArgs {
     pub groups: Vec<String>,
     /// With a user's name: let the certificate end after this long; it cannot be revoked before [default: 8h]
     #[arg(long, value_name = "DURATION")]
-    pub ttl: Option<Span>,
+    pub ttl: Option<DurationArg>,
     /// With a user's name: allow users and groups that begin with `system:`, which Kubernetes keeps for itself
     #[arg(long)]
     pub allow_system: bool,
@@ -377,7 +377,7 @@ pub struct KubeconfigArgs {
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Choose the user
     #[arg(long, value_enum, default_value_t, value_name = "USER")]
@@ -404,7 +404,7 @@ pub enum TokenCommand {
         after_help = "Examples:
   kamaji token list prod"
     )]
-    List(PlaneArgs),
+    List(ControlPlaneArgs),
     /// Delete a bootstrap token
     #[command(after_help = "Examples:
   kamaji token delete prod abcdef")]
@@ -415,24 +415,24 @@ pub enum TokenCommand {
 #[derive(Debug, Args)]
 pub struct TokenCreateArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Let the token end after this long; `0` is never
     #[arg(long, value_name = "DURATION", default_value = "24h")]
-    pub ttl: Span,
+    pub ttl: DurationArg,
     /// Describe it for people
     #[arg(long, value_name = "TEXT", default_value = "made by kamaji")]
     pub description: String,
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "1m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
 }
 
 /// `kamaji token delete`.
 #[derive(Debug, Args)]
 pub struct TokenDeleteArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// The token's id (the six characters before the dot), or the whole token
     #[arg(value_name = "TOKEN")]
@@ -448,7 +448,7 @@ pub struct CompletionArgs {
 }
 
 /// Names of control planes, for the Tab key.
-pub(super) fn planes() -> ArgValueCandidates {
+pub(super) fn control_planes() -> ArgValueCandidates {
     ArgValueCandidates::new(crate::complete::control_planes)
 }
 
@@ -459,9 +459,9 @@ pub(super) fn nodes() -> ArgValueCandidates {
 
 /// A length of time such as `90s`, `5m` or `24h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct DurationArg(pub Duration);
 
-impl FromStr for Span {
+impl FromStr for DurationArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -479,7 +479,7 @@ impl FromStr for Span {
     }
 }
 
-impl std::fmt::Display for Span {
+impl std::fmt::Display for DurationArg {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}s", self.0.as_secs())
     }

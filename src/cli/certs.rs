@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 
-use super::args::{Hosts, Span, planes};
+use super::args::{DurationArg, Hosts, control_planes};
 use crate::model::{ControlPlaneName, LeafName};
 
 /// `kamaji certs`.
@@ -72,7 +72,7 @@ pub enum CertsCommand {
 #[derive(Debug, Args)]
 pub struct RotateArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Go to this phase
     #[arg(long, value_enum, value_name = "PHASE")]
@@ -91,7 +91,7 @@ pub struct RotateArgs {
     pub dry_run: bool,
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "10m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
 }
 
 /// A change of the authority.
@@ -124,9 +124,9 @@ pub enum PhaseArg {
 
 /// Which control planes.
 #[derive(Debug, Args)]
-pub struct Planes {
+pub struct ControlPlaneSelection {
     /// Names of control planes
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub names: Vec<ControlPlaneName>,
     /// All control planes of all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
@@ -141,10 +141,10 @@ pub struct Planes {
 pub struct CertsCheckArgs {
     #[command(flatten)]
     /// Which; by default all of the namespace.
-    pub planes: Planes,
+    pub control_planes: ControlPlaneSelection,
     /// Point out what ends so soon
     #[arg(long, value_name = "DURATION", default_value = "30d")]
-    pub within: Span,
+    pub within: DurationArg,
 }
 
 /// `kamaji certs renew`.
@@ -153,13 +153,13 @@ pub struct CertsCheckArgs {
 pub struct CertsRenewArgs {
     #[command(flatten)]
     /// Which.
-    pub planes: Planes,
+    pub control_planes: ControlPlaneSelection,
     /// Renew only this one, as `certs check` names it (can be repeated)
     #[arg(long = "only", value_name = "CERTIFICATE", value_parser = LeafName::parse)]
     pub only: Vec<LeafName>,
     /// Renew only what ends so soon
     #[arg(long, value_name = "DURATION")]
-    pub within: Option<Span>,
+    pub within: Option<DurationArg>,
     /// Renew without asking
     #[arg(short, long)]
     pub yes: bool,
@@ -168,7 +168,7 @@ pub struct CertsRenewArgs {
     pub dry_run: bool,
     /// Stop waiting for a control plane's new pods after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
     /// Renew this many control planes at a time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub parallel: u8,

@@ -13,11 +13,13 @@ mod upgrade;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    Common, CompletionArgs, CreateArgs, DeleteArgs, DoctorArgs, ExecArgs, FileArgs, Hosts, Identity, JoinArgs,
-    JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, PlaneArgs, RenderArgs, SettingArgs, Span, SpecArgs,
+    Common, CompletionArgs, ControlPlaneArgs, CreateArgs, DeleteArgs, DoctorArgs, DurationArg, ExecArgs, FileArgs,
+    Hosts, Identity, JoinArgs, JoinFormat, KubeconfigArgs, KubeconfigUser, ListArgs, RenderArgs, SettingArgs, SpecArgs,
     SupportBundleArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs,
 };
-pub use certs::{CertsCheckArgs, CertsCommand, CertsRenewArgs, PhaseArg, Planes, RotateArgs, RotateCaArgs};
+pub use certs::{
+    CertsCheckArgs, CertsCommand, CertsRenewArgs, ControlPlaneSelection, PhaseArg, RotateArgs, RotateCaArgs,
+};
 pub use config::{ConfigCommand, ConvertArgs, PrintDefaultsArgs, ValidateArgs};
 pub use isolation::{IsolationArgs, PoliciesArg};
 pub use node::{DrainArgs, DrainOptions, NodeCommand, NodeListArgs, NodesArgs, RemoveArgs};
@@ -155,7 +157,7 @@ pub enum Command {
     /// Let a paused control plane be changed again
     #[command(after_help = "Examples:
   kamaji resume prod")]
-    Resume(PlaneArgs),
+    Resume(ControlPlaneArgs),
     /// Show where a control plane differs from what was asked for, and who changed it
     ///
     /// In the management cluster and inside its own cluster. What has a `!` was set by others and stays; the rest is put
@@ -163,12 +165,12 @@ pub enum Command {
     #[command(after_help = "Examples:
   kamaji diff prod
   kamaji diff prod -o json")]
-    Diff(PlaneArgs),
+    Diff(ControlPlaneArgs),
     /// List a control plane's changes of version and settings, the last one first
     #[command(after_help = "Examples:
   kamaji history prod
   kamaji history prod -o json")]
-    History(PlaneArgs),
+    History(ControlPlaneArgs),
     /// Delete a control plane with its data
     ///
     /// Succeeds when there is nothing to delete. Other control planes are not touched.
@@ -207,7 +209,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   kamaji status prod
   kamaji status prod -o json")]
-    Status(PlaneArgs),
+    Status(ControlPlaneArgs),
     /// Find the first broken link: of a control plane, or without a name of what all share
     ///
     /// Walks the chain from the kubeconfig to the workers' clocks, names the first link that is broken, what follows from it

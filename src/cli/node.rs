@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::args::{Hosts, Span, nodes, planes};
+use super::args::{DurationArg, Hosts, control_planes, nodes};
 use crate::model::{ControlPlaneName, NodeName};
 
 /// `kamaji node`.
@@ -54,7 +54,7 @@ pub enum NodeCommand {
 #[derive(Debug, Args)]
 pub struct NodeListArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
 }
 
@@ -62,7 +62,7 @@ pub struct NodeListArgs {
 #[derive(Debug, Args)]
 pub struct NodesArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Names of workers
     #[arg(value_name = "NODE", required = true, add = nodes())]
@@ -83,7 +83,7 @@ pub struct DrainOptions {
     pub grace_period: Option<u32>,
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
     /// Show what would be done and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::args::{SettingArgs, planes};
+use super::args::{SettingArgs, control_planes};
 use super::upgrade::RollArgs;
 use crate::model::{ArgEdit, ControlPlaneName, DatastoreName, Edit, Edits, San, parse_arg_edit, parse_san_edit};
 
@@ -12,7 +12,7 @@ use crate::model::{ArgEdit, ControlPlaneName, DatastoreName, Edit, Edits, San, p
 #[derive(Debug, Args)]
 pub struct UpdateArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Read a changed kubeadm configuration from this file; `-` is stdin. Without a ClusterConfiguration in it, only the
     /// documents that it has are replaced

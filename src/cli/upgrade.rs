@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::args::{Span, planes};
+use super::args::{DurationArg, control_planes};
 use crate::model::{CheckName, ControlPlaneName, KubeVersion};
 
 /// `kamaji upgrade`.
@@ -15,7 +15,7 @@ pub struct UpgradeArgs {
     #[command(subcommand)]
     pub command: Option<UpgradeCommand>,
     /// Name of the control plane
-    #[arg(value_name = "NAME", required = true, add = planes())]
+    #[arg(value_name = "NAME", required = true, add = control_planes())]
     pub name: Option<ControlPlaneName>,
     /// Give it this version, such as v1.37.2
     #[arg(long, value_name = "VERSION", required = true, value_parser = KubeVersion::parse)]
@@ -45,7 +45,7 @@ pub struct RollArgs {
     pub dry_run: bool,
     /// Go back if the new pods are not ready after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
 }
 
 /// `kamaji upgrade …`.
@@ -63,7 +63,7 @@ pub enum UpgradeCommand {
 #[derive(Debug, Args)]
 pub struct UpgradePlanArgs {
     /// Names of control planes [default: all of the namespace]
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub names: Vec<ControlPlaneName>,
     /// Plan for control planes of all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
@@ -80,7 +80,7 @@ pub struct UpgradePlanArgs {
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     #[command(flatten)]
     /// How.
@@ -91,7 +91,7 @@ pub struct RollbackArgs {
 #[derive(Debug, Args)]
 pub struct ScaleArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Run this many pods; with 0 it sleeps: nothing runs, and the data stays
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
@@ -101,14 +101,14 @@ pub struct ScaleArgs {
     pub yes: bool,
     /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
-    pub timeout: Span,
+    pub timeout: DurationArg,
 }
 
 /// `kamaji pause`.
 #[derive(Debug, Args)]
 pub struct PauseArgs {
     /// Name of the control plane
-    #[arg(value_name = "NAME", add = planes())]
+    #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     /// Tell others why
     #[arg(long, value_name = "TEXT", default_value = "")]

@@ -59,7 +59,7 @@ pub enum Created {
 
 /// What a server says of itself.
 #[derive(Debug, Clone)]
-pub struct Hello {
+pub struct ServerInfo {
     /// For example `v1.37.2`.
     pub version: String,
     /// How long the answer took.
@@ -233,25 +233,25 @@ impl Connection {
     }
 
     /// What the server says the object would become. Nothing is written.
-    pub async fn preview(&self, wish: &Manifest) -> Result<Value, Refusal> {
-        self.patch(wish, true).await
+    pub async fn preview(&self, manifest: &Manifest) -> Result<Value, Refusal> {
+        self.patch(manifest, true).await
     }
 
     /// Writes the object by server-side apply.
-    pub async fn apply(&self, wish: &Manifest) -> Result<Value, Refusal> {
-        self.patch(wish, false).await
+    pub async fn apply(&self, manifest: &Manifest) -> Result<Value, Refusal> {
+        self.patch(manifest, false).await
     }
 
-    async fn patch(&self, wish: &Manifest, dry_run: bool) -> Result<Value, Refusal> {
-        let object = &wish.object;
+    async fn patch(&self, manifest: &Manifest, dry_run: bool) -> Result<Value, Refusal> {
+        let object = &manifest.object;
         let (what, requests) = (format!("apply {object}"), requests(object));
         let params = PatchParams {
             dry_run,
-            force: wish.write == Write::Apply,
+            force: manifest.write == Write::Apply,
             field_manager: Some(MANAGER.to_owned()),
             field_validation: None,
         };
-        let patch = Patch::Apply(&wish.body);
+        let patch = Patch::Apply(&manifest.body);
         let request = || built(requests.patch(&object.name, &params, &patch));
         let attempt = async || {
             let answer = self.exchange_object(&what, request()?, &object.kind).await;
@@ -338,13 +338,13 @@ impl Connection {
     }
 
     /// What the server says of itself, and its time.
-    pub async fn greet(&self) -> Result<Hello, Refusal> {
+    pub async fn probe_api_server(&self) -> Result<ServerInfo, Refusal> {
         let begun = Instant::now();
         let answer = self.text("/version").await?;
         let took = begun.elapsed();
         let version: Value = serde_json::from_str(&answer).unwrap_or_default();
         let version = version["gitVersion"].as_str().unwrap_or_default().to_owned();
-        Ok(Hello { version, took, date: self.server_time() })
+        Ok(ServerInfo { version, took, date: self.server_time() })
     }
 
     /// The names of the API groups that the server serves.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Connection, Created, Refusal, Removal};
-use crate::model::{ControlPlaneName, Namespace, ObjectNames, labels, moment, process};
+use crate::model::{ControlPlaneName, Namespace, ObjectNames, format_holder, format_time, labels};
 use crate::render::ObjectRef;
 
 /// How long a lock lives without renewal.
@@ -94,11 +94,11 @@ impl Lock {
     pub async fn acquire(
         connection: &Connection,
         namespace: &Namespace,
-        plane: &ControlPlaneName,
+        control_plane: &ControlPlaneName,
         clock: fn() -> Timestamp,
         waiting: impl Fn(String),
     ) -> Result<Self, Refusal> {
-        let object = lease_ref(namespace, plane);
+        let object = lease_ref(namespace, control_plane);
         let me = Holder::this_process();
         // All that want the lock go by one clock, that of the server.
         let now = || connection.server_time().unwrap_or_else(clock);
@@ -114,7 +114,7 @@ impl Lock {
             let begun = Renewed::now(clock);
             let body = json!({
                 "apiVersion": object.api_version, "kind": object.kind,
-                "metadata": {"name": object.name, "namespace": namespace, "labels": labels(plane, "lock")},
+                "metadata": {"name": object.name, "namespace": namespace, "labels": labels(control_plane, "lock")},
                 "spec": spec(),
             });
             let mut lease = match connection.create(&object, &body).await? {
@@ -127,8 +127,8 @@ impl Lock {
                 if seen.as_ref().is_some_and(|renewed| *renewed != holding.renewed) {
                     return Err(Refusal::Conflict {
                         what: format!(
-                            "control plane `{plane}` is being changed by {} since {}",
-                            process(&holding.holder),
+                            "control plane `{control_plane}` is being changed by {} since {}",
+                            format_holder(&holding.holder),
                             holding.since
                         ),
                         message: "wait until it is done".into(),
@@ -136,7 +136,7 @@ impl Lock {
                 }
                 waiting(format!(
                     "{} holds the lock since {}; its lease runs out if it is gone",
-                    process(&holding.holder),
+                    format_holder(&holding.holder),
                     holding.since
                 ));
                 seen = Some(holding.renewed);
@@ -174,10 +174,10 @@ impl Lock {
     pub async fn remove_abandoned(
         connection: &Connection,
         namespace: &Namespace,
-        plane: &ControlPlaneName,
+        control_plane: &ControlPlaneName,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let object = lease_ref(namespace, plane);
+        let object = lease_ref(namespace, control_plane);
         let Some(lease) = connection.get(&object).await? else { return Ok(()) };
         let me = Holder::this_process();
         let now = connection.server_time().unwrap_or(now);
@@ -197,10 +197,10 @@ impl Lock {
     pub async fn look(
         connection: &Connection,
         namespace: &Namespace,
-        plane: &ControlPlaneName,
+        control_plane: &ControlPlaneName,
         now: Timestamp,
     ) -> Result<Option<Held>, Refusal> {
-        let Some(lease) = connection.get(&lease_ref(namespace, plane)).await? else { return Ok(None) };
+        let Some(lease) = connection.get(&lease_ref(namespace, control_plane)).await? else { return Ok(None) };
         let now = connection.server_time().unwrap_or(now);
         let (holder, since) = (text(&lease, "holderIdentity"), since(&lease));
         let alive = Holding::of(&lease, now).is_some() && !Holder::this_process().outlived(&holder);
@@ -293,12 +293,12 @@ async fn keep(hold: Arc<Hold>) {
     }
 }
 
-fn lease_ref(namespace: &Namespace, plane: &ControlPlaneName) -> ObjectRef {
+fn lease_ref(namespace: &Namespace, control_plane: &ControlPlaneName) -> ObjectRef {
     ObjectRef {
         api_version: "coordination.k8s.io/v1".into(),
         kind: "Lease".into(),
         namespace: Some(namespace.to_string()),
-        name: ObjectNames(plane).lock(),
+        name: ObjectNames(control_plane).lock(),
     }
 }
 
@@ -309,7 +309,7 @@ fn text(lease: &Value, key: &str) -> String {
 /// When a lease was taken, for people.
 fn since(lease: &Value) -> String {
     let taken = text(lease, "acquireTime");
-    taken.parse().map_or(taken, moment)
+    taken.parse().map_or(taken, format_time)
 }
 
 /// A lease that has not run out.

@@ -14,7 +14,7 @@ mod resources;
 mod retry;
 mod tunnel;
 
-pub use client::{Created, Hello, Removal, Target, Way};
+pub use client::{Created, Removal, ServerInfo, Target, Way};
 pub use connection::Connection;
 pub use connection::Listener;
 pub use eviction::Eviction;

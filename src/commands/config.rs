@@ -11,7 +11,7 @@ use crate::config;
 use crate::config::operator::tenant_control_plane;
 use crate::config::{Checked, Problem, Source, Warning};
 use crate::error::{Fault, Kind};
-use crate::model::Given;
+use crate::model::SuppliedFiles;
 use crate::ui::{Format, Report};
 use crate::yaml::Spot;
 
@@ -67,7 +67,7 @@ fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
 }
 
 /// Reads and checks one file; one that cannot be read has one problem.
-fn check(path: &Path, allow_experimental: bool, given: &Given) -> (String, Checked) {
+fn check(path: &Path, allow_experimental: bool, given: &SuppliedFiles) -> (String, Checked) {
     match secure_files::read_text(path) {
         Ok((name, text)) => {
             let source = Source { name: &name, text: &text };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::shared::apply_spec::{How, Settled, settle};
+use super::shared::apply_spec::{How, Settled, apply_spec};
 use super::shared::context::Context;
 use super::shared::spec_source;
 use crate::cli::CreateArgs;
@@ -41,15 +41,15 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
         wait: args.wait,
         timeout: args.timeout.map(|span| span.0).or(file_timeout).unwrap_or(TIMEOUT),
     };
-    let plane = request.spec.called();
-    match settle(&request, &how, &management, context).await? {
+    let control_plane = request.spec.namespaced_name();
+    match apply_spec(&request, &how, &management, context).await? {
         Settled::Shown => {}
         Settled::Unchanged(record) => context.ui.report(&Outcome::of(&record, false)),
         Settled::Changed(record, _) => context.ui.report(&Outcome::of(&record, true)),
         Settled::Written => {
             context.ui.say(&format!(
-                "{plane}: objects written, not waited for; see how it goes: kamaji status {}",
-                plane.argument()
+                "{control_plane}: objects written, not waited for; see how it goes: kamaji status {}",
+                control_plane.argument()
             ));
         }
     }

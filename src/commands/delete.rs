@@ -26,7 +26,7 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
     };
     if plan.is_empty() {
         if !args.dry_run {
-            create::tidy(&session, &request.namespace, &request.name).await?;
+            create::remove_abandoned_lock(&session, &request.namespace, &request.name).await?;
         }
         drop(progress);
         context.ui.report(&outcome("Absent"));

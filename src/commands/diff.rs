@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::shared::context::Context;
-use crate::cli::PlaneArgs;
+use crate::cli::ControlPlaneArgs;
 use crate::engine::rollout::preflight;
 use crate::engine::state::record_store;
 use crate::error::{DIFFERENCES, Fault};
@@ -15,7 +15,7 @@ use crate::ui::Report;
 
 const SHORT: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(args: &PlaneArgs, context: &mut Context) -> Result<ExitCode, Fault> {
+pub(super) async fn run(args: &ControlPlaneArgs, context: &mut Context) -> Result<ExitCode, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);

@@ -16,8 +16,8 @@ use crate::engine::session::Session;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, Namespace};
-use crate::plan::doctor::check_graph::{Diagnosis, Link, State as LinkState};
-use crate::plan::doctor::{diagnose_plane, diagnose_shared};
+use crate::plan::doctor::check_graph::{Diagnosis, Link, LinkState};
+use crate::plan::doctor::{diagnose_control_plane, diagnose_shared};
 use crate::ui::{Report, safe};
 
 /// Every look has its own limit; together they end before this.
@@ -49,15 +49,15 @@ pub(super) async fn examine(
     let session = Session::quiet(&connection, TOGETHER, context::clock());
     let diagnosis = match name {
         None => {
-            let (management, shared) = datastore::examine_shared(&session, &namespace).await;
+            let (management, shared) = datastore::collect_shared_facts(&session, &namespace).await;
             diagnose_shared(&management, shared.as_ref())
         }
         Some(name) => {
-            let command = |recorded: Option<&record_store::Recorded>| recreate(&namespace, name, recorded);
+            let command = |recorded: Option<&record_store::StoredRecord>| recreate(&namespace, name, recorded);
             let ambient = &mut context.ambient;
-            let (management, plane) =
-                control_plane::examine_plane(&session, &namespace, name, command, ambient).await?;
-            diagnose_plane(&management, plane.as_ref())
+            let (management, control_plane) =
+                control_plane::collect_control_plane_facts(&session, &namespace, name, command, ambient).await?;
+            diagnose_control_plane(&management, control_plane.as_ref())
         }
     };
     Ok((namespace, diagnosis))

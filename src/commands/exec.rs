@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::shared::context::Context;
 use super::shared::control_plane;
-use super::shared::temp_kubeconfig::Handed;
+use super::shared::temp_kubeconfig::TempKubeconfig;
 use crate::cli::ExecArgs;
 use crate::error::{Fault, Kind, While as _};
 use crate::pki;
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, 
         }
     };
     drop(progress);
-    let handed = Handed::new(&kubeconfig)?;
+    let handed = TempKubeconfig::new(&kubeconfig)?;
     // Listening begins before the command does: none is lost.
     let mut passed = Passed::listen()?;
     let status = passed.along_to(start(&args.command, &handed)?).await?;
@@ -42,7 +42,7 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, 
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-fn start(command: &[OsString], handed: &Handed) -> Result<Child, Fault> {
+fn start(command: &[OsString], handed: &TempKubeconfig) -> Result<Child, Fault> {
     let (program, arguments) = command.split_first().expect("clap asks for at least one word");
     let started = tokio::process::Command::new(program).args(arguments).env("KUBECONFIG", handed.path()).spawn();
     let kind = match &started {

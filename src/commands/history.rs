@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use super::shared::context::Context;
 use super::shared::control_plane;
-use crate::cli::PlaneArgs;
+use crate::cli::ControlPlaneArgs;
 use crate::error::Fault;
-use crate::model::{KubeVersion, host_of_process, moment};
+use crate::model::{KubeVersion, format_time, host_of_process};
 use crate::plan::state::operations::{Revision, RevisionKind};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault> {
+pub(super) async fn run(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let quiet = |_| {};
     let session = management.session(&quiet, SHORT);
@@ -81,16 +81,16 @@ impl Report for History {
             match item.kind {
                 RevisionKind::Change => {}
                 RevisionKind::Rollback => what[0].insert_str(0, "rollback: "),
-                RevisionKind::TakenBack => what[0].insert_str(0, "taken back: "),
+                RevisionKind::RolledBack => what[0].insert_str(0, "taken back: "),
             }
             let host = host_of_process(&item.by).to_owned();
             for (index, what) in what.into_iter().enumerate() {
                 let first = index == 0;
                 let cell = |text: String| if first { text } else { " ".to_owned() };
-                rows.push(vec![cell(moment(item.at)), cell(host.clone()), what]);
+                rows.push(vec![cell(format_time(item.at)), cell(host.clone()), what]);
             }
         }
-        rows.push(vec![moment(self.created), String::new(), "created".into()]);
+        rows.push(vec![format_time(self.created), String::new(), "created".into()]);
         Table { headings: vec!["WHEN", "BY", "WHAT"], rows }.draw()
     }
 

@@ -15,7 +15,7 @@ use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::pki;
 use crate::plan::state::record::Record;
-use crate::plan::workers::host_probe::{Machine, Membership};
+use crate::plan::workers::host_probe::{HostMembership, HostProbe};
 use crate::tenant::{Joining, join_command};
 use crate::ui::{Report, Table};
 
@@ -167,22 +167,22 @@ enum Outcome {
 }
 
 impl HostItem {
-    fn of(host: &str, seen: Result<Machine, String>) -> Self {
+    fn of(host: &str, seen: Result<HostProbe, String>) -> Self {
         let mut item = Self { host: host.to_owned(), outcome: Outcome::Free, node: None, failure: None };
         match seen {
             Err(why) => item.fail(why),
-            Ok(Machine { membership: Membership::Elsewhere(server), .. }) => item.fail(format!(
+            Ok(HostProbe { membership: HostMembership::Elsewhere(server), .. }) => item.fail(format!(
                 "it is in another cluster ({server}); take it out there first, with kubeadm reset on the machine"
             )),
-            Ok(Machine { membership: Membership::Here(node), .. }) => {
+            Ok(HostProbe { membership: HostMembership::Here(node), .. }) => {
                 item.outcome = Outcome::AlreadyJoined;
                 item.node = node;
             }
-            Ok(Machine { has_kubeadm: false, .. }) => item.fail(
+            Ok(HostProbe { has_kubeadm: false, .. }) => item.fail(
                 "kubeadm is not installed; install kubeadm, kubelet and a container runtime of the control plane's version"
                     .to_owned(),
             ),
-            Ok(Machine { has_kubeadm: true, membership: Membership::Free, .. }) => {}
+            Ok(HostProbe { has_kubeadm: true, membership: HostMembership::Free, .. }) => {}
         }
         item
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::shared::context::Context;
-use crate::cli::{PauseArgs, PlaneArgs};
+use crate::cli::{ControlPlaneArgs, PauseArgs};
 use crate::engine::lifecycle::pause;
 use crate::error::Fault;
-use crate::model::moment;
+use crate::model::format_time;
 use crate::plan::state::record::{Pause, Record};
 use crate::ui::Report;
 
@@ -25,7 +25,7 @@ pub(super) async fn run(args: &PauseArgs, context: &Context) -> Result<(), Fault
     Ok(())
 }
 
-pub(super) async fn resume(args: &PlaneArgs, context: &Context) -> Result<(), Fault> {
+pub(super) async fn resume(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, PATIENCE);
@@ -61,7 +61,7 @@ impl Outcome {
 impl Report for Outcome {
     fn text(&self, _wide: bool) -> String {
         match &self.paused {
-            Some(pause) => format!("{} is paused since {}\n", self.name, moment(pause.since)),
+            Some(pause) => format!("{} is paused since {}\n", self.name, format_time(pause.since)),
             None => format!("{} may be changed\n", self.name),
         }
     }

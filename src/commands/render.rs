@@ -13,11 +13,11 @@ use crate::engine::datastore::admin;
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::state::observe;
 use crate::error::{Fault, Kind};
-use crate::model::{CertificatePolicy, ControlPlaneSpec, Exposure, Family, ObjectNames, PlaneId, Policies};
+use crate::model::{CertificatePolicy, ControlPlaneId, ControlPlaneSpec, Exposure, Family, ObjectNames, Policies};
 use crate::pki;
 use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
-use crate::plan::certificates::renewal::Reissue;
+use crate::plan::certificates::renewal::RenewalRequest;
 use crate::plan::datastore::authority::DatastoreAuthority;
 use crate::plan::lifecycle::desired::{Inputs, desire};
 use crate::plan::state::record::Record;
@@ -56,7 +56,7 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
         }
         Err(fault) => return Err(fault),
     };
-    if request.spec.isolation.policies != Policies::Off && known.live.surroundings.closed.is_empty() {
+    if request.spec.isolation.policies != Policies::Off && known.live.management_network.closed.is_empty() {
         context.ui.say(
             "note: the NetworkPolicy closes nothing of the management cluster, which was not asked: --deny-egress names \
              its ranges, or `kamaji create` closes them",
@@ -101,7 +101,7 @@ fn render(
     };
     let desired = desire(
         &Inputs {
-            reissue: &Reissue::default(),
+            reissue: &RenewalRequest::default(),
             rotation: recorded.and_then(|record| record.rotation.as_ref()),
             spec,
             id: &id,
@@ -145,8 +145,8 @@ fn render(
 }
 
 /// The identity of a control plane that does not exist: the same at each run. `create` adopts it from the Deployment.
-fn derived_id(spec: &ControlPlaneSpec) -> Result<PlaneId, Fault> {
-    Ok(PlaneId::parse(&hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()))?)
+fn derived_id(spec: &ControlPlaneSpec) -> Result<ControlPlaneId, Fault> {
+    Ok(ControlPlaneId::parse(&hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()))?)
 }
 
 fn hex(text: &[u8]) -> String {

@@ -13,8 +13,8 @@ use crate::engine::snapshot::restore;
 use crate::engine::snapshot::sync::Differences;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
-use crate::model::{CheckName, KubeVersion, moment};
-use crate::plan::rollout::preflight::Verdict as CheckVerdict;
+use crate::model::{CheckName, KubeVersion, format_time};
+use crate::plan::rollout::preflight::CheckVerdict;
 use crate::plan::snapshot::format::SnapshotHeader;
 use crate::plan::state::record::Record;
 use crate::ui::Report;
@@ -51,8 +51,8 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     }
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
-    let plane = (&management.namespace, &args.name);
-    let restored = restore::restore(&session, plane, &header, &mut file, &mut context.ambient).await?;
+    let control_plane = (&management.namespace, &args.name);
+    let restored = restore::restore(&session, control_plane, &header, &mut file, &mut context.ambient).await?;
     drop(progress);
     report = Outcome::of(&restored.record, &header, restored.differences, true);
     context.ui.report(&report);
@@ -73,7 +73,7 @@ fn said(record: &Record, header: &SnapshotHeader, now: Differences) -> String {
          snapshot {} -n {} FILE",
         spec.namespace,
         spec.name,
-        moment(header.taken),
+        format_time(header.taken),
         header.revision,
         now.put + now.ended,
         now.deleted,
@@ -86,7 +86,7 @@ fn said(record: &Record, header: &SnapshotHeader, now: Differences) -> String {
 /// Kubelets that were upgraded since are newer than the API server would be.
 async fn kubelets_in_the_way(session: &session::Session<'_>, record: &Record, to: KubeVersion) -> Option<String> {
     let reached = control_plane::reach(session, record).await.ok()?;
-    let outlook = preflight::gather(session, record, to, Ok(&reached)).await.ok()?;
+    let outlook = preflight::collect_preflight_facts(session, record, to, Ok(&reached)).await.ok()?;
     let skew = outlook.checks.into_iter().find(|check| check.name == CheckName::KubeletSkew)?;
     (skew.verdict == CheckVerdict::Blocked).then_some(skew.finding)
 }
@@ -131,7 +131,7 @@ impl Report for Outcome {
         if !self.changed {
             return "dry run; nothing was changed\n".to_owned();
         }
-        format!("{} has the data of {} and {}\n", self.name, moment(self.taken), self.version)
+        format!("{} has the data of {} and {}\n", self.name, format_time(self.taken), self.version)
     }
 
     fn names(&self) -> Vec<String> {

@@ -21,7 +21,7 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
     // Who was killed in between has written the number, and may not have done more.
     let settled = before == args.replicas && !recorded.record.scaling;
     if settled {
-        create::tidy(&session, &management.namespace, &args.name).await?;
+        create::remove_abandoned_lock(&session, &management.namespace, &args.name).await?;
     } else {
         if args.replicas == 0 && !args.yes {
             if !context.ui.can_ask() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::shared::context::Context;
 use super::shared::{age, control_plane};
-use crate::cli::PlaneArgs;
+use crate::cli::ControlPlaneArgs;
 use crate::cluster::Connection;
 use crate::engine::datastore::admin;
 use crate::engine::network::management_network;
@@ -15,19 +15,19 @@ use crate::engine::session::Session;
 use crate::engine::state::interrupted;
 use crate::engine::state::observe;
 use crate::error::Fault;
-use crate::model::{LABEL_NAME, ObjectNames, Policies, moment, process};
+use crate::model::{LABEL_NAME, ObjectNames, Policies, format_holder, format_time};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::certificates::inventory::{Held, Keeper, SOON_DAYS};
+use crate::plan::certificates::inventory::{CertificateEntry, SOON_DAYS, StoredIn};
 use crate::plan::lifecycle::addon_status::addon_states;
 use crate::plan::lifecycle::pod_status::{causes_of_pods, pod_summary};
-use crate::plan::network::management_network::closed_by;
+use crate::plan::network::management_network::cidrs_in_policy;
 use crate::plan::state::blockers::updating;
-use crate::plan::state::record::{Record, Step};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::Report;
 
 /// How long to try to reach what may be gone.
 const SHORT: Duration = Duration::from_secs(8);
-pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault> {
+pub(super) async fn run(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let quiet = |_| {};
@@ -52,7 +52,7 @@ pub(super) async fn run(args: &PlaneArgs, context: &Context) -> Result<(), Fault
     drop(progress);
     let unfinished = interrupted::unfinished(&session, &record).await;
     let healthy = sections.iter().all(|section| section.ok)
-        && record.step == Step::Ready
+        && record.step == LifecyclePhase::Ready
         && unfinished.is_none()
         && !record.is_changing()
         && record.rotation.as_ref().is_none_or(|rotation| rotation.done);
@@ -189,8 +189,8 @@ impl Report for Status {
                 if pause.reason.is_empty() { String::new() } else { format!(": {}", crate::ui::safe(&pause.reason)) };
             text.push_str(&format!(
                 "paused since {} by {}{reason}\n",
-                moment(pause.since),
-                crate::ui::safe(&process(&pause.by))
+                format_time(pause.since),
+                crate::ui::safe(&format_holder(&pause.by))
             ));
         }
         if let Some(unfinished) = &self.unfinished {
@@ -200,7 +200,7 @@ impl Report for Status {
             text.push_str(&format!(
                 "a change of settings is not finished: {}, since {}\n",
                 crate::ui::safe(&update.words),
-                moment(update.began)
+                format_time(update.began)
             ));
             for remedy in &update.remedies {
                 text.push_str(&format!("  {remedy}\n"));
@@ -210,7 +210,7 @@ impl Report for Status {
             let (name, namespace, verb) = (&self.name, &self.namespace, rotation.of.verb());
             text.push_str(&format!(
                 "{rotation}, since {}\n  see how it goes on: kamaji certs {verb} {name} -n {namespace}\n",
-                moment(rotation.since)
+                format_time(rotation.since)
             ));
         }
         for (index, section) in self.sections.iter().enumerate() {
@@ -289,8 +289,8 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
 /// What makes again what is missing: `create`, with the file, while it never served; afterwards the record has the wish.
 fn mended_by(record: &Record) -> String {
     match record.step {
-        Step::Creating | Step::Deleting => "run the create command again".to_owned(),
-        Step::Ready => format!("kamaji update {}", record.spec.called().argument()),
+        LifecyclePhase::Creating | LifecyclePhase::Deleting => "run the create command again".to_owned(),
+        LifecyclePhase::Ready => format!("kamaji update {}", record.spec.namespaced_name().argument()),
     }
 }
 
@@ -318,12 +318,13 @@ async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<
         Some(enforcer) => format!("enforced by {enforcer}"),
         None => "written; whether anything here enforces it is not known".to_owned(),
     };
-    let closed = closed_by(policy);
-    let wished = live.surroundings.closed_to(spec, Some(policy));
+    let closed = cidrs_in_policy(policy);
+    let wished = live.management_network.denied_cidrs(spec, Some(policy));
     let missing = wished.iter().filter(|range| !closed.iter().any(|closed| closed.contains(*range)));
     let open =
         missing.map(|range| Item::of(range.to_string(), false, format!("is not closed yet: {}", mended_by(record))));
-    let unknown = live.surroundings.left_open().into_iter().map(|what| Item::of("not closed", true, what));
+    let unknown =
+        live.management_network.uncovered_sources().into_iter().map(|what| Item::of("not closed", true, what));
     Ok(Section::of(name, summary, open.chain(unknown).collect()))
 }
 
@@ -339,7 +340,7 @@ async fn datastore(session: &Session<'_>, record: &Record) -> Section {
 
 fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
     let mut first: Option<i64> = None;
-    let item = |held: Held| {
+    let item = |held: CertificateEntry| {
         if let Some(problem) = held.problem {
             return Item::of(held.name, false, format!("{problem}: {}", mended_by(record)));
         }
@@ -351,7 +352,7 @@ fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
     };
     let ours = crate::plan::certificates::inventory::certificates(record, live)
         .into_iter()
-        .filter(|held| held.managed_by != Keeper::Kubelets);
+        .filter(|held| held.managed_by != StoredIn::Kubelets);
     let items = ours.map(item).collect();
     let summary = first.map_or_else(|| "none".to_owned(), |days| format!("the first ends in {days} days"));
     Section::of("certificates", summary, items)
@@ -362,7 +363,7 @@ async fn inside(session: &Session<'_>, record: &Record) -> Section {
     if record.spec.replicas == 0 {
         return Section::of(
             name,
-            format!("asleep; wake it: kamaji scale {} --replicas 1", record.spec.called().argument()),
+            format!("asleep; wake it: kamaji scale {} --replicas 1", record.spec.namespaced_name().argument()),
             Vec::new(),
         );
     }
@@ -418,7 +419,7 @@ async fn look_inside(connection: &Connection, record: &Record) -> Result<Section
         items.push(item);
     }
     let summary = if nodes.is_empty() {
-        format!("no workers yet: kamaji join {}", record.spec.called().argument())
+        format!("no workers yet: kamaji join {}", record.spec.namespaced_name().argument())
     } else {
         format!("{ready_nodes} of {} nodes ready", nodes.len())
     };

@@ -15,9 +15,9 @@ use crate::cli::SupportBundleArgs;
 use crate::engine::doctor::support_bundle;
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind, While as _};
-use crate::model::moment;
+use crate::model::format_time;
 use crate::plan::doctor::check_graph::LinkName;
-use crate::plan::doctor::support_bundle::{Content, Gathered, bundle};
+use crate::plan::doctor::support_bundle::{BundleInputs, Content, bundle};
 use crate::ui::{Format, Report, rendered};
 
 /// Each part has its own limit.
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Resu
         }
         Ok(_) | Err(_) => {
             let why = "the management cluster does not answer".to_owned();
-            Gathered {
+            BundleInputs {
                 missing: vec![("objects, logs, events, the cluster itself".to_owned(), why)],
                 ..Default::default()
             }
@@ -42,7 +42,8 @@ pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Resu
     };
     drop(progress);
     let told = Doctor::of(Some(&args.name), &namespace, diagnosis);
-    let head = format!("kamaji {}, {}\n\n{}", env!("CARGO_PKG_VERSION"), moment(now), rendered(&told, Format::Table));
+    let head =
+        format!("kamaji {}, {}\n\n{}", env!("CARGO_PKG_VERSION"), format_time(now), rendered(&told, Format::Table));
     let mut contents = vec![
         ("diagnosis.txt".to_owned(), Content::Text(head)),
         ("diagnosis.json".to_owned(), Content::Text(rendered(&told, Format::Json))),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::shared::context::Context;
 use super::shared::control_plane;
 use crate::ambient::Ambient;
-use crate::cli::{PlaneArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs};
+use crate::cli::{ControlPlaneArgs, TokenCommand, TokenCreateArgs, TokenDeleteArgs};
 use crate::engine::session::Session;
 use crate::engine::workers::bootstrap_tokens;
 use crate::error::{Fault, Kind};
@@ -63,8 +63,8 @@ pub(super) async fn make(
     let (id, secret) = fresh(ambient);
     let expires = (!ttl.is_zero()).then(|| ambient.now() + ttl);
     let usages = ["signing".to_owned(), "authentication".to_owned()];
-    let wish = token_secret(&id, &secret, &usages, &[GROUP.to_owned()], description, expires);
-    bootstrap_tokens::create_token(&reached.connection, &wish).await?;
+    let desired = token_secret(&id, &secret, &usages, &[GROUP.to_owned()], description, expires);
+    bootstrap_tokens::create_token(&reached.connection, &desired).await?;
     bootstrap_tokens::wait_for_signature(session, &reached.connection, &id).await?;
     Ok(Made { token: whole(&id, &secret).into(), id, expires })
 }
@@ -88,7 +88,7 @@ async fn create(args: &TokenCreateArgs, context: &mut Context) -> Result<(), Fau
     Ok(())
 }
 
-async fn list(args: &PlaneArgs, context: &Context) -> Result<(), Fault> {
+async fn list(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
     let tokens = connect(&args.name, context).await?;
     context.ui.report(&Tokens {
         api_version: "kamaji/v1",
@@ -122,7 +122,7 @@ async fn delete(args: &TokenDeleteArgs, context: &Context) -> Result<(), Fault> 
     drop(progress);
     if !existed {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{}` has no token `{id}`", args.name))
-            .hint(format!("see which there are: kamaji token list {}", record.spec.called().argument())));
+            .hint(format!("see which there are: kamaji token list {}", record.spec.namespaced_name().argument())));
     }
     context.ui.result(&format!("token {id} deleted\n"));
     Ok(())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::shared::apply_spec::{How, Settled, settle};
+use super::shared::apply_spec::{How, Settled, apply_spec};
 use super::shared::context::Context;
 use super::shared::merge_spec::{Brought, revise};
 use crate::cli::UpdateArgs;
@@ -14,7 +14,7 @@ use crate::plan::apply::field_change::FieldChange;
 use crate::plan::apply::plan::Plan;
 use crate::plan::rollout::settings_diff::changes_of_settings;
 use crate::plan::state::operations::Phase;
-use crate::plan::state::record::{Record, Step};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::Report;
 
 pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), Fault> {
@@ -30,20 +30,20 @@ pub(super) async fn run(args: &UpdateArgs, context: &mut Context) -> Result<(), 
                 fault
             }
         })?;
-    if recorded.record.step == Step::Creating {
+    if recorded.record.step == LifecyclePhase::Creating {
         return Err(Fault::new(Kind::Conflict, format!("the creation of control plane `{name}` is not finished"))
             .hint("run the create command again: it goes on where it stopped"));
     }
     let before = recorded.record.spec.clone();
-    let revised = revise(args, brought, &recorded.wish(), context)?;
+    let revised = revise(args, brought, &recorded.desired_spec(), context)?;
     let request = match (revised, &recorded.record.update) {
         (Some(request), _) => request,
         // Nothing was named: what is on its way is finished, forth or back, and what drifted is put back.
         (None, Some(update)) if update.phase != Phase::Back => CreateRequest::of(update.to.clone()),
-        (None, Some(_) | None) => CreateRequest::of(recorded.wish()),
+        (None, Some(_) | None) => CreateRequest::of(recorded.desired_spec()),
     };
     let how = How { dry_run: args.how.dry_run, yes: args.how.yes, wait: true, timeout: args.how.timeout.0 };
-    let settled = settle(&request, &how, &management, context).await?;
+    let settled = apply_spec(&request, &how, &management, context).await?;
     report(settled, &before, context);
     Ok(())
 }

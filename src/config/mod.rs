@@ -16,8 +16,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::model::{
-    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Extras, Given,
-    Isolation, Namespace, PodSettings, ServiceSettings,
+    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Extras, Isolation,
+    Namespace, PodSettings, ServiceSettings, SuppliedFiles,
 };
 use crate::yaml::{Document, Spot};
 
@@ -63,14 +63,14 @@ pub struct Settings {
     /// `--allow-experimental-api`: read `kubeadm.k8s.io/v1`.
     pub allow_experimental: bool,
     /// `--file` and `--empty-dir`, and what an earlier run was given.
-    pub given: Given,
+    pub given: SuppliedFiles,
 }
 
 impl Settings {
     /// What holds when the command line says only where: one pod, no experiments, the exposure left to the plan.
     #[must_use]
     pub const fn new(name: ControlPlaneName, namespace: Namespace, datastore: DatastoreName) -> Self {
-        let given = Given { files: Vec::new(), empty: Vec::new(), patches: None };
+        let given = SuppliedFiles { files: Vec::new(), empty: Vec::new(), patches: None };
         Self { name, namespace, replicas: 1, expose: None, endpoint: None, datastore, allow_experimental: false, given }
     }
 }
@@ -80,7 +80,7 @@ struct CommandLine<'a> {
     name: Option<&'a ControlPlaneName>,
     endpoint: Option<&'a Endpoint>,
     allow_experimental: bool,
-    given: &'a Given,
+    given: &'a SuppliedFiles,
 }
 
 /// A file that was read without a problem.
@@ -128,7 +128,7 @@ pub struct Checked {
 
 /// Holds a file against every rule that needs no command line and no cluster.
 #[must_use]
-pub fn validate(source: &Source<'_>, allow_experimental: bool, given: &Given) -> Checked {
+pub fn validate(source: &Source<'_>, allow_experimental: bool, given: &SuppliedFiles) -> Checked {
     let parsed = match crate::yaml::read_documents(source.name, source.text) {
         Ok(parsed) => parsed,
         Err(error) => return Checked { problems: Error::Yaml(error).into_problems(), warnings: Vec::new() },
@@ -188,12 +188,12 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
         kube_proxy_image: AddonImage::default(),
     };
     let (timeout, dry_run) = (init.timeout.or(cluster.timeout), init.dry_run);
-    let spec = ControlPlaneSpec { kubelet, kube_proxy, extras, ..wish(settings, cluster, init, addons) };
+    let spec = ControlPlaneSpec { kubelet, kube_proxy, extras, ..spec(settings, cluster, init, addons) };
     Ok(Loaded { spec, warnings, documents: kept, timeout, dry_run, names_namespace: false })
 }
 
 /// The wish that a `ClusterConfiguration` and an `InitConfiguration` mean, without the nodes' configurations.
-fn wish(
+fn spec(
     settings: Settings,
     cluster: kubeadm::cluster::Cluster,
     init: kubeadm::init::Init,

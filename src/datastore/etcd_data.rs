@@ -7,7 +7,7 @@ use super::etcd::EtcdAdmin;
 use super::refusal::TOO_LARGE;
 use super::tenancy::{prefix_end, successor};
 use super::{Error, prefix};
-use crate::model::PlaneId;
+use crate::model::ControlPlaneId;
 
 /// How many keys a page has at most. An answer can hold 4 MiB, so that large values make pages smaller.
 const PAGE: i64 = 500;
@@ -59,7 +59,7 @@ pub struct Cursor {
 impl Cursor {
     /// Before the first key, at the revision that is newest when it is asked.
     #[must_use]
-    pub fn new(id: &PlaneId) -> Self {
+    pub fn new(id: &ControlPlaneId) -> Self {
         let prefix = prefix(id);
         Self {
             start: prefix.clone().into_bytes(),
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn reading_begins_at_the_prefix_and_ends_before_the_next_control_plane() {
-        let id = PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        let id = ControlPlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
         let cursor = Cursor::new(&id);
         assert_eq!(cursor.start, b"/0123456789abcdef0123456789abcdef/");
         assert_eq!(cursor.end, b"/0123456789abcdef0123456789abcdef0");

@@ -7,7 +7,7 @@ use etcd_client::{AlarmAction, AlarmType, GetOptions};
 use super::etcd::EtcdAdmin;
 use super::tenancy::{prefix_end, successor};
 use super::{Error, prefix};
-use crate::model::PlaneId;
+use crate::model::ControlPlaneId;
 
 /// How many keys are read at a time when bytes are counted.
 const PAGE: i64 = 500;
@@ -60,7 +60,7 @@ impl EtcdAdmin {
     }
 
     /// How many bytes the keys and values of a control plane are; not longer than `limit`, and whether that was all.
-    pub async fn tenant_bytes(&mut self, id: &PlaneId, limit: Duration) -> Result<(u64, bool), Error> {
+    pub async fn tenant_bytes(&mut self, id: &ControlPlaneId, limit: Duration) -> Result<(u64, bool), Error> {
         let begun = Instant::now();
         let prefix = prefix(id);
         let end = prefix_end(prefix.as_bytes());

@@ -6,16 +6,16 @@ use super::etcd::{EtcdAdmin, add_user, changed_unless};
 use super::refusal::{
     PERMISSION_NOT_GRANTED, ROLE_EXISTS, ROLE_NOT_FOUND, ROLE_NOT_GRANTED, USER_EXISTS, USER_NOT_FOUND, about_us,
 };
-use super::tenancy::{BATCH, Found, Permission, Step, prefix_end, successor};
+use super::tenancy::{BATCH, Found, Permission, TenancyStep, prefix_end, successor};
 use super::{Change, Error, TenantState, prefix};
-use crate::model::PlaneId;
+use crate::model::ControlPlaneId;
 
 /// How many values are read by one request: each may have a megabyte.
 const PAGE: i64 = 100;
 
 impl EtcdAdmin {
     /// What of a control plane is there. Only reads.
-    pub async fn tenant(&mut self, id: &PlaneId) -> Result<TenantState, Error> {
+    pub async fn tenant(&mut self, id: &ControlPlaneId) -> Result<TenantState, Error> {
         let found = self.find(id).await?;
         let keys = self.count_keys(id).await?;
         Ok(found.state(id, keys))
@@ -23,7 +23,7 @@ impl EtcdAdmin {
 
     /// Makes user, role, permission and grant of a control plane, and takes back rights beyond them. Writes only
     /// what is missing; refuses an etcd whose authentication is off.
-    pub async fn ensure_tenant(&mut self, id: &PlaneId) -> Result<Change, Error> {
+    pub async fn ensure_tenant(&mut self, id: &ControlPlaneId) -> Result<Change, Error> {
         if !self.auth_enabled().await? {
             return Err(Error::Open { endpoint: self.at.endpoint.clone() });
         }
@@ -39,7 +39,7 @@ impl EtcdAdmin {
 
     /// Removes a control plane: the user first, so that nobody writes any more, then the role, then the keys in
     /// batches. `progress` is told the number of keys removed so far. Succeeds when nothing is there.
-    pub async fn remove_tenant(&mut self, id: &PlaneId, progress: impl Fn(u64)) -> Result<Change, Error> {
+    pub async fn remove_tenant(&mut self, id: &ControlPlaneId, progress: impl Fn(u64)) -> Result<Change, Error> {
         let found = self.find(id).await?;
         let name = id.as_str();
         let mut changed = false;
@@ -62,14 +62,19 @@ impl EtcdAdmin {
         let roles = self.ask("list roles", |mut etcd| async move { etcd.role_list().await }).await.map_err(about_us)?;
         let users = self.ask("list users", |mut etcd| async move { etcd.user_list().await }).await.map_err(about_us)?;
         let all = roles.roles().iter().chain(users.users());
-        let mut ids: Vec<String> = all.filter(|name| PlaneId::parse(name).is_ok()).cloned().collect();
+        let mut ids: Vec<String> = all.filter(|name| ControlPlaneId::parse(name).is_ok()).cloned().collect();
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
     }
 
     /// The keys of a control plane below `below` whose value does not begin so; without prefix and `below`.
-    pub async fn values_unlike(&mut self, id: &PlaneId, below: &str, beginning: &[u8]) -> Result<Vec<String>, Error> {
+    pub async fn values_unlike(
+        &mut self,
+        id: &ControlPlaneId,
+        below: &str,
+        beginning: &[u8],
+    ) -> Result<Vec<String>, Error> {
         let start = format!("{}{below}", prefix(id));
         let end = prefix_end(start.as_bytes());
         let mut from = start.clone().into_bytes();
@@ -89,7 +94,7 @@ impl EtcdAdmin {
         }
     }
 
-    async fn find(&self, id: &PlaneId) -> Result<Found, Error> {
+    async fn find(&self, id: &ControlPlaneId) -> Result<Found, Error> {
         let name = id.as_str();
         let doing = format!("read user `{id}`");
         let user = self.ask(&doing, |mut etcd| async move { etcd.user_get(name).await }).await;
@@ -102,28 +107,28 @@ impl EtcdAdmin {
         })
     }
 
-    async fn take(&self, id: &PlaneId, step: Step) -> Result<Change, Error> {
+    async fn take(&self, id: &ControlPlaneId, step: TenancyStep) -> Result<Change, Error> {
         let name = id.as_str();
         match step {
-            Step::AddRole => {
+            TenancyStep::AddRole => {
                 let doing = format!("add role `{id}`");
                 let done = self.ask(&doing, |mut etcd| async move { etcd.role_add(name).await }).await;
                 changed_unless(done, ROLE_EXISTS)
             }
-            Step::RevokePermission(permission) => self.revoke_permission(name, &permission).await,
-            Step::GrantPermission(permission) => self.grant_permission(name, &permission).await,
-            Step::AddUser => {
+            TenancyStep::RevokePermission(permission) => self.revoke_permission(name, &permission).await,
+            TenancyStep::GrantPermission(permission) => self.grant_permission(name, &permission).await,
+            TenancyStep::AddUser => {
                 let doing = format!("add user `{id}`");
                 let done = self.ask(&doing, |mut etcd| async move { add_user(&mut etcd, name).await }).await;
                 changed_unless(done, USER_EXISTS)
             }
-            Step::RevokeRole(role) => {
+            TenancyStep::RevokeRole(role) => {
                 let doing = format!("revoke role `{role}` of user `{id}`");
                 let role = role.as_str();
                 let done = self.ask(&doing, |mut etcd| async move { etcd.user_revoke_role(name, role).await }).await;
                 changed_unless(done, ROLE_NOT_GRANTED)
             }
-            Step::GrantRole => {
+            TenancyStep::GrantRole => {
                 let doing = format!("grant user `{id}` its role");
                 self.ask(&doing, |mut etcd| async move { etcd.user_grant_role(name, name).await }).await?;
                 Ok(Change::Changed)
@@ -150,7 +155,7 @@ impl EtcdAdmin {
         changed_unless(done, PERMISSION_NOT_GRANTED)
     }
 
-    async fn count_keys(&self, id: &PlaneId) -> Result<u64, Error> {
+    async fn count_keys(&self, id: &ControlPlaneId) -> Result<u64, Error> {
         let count = |mut etcd: Client| async move {
             etcd.get(prefix(id), Some(GetOptions::new().with_prefix().with_count_only())).await
         };
@@ -159,7 +164,7 @@ impl EtcdAdmin {
     }
 
     /// Removes all keys that are there at the start; keys that somebody adds meanwhile are an error, not a long loop.
-    async fn remove_keys(&self, id: &PlaneId, progress: impl Fn(u64)) -> Result<bool, Error> {
+    async fn remove_keys(&self, id: &ControlPlaneId, progress: impl Fn(u64)) -> Result<bool, Error> {
         let before = self.count_keys(id).await?;
         if before == 0 {
             return Ok(false);
@@ -176,7 +181,7 @@ impl EtcdAdmin {
         }
     }
 
-    async fn last_of_first_batch(&self, id: &PlaneId) -> Result<Option<Vec<u8>>, Error> {
+    async fn last_of_first_batch(&self, id: &ControlPlaneId) -> Result<Option<Vec<u8>>, Error> {
         let list = |mut etcd: Client| async move {
             let prefix = prefix(id);
             let range = GetOptions::new().with_range(prefix_end(prefix.as_bytes()));
@@ -186,7 +191,7 @@ impl EtcdAdmin {
         Ok(answer.kvs().last().map(|key| key.key().to_vec()))
     }
 
-    async fn delete_up_to(&self, id: &PlaneId, last: &[u8]) -> Result<u64, Error> {
+    async fn delete_up_to(&self, id: &ControlPlaneId, last: &[u8]) -> Result<u64, Error> {
         let delete = |mut etcd: Client| async move {
             etcd.delete(prefix(id), Some(DeleteOptions::new().with_range(successor(last)))).await
         };

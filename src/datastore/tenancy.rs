@@ -3,7 +3,7 @@
 //! One user (no password: its name is the common name of a client certificate), one role of the same name, and on
 //! that role exactly one permission: read and write of the keys under `/<id>/`.
 
-use crate::model::PlaneId;
+use crate::model::ControlPlaneId;
 
 /// How many keys are removed by one request, so that a large tenant does not block the others.
 pub(super) const BATCH: i64 = 1000;
@@ -56,7 +56,7 @@ impl TenantState {
 /// The prefix of all keys of a control plane. The slash at the end keeps its range from reaching into others
 /// (CVE-2024-42480).
 #[must_use]
-pub fn prefix(id: &PlaneId) -> String {
+pub fn prefix(id: &ControlPlaneId) -> String {
     format!("/{id}/")
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Permission {
 
 impl Permission {
     /// The one permission that the role of `id` must have.
-    pub(super) fn of(id: &PlaneId) -> Self {
+    pub(super) fn of(id: &ControlPlaneId) -> Self {
         let key = prefix(id).into_bytes();
         Self { read_write: true, range_end: prefix_end(&key), key }
     }
@@ -106,7 +106,7 @@ pub(super) struct Found {
 
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum TenancyStep {
     AddRole,
     RevokePermission(Permission),
     GrantPermission(Permission),
@@ -117,36 +117,36 @@ pub(super) enum Step {
 
 impl Found {
     /// The writes that are missing, in an order in which the user never has more than it must have for longer.
-    pub(super) fn missing(&self, id: &PlaneId) -> Vec<Step> {
+    pub(super) fn missing(&self, id: &ControlPlaneId) -> Vec<TenancyStep> {
         let mut steps = self.missing_on_role(&Permission::of(id));
         steps.extend(self.missing_on_user(id));
         steps
     }
 
-    fn missing_on_role(&self, wanted: &Permission) -> Vec<Step> {
+    fn missing_on_role(&self, wanted: &Permission) -> Vec<TenancyStep> {
         let Some(permissions) = &self.permissions_of_role else {
-            return vec![Step::AddRole, Step::GrantPermission(wanted.clone())];
+            return vec![TenancyStep::AddRole, TenancyStep::GrantPermission(wanted.clone())];
         };
         let foreign = permissions.iter().filter(|permission| !permission.same_range(wanted));
-        let mut steps: Vec<Step> = foreign.cloned().map(Step::RevokePermission).collect();
+        let mut steps: Vec<TenancyStep> = foreign.cloned().map(TenancyStep::RevokePermission).collect();
         if !permissions.contains(wanted) {
-            steps.push(Step::GrantPermission(wanted.clone()));
+            steps.push(TenancyStep::GrantPermission(wanted.clone()));
         }
         steps
     }
 
-    fn missing_on_user(&self, id: &PlaneId) -> Vec<Step> {
-        let Some(roles) = &self.roles_of_user else { return vec![Step::AddUser, Step::GrantRole] };
+    fn missing_on_user(&self, id: &ControlPlaneId) -> Vec<TenancyStep> {
+        let Some(roles) = &self.roles_of_user else { return vec![TenancyStep::AddUser, TenancyStep::GrantRole] };
         let foreign = roles.iter().filter(|role| *role != id.as_str());
-        let mut steps: Vec<Step> = foreign.cloned().map(Step::RevokeRole).collect();
+        let mut steps: Vec<TenancyStep> = foreign.cloned().map(TenancyStep::RevokeRole).collect();
         if !roles.iter().any(|role| role == id.as_str()) {
-            steps.push(Step::GrantRole);
+            steps.push(TenancyStep::GrantRole);
         }
         steps
     }
 
     /// The state as told to others.
-    pub(super) fn state(&self, id: &PlaneId, keys: u64) -> TenantState {
+    pub(super) fn state(&self, id: &ControlPlaneId, keys: u64) -> TenantState {
         TenantState {
             user: self.roles_of_user.is_some(),
             role: self.permissions_of_role.is_some(),
@@ -161,8 +161,8 @@ impl Found {
 mod tests {
     use super::*;
 
-    fn id() -> PlaneId {
-        PlaneId::parse(&"a1".repeat(16)).unwrap()
+    fn id() -> ControlPlaneId {
+        ControlPlaneId::parse(&"a1".repeat(16)).unwrap()
     }
 
     fn permission(key: &str, end: &str) -> Permission {
@@ -203,7 +203,10 @@ mod tests {
     fn a_new_tenant_gets_its_role_before_its_user() {
         let wanted = Permission::of(&id());
         let steps = Found::default().missing(&id());
-        assert_eq!(steps, [Step::AddRole, Step::GrantPermission(wanted), Step::AddUser, Step::GrantRole]);
+        assert_eq!(
+            steps,
+            [TenancyStep::AddRole, TenancyStep::GrantPermission(wanted), TenancyStep::AddUser, TenancyStep::GrantRole]
+        );
         assert!(Found::default().state(&id(), 0).is_absent());
         assert!(!Found::default().state(&id(), 1).is_absent());
     }
@@ -215,7 +218,7 @@ mod tests {
             roles_of_user: Some(vec!["root".into(), id().to_string()]),
             permissions_of_role: Some(vec![all.clone(), Permission::of(&id())]),
         };
-        assert_eq!(found.missing(&id()), [Step::RevokePermission(all), Step::RevokeRole("root".into())]);
+        assert_eq!(found.missing(&id()), [TenancyStep::RevokePermission(all), TenancyStep::RevokeRole("root".into())]);
         assert!(!found.state(&id(), 0).is_complete());
     }
 
@@ -224,6 +227,6 @@ mod tests {
         let wanted = Permission::of(&id());
         let read_only = Permission { read_write: false, ..wanted.clone() };
         let found = Found { permissions_of_role: Some(vec![read_only]), ..complete() };
-        assert_eq!(found.missing(&id()), [Step::GrantPermission(wanted)]);
+        assert_eq!(found.missing(&id()), [TenancyStep::GrantPermission(wanted)]);
     }
 }

@@ -8,9 +8,9 @@ use super::{ControlPlaneName, ControlPlaneSpec, Namespace};
 
 /// A control plane as errors name it: its name, and what a command is given for it. Boxed, because errors are to be small.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Called(Box<(ControlPlaneName, Namespace)>);
+pub struct NamespacedName(Box<(ControlPlaneName, Namespace)>);
 
-impl Called {
+impl NamespacedName {
     /// That of this name in this namespace.
     #[must_use]
     pub fn new(name: &ControlPlaneName, namespace: &Namespace) -> Self {
@@ -25,7 +25,7 @@ impl Called {
     }
 }
 
-impl fmt::Display for Called {
+impl fmt::Display for NamespacedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0.0, f)
     }
@@ -34,20 +34,20 @@ impl fmt::Display for Called {
 impl ControlPlaneSpec {
     /// How errors name it.
     #[must_use]
-    pub fn called(&self) -> Called {
-        Called::new(&self.name, &self.namespace)
+    pub fn namespaced_name(&self) -> NamespacedName {
+        NamespacedName::new(&self.name, &self.namespace)
     }
 }
 
 /// A moment to the second: `2026-11-29 09:36:40 UTC`.
 #[must_use]
-pub fn moment(at: Timestamp) -> String {
+pub fn format_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A process that locks and records name `HOST/PID/MACHINE`: `process 17 on laptop`. Any other text as it is.
 #[must_use]
-pub fn process(name: &str) -> String {
+pub fn format_holder(name: &str) -> String {
     match host_and_id(name) {
         Some((host, id)) => format!("process {id} on {host}"),
         None => name.to_owned(),
@@ -72,22 +72,26 @@ mod tests {
 
     #[test]
     fn a_process_is_told_by_its_id_and_host() {
-        assert_eq!(process("laptop/17/9e409415.4026531836"), "process 17 on laptop");
-        assert_eq!(process("a/b/17/x"), "process 17 on a/b");
+        assert_eq!(format_holder("laptop/17/9e409415.4026531836"), "process 17 on laptop");
+        assert_eq!(format_holder("a/b/17/x"), "process 17 on a/b");
         assert_eq!(host_of_process("laptop/17/9e409415.4026531836"), "laptop");
         for other in ["", "laptop", "laptop/17", "laptop/x/y", "/17/x"] {
-            assert_eq!((process(other).as_str(), host_of_process(other)), (other, other));
+            assert_eq!((format_holder(other).as_str(), host_of_process(other)), (other, other));
         }
     }
 
     #[test]
     fn a_moment_is_told_to_the_second() {
-        assert_eq!(moment("2026-11-29T09:36:40.785960333Z".parse().unwrap()), "2026-11-29 09:36:40 UTC");
+        assert_eq!(format_time("2026-11-29T09:36:40.785960333Z".parse().unwrap()), "2026-11-29 09:36:40 UTC");
     }
 
     #[test]
     fn a_control_plane_is_an_argument_with_its_namespace() {
-        let plane = Called::new(&ControlPlaneName::parse("prod").unwrap(), &Namespace::parse("team-a").unwrap());
-        assert_eq!((plane.to_string(), plane.argument()), ("prod".to_owned(), "prod -n team-a".to_owned()));
+        let control_plane =
+            NamespacedName::new(&ControlPlaneName::parse("prod").unwrap(), &Namespace::parse("team-a").unwrap());
+        assert_eq!(
+            (control_plane.to_string(), control_plane.argument()),
+            ("prod".to_owned(), "prod -n team-a".to_owned())
+        );
     }
 }

@@ -18,14 +18,14 @@ mod spec;
 mod version;
 
 pub use certificate_subject::Subject;
-pub use display::{Called, host_of_process, moment, process};
+pub use display::{NamespacedName, format_holder, format_time, host_of_process};
 pub use error::Error;
 pub use labels::{
     ANNOTATION_ID, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, LABEL_PROJECT, MANAGER, labels, parse_label,
 };
 pub use leaf_certificates::LeafName;
 pub use names::parse_object_name;
-pub use names::{ControlPlaneName, DatastoreName, Namespace, ObjectNames, PlaneId};
+pub use names::{ControlPlaneId, ControlPlaneName, DatastoreName, Namespace, ObjectNames};
 pub use network::{Endpoint, Family, Host, Networking, San, is_v6};
 pub use nodes::{NodeName, Skew};
 pub use permissions::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Right};
@@ -45,7 +45,7 @@ pub use spec::control_plane::{
 };
 pub use spec::edits::{ArgEdit, Edit, Edits, parse_arg_edit, parse_san_edit};
 pub use spec::files::{
-    Extras, Given, GivenFile, Keep, Mount, MountSource, Patch, PatchTarget, PatchType, Patches, PodVolume,
+    Extras, Keep, Mount, MountSource, Patch, PatchTarget, PatchType, Patches, PodVolume, SuppliedFile, SuppliedFiles,
     parse_given_path,
 };
 pub use spec::flags::{Gate, flag_goes_away, gate_in, listed_flags};

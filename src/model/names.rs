@@ -97,9 +97,9 @@ name_type! {
 /// It is the user, role and prefix in the datastore. 32 characters because that is the longest user name `MySQL` takes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct PlaneId(String);
+pub struct ControlPlaneId(String);
 
-impl PlaneId {
+impl ControlPlaneId {
     /// Reads an id.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
@@ -117,21 +117,21 @@ impl PlaneId {
     }
 }
 
-impl fmt::Display for PlaneId {
+impl fmt::Display for ControlPlaneId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl TryFrom<String> for PlaneId {
+impl TryFrom<String> for ControlPlaneId {
     type Error = Error;
     fn try_from(text: String) -> Result<Self, Error> {
         Self::parse(&text)
     }
 }
 
-impl From<PlaneId> for String {
-    fn from(id: PlaneId) -> Self {
+impl From<ControlPlaneId> for String {
+    fn from(id: ControlPlaneId) -> Self {
         id.0
     }
 }

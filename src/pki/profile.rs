@@ -9,8 +9,8 @@ use std::net::Ipv6Addr;
 
 use super::Leaf;
 use super::Usage;
+use crate::model::ControlPlaneId;
 use crate::model::ControlPlaneSpec;
-use crate::model::PlaneId;
 use crate::model::San;
 
 /// Who signs a certificate.
@@ -96,7 +96,7 @@ impl Kubeconfig {
 /// The wish for a certificate of this control plane. `addresses` are those its API server is reached at besides the
 /// names that always hold: the endpoint's host, advertised and service addresses.
 #[must_use]
-pub fn leaf_of(certificate: Certificate, spec: &ControlPlaneSpec, id: &PlaneId, addresses: &[San]) -> Leaf {
+pub fn leaf_of(certificate: Certificate, spec: &ControlPlaneSpec, id: &ControlPlaneId, addresses: &[San]) -> Leaf {
     match certificate {
         Certificate::ApiServer => Leaf {
             common_name: "kube-apiserver".to_owned(),
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_table_is_kubeadms() {
-        let id = PlaneId::parse(&"0a".repeat(16)).unwrap();
+        let id = ControlPlaneId::parse(&"0a".repeat(16)).unwrap();
         let addresses = ["192.0.2.7", "api.prod.example.com"].map(|san| San::parse(san).unwrap());
         let mut table = String::new();
         let mut row = |name: &str, signer: Authority, leaf: &Leaf| {

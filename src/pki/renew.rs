@@ -134,7 +134,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn wish() -> Leaf {
+    fn desired_spec() -> Leaf {
         Leaf {
             common_name: "kube-apiserver".into(),
             organizations: vec![],
@@ -149,7 +149,7 @@ mod tests {
 
     fn issued(validity: Duration) -> KeyAndCertificate {
         let policy = CertificatePolicy { leaf_validity: validity, ..CertificatePolicy::default() };
-        issue_leaf(&wish(), &ca(), &policy, now()).unwrap()
+        issue_leaf(&desired_spec(), &ca(), &policy, now()).unwrap()
     }
 
     fn reason(leaf: &Leaf) -> Option<String> {
@@ -157,23 +157,23 @@ mod tests {
     }
 
     fn reason_after(validity: Duration, passed: Duration) -> Option<String> {
-        why_not_usable(&wish(), &issued(validity), &ca().certificate, now() + passed)
+        why_not_usable(&desired_spec(), &issued(validity), &ca().certificate, now() + passed)
     }
 
     #[test]
     fn what_was_just_issued_is_kept() {
-        assert_eq!(reason(&wish()), None);
+        assert_eq!(reason(&desired_spec()), None);
     }
 
     #[test]
     fn names_it_has_beyond_the_wish_are_fine() {
-        assert_eq!(reason(&Leaf { sans: vec![], ..wish() }), None);
+        assert_eq!(reason(&Leaf { sans: vec![], ..desired_spec() }), None);
     }
 
     #[test]
     fn a_changed_wish_is_a_reason() {
         let with = |change: fn(&mut Leaf)| {
-            let mut leaf = wish();
+            let mut leaf = desired_spec();
             change(&mut leaf);
             reason(&leaf).unwrap()
         };
@@ -181,9 +181,9 @@ mod tests {
         assert_eq!(with(|leaf| leaf.common_name = "x".into()), "common name is kube-apiserver, not x");
         assert_eq!(with(|leaf| leaf.organizations = vec!["g".into()]), "organization is empty, not g");
         assert_eq!(with(|leaf| leaf.usage = Usage::Both), "usages differ");
-        assert_eq!(reason(&Leaf { sans: vec![san(1)], ..wish() }).unwrap(), "name n1 missing");
+        assert_eq!(reason(&Leaf { sans: vec![san(1)], ..desired_spec() }).unwrap(), "name n1 missing");
         assert_eq!(
-            reason(&Leaf { sans: (1..6).map(san).collect(), ..wish() }).unwrap(),
+            reason(&Leaf { sans: (1..6).map(san).collect(), ..desired_spec() }).unwrap(),
             "names n1, n2, n3 and 2 more missing"
         );
     }
@@ -192,7 +192,7 @@ mod tests {
     fn another_authority_or_key_is_a_reason() {
         let existing = issued(8760 * HOUR);
         let reason = |existing: &KeyAndCertificate, ca: &[u8]| {
-            why_not_usable(&wish(), existing, std::str::from_utf8(ca).unwrap(), now()).unwrap()
+            why_not_usable(&desired_spec(), existing, std::str::from_utf8(ca).unwrap(), now()).unwrap()
         };
         assert_eq!(reason(&existing, fixture!("ec-pkcs8.crt")), "not signed by the CA");
         let other_key = KeyAndCertificate { key: ca().key, ..existing.clone() };
@@ -218,8 +218,8 @@ mod tests {
     fn one_that_ends_with_its_authority_is_kept_to_the_end() {
         let policy = CertificatePolicy { ca_validity: 10 * HOUR, ..CertificatePolicy::default() };
         let ca = super::super::issue_ca("kubernetes", &policy, now()).unwrap();
-        let leaf = issue_leaf(&wish(), &ca, &policy, now()).unwrap();
-        assert_eq!(why_not_usable(&wish(), &leaf, &ca.certificate, now() + 9 * HOUR), None);
-        assert!(why_not_usable(&wish(), &leaf, &ca.certificate, now() + 10 * HOUR).is_some());
+        let leaf = issue_leaf(&desired_spec(), &ca, &policy, now()).unwrap();
+        assert_eq!(why_not_usable(&desired_spec(), &leaf, &ca.certificate, now() + 9 * HOUR), None);
+        assert!(why_not_usable(&desired_spec(), &leaf, &ca.certificate, now() + 10 * HOUR).is_some());
     }
 }

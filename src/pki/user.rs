@@ -57,14 +57,14 @@ mod tests {
                 assert_eq!(facts.organizations, groups);
                 assert_eq!(ends.to_string(), "2027-06-01T13:00:00Z");
                 assert_eq!((facts.client, facts.server, facts.is_ca), (true, false, false));
-                let wish = Leaf {
+                let desired = Leaf {
                     common_name: "jane@example.com".into(),
                     organizations: facts.organizations.clone(),
                     usage: Usage::Client,
                     sans: Vec::new(),
                 };
                 // Its signature, its key and its issuer are looked at there.
-                assert_eq!(why_not_usable(&wish, &made, &ca.certificate, now()), None);
+                assert_eq!(why_not_usable(&desired, &made, &ca.certificate, now()), None);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::flags::Flags;
 use super::pod::{SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret};
 use super::settings::settled;
 use super::{Address, DatastoreAccess, KeySecrets, policy};
-use crate::model::{ComponentName, ControlPlaneSpec, ObjectNames, PlaneId};
+use crate::model::{ComponentName, ControlPlaneId, ControlPlaneSpec, ObjectNames};
 
 pub(super) const PKI: &str = "/etc/kubernetes/pki";
 const POLICIES: &str = "/etc/kubernetes/policies";
@@ -33,7 +33,7 @@ fn authenticates_by_flags(spec: &ControlPlaneSpec) -> bool {
     spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-") || arg.name == "anonymous-auth")
 }
 
-fn flags(spec: &ControlPlaneSpec, id: &PlaneId, address: &Address, datastore: &DatastoreAccess) -> Flags {
+fn flags(spec: &ControlPlaneSpec, id: &ControlPlaneId, address: &Address, datastore: &DatastoreAccess) -> Flags {
     let pki = |file: &str| format!("{PKI}/{file}");
     let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut flags = Flags::default();
@@ -105,14 +105,14 @@ pub(super) fn names(spec: &ControlPlaneSpec) -> Flags {
     let ip = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let endpoint = crate::model::Endpoint { host: crate::model::Host::Ip(ip), port: spec.bind_port };
     let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, also: Vec::new() };
-    let id = PlaneId::parse(&"0".repeat(32)).expect("it is an id");
+    let id = ControlPlaneId::parse(&"0".repeat(32)).expect("it is an id");
     flags(spec, &id, &address, &DatastoreAccess { endpoints: Vec::new() })
 }
 
 /// The container.
 pub(super) fn api_server(
     spec: &ControlPlaneSpec,
-    id: &PlaneId,
+    id: &ControlPlaneId,
     address: &Address,
     datastore: &DatastoreAccess,
 ) -> Container {

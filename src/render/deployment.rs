@@ -13,7 +13,7 @@ use super::controllers::{controller_manager, controller_volumes, scheduler};
 use super::pod::pod_security;
 use super::settings::{metadata_of, placed};
 use super::{Address, DatastoreAccess, KeySecrets, Manifest, Write};
-use crate::model::{ANNOTATION_ID, ControlPlaneSpec, LABEL_NAME, ObjectNames, PlaneId, labels};
+use crate::model::{ANNOTATION_ID, ControlPlaneId, ControlPlaneSpec, LABEL_NAME, ObjectNames, labels};
 
 /// The pod annotation that changes when a mounted file changes, so that the pods are replaced.
 pub const CHECKSUM: &str = "kamaji.clastix.io/checksum";
@@ -38,7 +38,7 @@ fn metadata(spec: &ControlPlaneSpec, name: String, component: &str) -> ObjectMet
 #[must_use]
 pub fn deployment(
     spec: &ControlPlaneSpec,
-    id: &PlaneId,
+    id: &ControlPlaneId,
     address: &Address,
     datastore: &DatastoreAccess,
     keys: &KeySecrets,

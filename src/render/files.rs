@@ -12,7 +12,7 @@ use super::api_server::PKI;
 use super::pod::SECRET_MODE;
 use super::{Manifest, ObjectRef, Write};
 use crate::model::{
-    Component, ControlPlaneSpec, GivenFile, Keep, Mount, MountSource, ObjectNames, PatchTarget, PodVolume, labels,
+    Component, ControlPlaneSpec, Keep, Mount, MountSource, ObjectNames, PatchTarget, PodVolume, SuppliedFile, labels,
 };
 
 /// The component label of the objects that hold files.
@@ -20,7 +20,7 @@ pub const FILE_COMPONENT: &str = "file";
 
 /// The object that holds a file, whether it is there or not.
 #[must_use]
-pub fn file_ref(spec: &ControlPlaneSpec, file: &GivenFile) -> ObjectRef {
+pub fn file_ref(spec: &ControlPlaneSpec, file: &SuppliedFile) -> ObjectRef {
     ObjectRef {
         api_version: "v1".into(),
         kind: file.keep.kind().into(),
@@ -31,7 +31,7 @@ pub fn file_ref(spec: &ControlPlaneSpec, file: &GivenFile) -> ObjectRef {
 
 /// The object that holds a file; none when its content is not known here, because an earlier run was given it.
 #[must_use]
-pub fn file(spec: &ControlPlaneSpec, file: &GivenFile) -> Option<Manifest> {
+pub fn file(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Option<Manifest> {
     let content = file.content.as_ref()?;
     let metadata = ObjectMeta {
         name: Some(ObjectNames(&spec.name).file(&file.path, &file.digest)),
@@ -83,12 +83,12 @@ pub(super) fn add(pod: &mut PodSpec, spec: &ControlPlaneSpec) {
     }
 }
 
-fn given<'a>(spec: &'a ControlPlaneSpec, mount: &Mount) -> Option<&'a GivenFile> {
-    let MountSource::Given(path) = &mount.source else { return None };
+fn given<'a>(spec: &'a ControlPlaneSpec, mount: &Mount) -> Option<&'a SuppliedFile> {
+    let MountSource::SuppliedFiles(path) = &mount.source else { return None };
     spec.extras.files.iter().find(|file| file.path == *path)
 }
 
-fn items(file: &GivenFile, at: &str) -> Vec<KeyToPath> {
+fn items(file: &SuppliedFile, at: &str) -> Vec<KeyToPath> {
     let item = |(key, name): (&String, &String)| {
         let path = match (at, name.as_str()) {
             ("", name) | (name, "") => name.to_owned(),
@@ -99,7 +99,7 @@ fn items(file: &GivenFile, at: &str) -> Vec<KeyToPath> {
     file.keys.iter().map(item).collect()
 }
 
-fn project(pod: &mut PodSpec, volume: &str, spec: &ControlPlaneSpec, file: &GivenFile, below: &str) {
+fn project(pod: &mut PodSpec, volume: &str, spec: &ControlPlaneSpec, file: &SuppliedFile, below: &str) {
     let name = ObjectNames(&spec.name).file(&file.path, &file.digest);
     let items = Some(items(file, below));
     let source = match file.keep {
@@ -121,7 +121,7 @@ fn project(pod: &mut PodSpec, volume: &str, spec: &ControlPlaneSpec, file: &Give
 
 fn add_mount(pod: &mut PodSpec, target: PatchTarget, spec: &ControlPlaneSpec, mount: &Mount) {
     let (volume, sub_path) = match &mount.source {
-        MountSource::Given(_) => {
+        MountSource::SuppliedFiles(_) => {
             let Some(file) = given(spec, mount) else { return };
             // The single file of a volume is mounted by itself, so that its folder stays what it is in the image.
             let single = (!file.folder).then(|| file.key_of("").unwrap_or_default().to_owned());
@@ -146,7 +146,7 @@ fn add_mount(pod: &mut PodSpec, target: PatchTarget, spec: &ControlPlaneSpec, mo
     }
 }
 
-fn given_volume(spec: &ControlPlaneSpec, file: &GivenFile) -> Volume {
+fn given_volume(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Volume {
     let object = ObjectNames(&spec.name).file(&file.path, &file.digest);
     let name = format!("file-{}", ObjectNames::short(&file.path));
     let items = file.folder.then(|| items(file, ""));

@@ -14,14 +14,14 @@ use crate::model::{ControlPlaneName, Namespace, labels};
 #[must_use]
 pub fn secret(
     namespace: &Namespace,
-    plane: &ControlPlaneName,
+    control_plane: &ControlPlaneName,
     name: String,
     component: &str,
     write: Write,
     data: &[(&str, SecretString)],
 ) -> Manifest {
     let object = Secret {
-        metadata: metadata(namespace, plane, name, component),
+        metadata: metadata(namespace, control_plane, name, component),
         immutable: (write == Write::CreateOnly).then_some(true),
         type_: Some("Opaque".into()),
         data: Some(
@@ -38,21 +38,24 @@ pub fn secret(
 #[must_use]
 pub fn config_map(
     namespace: &Namespace,
-    plane: &ControlPlaneName,
+    control_plane: &ControlPlaneName,
     name: String,
     component: &str,
     data: BTreeMap<String, String>,
 ) -> Manifest {
-    let object =
-        ConfigMap { metadata: metadata(namespace, plane, name, component), data: Some(data), ..Default::default() };
+    let object = ConfigMap {
+        metadata: metadata(namespace, control_plane, name, component),
+        data: Some(data),
+        ..Default::default()
+    };
     Manifest::of(&object, Write::Apply)
 }
 
-fn metadata(namespace: &Namespace, plane: &ControlPlaneName, name: String, component: &str) -> ObjectMeta {
+fn metadata(namespace: &Namespace, control_plane: &ControlPlaneName, name: String, component: &str) -> ObjectMeta {
     ObjectMeta {
         name: Some(name),
         namespace: Some(namespace.to_string()),
-        labels: Some(labels(plane, component)),
+        labels: Some(labels(control_plane, component)),
         ..Default::default()
     }
 }

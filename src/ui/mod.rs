@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use crate::error::{Fault, Kind, While as _};
 use crate::plan::apply::plan::{Action, Plan};
-use crate::plan::doctor::check_graph::State as LinkState;
+use crate::plan::doctor::check_graph::LinkState;
 
 pub use output::{Format, Report, Table};
 pub use progress::{Announcer, Progress};

@@ -62,15 +62,15 @@ eval "KAMAJI_COMPLETE=powershell kamaji -- $LINE" | cut -f 1"#,
     ),
 ];
 
-/// `plane` is a control plane, `node` one of its workers.
-pub(crate) fn names_are_completed_in_every_shell(space: &Space, plane: &str, node: &str) {
+/// `control_plane` is a control plane, `node` one of its workers.
+pub(crate) fn names_are_completed_in_every_shell(space: &Space, control_plane: &str, node: &str) {
     let admin = management().kubeconfig().display().to_string();
     let namespace = &space.namespace;
     for (shell, ..) in SHELLS {
         for (line, wanted) in [
-            (format!("kamaji -n {namespace} status {}", &plane[..2]), plane),
-            (format!("kamaji node drain -n {namespace} {plane} {}", &node[..2]), node),
-            (format!("kamaji node uncordon {plane} other --namespace={namespace} {}", &node[..2]), node),
+            (format!("kamaji -n {namespace} status {}", &control_plane[..2]), control_plane),
+            (format!("kamaji node drain -n {namespace} {control_plane} {}", &node[..2]), node),
+            (format!("kamaji node uncordon {control_plane} other --namespace={namespace} {}", &node[..2]), node),
         ] {
             // A shell on a terminal shows what it adds to what was typed.
             let added = if shell == "zsh" { &wanted[2..] } else { wanted };

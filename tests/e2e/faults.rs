@@ -20,7 +20,7 @@ use crate::support::{Space, make_places};
 const VERBS: [Verb; 13] = [
     Verb {
         name: "create",
-        plane: Plane::Parked,
+        control_plane: Plane::Parked,
         states: ("absent", "made"),
         words: &[
             "create",
@@ -39,78 +39,84 @@ const VERBS: [Verb; 13] = [
     },
     Verb {
         name: "delete",
-        plane: Plane::Parked,
+        control_plane: Plane::Parked,
         states: ("made", "absent"),
         words: &["delete", "NAME", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "pause",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("down", "paused"),
         words: &["pause", "NAME", "--reason", "chaos"],
         again: true,
     },
-    Verb { name: "resume", plane: Plane::Real, states: ("paused", "down"), words: &["resume", "NAME"], again: true },
+    Verb {
+        name: "resume",
+        control_plane: Plane::Real,
+        states: ("paused", "down"),
+        words: &["resume", "NAME"],
+        again: true,
+    },
     Verb {
         name: "upgrade",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("down", "new"),
         words: &["upgrade", "NAME", "--to", "v1.37.3", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "rollback",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("new", "down"),
         words: &["rollback", "NAME", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "update",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("down", "changed"),
         words: &["update", "NAME", "--size", "medium", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "un-update",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("changed", "down"),
         words: &["update", "NAME", "--size", "small", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "undo",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("changed", "down"),
         words: &["rollback", "NAME", "--yes", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "renew",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("down", "down"),
         words: &["certs", "renew", "NAME", "--yes", "--timeout", "TIME"],
         again: false,
     },
     Verb {
         name: "wake",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("down", "up"),
         words: &["scale", "NAME", "--replicas", "1", "--timeout", "TIME"],
         again: true,
     },
     Verb {
         name: "join",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("up", "up"),
         words: &["join", "NAME", "--timeout", "TIME"],
         again: false,
     },
     Verb {
         name: "sleep",
-        plane: Plane::Real,
+        control_plane: Plane::Real,
         states: ("up", "down"),
         words: &["scale", "NAME", "--replicas", "0", "--yes", "--timeout", "TIME"],
         again: true,
@@ -148,7 +154,7 @@ fn trouble(name: &str) -> Trouble {
 /// Makes what the verbs need: the real control plane is made only where one of them is tried on it.
 fn stage(space: &Space, verbs: &[&Verb]) -> [(Plane, &'static str); 2] {
     space.quickstart();
-    if verbs.iter().any(|verb| verb.plane == Plane::Real) {
+    if verbs.iter().any(|verb| verb.control_plane == Plane::Real) {
         space.create(Plane::Real.name(), &[]).ok();
     }
     [(Plane::Parked, "absent"), (Plane::Real, "up")]

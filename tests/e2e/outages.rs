@@ -58,7 +58,7 @@ fn nobody_there_is_told_at_once(space: &Space) {
 /// A4, A5: each request is refused the first time that it is made, in each of these ways.
 fn every_request_may_fail_once(space: &Space, proxy: &Proxy, create: &[&str], delete: &[&str]) {
     let ways = [
-        ("busy", Harm::Busy(503, 1)),
+        ("busy", Harm::Blocker(503, 1)),
         ("reset", Harm::Reset(Moment::After)),
         ("unheard", Harm::Unheard),
         ("conflict", Harm::Status(409)),
@@ -112,14 +112,14 @@ fn an_outage_is_told_and_waited_for(space: &Space, proxy: &Proxy, create: &[&str
 fn a_server_that_is_busy_for_hours_is_not_waited_for(space: &Space, proxy: &Proxy, create: &[&str]) {
     proxy.reset();
     let secrets = |request: &Request| request.path.contains("/secrets");
-    proxy.harm_often(usize::MAX, secrets, Fault::Harm(Harm::Busy(429, 9999)));
+    proxy.harm_often(usize::MAX, secrets, Fault::Harm(Harm::Blocker(429, 9999)));
     let run = space.run_through(proxy, &[create, &["--timeout", "40s"]].concat()).exits(5);
     assert!(run.took < Duration::from_secs(40), "{run}");
     run.says(&["429", "come back in 9999 s", "hint:"]);
 
     // One that says how long is left alone for so long.
     proxy.reset();
-    proxy.harm_where(secrets, Fault::Harm(Harm::Busy(429, 7)));
+    proxy.harm_where(secrets, Fault::Harm(Harm::Blocker(429, 7)));
     let run = space.run_through(proxy, create).ok();
     assert!(run.took > Duration::from_secs(7), "{run}");
     proxy.reset();

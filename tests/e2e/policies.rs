@@ -304,8 +304,8 @@ fn reached(tenant: &Kube, targets: &[Target]) -> Vec<String> {
                 if is_unanswered(&tried) { Err(tried.to_string()) } else { Ok(tried) }
             });
             // The webhook is none, so whoever answers does not answer as one.
-            let called = way != Way::Webhook || tried.stderr.contains("failed calling webhook");
-            assert!(called && !tried.stderr.contains("no endpoints available"), "nothing was tried: {tried}");
+            let namespaced_name = way != Way::Webhook || tried.stderr.contains("failed calling webhook");
+            assert!(namespaced_name && !tried.stderr.contains("no endpoints available"), "nothing was tried: {tried}");
             if Answer::of(&tried.stderr) == Answer::Reached {
                 all.push(format!(
                     "{} by {way:?}: {}{}",

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::access::cluster_facts::{Cluster as ClusterFacts, NodeFacts};
+use kamaji::plan::access::cluster_facts::{ClusterFacts, NodeFacts};
 use kamaji::plan::access::endpoint::{AddressState, decide_address};
 use kamaji::plan::access::exposure::{decide_exposure, impossible_endpoint};
 use serde_json::{Value, json};
 
-use crate::plane::{MINIMAL, spec};
+use crate::control_plane::{MINIMAL, spec};
 
-fn wish(endpoint: &str) -> ControlPlaneSpec {
+fn desired_spec(endpoint: &str) -> ControlPlaneSpec {
     let endpoint = (!endpoint.is_empty()).then(|| Endpoint::parse(endpoint, 0).unwrap());
     ControlPlaneSpec { endpoint, ..spec(MINIMAL) }
 }
@@ -51,7 +51,7 @@ fn told(state: AddressState) -> String {
 }
 
 fn decided(endpoint: &str, exposure: Exposure, service: Option<&Value>, facts: &ClusterFacts) -> String {
-    told(decide_address(&wish(endpoint), exposure, service, facts, None))
+    told(decide_address(&desired_spec(endpoint), exposure, service, facts, None))
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn ports_follow_the_endpoint_the_file_and_what_the_cluster_chose() {
     let live = service(6443, Some(31000), &json!([]));
     let at = |endpoint: &str, expose: Option<Exposure>, service: Option<&Value>| {
         let (exposure, port, node_port) =
-            decide_exposure(&ControlPlaneSpec { expose, ..wish(endpoint) }, None, service, None);
+            decide_exposure(&ControlPlaneSpec { expose, ..desired_spec(endpoint) }, None, service, None);
         format!("{} {port} {node_port:?}", exposure.service_type())
     };
     let node_port = Some(Exposure::NodePort);
@@ -155,13 +155,13 @@ fn ports_follow_the_endpoint_the_file_and_what_the_cluster_chose() {
 
 #[test]
 fn what_was_decided_once_wins_over_a_new_wish() {
-    let spec = ControlPlaneSpec { expose: Some(Exposure::ClusterIp), ..wish("") };
+    let spec = ControlPlaneSpec { expose: Some(Exposure::ClusterIp), ..desired_spec("") };
     assert_eq!(decide_exposure(&spec, Some(Exposure::NodePort), None, None).0, Exposure::NodePort);
 }
 
 #[test]
 fn a_port_that_no_node_can_open_is_impossible_on_a_nodes_own_address_only() {
-    let at = |endpoint: &str, exposure| impossible_endpoint(&wish(endpoint), exposure, &nodes()).is_some();
+    let at = |endpoint: &str, exposure| impossible_endpoint(&desired_spec(endpoint), exposure, &nodes()).is_some();
     assert!(at("10.1.0.2:6443", Exposure::NodePort));
     assert!(!at("10.1.0.2:31000", Exposure::NodePort), "a node port");
     assert!(!at("10.1.0.2", Exposure::NodePort), "any port");
@@ -177,7 +177,7 @@ fn an_address_stays_when_nodes_come_and_goes_only_with_its_node() {
         |name: &str, ip: &str| NodeFacts { name: name.into(), ready: true, addresses: vec![ip.parse().unwrap()] };
     let facts = |nodes: Vec<NodeFacts>| ClusterFacts { nodes, ..ClusterFacts::default() };
     let decide = |nodes: Vec<NodeFacts>, recorded: Option<&kamaji::render::Address>| match decide_address(
-        &wish(""),
+        &desired_spec(""),
         Exposure::NodePort,
         Some(&live),
         &facts(nodes),
@@ -200,9 +200,10 @@ fn a_service_that_was_deleted_comes_back_on_the_port_that_workers_know() {
         nodes: vec![NodeFacts { name: "a".into(), ready: true, addresses: vec!["192.0.2.1".parse().unwrap()] }],
         ..ClusterFacts::default()
     };
-    let AddressState::Known(first) = decide_address(&wish(""), Exposure::NodePort, Some(&live), &facts, None) else {
+    let AddressState::Known(first) = decide_address(&desired_spec(""), Exposure::NodePort, Some(&live), &facts, None)
+    else {
         panic!("the address is known")
     };
-    let again = decide_exposure(&wish(""), Some(Exposure::NodePort), None, Some(&first));
+    let again = decide_exposure(&desired_spec(""), Some(Exposure::NodePort), None, Some(&first));
     assert_eq!(again, (Exposure::NodePort, 31000, Some(31000)));
 }

@@ -7,35 +7,36 @@ use kamaji::error::Advice as _;
 use kamaji::model::LeafName;
 use kamaji::pki::{self, PartialUserPki};
 use kamaji::plan::apply::live_objects::Live;
-use kamaji::plan::certificates::inventory::{Held, Keeper, certificates};
-use kamaji::plan::certificates::renewal::Reissue;
+use kamaji::plan::certificates::inventory::{CertificateEntry, StoredIn, certificates};
+use kamaji::plan::certificates::renewal::RenewalRequest;
 use kamaji::plan::certificates::rotation_keys::{key_in, rotation_key};
-use kamaji::plan::certificates::rotation_phases::{Rotated, Rotation, RotationPhase};
+use kamaji::plan::certificates::rotation_phases::{Rotation, RotationPhase, RotationTarget};
 use kamaji::plan::lifecycle::desired::Desired;
 use kamaji::plan::state::record::Record;
 use kamaji::render::{Write, policy};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
+use crate::control_plane::{Plane, id, now};
 use crate::decide::{apply, changed, created, expect, without};
-use crate::plane::{Plane, id, now};
 use crate::program::Place;
 
-fn held(plane: &Plane, given: &[&str]) -> Vec<Held> {
-    let mut record = Record::new(id(), plane.spec.clone(), now());
+fn held(control_plane: &Plane, given: &[&str]) -> Vec<CertificateEntry> {
+    let mut record = Record::new(id(), control_plane.spec.clone(), now());
     record.given = given.iter().map(|name| (*name).to_owned()).collect();
-    certificates(&record, &plane.live)
+    certificates(&record, &control_plane.live)
 }
 
-fn problems(plane: &Plane) -> Vec<String> {
-    let wrong = held(plane, &[]).into_iter().filter_map(|held| Some(format!("{}: {}", held.name, held.problem?)));
+fn problems(control_plane: &Plane) -> Vec<String> {
+    let wrong =
+        held(control_plane, &[]).into_iter().filter_map(|held| Some(format!("{}: {}", held.name, held.problem?)));
     wrong.collect()
 }
 
 #[test]
 fn a_new_control_plane_has_everything_and_all_of_it_fits() {
-    let plane = created();
-    let all = held(&plane, &[]);
+    let control_plane = created();
+    let all = held(&control_plane, &[]);
     assert_eq!(all.iter().find_map(|held| held.problem.as_ref()), None);
     let names: Vec<&str> = all.iter().map(|held| held.name).collect();
     let leaves = LeafName::ALL.map(LeafName::as_str);
@@ -44,7 +45,7 @@ fn a_new_control_plane_has_everything_and_all_of_it_fits() {
     assert_eq!(names[11..], ["service-account-key", "encryption-key", "kubelets"]);
     let admin = all.iter().find(|held| held.name == "admin.conf").unwrap();
     assert_eq!(admin.subject.as_deref(), Some("CN=kubernetes-admin, O=kubeadm:cluster-admins"));
-    assert_eq!((admin.authority, admin.managed_by), (Some("ca"), Keeper::Kamaji));
+    assert_eq!((admin.authority, admin.managed_by), (Some("ca"), StoredIn::Kamaji));
     assert_eq!(admin.not_after, Some(now() + Duration::from_secs(8760 * 3600)));
     let encryption = all.iter().find(|held| held.name == "encryption-key").unwrap();
     assert_eq!(encryption.note.as_deref(), Some("key1"));
@@ -53,69 +54,79 @@ fn a_new_control_plane_has_everything_and_all_of_it_fits() {
 #[test]
 fn what_the_user_gave_is_not_ours_to_keep() {
     let all = held(&created(), &["ca.key", "sa.key"]);
-    let given: Vec<&str> = all.iter().filter(|held| held.managed_by == Keeper::Given).map(|held| held.name).collect();
+    let given: Vec<&str> =
+        all.iter().filter(|held| held.managed_by == StoredIn::SuppliedFiles).map(|held| held.name).collect();
     assert_eq!(given, ["ca", "service-account-key"]);
 }
 
 #[test]
 fn what_is_missing_or_of_another_authority_is_told() {
-    let mut plane = created();
-    without(&mut plane, "prod-scheduler-kubeconfig");
-    without(&mut plane, "prod-encryption-config");
-    assert_eq!(problems(&plane), ["scheduler.conf: missing", "encryption-key: missing"]);
+    let mut control_plane = created();
+    without(&mut control_plane, "prod-scheduler-kubeconfig");
+    without(&mut control_plane, "prod-encryption-config");
+    assert_eq!(problems(&control_plane), ["scheduler.conf: missing", "encryption-key: missing"]);
 
-    let (mut plane, other) = (created(), created());
+    let (mut control_plane, other) = (created(), created());
     let (object, body) = other.live.iter().find(|(object, _)| object.name == "prod-api-server-certificate").unwrap();
-    plane.live.insert(object.clone(), body.clone());
-    assert_eq!(problems(&plane), ["apiserver: not signed by the CA"]);
+    control_plane.live.insert(object.clone(), body.clone());
+    assert_eq!(problems(&control_plane), ["apiserver: not signed by the CA"]);
 
-    let mut plane = created();
-    without(&mut plane, "prod-ca");
-    let told = problems(&plane);
+    let mut control_plane = created();
+    without(&mut control_plane, "prod-ca");
+    let told = problems(&control_plane);
     assert!(told.contains(&"ca: missing".to_owned()), "{told:?}");
     assert!(told.contains(&"admin.conf: its authority is missing: Secret prod-ca".to_owned()), "{told:?}");
 }
 
 #[test]
 fn a_renewal_changes_what_is_asked_for_and_the_pods_that_read_it() {
-    let mut plane = created();
-    plane.reissue = Reissue { leaves: vec![LeafName::Admin, LeafName::SuperAdmin], within: None, ..Reissue::default() };
-    let desired = plane.desire().unwrap();
-    expect(&changed(&plane, &desired), &["Secret team-a/prod-admin-kubeconfig"]);
+    let mut control_plane = created();
+    control_plane.reissue = RenewalRequest {
+        leaves: vec![LeafName::Admin, LeafName::SuperAdmin],
+        within: None,
+        ..RenewalRequest::default()
+    };
+    let desired = control_plane.desire().unwrap();
+    expect(&changed(&control_plane, &desired), &["Secret team-a/prod-admin-kubeconfig"]);
     assert_eq!(desired.reissued.len(), 4, "each for two addresses");
 
-    plane.reissue = Reissue { leaves: vec![LeafName::FrontProxyClient], within: None, ..Reissue::default() };
-    let desired = plane.desire().unwrap();
+    control_plane.reissue =
+        RenewalRequest { leaves: vec![LeafName::FrontProxyClient], within: None, ..RenewalRequest::default() };
+    let desired = control_plane.desire().unwrap();
     expect(
-        &changed(&plane, &desired),
+        &changed(&control_plane, &desired),
         &["Deployment team-a/prod", "Secret team-a/prod-front-proxy-client-certificate"],
     );
 
-    plane.reissue =
-        Reissue { leaves: LeafName::ALL.to_vec(), within: Some(Duration::from_secs(30 * 86400)), ..Reissue::default() };
-    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
-    plane.now += Duration::from_secs(8760 * 3600);
-    let desired = plane.desire().unwrap();
+    control_plane.reissue = RenewalRequest {
+        leaves: LeafName::ALL.to_vec(),
+        within: Some(Duration::from_secs(30 * 86400)),
+        ..RenewalRequest::default()
+    };
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
+    control_plane.now += Duration::from_secs(8760 * 3600);
+    let desired = control_plane.desire().unwrap();
     assert_eq!(desired.reissued.len(), 10, "they all have expired: {:?}", desired.reissued);
-    let before = plane.recorded_ca.clone();
-    apply(&mut plane, &desired);
-    assert_eq!(plane.recorded_ca, before, "authorities stay");
-    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    let before = control_plane.recorded_ca.clone();
+    apply(&mut control_plane, &desired);
+    assert_eq!(control_plane.recorded_ca, before, "authorities stay");
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
 }
 
 #[test]
 fn an_interrupted_renewal_is_finished_by_another_with_a_time() {
-    let mut plane = created();
-    plane.reissue = Reissue { leaves: LeafName::ALL.to_vec(), within: None, ..Reissue::default() };
-    let desired = plane.desire().unwrap();
+    let mut control_plane = created();
+    control_plane.reissue =
+        RenewalRequest { leaves: LeafName::ALL.to_vec(), within: None, ..RenewalRequest::default() };
+    let desired = control_plane.desire().unwrap();
     // Killed before the Deployment was written.
     for manifest in desired.write.iter().filter(|manifest| manifest.object.kind == "Secret") {
-        if plane.live.get(&manifest.object).is_none_or(|live| live["immutable"] != true) {
-            plane.live.insert(manifest.object.clone(), manifest.body.clone());
+        if control_plane.live.get(&manifest.object).is_none_or(|live| live["immutable"] != true) {
+            control_plane.live.insert(manifest.object.clone(), manifest.body.clone());
         }
     }
-    plane.reissue.within = Some(Duration::from_secs(30 * 86400));
-    expect(&changed(&plane, &plane.desire().unwrap()), &["Deployment team-a/prod"]);
+    control_plane.reissue.within = Some(Duration::from_secs(30 * 86400));
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &["Deployment team-a/prod"]);
 }
 
 #[test]
@@ -133,15 +144,16 @@ fn a_renewal_says_which_control_plane_and_which_certificates_it_is_about() {
 }
 
 /// A control plane whose keys are being changed, with the new key made.
-fn rotating(of: Rotated, phase: RotationPhase) -> Plane {
-    let mut plane = created();
+fn rotating(of: RotationTarget, phase: RotationPhase) -> Plane {
+    let mut control_plane = created();
     let given = PartialUserPki::default();
-    let wish = rotation_key(&plane.spec, of, &plane.live, &given, &mut Ambient::fixed(now(), 3)).unwrap();
-    assert_eq!((wish.write, &wish.body["immutable"]), (Write::CreateOnly, &Value::Bool(true)));
-    plane.live.insert(wish.object.clone(), wish.body);
-    let key = key_in(of, &plane.live, "prod-rotation-key");
+    let manifest =
+        rotation_key(&control_plane.spec, of, &control_plane.live, &given, &mut Ambient::fixed(now(), 3)).unwrap();
+    assert_eq!((manifest.write, &manifest.body["immutable"]), (Write::CreateOnly, &Value::Bool(true)));
+    control_plane.live.insert(manifest.object.clone(), manifest.body);
+    let key = key_in(of, &control_plane.live, "prod-rotation-key");
     assert!(key.is_some());
-    plane.rotation = Some(Rotation {
+    control_plane.rotation = Some(Rotation {
         of,
         phase,
         done: true,
@@ -152,7 +164,7 @@ fn rotating(of: Rotated, phase: RotationPhase) -> Plane {
         given: false,
         signers: Vec::new(),
     });
-    plane
+    control_plane
 }
 
 /// The Secret from which the pods of a decision read a file of that volume.
@@ -175,17 +187,17 @@ fn value(desired: &Desired, secret: &str, key: &str) -> String {
 
 #[test]
 fn while_the_service_account_key_changes_both_are_trusted_and_one_signs() {
-    let of = Rotated::ServiceAccountKey;
+    let of = RotationTarget::ServiceAccountKey;
     let (api_server, manager) = ("api-server-pki", "controller-manager-pki");
     for (phase, signs) in [(RotationPhase::Trust, "prod-sa-certificate"), (RotationPhase::Use, "prod-rotation-key")] {
-        let plane = rotating(of, phase);
-        let desired = plane.desire().unwrap();
+        let control_plane = rotating(of, phase);
+        let desired = control_plane.desire().unwrap();
         assert_eq!(source(&desired, api_server, "sa.pub"), "prod-rotation-bundle");
         assert_eq!(source(&desired, api_server, "sa.key"), signs);
         assert_eq!(source(&desired, manager, "sa.key"), signs);
         let bundle = value(&desired, "prod-rotation-bundle", "sa.pub");
         for secret in ["prod-sa-certificate", "prod-rotation-key"] {
-            let public = plane.live.secret_value(secret, "sa.pub").unwrap();
+            let public = control_plane.live.secret_value(secret, "sa.pub").unwrap();
             assert!(bundle.contains(public.expose_secret()), "{secret}");
         }
         assert!(!bundle.contains("PRIVATE"));
@@ -201,7 +213,7 @@ fn while_the_service_account_key_changes_both_are_trusted_and_one_signs() {
 #[test]
 fn while_the_encryption_key_changes_both_are_read_and_one_writes() {
     let names = |phase| {
-        let desired = rotating(Rotated::EncryptionKey, phase).desire().unwrap();
+        let desired = rotating(RotationTarget::EncryptionKey, phase).desire().unwrap();
         assert_eq!(source(&desired, "encryption-config", "-"), "prod-rotation-bundle");
         let text = value(&desired, "prod-rotation-bundle", "encryption.yaml");
         let keys = policy::encryption_keys(&text).unwrap();
@@ -215,9 +227,10 @@ fn while_the_encryption_key_changes_both_are_read_and_one_writes() {
 fn while_the_authority_changes_both_are_trusted_and_one_signs() {
     let manager = "controller-manager-pki";
     for (phase, signs) in [(RotationPhase::Trust, "prod-ca"), (RotationPhase::Use, "prod-rotation-key")] {
-        let plane = rotating(Rotated::CertificateAuthority, phase);
-        let desired = plane.desire().unwrap();
-        let certificate = |secret: &str| plane.live.secret_value(secret, "ca.crt").unwrap().expose_secret().to_owned();
+        let control_plane = rotating(RotationTarget::CertificateAuthority, phase);
+        let desired = control_plane.desire().unwrap();
+        let certificate =
+            |secret: &str| control_plane.live.secret_value(secret, "ca.crt").unwrap().expose_secret().to_owned();
         let both = format!("{}{}", certificate("prod-ca"), certificate("prod-rotation-key"));
         assert_eq!(value(&desired, "prod-rotation-bundle", "ca.crt"), both);
         assert_eq!(desired.ca_certificate, both, "what is inside the cluster trusts both");
@@ -241,22 +254,22 @@ fn while_the_authority_changes_both_are_trusted_and_one_signs() {
         assert_eq!(reissued.is_empty(), phase == RotationPhase::Trust, "{reissued:?}");
     }
     for phase in [RotationPhase::Drop, RotationPhase::Back] {
-        let plane = rotating(Rotated::CertificateAuthority, phase);
-        assert_eq!(plane.desire().unwrap().write.len(), created().desire().unwrap().write.len());
-        assert_eq!(source(&plane.desire().unwrap(), manager, "ca.crt"), "prod-ca");
+        let control_plane = rotating(RotationTarget::CertificateAuthority, phase);
+        assert_eq!(control_plane.desire().unwrap().write.len(), created().desire().unwrap().write.len());
+        assert_eq!(source(&control_plane.desire().unwrap(), manager, "ca.crt"), "prod-ca");
     }
 }
 
 #[test]
 fn a_new_key_that_is_lost_is_never_replaced_silently() {
-    for of in [Rotated::ServiceAccountKey, Rotated::EncryptionKey, Rotated::CertificateAuthority] {
-        let mut plane = rotating(of, RotationPhase::Use);
-        without(&mut plane, "prod-rotation-key");
-        let error = plane.desire().unwrap_err();
+    for of in [RotationTarget::ServiceAccountKey, RotationTarget::EncryptionKey, RotationTarget::CertificateAuthority] {
+        let mut control_plane = rotating(of, RotationPhase::Use);
+        without(&mut control_plane, "prod-rotation-key");
+        let error = control_plane.desire().unwrap_err();
         assert!(error.to_string().contains("prod-rotation-key"), "{error}");
-        let mut plane = rotating(of, RotationPhase::Trust);
-        plane.rotation.as_mut().unwrap().key = Some("another".into());
-        let error = plane.desire().unwrap_err();
+        let mut control_plane = rotating(of, RotationPhase::Trust);
+        control_plane.rotation.as_mut().unwrap().key = Some("another".into());
+        let error = control_plane.desire().unwrap_err();
         assert!(error.hints().iter().any(|hint| hint.contains("--back")), "{:?}", error.hints());
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use kamaji::render::policy;
 use serde_json::Value;
 
+use crate::control_plane::{MINIMAL, Plane, spec};
 use crate::examples;
-use crate::plane::{MINIMAL, Plane, spec};
 
 const API_SERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";

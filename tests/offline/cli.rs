@@ -8,7 +8,7 @@ use kamaji::cli::Cli;
 use kamaji::yaml;
 use serde_json::Value;
 
-use crate::plane::MINIMAL;
+use crate::control_plane::MINIMAL;
 use crate::program::{Place, Ran};
 
 const ENDPOINT: &str = "192.0.2.10:6443";

@@ -8,17 +8,17 @@ use kamaji::pki::{KeyAndCertificate, PartialUserPki, inspect};
 use kamaji::plan::apply::live_objects::Live;
 use kamaji::plan::apply::plan::{Action, compare};
 use kamaji::plan::lifecycle::desired::error::Error;
-use kamaji::plan::lifecycle::desired::{Desired, Step as DesireStep};
-use kamaji::plan::network::management_network::Surroundings;
+use kamaji::plan::lifecycle::desired::{ApplyStep, Desired};
+use kamaji::plan::network::management_network::ManagementNetwork;
 use kamaji::render::{CHECKSUM, ObjectRef, Write};
 use serde_json::Value;
 
-use crate::plane::{MINIMAL, Plane, fixture, spec};
+use crate::control_plane::{MINIMAL, Plane, fixture, spec};
 
 /// Writes what was decided, as a server would keep it.
-pub(crate) fn apply(plane: &mut Plane, desired: &Desired) {
-    let mut live = Live::within(plane.live.surroundings.clone());
-    for (object, body) in plane.live.iter().filter(|(object, _)| !desired.delete.contains(object)) {
+pub(crate) fn apply(control_plane: &mut Plane, desired: &Desired) {
+    let mut live = Live::within(control_plane.live.management_network.clone());
+    for (object, body) in control_plane.live.iter().filter(|(object, _)| !desired.delete.contains(object)) {
         live.insert(object.clone(), body.clone());
     }
     for manifest in &desired.write {
@@ -26,8 +26,8 @@ pub(crate) fn apply(plane: &mut Plane, desired: &Desired) {
             live.insert(manifest.object.clone(), manifest.body.clone());
         }
     }
-    plane.live = live;
-    plane.recorded_ca = Some(desired.ca.clone());
+    control_plane.live = live;
+    control_plane.recorded_ca = Some(desired.ca.clone());
 }
 
 /// A control plane that was created.
@@ -36,16 +36,16 @@ pub(crate) fn created() -> Plane {
 }
 
 fn created_from(text: &str) -> Plane {
-    let mut plane = Plane::new(spec(text));
-    let desired = plane.desire().unwrap();
-    apply(&mut plane, &desired);
-    plane
+    let mut control_plane = Plane::new(spec(text));
+    let desired = control_plane.desire().unwrap();
+    apply(&mut control_plane, &desired);
+    control_plane
 }
 
 /// The objects that another decision would change.
-pub(crate) fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
+pub(crate) fn changed(control_plane: &Plane, desired: &Desired) -> BTreeSet<String> {
     let changes = desired.write.iter().map(|manifest| {
-        let live = plane.live.get(&manifest.object);
+        let live = control_plane.live.get(&manifest.object);
         // An object that is made once stays as it lives.
         let kept = manifest.write == Write::CreateOnly && live.is_some();
         compare(manifest, live, if kept { live } else { Some(&manifest.body) })
@@ -54,12 +54,12 @@ pub(crate) fn changed(plane: &Plane, desired: &Desired) -> BTreeSet<String> {
     changes.filter(|change| change.action != Action::Unchanged).map(|change| change.what).chain(deleted).collect()
 }
 
-pub(crate) fn without(plane: &mut Plane, secret: &str) {
-    let mut live = Live::within(plane.live.surroundings.clone());
-    for (object, body) in plane.live.iter().filter(|(object, _)| object.name != secret) {
+pub(crate) fn without(control_plane: &mut Plane, secret: &str) {
+    let mut live = Live::within(control_plane.live.management_network.clone());
+    for (object, body) in control_plane.live.iter().filter(|(object, _)| object.name != secret) {
         live.insert(object.clone(), body.clone());
     }
-    plane.live = live;
+    control_plane.live = live;
 }
 
 fn checksum(desired: &Desired) -> String {
@@ -78,57 +78,57 @@ pub(crate) fn expect(changes: &BTreeSet<String>, expected: &[&str]) {
 
 #[test]
 fn deciding_again_changes_nothing() {
-    let plane = created();
-    let again = plane.desire().unwrap();
-    expect(&changed(&plane, &again), &[]);
+    let control_plane = created();
+    let again = control_plane.desire().unwrap();
+    expect(&changed(&control_plane, &again), &[]);
     assert!(again.reissued.is_empty(), "{:?}", again.reissued);
-    let live = plane.live.named("Deployment", "prod").unwrap();
+    let live = control_plane.live.named("Deployment", "prod").unwrap();
     assert_eq!(live["spec"]["template"]["metadata"]["annotations"][CHECKSUM], checksum(&again).as_str());
 }
 
 #[test]
 fn a_file_of_every_shape_settles_after_one_decision() {
     for example in crate::examples::all() {
-        let mut plane = Plane::new(example.plane.spec.clone());
-        plane.given = example.plane.given.clone();
-        apply(&mut plane, &example.desired);
-        expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+        let mut control_plane = Plane::new(example.control_plane.spec.clone());
+        control_plane.given = example.control_plane.given.clone();
+        apply(&mut control_plane, &example.desired);
+        expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
     }
 }
 
 #[test]
 fn without_an_address_keys_and_service_are_decided_and_kept_afterwards() {
-    let mut plane = Plane::new(spec(MINIMAL));
-    let address = plane.address.take();
-    let early = plane.desire().unwrap();
-    assert_eq!(early.step, DesireStep::Identity);
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    let address = control_plane.address.take();
+    let early = control_plane.desire().unwrap();
+    assert_eq!(early.step, ApplyStep::Identity);
     assert!(early.write.iter().all(|manifest| manifest.object.kind != "Deployment"));
-    apply(&mut plane, &early);
-    plane.address = address;
-    let complete = plane.desire().unwrap();
-    assert_eq!((complete.step, complete.ca), (DesireStep::Complete, early.ca));
+    apply(&mut control_plane, &early);
+    control_plane.address = address;
+    let complete = control_plane.desire().unwrap();
+    assert_eq!((complete.step, complete.ca), (ApplyStep::Complete, early.ca));
 }
 
 #[test]
 fn a_creation_that_ends_after_any_object_goes_on_with_the_keys_that_are_there() {
     let complete = Plane::new(spec(MINIMAL)).desire().unwrap();
     for written in 0..=complete.write.len() {
-        let mut plane = Plane::new(spec(MINIMAL));
+        let mut control_plane = Plane::new(spec(MINIMAL));
         for manifest in &complete.write[..written] {
-            plane.live.insert(manifest.object.clone(), manifest.body.clone());
+            control_plane.live.insert(manifest.object.clone(), manifest.body.clone());
         }
-        let resumed = plane.desire().unwrap();
+        let resumed = control_plane.desire().unwrap();
         assert!(resumed.reissued.is_empty(), "after {written} objects: {:?}", resumed.reissued);
         assert!(
-            plane.live.named("Secret", "prod-ca").is_none() || resumed.ca == complete.ca,
+            control_plane.live.named("Secret", "prod-ca").is_none() || resumed.ca == complete.ca,
             "after {written} objects"
         );
-        for (object, body) in plane.live.iter().filter(|(object, _)| object.kind == "Secret") {
+        for (object, body) in control_plane.live.iter().filter(|(object, _)| object.kind == "Secret") {
             let again = resumed.write.iter().find(|manifest| manifest.object == *object).unwrap();
             assert_eq!(again.body["data"], body["data"], "after {written} objects: {object}");
         }
-        apply(&mut plane, &resumed);
-        expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+        apply(&mut control_plane, &resumed);
+        expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
     }
 }
 
@@ -140,11 +140,11 @@ fn the_deployment_is_written_last() {
 
 #[test]
 fn an_added_name_makes_the_api_servers_certificate_anew_and_no_other() {
-    let mut plane = created();
-    plane.spec.cert_sans.push(San::parse("api.example.com").unwrap());
-    let desired = plane.desire().unwrap();
+    let mut control_plane = created();
+    control_plane.spec.cert_sans.push(San::parse("api.example.com").unwrap());
+    let desired = control_plane.desire().unwrap();
     assert_eq!(reasons(&desired), ["certificate apiserver: name api.example.com missing"]);
-    let objects: BTreeSet<String> = changed(&plane, &desired);
+    let objects: BTreeSet<String> = changed(&control_plane, &desired);
     // kubeadm-config repeats the wish; the Deployment changes by its checksum, so that the pods see the new file.
     expect(
         &objects,
@@ -154,28 +154,28 @@ fn an_added_name_makes_the_api_servers_certificate_anew_and_no_other() {
 
 #[test]
 fn a_removed_name_changes_no_certificate() {
-    let mut plane = created_from(&format!("{MINIMAL}apiServer:\n  certSANs: [api.example.com]\n"));
-    plane.spec.cert_sans.clear();
-    let desired = plane.desire().unwrap();
+    let mut control_plane = created_from(&format!("{MINIMAL}apiServer:\n  certSANs: [api.example.com]\n"));
+    control_plane.spec.cert_sans.clear();
+    let desired = control_plane.desire().unwrap();
     assert!(desired.reissued.is_empty(), "{:?}", desired.reissued);
 }
 
 #[test]
 fn another_endpoint_makes_kubeconfigs_for_it_with_the_keys_that_exist() {
-    let mut plane = created();
-    let address = plane.address.as_mut().unwrap();
+    let mut control_plane = created();
+    let address = control_plane.address.as_mut().unwrap();
     address.endpoint = kamaji::model::Endpoint::parse("api.example.com:6443", 0).unwrap();
-    let desired = plane.desire().unwrap();
+    let desired = control_plane.desire().unwrap();
     assert_eq!(reasons(&desired), ["certificate apiserver: name api.example.com missing"]);
-    assert!(changed(&plane, &desired).contains("Secret team-a/prod-admin-kubeconfig"));
+    assert!(changed(&control_plane, &desired).contains("Secret team-a/prod-admin-kubeconfig"));
 }
 
 #[test]
 fn certificates_are_renewed_before_they_end_and_authorities_stay() {
-    let mut plane = created();
-    let first = plane.desire().unwrap();
-    plane.now += std::time::Duration::from_secs(8759 * 3600);
-    let desired = plane.desire().unwrap();
+    let mut control_plane = created();
+    let first = control_plane.desire().unwrap();
+    control_plane.now += std::time::Duration::from_secs(8759 * 3600);
+    let desired = control_plane.desire().unwrap();
     assert_eq!(desired.ca, first.ca);
     assert_eq!(desired.reissued.len(), 10, "{:?}", desired.reissued);
     assert!(desired.reissued.iter().all(|reissued| reissued.why.contains("expires in")), "{:?}", desired.reissued);
@@ -186,9 +186,9 @@ fn certificates_are_renewed_before_they_end_and_authorities_stay() {
 #[test]
 fn a_lost_authority_is_refused_and_never_made_anew() {
     for secret in ["prod-ca", "prod-front-proxy-ca-certificate", "prod-sa-certificate"] {
-        let mut plane = created();
-        without(&mut plane, secret);
-        let refused = plane.desire().unwrap_err();
+        let mut control_plane = created();
+        without(&mut control_plane, secret);
+        let refused = control_plane.desire().unwrap_err();
         let key = secret == "prod-sa-certificate";
         let words = if key { "the service account key of" } else { "the certificate authority of" };
         assert!(refused.to_string().starts_with(words), "{refused}");
@@ -200,74 +200,74 @@ fn a_lost_authority_is_refused_and_never_made_anew() {
 
 #[test]
 fn a_lost_encryption_key_is_refused_and_never_made_anew() {
-    let mut plane = created();
-    without(&mut plane, "prod-encryption-config");
-    assert!(plane.desire().is_err());
+    let mut control_plane = created();
+    without(&mut control_plane, "prod-encryption-config");
+    assert!(control_plane.desire().is_err());
 }
 
 #[test]
 fn another_authority_than_the_recorded_one_is_refused() {
-    let mut plane = created();
-    plane.recorded_ca = Some("0".repeat(64));
-    assert!(matches!(plane.desire().unwrap_err(), Error::AuthorityChanged { .. }));
+    let mut control_plane = created();
+    control_plane.recorded_ca = Some("0".repeat(64));
+    assert!(matches!(control_plane.desire().unwrap_err(), Error::AuthorityChanged { .. }));
 }
 
 #[test]
 fn given_keys_are_taken_at_first_and_conflict_with_other_ones_later() {
     let given = |ca: KeyAndCertificate| PartialUserPki { ca: Some(ca), ..PartialUserPki::default() };
-    let mut plane = Plane::new(spec(MINIMAL));
-    plane.given = given(fixture("ec-sec1"));
-    let desired = plane.desire().unwrap();
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    control_plane.given = given(fixture("ec-sec1"));
+    let desired = control_plane.desire().unwrap();
     assert_eq!(desired.ca, inspect(&fixture("ec-sec1").certificate).unwrap().public_key_sha256);
-    apply(&mut plane, &desired);
-    assert!(plane.desire().is_ok(), "the same keys again are no conflict");
-    plane.given = given(fixture("rsa-pkcs1"));
-    assert_eq!(plane.desire().unwrap_err().kind(), Kind::Conflict);
-    plane.given = PartialUserPki::default();
-    assert_eq!(plane.desire().unwrap().ca, desired.ca, "keys need not be given again");
+    apply(&mut control_plane, &desired);
+    assert!(control_plane.desire().is_ok(), "the same keys again are no conflict");
+    control_plane.given = given(fixture("rsa-pkcs1"));
+    assert_eq!(control_plane.desire().unwrap_err().kind(), Kind::Conflict);
+    control_plane.given = PartialUserPki::default();
+    assert_eq!(control_plane.desire().unwrap().ca, desired.ca, "keys need not be given again");
 }
 
 #[test]
 fn lost_leaf_certificates_are_made_anew() {
-    let mut plane = created();
-    without(&mut plane, "prod-front-proxy-client-certificate");
-    let desired = plane.desire().unwrap();
+    let mut control_plane = created();
+    without(&mut control_plane, "prod-front-proxy-client-certificate");
+    let desired = control_plane.desire().unwrap();
     expect(
-        &changed(&plane, &desired),
+        &changed(&control_plane, &desired),
         &["Deployment team-a/prod", "Secret team-a/prod-front-proxy-client-certificate"],
     );
 }
 
 #[test]
 fn a_second_replica_brings_a_disruption_budget_and_one_takes_it_away() {
-    let mut plane = created();
-    plane.spec.replicas = 2;
-    let desired = plane.desire().unwrap();
-    expect(&changed(&plane, &desired), &["Deployment team-a/prod", "PodDisruptionBudget team-a/prod"]);
+    let mut control_plane = created();
+    control_plane.spec.replicas = 2;
+    let desired = control_plane.desire().unwrap();
+    expect(&changed(&control_plane, &desired), &["Deployment team-a/prod", "PodDisruptionBudget team-a/prod"]);
     let before = checksum(&desired);
-    apply(&mut plane, &desired);
+    apply(&mut control_plane, &desired);
 
-    plane.spec.replicas = 1;
-    let desired = plane.desire().unwrap();
-    expect(&changed(&plane, &desired), &["- PodDisruptionBudget team-a/prod", "Deployment team-a/prod"]);
+    control_plane.spec.replicas = 1;
+    let desired = control_plane.desire().unwrap();
+    expect(&changed(&control_plane, &desired), &["- PodDisruptionBudget team-a/prod", "Deployment team-a/prod"]);
     assert_eq!(checksum(&desired), before, "another number of pods replaces none of them");
-    apply(&mut plane, &desired);
-    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    apply(&mut control_plane, &desired);
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
 }
 
 #[test]
 fn what_other_hands_changed_is_in_the_plan() {
-    let mut plane = created();
+    let mut control_plane = created();
     let object = ObjectRef {
         api_version: "v1".into(),
         kind: "Service".into(),
         namespace: Some("team-a".into()),
         name: "prod".into(),
     };
-    let mut service: Value = plane.live.get(&object).unwrap().clone();
+    let mut service: Value = control_plane.live.get(&object).unwrap().clone();
     service["spec"]["selector"] = serde_json::json!({"app": "other"});
-    plane.live.insert(object, service);
-    expect(&changed(&plane, &plane.desire().unwrap()), &["Service team-a/prod"]);
+    control_plane.live.insert(object, service);
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &["Service team-a/prod"]);
 }
 
 fn policy(desired: &Desired) -> &Value {
@@ -277,7 +277,7 @@ fn policy(desired: &Desired) -> &Value {
 
 /// What the pods may not reach although they reach everything.
 fn closed(policy: &Value) -> Vec<String> {
-    kamaji::plan::network::management_network::closed_by(policy).iter().map(ToString::to_string).collect()
+    kamaji::plan::network::management_network::cidrs_in_policy(policy).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -293,40 +293,41 @@ fn a_policy_is_written_before_the_pods_it_is_for() {
 
 #[test]
 fn a_management_cluster_with_another_address_changes_the_policy_and_nothing_else() {
-    let mut plane = created();
-    assert!(closed(policy(&plane.desire().unwrap())).contains(&"10.89.0.2/31".to_owned()));
-    plane.live.surroundings.closed.push("192.0.2.77/32".parse().unwrap());
-    let desired = plane.desire().unwrap();
-    expect(&changed(&plane, &desired), &["NetworkPolicy team-a/prod-network-policy"]);
+    let mut control_plane = created();
+    assert!(closed(policy(&control_plane.desire().unwrap())).contains(&"10.89.0.2/31".to_owned()));
+    control_plane.live.management_network.closed.push("192.0.2.77/32".parse().unwrap());
+    let desired = control_plane.desire().unwrap();
+    expect(&changed(&control_plane, &desired), &["NetworkPolicy team-a/prod-network-policy"]);
     assert!(closed(policy(&desired)).contains(&"192.0.2.77/32".to_owned()));
 }
 
 #[test]
 fn whoever_may_read_less_opens_nothing() {
-    let mut plane = created();
-    let known = std::mem::take(&mut plane.live.surroundings);
-    plane.live.surroundings.unread = vec!["the addresses of its nodes".into()];
-    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    let mut control_plane = created();
+    let known = std::mem::take(&mut control_plane.live.management_network);
+    control_plane.live.management_network.unread = vec!["the addresses of its nodes".into()];
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
     // What may be read is the truth: an address that nothing of the cluster has any more is let go.
-    plane.live.surroundings = Surroundings { closed: known.closed[1..].to_vec(), ..Surroundings::default() };
-    expect(&changed(&plane, &plane.desire().unwrap()), &["NetworkPolicy team-a/prod-network-policy"]);
+    control_plane.live.management_network =
+        ManagementNetwork { closed: known.closed[1..].to_vec(), ..ManagementNetwork::default() };
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &["NetworkPolicy team-a/prod-network-policy"]);
 }
 
 #[test]
 fn a_policy_that_nobody_wants_any_more_is_removed() {
-    let mut plane = created();
-    plane.spec.isolation.policies = Policies::Off;
-    let desired = plane.desire().unwrap();
-    expect(&changed(&plane, &desired), &["- NetworkPolicy team-a/prod-network-policy"]);
-    apply(&mut plane, &desired);
-    expect(&changed(&plane, &plane.desire().unwrap()), &[]);
+    let mut control_plane = created();
+    control_plane.spec.isolation.policies = Policies::Off;
+    let desired = control_plane.desire().unwrap();
+    expect(&changed(&control_plane, &desired), &["- NetworkPolicy team-a/prod-network-policy"]);
+    apply(&mut control_plane, &desired);
+    expect(&changed(&control_plane, &control_plane.desire().unwrap()), &[]);
 }
 
 #[test]
 fn ranges_of_the_user_are_closed_beside_those_of_the_cluster() {
-    let mut plane = Plane::new(spec(MINIMAL));
-    plane.spec.isolation.closed = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-    let desired = plane.desire().unwrap();
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    control_plane.spec.isolation.closed = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+    let desired = control_plane.desire().unwrap();
     let closed = closed(policy(&desired));
     for range in ["10.0.0.0/8", "fd00::/8", "169.254.0.0/16", "172.31.0.0/20"] {
         assert!(closed.contains(&range.to_owned()), "{range} in {closed:?}");

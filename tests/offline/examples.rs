@@ -7,17 +7,17 @@ use std::sync::LazyLock;
 use clap::Parser as _;
 use kamaji::cli::{Cli, Command, CreateArgs};
 use kamaji::config::{self, Settings, Source};
-use kamaji::model::{Given, GivenFile, Keep, Namespace};
+use kamaji::model::{Keep, Namespace, SuppliedFile, SuppliedFiles};
 use kamaji::pki::PartialUserPki;
 use kamaji::plan::lifecycle::desired::Desired;
 use serde_json::Value;
 
-use crate::plane::{Plane, fixture};
+use crate::control_plane::{Plane, fixture};
 
 /// One folder.
 pub(crate) struct Example {
     pub(crate) name: String,
-    pub(crate) plane: Plane,
+    pub(crate) control_plane: Plane,
     /// What is told about the file.
     pub(crate) warnings: Vec<String>,
     /// What should be, decided from nothing that lives.
@@ -71,20 +71,20 @@ fn load(folder: &Path, name: String) -> Example {
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
     loaded.spec.labels = args.spec.settings.labels.into_iter().collect();
     args.spec.settings.pods.apply(&mut loaded.spec.pods).unwrap();
-    let mut plane = Plane::new(loaded.spec);
+    let mut control_plane = Plane::new(loaded.spec);
     if args.spec.pki.is_some() {
-        plane.given = PartialUserPki {
+        control_plane.given = PartialUserPki {
             ca: Some(fixture("ec-sec1")),
             front_proxy_ca: Some(fixture("rsa-pkcs8")),
             service_account: None,
         };
     }
-    let desired = plane.desire().unwrap();
-    Example { name, plane, warnings: loaded.warnings.iter().map(ToString::to_string).collect(), desired }
+    let desired = control_plane.desire().unwrap();
+    Example { name, control_plane, warnings: loaded.warnings.iter().map(ToString::to_string).collect(), desired }
 }
 
 /// What `--file` of the README's command gives; all in this folder, and each a single file or a flat folder.
-fn given(folder: &Path, args: &kamaji::cli::FileArgs) -> Given {
+fn given(folder: &Path, args: &kamaji::cli::FileArgs) -> SuppliedFiles {
     let files = args.given_files.iter().map(|(path, local)| {
         let local = folder.join(local);
         let named: Vec<(String, Vec<u8>)> = if local.is_dir() {
@@ -94,7 +94,7 @@ fn given(folder: &Path, args: &kamaji::cli::FileArgs) -> Given {
             vec![(String::new(), fs::read(&local).unwrap())]
         };
         let key = |name: &str| if name.is_empty() { "content".to_owned() } else { name.to_owned() };
-        GivenFile {
+        SuppliedFile {
             path: path.clone(),
             keep: Keep::Secret,
             folder: local.is_dir(),
@@ -103,7 +103,7 @@ fn given(folder: &Path, args: &kamaji::cli::FileArgs) -> Given {
             content: Some(named.into_iter().map(|(name, bytes)| (key(&name), bytes.into())).collect()),
         }
     });
-    Given { files: files.collect(), empty: args.empty_dirs.clone(), patches: None }
+    SuppliedFiles { files: files.collect(), empty: args.empty_dirs.clone(), patches: None }
 }
 
 /// The README's command, which clap must accept.

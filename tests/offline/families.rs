@@ -1,24 +1,24 @@
 //! Address families: which of them the endpoint, the Service and `default/kubernetes` inside the tenant get.
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
-use kamaji::plan::access::cluster_facts::{Cluster as ClusterFacts, NodeFacts};
+use kamaji::plan::access::cluster_facts::{ClusterFacts, NodeFacts};
 use kamaji::plan::access::endpoint::{AddressState, decide_address};
 use kamaji::plan::network::cidr_overlap::hidden_by_its_own_ranges;
 use kamaji::plan::network::ip_family::unserved_family;
 use kamaji::render::{self, Address};
 use serde_json::{Value, json};
 
-use crate::plane::{MINIMAL, spec};
+use crate::control_plane::{MINIMAL, spec};
 
 const V4: &str = "10.96.0.0/16";
 const V6: &str = "fd00:96::/112";
 
 /// A wish with these service ranges and this endpoint; `""` for none.
-fn wish(services: &[&str], endpoint: &str) -> ControlPlaneSpec {
-    let mut wish = spec(MINIMAL);
-    wish.networking.service_subnets = services.iter().map(|range| range.parse().unwrap()).collect();
-    wish.endpoint = (!endpoint.is_empty()).then(|| Endpoint::parse(endpoint, 0).unwrap());
-    wish
+fn desired_spec(services: &[&str], endpoint: &str) -> ControlPlaneSpec {
+    let mut manifest = spec(MINIMAL);
+    manifest.networking.service_subnets = services.iter().map(|range| range.parse().unwrap()).collect();
+    manifest.endpoint = (!endpoint.is_empty()).then(|| Endpoint::parse(endpoint, 0).unwrap());
+    manifest
 }
 
 /// A node with an address of each family.
@@ -64,7 +64,8 @@ fn told(state: AddressState) -> String {
 fn an_api_server_inside_the_clusters_own_ranges_is_refused_with_the_range() {
     let why = |services: &str, endpoint: &str, exposure| {
         let service = service(6443, &json!([]));
-        hidden_by_its_own_ranges(&wish(&[services], endpoint), exposure, &nodes(), &service).map(|(cause, _)| cause)
+        hidden_by_its_own_ranges(&desired_spec(&[services], endpoint), exposure, &nodes(), &service)
+            .map(|(cause, _)| cause)
     };
     let inside = why("10.96.0.0/12", "10.100.0.1", Exposure::LoadBalancer).unwrap();
     assert!(inside.contains("10.100.0.1, which is inside networking.serviceSubnet 10.96.0.0/12"), "{inside}");
@@ -83,7 +84,7 @@ fn the_kubernetes_service_gets_addresses_of_its_own_family_whatever_the_endpoint
     let at = |services: &[&str], endpoint: &str, exposure, facts: &ClusterFacts| {
         let port = if exposure == Exposure::NodePort { 31000 } else { 6443 };
         let live = service(port, &json!([{"ip": "192.0.2.10"}, {"ip": "2001:db8::10"}]));
-        told(decide_address(&wish(services, endpoint), exposure, Some(&live), facts, None))
+        told(decide_address(&desired_spec(services, endpoint), exposure, Some(&live), facts, None))
     };
     for (services, endpoint, exposure, expected) in [
         (&[V6][..], "", NodePort, "[fd89::2]:31000 | fd89::2 | fd89::2"),
@@ -113,7 +114,7 @@ fn what_a_name_resolves_to_is_taken_where_the_service_has_no_address_that_serves
     let both = resolved(&["203.0.113.9", "2001:db8::9"]);
     let none = json!([]);
     let at = |services: &[&str], endpoint: &str, exposure, port, ingress: &Value, facts: &ClusterFacts| {
-        told(decide_address(&wish(services, endpoint), exposure, Some(&service(port, ingress)), facts, None))
+        told(decide_address(&desired_spec(services, endpoint), exposure, Some(&service(port, ingress)), facts, None))
     };
     let name = "api.example.com:443";
     assert_eq!(
@@ -145,7 +146,7 @@ fn what_a_name_resolves_to_is_taken_where_the_service_has_no_address_that_serves
 fn a_name_that_resolves_elsewhere_later_changes_no_certificate_and_no_pod() {
     let balancer = service(6443, &json!([{"hostname": "lb.example.com"}]));
     let decide = |ips: &[&str], recorded: Option<&Address>| {
-        decide_address(&wish(&[V4], ""), Exposure::LoadBalancer, Some(&balancer), &resolved(ips), recorded)
+        decide_address(&desired_spec(&[V4], ""), Exposure::LoadBalancer, Some(&balancer), &resolved(ips), recorded)
     };
     let first = known(decide(&["203.0.113.9"], None));
     let later = known(decide(&["203.0.113.11", "203.0.113.12"], Some(&first)));
@@ -159,7 +160,7 @@ fn of_several_addresses_of_a_balancer_the_one_that_workers_know_stays() {
     let decide = |ips: &[&str], recorded: Option<&Address>| {
         let ingress: Value = ips.iter().map(|ip| json!({"ip": ip})).collect();
         known(decide_address(
-            &wish(&[V4], ""),
+            &desired_spec(&[V4], ""),
             Exposure::LoadBalancer,
             Some(&service(6443, &ingress)),
             &ClusterFacts::default(),
@@ -179,7 +180,7 @@ fn of_several_addresses_of_a_balancer_the_one_that_workers_know_stays() {
 #[test]
 fn the_service_asks_for_the_family_that_is_needed_and_for_both_where_the_wish_speaks_of_both() {
     let asked_of = |live: Option<&Value>, services: &[&str], endpoint: &str| {
-        let body = render::service(&wish(services, endpoint), (Exposure::LoadBalancer, 6443, None), live).body;
+        let body = render::service(&desired_spec(services, endpoint), (Exposure::LoadBalancer, 6443, None), live).body;
         format!("{} {}", body["spec"]["ipFamilyPolicy"].as_str().unwrap(), body["spec"]["ipFamilies"])
     };
     let asked = |services: &[&str], endpoint: &str| asked_of(None, services, endpoint);
@@ -195,7 +196,8 @@ fn the_service_asks_for_the_family_that_is_needed_and_for_both_where_the_wish_sp
 fn a_family_that_the_management_cluster_does_not_have_is_told() {
     let told = |services: &[&str], endpoint: &str, families: Value| {
         let preview = json!({"spec": {"ipFamilies": families}});
-        unserved_family(&wish(services, endpoint), Exposure::NodePort, &nodes(), &preview).map(|(cause, _)| cause)
+        unserved_family(&desired_spec(services, endpoint), Exposure::NodePort, &nodes(), &preview)
+            .map(|(cause, _)| cause)
     };
     assert_eq!(told(&[V4, V6], "", json!(["IPv4"])), None, "the first range decides");
     assert_eq!(told(&[V6], "", json!(["IPv6"])), None);

@@ -1,10 +1,10 @@
 //! Which values of a control plane cannot change, and the record that remembers them.
 
 use kamaji::model::{ControlPlaneSpec, DatastoreName, KeyAlgorithm, KubeVersion};
-use kamaji::plan::state::record::{Record, Verdict, immutable_changes};
+use kamaji::plan::state::record::{Record, RecordError, immutable_changes};
 use serde_json::json;
 
-use crate::plane::{MINIMAL, id, now, spec};
+use crate::control_plane::{MINIMAL, id, now, spec};
 
 fn changes(change: impl Fn(&mut ControlPlaneSpec)) -> Vec<(&'static str, String, String)> {
     let recorded = spec(MINIMAL);
@@ -77,8 +77,8 @@ fn a_record_keeps_no_bootstrap_token() {
 #[test]
 fn a_damaged_record_and_one_of_a_newer_kamaji_are_told_apart() {
     let with = |text: &str| Record::from_object(&json!({"data": {"record.json": text}})).unwrap_err();
-    assert!(matches!(with("{"), Verdict::Damaged(_)));
-    assert!(matches!(with("{\"schema\": 1}"), Verdict::Damaged(_)));
-    assert_eq!(with("{\"schema\": 99}"), Verdict::Newer { schema: 99 });
-    assert!(matches!(Record::from_object(&json!({})).unwrap_err(), Verdict::Damaged(_)));
+    assert!(matches!(with("{"), RecordError::Damaged(_)));
+    assert!(matches!(with("{\"schema\": 1}"), RecordError::Damaged(_)));
+    assert_eq!(with("{\"schema\": 99}"), RecordError::Newer { schema: 99 });
+    assert!(matches!(Record::from_object(&json!({})).unwrap_err(), RecordError::Damaged(_)));
 }

@@ -8,8 +8,8 @@ use kamaji::render::Manifest;
 use kamaji::render::etcd::{EtcdPlan, objects};
 use serde_json::{Value, json};
 
+use crate::control_plane::{MINIMAL, Plane, spec};
 use crate::examples::{self, Example};
-use crate::plane::{MINIMAL, Plane, spec};
 
 fn list<'a>(value: &'a Value, pointer: &str) -> Vec<&'a Value> {
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten().collect()
@@ -173,7 +173,12 @@ fn every_object_carries_the_labels_that_find_it() {
     for (example, write) in manifests() {
         for manifest in write {
             let labels = &manifest.body["metadata"]["labels"];
-            assert_eq!(labels["kamaji.clastix.io/name"], example.plane.spec.name.as_str(), "{}", manifest.object);
+            assert_eq!(
+                labels["kamaji.clastix.io/name"],
+                example.control_plane.spec.name.as_str(),
+                "{}",
+                manifest.object
+            );
             assert_eq!(labels["app.kubernetes.io/managed-by"], "kamaji", "{}", manifest.object);
         }
     }
@@ -181,9 +186,9 @@ fn every_object_carries_the_labels_that_find_it() {
 
 #[test]
 fn a_users_labels_are_on_the_deployment_and_the_service_and_replace_no_pod() {
-    let mut plane = Plane::new(spec(MINIMAL));
-    plane.spec.labels.insert("tier".into(), "prod".into());
-    let write = plane.desire().unwrap().write;
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    control_plane.spec.labels.insert("tier".into(), "prod".into());
+    let write = control_plane.desire().unwrap().write;
     for manifest in &write {
         let labelled = ["Deployment", "Service"].contains(&manifest.object.kind.as_str());
         assert_eq!(manifest.body["metadata"]["labels"].get("tier").is_some(), labelled, "{}", manifest.object);
@@ -195,7 +200,7 @@ fn a_users_labels_are_on_the_deployment_and_the_service_and_replace_no_pod() {
 #[test]
 fn what_is_written_is_among_the_objects_that_are_read_and_deleted() {
     for (example, write) in manifests() {
-        let known = object_refs(&example.plane.spec);
+        let known = object_refs(&example.control_plane.spec);
         for manifest in write {
             assert!(known.contains(&manifest.object), "{}: {}", example.name, manifest.object);
         }
@@ -301,6 +306,6 @@ fn no_private_key_is_outside_of_secrets() {
 #[test]
 fn keys_that_somebody_brings_are_the_keys_that_are_used() {
     let example = examples::named("own-pki");
-    let given = example.plane.given.ca.as_ref().unwrap();
+    let given = example.control_plane.given.ca.as_ref().unwrap();
     assert_eq!(example.desired.ca_certificate, given.certificate);
 }

@@ -32,5 +32,5 @@ mod console;
 #[path = "../support/server.rs"]
 mod server;
 
-#[path = "../support/plane.rs"]
-mod plane;
+#[path = "../support/control_plane.rs"]
+mod control_plane;

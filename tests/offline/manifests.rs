@@ -11,8 +11,8 @@ use kamaji::render;
 use kamaji::yaml;
 use serde_json::Value;
 
+use crate::control_plane::Plane;
 use crate::patches::{document, load_patched, without_defaults};
-use crate::plane::Plane;
 
 /// Command lines by component.
 type Commands = BTreeMap<String, Vec<String>>;

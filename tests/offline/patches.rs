@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use kamaji::config::{self, Settings, Source};
-use kamaji::model::{ControlPlaneSpec, Given, GivenFile, Keep, PatchTarget};
+use kamaji::model::{ControlPlaneSpec, Keep, PatchTarget, SuppliedFile, SuppliedFiles};
 use kamaji::render;
 use kamaji::tenant;
 use kamaji::yaml;
 use serde_json::Value;
 
-use crate::plane::{MINIMAL, Plane};
+use crate::control_plane::{MINIMAL, Plane};
 
 fn patched(files: &[(&str, &str)]) -> ControlPlaneSpec {
     load_patched(files).unwrap()
@@ -20,7 +20,7 @@ fn patched(files: &[(&str, &str)]) -> ControlPlaneSpec {
 /// The wish of a file that names a folder with these patches.
 pub(crate) fn load_patched(files: &[(&str, &str)]) -> Result<ControlPlaneSpec, config::Error> {
     let files: BTreeMap<String, String> = files.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
-    let folder = GivenFile {
+    let folder = SuppliedFile {
         path: "/p".into(),
         keep: Keep::Secret,
         folder: true,
@@ -31,7 +31,7 @@ pub(crate) fn load_patched(files: &[(&str, &str)]) -> Result<ControlPlaneSpec, c
     let text = format!(
         "{MINIMAL}---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\npatches: {{directory: /p}}\n"
     );
-    let given = Given { files: vec![folder], ..Given::default() };
+    let given = SuppliedFiles { files: vec![folder], ..SuppliedFiles::default() };
     let new = Settings::new("prod".parse().unwrap(), "team-a".parse().unwrap(), "default".parse().unwrap());
     config::load(&Source { name: "kubeadm.yaml", text: &text }, Settings { given, ..new }).map(|loaded| loaded.spec)
 }
@@ -90,8 +90,8 @@ fn a_patch_of_a_component_reaches_its_container_in_the_pods() {
             "spec: {containers: [{name: sidecar, image: x, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]}",
         ),
     ];
-    let plane = Plane::new(patched(&files));
-    let desired = plane.desire().unwrap();
+    let control_plane = Plane::new(patched(&files));
+    let desired = control_plane.desire().unwrap();
     let deployment = desired.write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
     let pod = &deployment.body["spec"]["template"]["spec"];
     let names: Vec<&str> =

@@ -8,7 +8,7 @@ use kamaji::model::{Exposure, PodSettings, Size};
 use kamaji::plan::state::record::immutable_changes;
 use serde_json::{Value, json};
 
-use crate::plane::{MINIMAL, Plane, spec};
+use crate::control_plane::{MINIMAL, Plane, spec};
 
 fn settings(flags: &str) -> PodSettings {
     let line = format!("kamaji create prod --kubeadm-config x {flags}");
@@ -18,15 +18,15 @@ fn settings(flags: &str) -> PodSettings {
     pods
 }
 
-fn object(plane: &Plane, kind: &str) -> Value {
-    let write = plane.desire().unwrap().write;
+fn object(control_plane: &Plane, kind: &str) -> Value {
+    let write = control_plane.desire().unwrap().write;
     write.into_iter().find(|manifest| manifest.object.kind == kind).unwrap().body
 }
 
 fn deployment(flags: &str) -> Value {
-    let mut plane = Plane::new(spec(MINIMAL));
-    plane.spec.pods = settings(flags);
-    object(&plane, "Deployment")
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    control_plane.spec.pods = settings(flags);
+    object(&control_plane, "Deployment")
 }
 
 fn container<'a>(deployment: &'a Value, name: &str) -> &'a Value {
@@ -90,10 +90,10 @@ fn a_users_variable_wins() {
 
 #[test]
 fn another_number_of_replicas_replaces_no_pod() {
-    let mut plane = Plane::new(spec(MINIMAL));
-    let mut one = object(&plane, "Deployment");
-    plane.spec.replicas = 2;
-    let mut two = object(&plane, "Deployment");
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    let mut one = object(&control_plane, "Deployment");
+    control_plane.spec.replicas = 2;
+    let mut two = object(&control_plane, "Deployment");
     for deployment in [&mut one, &mut two] {
         // Over keys that are new at each run.
         deployment["spec"]["template"]["metadata"]["annotations"] = Value::Null;
@@ -104,14 +104,17 @@ fn another_number_of_replicas_replaces_no_pod() {
 
 #[test]
 fn labels_of_the_user_never_change_what_selects_the_pods() {
-    let mut plane = Plane::new(spec(MINIMAL));
+    let mut control_plane = Plane::new(spec(MINIMAL));
     let taken = ("kamaji.clastix.io/name".to_owned(), "other".to_owned());
-    for metadata in [&mut plane.spec.pods.metadata, &mut plane.spec.pods.pod_metadata, &mut plane.spec.service.metadata]
-    {
+    for metadata in [
+        &mut control_plane.spec.pods.metadata,
+        &mut control_plane.spec.pods.pod_metadata,
+        &mut control_plane.spec.service.metadata,
+    ] {
         metadata.labels = BTreeMap::from([taken.clone(), ("team".into(), "blue".into())]);
         metadata.annotations.insert("note".into(), "kept".into());
     }
-    let (deployment, service) = (object(&plane, "Deployment"), object(&plane, "Service"));
+    let (deployment, service) = (object(&control_plane, "Deployment"), object(&control_plane, "Service"));
     for metadata in [&deployment["metadata"], &deployment["spec"]["template"]["metadata"], &service["metadata"]] {
         assert_eq!(metadata["labels"]["kamaji.clastix.io/name"], "prod");
         assert_eq!((&metadata["labels"]["team"], &metadata["annotations"]["note"]), (&json!("blue"), &json!("kept")));
@@ -120,30 +123,30 @@ fn labels_of_the_user_never_change_what_selects_the_pods() {
 
 #[test]
 fn a_spread_without_a_selector_is_about_the_pods_of_this_control_plane() {
-    let mut plane = Plane::new(spec(MINIMAL));
+    let mut control_plane = Plane::new(spec(MINIMAL));
     let given = json!([{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]);
-    plane.spec.pods.topology_spread = serde_json::from_value(given).unwrap();
-    let spread = &object(&plane, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"];
+    control_plane.spec.pods.topology_spread = serde_json::from_value(given).unwrap();
+    let spread = &object(&control_plane, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"];
     assert_eq!(spread.as_array().unwrap().len(), 1, "the user's are instead of kamaji's");
     assert_eq!(spread[0]["labelSelector"], json!({"matchLabels": {"kamaji.clastix.io/name": "prod"}}));
 }
 
 #[test]
 fn what_only_a_load_balancer_can_do_is_left_to_one() {
-    let mut plane = Plane::new(spec(MINIMAL));
-    plane.spec.service.load_balancer_class = Some("internal".into());
-    plane.spec.service.load_balancer_source_ranges = vec!["192.0.2.0/24".parse().unwrap()];
-    plane.spec.service.allocate_load_balancer_node_ports = Some(false);
-    let balanced = object(&plane, "Service")["spec"].clone();
+    let mut control_plane = Plane::new(spec(MINIMAL));
+    control_plane.spec.service.load_balancer_class = Some("internal".into());
+    control_plane.spec.service.load_balancer_source_ranges = vec!["192.0.2.0/24".parse().unwrap()];
+    control_plane.spec.service.allocate_load_balancer_node_ports = Some(false);
+    let balanced = object(&control_plane, "Service")["spec"].clone();
     assert_eq!(balanced["loadBalancerClass"], "internal");
     assert_eq!(balanced["loadBalancerSourceRanges"], json!(["192.0.2.0/24"]));
-    plane.exposure = (Exposure::NodePort, 31000, Some(31000));
-    let on_nodes = object(&plane, "Service")["spec"].clone();
+    control_plane.exposure = (Exposure::NodePort, 31000, Some(31000));
+    let on_nodes = object(&control_plane, "Service")["spec"].clone();
     assert!(!on_nodes.to_string().contains("oadBalancer"), "{on_nodes}");
 
-    let mut other = plane.spec.clone();
+    let mut other = control_plane.spec.clone();
     other.service.load_balancer_class = None;
-    let changes = immutable_changes(&plane.spec, &other);
+    let changes = immutable_changes(&control_plane.spec, &other);
     assert_eq!(changes.iter().map(|change| change.field).collect::<Vec<_>>(), ["networkProfile.loadBalancerClass"]);
 }
 

@@ -14,7 +14,7 @@ use kamaji::plan::lifecycle::desired::object_refs;
 use kamaji::render::{Manifest, Write};
 
 use crate::cli_page;
-use crate::plane::{MINIMAL, Plane, spec};
+use crate::control_plane::{MINIMAL, Plane, spec};
 use crate::rooms::{ALL, CRATES, ROOMS, VOCABULARY};
 use crate::source::root;
 

@@ -11,5 +11,5 @@ mod rooms;
 mod site;
 mod source;
 
-#[path = "../support/plane.rs"]
-mod plane;
+#[path = "../support/control_plane.rs"]
+mod control_plane;

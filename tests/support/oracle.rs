@@ -38,8 +38,8 @@ impl Sight {
     #[track_caller]
     pub(crate) fn of(space: &Space, root: &KeptEtcd, name: &str) -> Self {
         let ours = |object: &Value| {
-            let called = object["metadata"]["name"].as_str().unwrap_or_default();
-            called == name || called.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
+            let namespaced_name = object["metadata"]["name"].as_str().unwrap_or_default();
+            namespaced_name == name || namespaced_name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
         };
         let objects: BTreeMap<String, Value> =
             space.every_object_but(&NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();

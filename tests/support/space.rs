@@ -351,8 +351,8 @@ impl Space {
 
     /// Nothing is left of what is called so. What the cluster's controllers remove is waited for, all else is gone already.
     #[track_caller]
-    pub(crate) fn nothing_is_left_where(&self, called: impl Fn(&str) -> bool) {
-        let left = || -> Vec<String> { self.everything().into_keys().filter(|name| called(name)).collect() };
+    pub(crate) fn nothing_is_left_where(&self, namespaced_name: impl Fn(&str) -> bool) {
+        let left = || -> Vec<String> { self.everything().into_keys().filter(|name| namespaced_name(name)).collect() };
         let follows = |name: &str| FOLLOW_SERVICES.iter().any(|kind| name.starts_with(kind));
         let (following, own): (Vec<String>, Vec<String>) = left().into_iter().partition(|name| follows(name));
         assert_eq!(own, Vec::<String>::new(), "it is left, and {following:?}");

@@ -42,7 +42,7 @@ pub(crate) struct Verb {
     /// What it is called in tables.
     pub(crate) name: &'static str,
     /// Which control plane it is tried on.
-    pub(crate) plane: Plane,
+    pub(crate) control_plane: Plane,
     /// The state it begins in, and the state it ends in.
     pub(crate) states: (&'static str, &'static str),
     /// Its words; `NAME`, `FILE` and `TIME` stand for the control plane, the kubeadm file and the time it may take.
@@ -95,7 +95,7 @@ impl<'a> Sweep<'a> {
     fn words(&self, verb: &Verb, time: &str) -> Vec<String> {
         let file = self.space.files.path().join("kubeadm.yaml").display().to_string();
         let word = |word: &&str| match *word {
-            "NAME" => verb.plane.name().to_owned(),
+            "NAME" => verb.control_plane.name().to_owned(),
             "FILE" => file.clone(),
             "TIME" => time.to_owned(),
             word => word.to_owned(),
@@ -108,21 +108,22 @@ impl<'a> Sweep<'a> {
         self.space.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn sight(&self, plane: Plane) -> Sight {
-        Sight::of(self.space, &self.root, plane.name())
+    fn sight(&self, control_plane: Plane) -> Sight {
+        Sight::of(self.space, &self.root, control_plane.name())
     }
 
     /// Brings a control plane to a state, by undisturbed verbs.
-    pub(crate) fn bring(&mut self, plane: Plane, state: &'static str) {
-        while self.states[&plane] != state {
-            let now = self.states[&plane];
-            let begins = |verb: &&Verb| verb.plane == plane && verb.states.0 == now && verb.states.1 != now;
+    pub(crate) fn bring(&mut self, control_plane: Plane, state: &'static str) {
+        while self.states[&control_plane] != state {
+            let now = self.states[&control_plane];
+            let begins =
+                |verb: &&Verb| verb.control_plane == control_plane && verb.states.0 == now && verb.states.1 != now;
             let there = self.verbs.iter().filter(begins).find(|verb| verb.states.1 == state);
             // All states are one verb away from the one that the others begin in.
             let verb = there.or_else(|| self.verbs.iter().find(begins)).expect("a verb leads out of each state");
             self.plain(verb).ok();
-            self.seen.remove(&plane);
-            self.states.insert(plane, verb.states.1);
+            self.seen.remove(&control_plane);
+            self.states.insert(control_plane, verb.states.1);
         }
     }
 
@@ -135,15 +136,15 @@ impl<'a> Sweep<'a> {
         if let Some(known) = self.known.get(verb.name) {
             return known.clone();
         }
-        self.bring(verb.plane, verb.states.0);
-        let before = self.sight(verb.plane);
-        self.seen.remove(&verb.plane);
+        self.bring(verb.control_plane, verb.states.0);
+        let before = self.sight(verb.control_plane);
+        self.seen.remove(&verb.control_plane);
         self.proxy.reset();
         let words = self.words(verb, "120s");
         self.space.run_through(&self.proxy, &words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
         let requests = self.proxy.requests();
-        self.states.insert(verb.plane, verb.states.1);
-        let after = self.sight(verb.plane);
+        self.states.insert(verb.control_plane, verb.states.1);
+        let after = self.sight(verb.control_plane);
         println!(
             "{}: {} requests, {} of them write",
             verb.name,
@@ -163,10 +164,10 @@ impl<'a> Sweep<'a> {
     /// Runs a verb into trouble at its request `at`, then again undisturbed, and says what is wrong.
     pub(crate) fn point(&mut self, verb: &Verb, trouble: Trouble, at: usize) -> Outcome {
         let known = self.undisturbed(verb);
-        self.bring(verb.plane, verb.states.0);
+        self.bring(verb.control_plane, verb.states.0);
         let begun = Instant::now();
         let users = self.root.users();
-        let before = self.seen.remove(&verb.plane).unwrap_or_else(|| self.sight(verb.plane));
+        let before = self.seen.remove(&verb.control_plane).unwrap_or_else(|| self.sight(verb.control_plane));
         let mut wrong: Vec<String> =
             before.against(&known.before).iter().map(|what| format!("before it began: {what}")).collect();
 
@@ -174,7 +175,7 @@ impl<'a> Sweep<'a> {
         let harmed: Vec<Request> = self.proxy.requests().into_iter().filter(|request| request.harmed).collect();
         let limit = GRACE + Duration::from_secs(trouble.timeout().trim_end_matches('s').parse().unwrap_or(60));
         wrong.extend(trouble.judge(&run, limit, &harmed));
-        let between = self.sight(verb.plane);
+        let between = self.sight(verb.control_plane);
         let told = |hidden: &&Hidden| hidden.is_in(&run.stderr) || hidden.is_in(&run.stdout);
         let told = before.hidden.iter().chain(&between.hidden).filter(told);
         wrong.extend(told.map(|hidden| format!("it tells {}", hidden.what)));
@@ -188,7 +189,7 @@ impl<'a> Sweep<'a> {
         if finished.code != Some(0) {
             wrong.push(format!("the same command, run again, fails: {}", first_error(&finished)));
         }
-        let after = self.sight(verb.plane);
+        let after = self.sight(verb.control_plane);
         wrong.extend(after.against(&known.after));
         if !after.shape.is_empty() {
             let lost =
@@ -203,7 +204,7 @@ impl<'a> Sweep<'a> {
             wrong.extend(between.rewritten(&after).map(|what| format!("a second run writes {what} again")));
         } else if verb.again && wrote && finished.code == Some(0) {
             let third = self.plain(verb);
-            last = self.sight(verb.plane);
+            last = self.sight(verb.control_plane);
             wrong.extend(after.rewritten(&last).map(|what| format!("a third run writes {what} again")));
             if third.code != Some(0) {
                 wrong.push(format!("a third run fails: {}", first_error(&third)));
@@ -222,8 +223,8 @@ impl<'a> Sweep<'a> {
             }
             wrong.extend(left.iter().map(|user| format!("user {user} is left in the datastore")));
         }
-        self.states.insert(verb.plane, verb.states.1);
-        self.seen.insert(verb.plane, last);
+        self.states.insert(verb.control_plane, verb.states.1);
+        self.seen.insert(verb.control_plane, last);
         if !wrong.is_empty() {
             println!(
                 "--- {} {trouble:?} at {at}: {wrong:#?}\nthe disturbed run: {run}\nthe next run: {finished}",

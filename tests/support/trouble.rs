@@ -29,8 +29,8 @@ pub(crate) const TROUBLES: [(&str, Trouble); 32] = [
     ("once-409", Trouble::Once(Harm::Status(409))),
     ("once-410", Trouble::Once(Harm::Status(410))),
     ("once-422", Trouble::Once(Harm::Status(422))),
-    ("once-429", Trouble::Once(Harm::Busy(429, 1))),
-    ("once-429-for-9999", Trouble::Once(Harm::Busy(429, 9999))),
+    ("once-429", Trouble::Once(Harm::Blocker(429, 1))),
+    ("once-429-for-9999", Trouble::Once(Harm::Blocker(429, 9999))),
     ("once-500", Trouble::Once(Harm::Status(500))),
     ("once-502", Trouble::Once(Harm::Status(502))),
     ("once-503", Trouble::Once(Harm::Status(503))),
@@ -46,7 +46,7 @@ pub(crate) const TROUBLES: [(&str, Trouble); 32] = [
     ("stall", Trouble::Once(Harm::Stall)),
     ("on-401", Trouble::On(Harm::Status(401))),
     ("on-403", Trouble::On(Harm::Status(403))),
-    ("on-429-for-9999", Trouble::On(Harm::Busy(429, 9999))),
+    ("on-429-for-9999", Trouble::On(Harm::Blocker(429, 9999))),
     ("on-500", Trouble::On(Harm::Status(500))),
     ("on-503", Trouble::On(Harm::Status(503))),
     ("on-page", Trouble::On(Harm::Page)),
@@ -75,7 +75,7 @@ impl Trouble {
     /// Whether kamaji must go on as if nothing had been.
     pub(crate) fn passes(self) -> bool {
         match self {
-            Self::Once(Harm::Status(403 | 422) | Harm::Busy(_, 9999))
+            Self::Once(Harm::Status(403 | 422) | Harm::Blocker(_, 9999))
             | Self::On(_)
             | Self::Kill(_)
             | Self::KillTwice => false,

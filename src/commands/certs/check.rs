@@ -15,7 +15,7 @@ use crate::engine::certificates::renew;
 use crate::engine::session;
 use crate::engine::session::Session;
 use crate::error::{DIFFERENCES, Fault, Kind};
-use crate::plan::certificates::inventory::{Held, Keeper, certificates};
+use crate::plan::certificates::inventory::{CertificateEntry, StoredIn, certificates};
 use crate::ui::{Report, Table};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub(super) async fn run(args: &CertsCheckArgs, context: &Context) -> Result<Exit
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let members = selection::choose(&args.planes, &session, &management).await?;
+    let members = selection::choose(&args.control_planes, &session, &management).await?;
     let alone = members.len() == 1;
     let (now, within) = (context.ambient.now(), args.within.0);
     let looks = session::at_once(members, PARALLEL, |member| look(&session, member, now, within)).await;
@@ -125,7 +125,7 @@ impl State {
 #[serde(rename_all = "camelCase")]
 struct Item {
     #[serde(flatten)]
-    held: Held,
+    held: CertificateEntry,
     state: State,
     days_left: Option<i64>,
     #[serde(skip)]
@@ -133,11 +133,11 @@ struct Item {
 }
 
 impl Item {
-    fn of(held: Held, now: Timestamp, within: Duration) -> Self {
+    fn of(held: CertificateEntry, now: Timestamp, within: Duration) -> Self {
         let soon = |end: Timestamp| now.checked_add(within).is_ok_and(|limit: Timestamp| end <= limit);
         let state = match held.not_after {
             _ if held.problem.is_some() => State::Broken,
-            _ if held.managed_by == Keeper::Kubelets => State::Elsewhere,
+            _ if held.managed_by == StoredIn::Kubelets => State::Elsewhere,
             Some(end) if end <= now => State::Ended,
             Some(end) if soon(end) => State::EndsSoon,
             Some(_) | None => State::Ok,
@@ -161,12 +161,12 @@ impl Item {
 impl Report for Check {
     fn text(&self, wide: bool) -> String {
         let mut text = String::new();
-        for (index, plane) in self.items.iter().enumerate() {
+        for (index, control_plane) in self.items.iter().enumerate() {
             if index > 0 {
                 text.push('\n');
             }
-            text.push_str(&format!("{}/{}\n", plane.namespace, plane.name));
-            if let Some(failure) = &plane.failure {
+            text.push_str(&format!("{}/{}\n", control_plane.namespace, control_plane.name));
+            if let Some(failure) = &control_plane.failure {
                 text.push_str(&format!("  could not be looked at: {}\n", crate::ui::safe(failure)));
                 continue;
             }
@@ -174,7 +174,7 @@ impl Report for Check {
             if wide {
                 headings.extend(["SECRET", "NOTE"]);
             }
-            let rows = plane.certificates.iter().map(|item| {
+            let rows = control_plane.certificates.iter().map(|item| {
                 let held = &item.held;
                 let text = |text: &Option<String>| text.clone().unwrap_or_default();
                 let mut row = vec![
@@ -197,7 +197,7 @@ impl Report for Check {
     }
 
     fn names(&self) -> Vec<String> {
-        let due = self.items.iter().filter(|plane| !plane.ok);
-        due.map(|plane| format!("controlplane/{}", plane.name)).collect()
+        let due = self.items.iter().filter(|control_plane| !control_plane.ok);
+        due.map(|control_plane| format!("controlplane/{}", control_plane.name)).collect()
     }
 }

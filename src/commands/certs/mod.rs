@@ -11,17 +11,17 @@ use std::process::ExitCode;
 use super::shared::context::Context;
 use crate::cli::CertsCommand;
 use crate::error::Fault;
-use crate::plan::certificates::rotation_phases::Rotated;
+use crate::plan::certificates::rotation_phases::RotationTarget;
 
 pub(super) async fn run(command: &CertsCommand, context: &mut Context) -> Result<ExitCode, Fault> {
     match command {
         CertsCommand::Check(args) => check::run(args, context).await,
         CertsCommand::Renew(args) => renew::run(args, context).await.map(|()| ExitCode::SUCCESS),
         CertsCommand::RotateSaKey(args) => {
-            rotate::run(args, Rotated::ServiceAccountKey, context).await.map(|()| ExitCode::SUCCESS)
+            rotate::run(args, RotationTarget::ServiceAccountKey, context).await.map(|()| ExitCode::SUCCESS)
         }
         CertsCommand::RotateEncryptionKey(args) => {
-            rotate::run(args, Rotated::EncryptionKey, context).await.map(|()| ExitCode::SUCCESS)
+            rotate::run(args, RotationTarget::EncryptionKey, context).await.map(|()| ExitCode::SUCCESS)
         }
         CertsCommand::RotateCa(args) => rotate_ca::run(args, context).await.map(|()| ExitCode::SUCCESS),
     }

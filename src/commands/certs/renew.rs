@@ -15,11 +15,11 @@ use crate::engine::lifecycle::create;
 use crate::engine::lifecycle::permissions;
 use crate::engine::session;
 use crate::engine::session::Session;
-use crate::engine::state::record_store::Recorded;
+use crate::engine::state::record_store::StoredRecord;
 use crate::error::{Fault, Kind};
 use crate::model::LeafName;
 use crate::plan::apply::plan::{Approved, Plan};
-use crate::plan::certificates::renewal::Reissue;
+use crate::plan::certificates::renewal::RenewalRequest;
 use crate::ui::{Report, Ui};
 
 const SHORT: Duration = Duration::from_secs(60);
@@ -27,12 +27,12 @@ const SHORT: Duration = Duration::from_secs(60);
 /// One control plane on its way.
 struct Member {
     place: String,
-    state: Result<(Recorded, Plan), Fault>,
+    state: Result<(StoredRecord, Plan), Fault>,
 }
 
 pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<(), Fault> {
     let leaves = if args.only.is_empty() { LeafName::ALL.to_vec() } else { args.only.clone() };
-    let reissue = Reissue { leaves, within: args.within.map(|span| span.0), ..Reissue::default() };
+    let reissue = RenewalRequest { leaves, within: args.within.map(|span| span.0), ..RenewalRequest::default() };
     let management = context.management().await?;
     let members = plan(args, &reissue, &management, context).await?;
     let alone = members.len() == 1;
@@ -88,14 +88,14 @@ pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<
 
 async fn plan(
     args: &CertsRenewArgs,
-    reissue: &Reissue,
+    reissue: &RenewalRequest,
     management: &Management,
     context: &Context,
 ) -> Result<Vec<Member>, Fault> {
     let progress = context.ui.progress();
     let session = management.session(&progress, SHORT);
-    let chosen = match selection::choose(&args.planes, &session, management).await {
-        Err(fault) if !args.planes.all_namespaces => {
+    let chosen = match selection::choose(&args.control_planes, &session, management).await {
+        Err(fault) if !args.control_planes.all_namespaces => {
             return Err(permissions::with_missing_rights(&management.connection, &management.namespace, fault).await);
         }
         chosen => chosen?,
@@ -123,13 +123,13 @@ async fn plan(
 /// Nothing for a control plane whose plan is empty.
 async fn carry_out(
     session: &Session<'_>,
-    recorded: &Recorded,
+    recorded: &StoredRecord,
     plan: Plan,
-    reissue: &Reissue,
+    reissue: &RenewalRequest,
 ) -> Result<Option<Renewed>, Fault> {
     let spec = &recorded.record.spec;
     if plan.is_empty() {
-        create::tidy(session, &spec.namespace, &spec.name).await?;
+        create::remove_abandoned_lock(session, &spec.namespace, &spec.name).await?;
         return Ok(None);
     }
     let approved: Approved = plan.approve();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::worker_trust::Follower;
+use super::worker_trust::HostTrust;
 use crate::cli::{PhaseArg, RotateArgs};
 use crate::commands::shared::apply_spec::show_dry_run;
 use crate::commands::shared::context::Context;
@@ -14,16 +14,16 @@ use crate::engine::certificates::rotation_preview::RotationPlan;
 use crate::engine::lifecycle::create;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
-use crate::model::moment;
+use crate::model::format_time;
 use crate::pki::PartialUserPki;
-use crate::plan::certificates::rotation_phases::{Asked, Rotated, Rotation, RotationPhase};
+use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase, RotationRequest, RotationTarget};
 use crate::plan::state::record::Record;
 use crate::ui::{Report, Ui};
 
 /// What reaching a phase may take on top of the pods: Secrets that are written anew.
 const MORE: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(args: &RotateArgs, of: Rotated, context: &mut Context) -> Result<(), Fault> {
+pub(super) async fn run(args: &RotateArgs, of: RotationTarget, context: &mut Context) -> Result<(), Fault> {
     if let Some(stand) = go(args, of, &PartialUserPki::default(), &[], context).await? {
         context.ui.report(&stand);
     }
@@ -33,7 +33,7 @@ pub(super) async fn run(args: &RotateArgs, of: Rotated, context: &mut Context) -
 /// Goes to the phase that is asked for, if one is. The certificates of the workers `looked_at` are as they should be. Where it stands then; nothing after a dry run that would do something.
 pub(super) async fn go(
     args: &RotateArgs,
-    of: Rotated,
+    of: RotationTarget,
     given: &PartialUserPki,
     looked_at: &[String],
     context: &mut Context,
@@ -44,8 +44,8 @@ pub(super) async fn go(
     let recorded =
         record_store::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let asked = match (args.phase, args.back) {
-        (Some(phase), _) => Asked::Phase(phase_of(phase)),
-        (None, true) => Asked::Back,
+        (Some(phase), _) => RotationRequest::Phase(phase_of(phase)),
+        (None, true) => RotationRequest::Back,
         (None, false) => return Ok(Some(Stand::of(&recorded.record, of, false))),
     };
     let RotationPlan { plan, hazards } =
@@ -59,7 +59,7 @@ pub(super) async fn go(
         return Ok(None);
     }
     if plan.is_empty() {
-        create::tidy(&session, &management.namespace, &args.name).await?;
+        create::remove_abandoned_lock(&session, &management.namespace, &args.name).await?;
         return Ok(Some(Stand::of(&recorded.record, of, false)));
     }
     context.ui.show_plan(&plan);
@@ -67,8 +67,9 @@ pub(super) async fn go(
     if !args.yes {
         ask(&context.ui, of)?;
     }
-    let plane = (&management.namespace, &args.name);
-    let record = rotate::rotate(&session, plane, of, asked, given, &plan.approve(), &mut context.ambient).await?;
+    let control_plane = (&management.namespace, &args.name);
+    let record =
+        rotate::rotate(&session, control_plane, of, asked, given, &plan.approve(), &mut context.ambient).await?;
     Ok(Some(Stand::of(&record, of, true)))
 }
 
@@ -80,7 +81,7 @@ const fn phase_of(phase: PhaseArg) -> RotationPhase {
     }
 }
 
-fn refuse_hazards(ui: &Ui, of: Rotated, hazards: &[String], force: bool) -> Result<(), Fault> {
+fn refuse_hazards(ui: &Ui, of: RotationTarget, hazards: &[String], force: bool) -> Result<(), Fault> {
     if hazards.is_empty() {
         return Ok(());
     }
@@ -92,15 +93,15 @@ fn refuse_hazards(ui: &Ui, of: Rotated, hazards: &[String], force: bool) -> Resu
     }
     let text = format!("something would stop working:\n  - {}", hazards.join("\n  - "));
     let remedy = match of {
-        Rotated::ServiceAccountKey | Rotated::EncryptionKey => "wait, and make anew what is named",
-        Rotated::CertificateAuthority => {
+        RotationTarget::ServiceAccountKey | RotationTarget::EncryptionKey => "wait, and make anew what is named",
+        RotationTarget::CertificateAuthority => {
             "let each worker follow first: --host USER@HOST without a phase, or by what --worker-script prints"
         }
     };
     Err(Fault::new(Kind::Conflict, text).hint(remedy).hint("or go on all the same: --force"))
 }
 
-fn ask(ui: &Ui, of: Rotated) -> Result<(), Fault> {
+fn ask(ui: &Ui, of: RotationTarget) -> Result<(), Fault> {
     if !ui.can_ask() {
         return Err(Fault::new(Kind::Declined, format!("the {} would be changed; nothing was changed", of.words()))
             .hint("agree to it with --yes; see it first with --dry-run"));
@@ -120,19 +121,19 @@ pub(super) struct Stand {
     kind: &'static str,
     name: String,
     namespace: String,
-    of: Rotated,
+    of: RotationTarget,
     /// Nothing while this key is not being changed.
     rotation: Option<Rotation>,
     changed: bool,
     /// What became of the workers that were to follow a change of the authority.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) workers: Vec<Follower>,
+    pub(super) workers: Vec<HostTrust>,
     #[serde(skip)]
     other: Option<Rotation>,
 }
 
 impl Stand {
-    fn of(record: &Record, of: Rotated, changed: bool) -> Self {
+    fn of(record: &Record, of: RotationTarget, changed: bool) -> Self {
         let (own, other) = match record.rotation.clone() {
             Some(rotation) if rotation.of == of => (Some(rotation), None),
             other => (None, other),
@@ -156,8 +157,8 @@ impl Stand {
             format!("  kamaji certs {} {} -n {} {how:<13}  {what}\n", self.of.verb(), self.name, self.namespace)
         };
         let (key, taken) = match self.of {
-            Rotated::ServiceAccountKey | Rotated::EncryptionKey => ("key", "taken"),
-            Rotated::CertificateAuthority => ("authority", "trusted"),
+            RotationTarget::ServiceAccountKey | RotationTarget::EncryptionKey => ("key", "taken"),
+            RotationTarget::CertificateAuthority => ("authority", "trusted"),
         };
         match &self.rotation {
             None if self.other.is_some() || self.changed => Vec::new(),
@@ -188,7 +189,7 @@ impl Stand {
     /// How workers follow; not said again to who let some follow.
     fn workers_next(&self) -> Option<String> {
         let reached = self.rotation.as_ref().map_or(self.changed, |rotation| rotation.done);
-        if self.of != Rotated::CertificateAuthority || !reached || !self.workers.is_empty() {
+        if self.of != RotationTarget::CertificateAuthority || !reached || !self.workers.is_empty() {
             return None;
         }
         let why = match &self.rotation {
@@ -207,7 +208,7 @@ impl Report for Stand {
     fn text(&self, _wide: bool) -> String {
         let what = self.of.words();
         let mut text = match (&self.rotation, &self.other) {
-            (Some(rotation), _) => format!("{}: {rotation}, since {}\n", self.name, moment(rotation.since)),
+            (Some(rotation), _) => format!("{}: {rotation}, since {}\n", self.name, format_time(rotation.since)),
             (None, Some(other)) => format!("{}: the {what} is not being changed; another is ({other})\n", self.name),
             (None, None) => format!("{}: there is one {what}\n", self.name),
         };
@@ -217,7 +218,7 @@ impl Report for Stand {
             text.push_str(&next.concat());
         }
         text.push_str(&self.workers_next().unwrap_or_default());
-        text.push_str(&Follower::table(&self.workers));
+        text.push_str(&HostTrust::table(&self.workers));
         text
     }
 

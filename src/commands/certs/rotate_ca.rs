@@ -1,6 +1,6 @@
 //! `kamaji certs rotate-ca`: what is more to do than for a key: workers follow, over ssh or by a script.
 
-use crate::commands::certs::worker_trust::Follower;
+use crate::commands::certs::worker_trust::HostTrust;
 use crate::commands::certs::worker_trust::Outcome;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use crate::engine::workers::ssh;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::pki::{self, PartialUserPki};
-use crate::plan::certificates::ca_trust::Following;
-use crate::plan::certificates::rotation_phases::{Rotated, RotationPhase};
+use crate::plan::certificates::ca_trust::WorkerCaTrust;
+use crate::plan::certificates::rotation_phases::{RotationPhase, RotationTarget};
 use crate::plan::state::record::Record;
 use crate::ui::Report;
 
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &RotateCaArgs, context: &mut Context) -> Result<()
     };
     let goes = args.rotate.phase.is_some() || args.rotate.back;
     let looked_at = if goes && !args.machines.hosts.is_empty() { look(args, context).await? } else { Vec::new() };
-    let stand = go(&args.rotate, Rotated::CertificateAuthority, &given, &looked_at, context).await?;
+    let stand = go(&args.rotate, RotationTarget::CertificateAuthority, &given, &looked_at, context).await?;
     if args.machines.hosts.is_empty() {
         if let Some(stand) = stand {
             context.ui.report(&stand);
@@ -106,18 +106,18 @@ async fn look(args: &RotateCaArgs, context: &Context) -> Result<Vec<String>, Fau
     }
     let following = rotate_ca::following(&session, &record).await?;
     let items = examine(args, &following).await?;
-    Ok(items.into_iter().filter(Follower::has_certificate).filter_map(|item| item.node).collect())
+    Ok(items.into_iter().filter(HostTrust::has_certificate).filter_map(|item| item.node).collect())
 }
 
-async fn examine(args: &RotateCaArgs, following: &Following) -> Result<Vec<Follower>, Fault> {
+async fn examine(args: &RotateCaArgs, following: &WorkerCaTrust) -> Result<Vec<HostTrust>, Fault> {
     let hosts = hosts::distinct(&args.machines);
     let hashes = pki::discovery_hashes(&following.trusted)?;
     let seen = hosts::look(&hosts::ssh(&args.machines), &hosts, &hashes).await;
-    Ok(hosts.iter().zip(seen).map(|(host, seen)| Follower::of(host, seen, following)).collect())
+    Ok(hosts.iter().zip(seen).map(|(host, seen)| HostTrust::of(host, seen, following)).collect())
 }
 
 /// Lets machines follow, each with its outcome.
-async fn follow(args: &RotateCaArgs, context: &mut Context) -> Result<Vec<Follower>, Fault> {
+async fn follow(args: &RotateCaArgs, context: &mut Context) -> Result<Vec<HostTrust>, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let session = management.session(&progress, args.rotate.timeout.0 + BACK_AGAIN);
@@ -162,7 +162,7 @@ async fn follow(args: &RotateCaArgs, context: &mut Context) -> Result<Vec<Follow
 async fn run_on(
     session: &Session<'_>,
     record: &Record,
-    following: &Following,
+    following: &WorkerCaTrust,
     certificate: bool,
     ssh: &ssh::Ssh,
     hosts: &[&str],

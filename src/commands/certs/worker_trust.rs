@@ -1,9 +1,9 @@
 //! Whether a worker trusts the new certificate authority, one row per host.
 
-use crate::plan::certificates::ca_trust::Following;
-use crate::plan::certificates::ca_trust::Lack;
-use crate::plan::workers::host_probe::Machine;
-use crate::plan::workers::host_probe::Membership;
+use crate::plan::certificates::ca_trust::MissingTrust;
+use crate::plan::certificates::ca_trust::WorkerCaTrust;
+use crate::plan::workers::host_probe::HostMembership;
+use crate::plan::workers::host_probe::HostProbe;
 use serde::Serialize;
 
 use crate::ui::Table;
@@ -11,7 +11,7 @@ use crate::ui::Table;
 /// What became of a machine.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Follower {
+pub(super) struct HostTrust {
     pub(super) host: String,
     pub(super) outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,18 +19,18 @@ pub(super) struct Follower {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<String>,
     #[serde(skip)]
-    pub(super) lack: Lack,
+    pub(super) lack: MissingTrust,
 }
 
-impl Follower {
-    pub(super) fn of(host: &str, seen: Result<Machine, String>, following: &Following) -> Self {
-        let lack = Lack { authorities: false, certificate: false };
+impl HostTrust {
+    pub(super) fn of(host: &str, seen: Result<HostProbe, String>, following: &WorkerCaTrust) -> Self {
+        let lack = MissingTrust { authorities: false, certificate: false };
         let mut item =
             Self { host: host.to_owned(), outcome: Outcome::AlreadyFollows, node: None, failure: None, lack };
         match seen {
             Err(why) => item.fail(why),
-            Ok(Machine { membership: Membership::Free, .. }) => item.fail("it is in no cluster".to_owned()),
-            Ok(Machine { membership: Membership::Elsewhere(server), .. }) => {
+            Ok(HostProbe { membership: HostMembership::Free, .. }) => item.fail("it is in no cluster".to_owned()),
+            Ok(HostProbe { membership: HostMembership::Elsewhere(server), .. }) => {
                 item.fail(format!("it is in another cluster ({server}), or knows none of the authorities"));
             }
             Ok(machine) => {
@@ -38,7 +38,7 @@ impl Follower {
                 if !item.lack.is_none() {
                     item.outcome = Outcome::WouldFollow;
                 }
-                if let Membership::Here(node) = machine.membership {
+                if let HostMembership::Here(node) = machine.membership {
                     item.node = node;
                 }
             }

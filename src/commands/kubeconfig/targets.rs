@@ -16,7 +16,7 @@ use crate::model::{LABEL_COMPONENT, Subject};
 use crate::pki::{self, KeyAndCertificate};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::rotation_keys::{signing_authority, trusted_authorities};
-use crate::plan::state::record::{Record, Step};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::render::ObjectRef;
 
 /// What the command line means.
@@ -94,7 +94,7 @@ fn sort_out(records: &[Value], deployments: &[Value]) -> Choice {
     let mut choice = Choice { members: Vec::new(), left_out: Vec::new() };
     for object in records {
         match Record::from_object(object) {
-            Ok(record) if record.step == Step::Ready && record.address.is_some() => {
+            Ok(record) if record.step == LifecyclePhase::Ready && record.address.is_some() => {
                 let key = (record.spec.namespace.to_string(), record.spec.name.to_string());
                 let serving = ready.get(&key).copied().unwrap_or(0) > 0;
                 choice.members.push(Chosen { record, serving });

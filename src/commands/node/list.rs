@@ -31,7 +31,7 @@ pub(super) async fn run(args: &NodeListArgs, context: &Context) -> Result<(), Fa
         kind: "NodeList",
         control_plane_version: record.spec.version.to_string(),
         items: seen.into_iter().map(|seen| Item::of(seen, now)).collect(),
-        argument: record.spec.called().argument(),
+        argument: record.spec.namespaced_name().argument(),
     });
     Ok(())
 }

@@ -51,7 +51,7 @@ async fn require(connection: &Connection, record: &Record, nodes: &[NodeName]) -
     let found = nodes::find_nodes(connection, &names).await?;
     let missing: Vec<&NodeName> =
         names.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(name, _)| name).collect();
-    if missing.is_empty() { Ok(names) } else { Err(nodes::no_such_nodes(&record.spec.called(), &missing)) }
+    if missing.is_empty() { Ok(names) } else { Err(nodes::no_such_nodes(&record.spec.namespaced_name(), &missing)) }
 }
 
 fn consent(how: &DrainOptions) -> Consent {

@@ -20,7 +20,7 @@ use crate::model::NodeName;
 use crate::pki;
 use crate::plan::apply::plan::{Action, Approved, Change, Plan};
 use crate::plan::state::record::Record;
-use crate::plan::workers::host_probe::{Machine, Membership, reset_script};
+use crate::plan::workers::host_probe::{HostMembership, HostProbe, reset_script};
 use crate::plan::workers::node_status::NodeState;
 use crate::ui::Report;
 
@@ -103,7 +103,7 @@ async fn look<'a>(
         .map(|(name, _)| name)
         .collect();
     if !missing.is_empty() {
-        return Err(nodes::no_such_nodes(&record.spec.called(), &missing));
+        return Err(nodes::no_such_nodes(&record.spec.namespaced_name(), &missing));
     }
     let leaving = names.into_iter().zip(found).map(|(node, found)| {
         let ready = found.as_ref().is_some_and(|found| NodeState::of(found, record.spec.version).ready);
@@ -120,18 +120,18 @@ async fn look<'a>(
 }
 
 /// Which of the workers a machine is.
-fn node_of(host: &str, seen: Result<Machine, String>, names: &[NodeName]) -> Result<NodeName, Fault> {
+fn node_of(host: &str, seen: Result<HostProbe, String>, names: &[NodeName]) -> Result<NodeName, Fault> {
     let refuse = |kind, why: String| {
         Err(Fault::new(kind, format!("{host} {why}; nothing was changed"))
             .hint("leave --host out to take the node out of the cluster only"))
     };
     match seen.map(|machine| machine.membership) {
         Err(why) => refuse(Kind::Unavailable, format!("cannot be looked at: {why}")),
-        Ok(Membership::Free) => refuse(Kind::Usage, "is in no cluster, so there is nothing to reset".to_owned()),
-        Ok(Membership::Elsewhere(server)) => {
+        Ok(HostMembership::Free) => refuse(Kind::Usage, "is in no cluster, so there is nothing to reset".to_owned()),
+        Ok(HostMembership::Elsewhere(server)) => {
             refuse(Kind::Conflict, format!("is in another cluster ({server}) and is not reset"))
         }
-        Ok(Membership::Here(node)) => {
+        Ok(HostMembership::Here(node)) => {
             let node = node.unwrap_or_else(|| "unknown".to_owned());
             match names.iter().find(|name| name.as_str() == node) {
                 Some(name) => Ok(name.clone()),

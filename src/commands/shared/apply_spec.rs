@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::context::{Context, Management};
 use crate::engine::lifecycle::create;
-use crate::engine::lifecycle::objects::Created;
+use crate::engine::lifecycle::objects::ApplyOutcome;
 use crate::engine::lifecycle::preview;
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::error::{Fault, Kind};
 use crate::plan::apply::plan::Plan;
-use crate::plan::state::record::{Record, Step};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::{Report, Ui};
 
 /// How a wish is carried out.
@@ -35,7 +35,7 @@ pub(crate) enum Settled {
 }
 
 /// Makes the wish come true, if it is agreed to.
-pub(crate) async fn settle(
+pub(crate) async fn apply_spec(
     request: &CreateRequest,
     how: &How,
     management: &Management,
@@ -43,7 +43,7 @@ pub(crate) async fn settle(
 ) -> Result<Settled, Fault> {
     let progress = context.ui.progress();
     let session = management.session(&progress, how.timeout);
-    let prepared = preview::prepare(&session, request, &mut context.ambient).await?;
+    let prepared = preview::preview(&session, request, &mut context.ambient).await?;
     if how.dry_run {
         drop(progress);
         show_dry_run(&context.ui, prepared.plan);
@@ -52,18 +52,18 @@ pub(crate) async fn settle(
     if prepared.plan.is_empty()
         && let Some(recorded) = prepared.recorded
     {
-        create::tidy(&session, &request.spec.namespace, &request.spec.name).await?;
+        create::remove_abandoned_lock(&session, &request.spec.namespace, &request.spec.name).await?;
         return Ok(Settled::Unchanged(Box::new(recorded.record)));
     }
     context.ui.show_plan(&prepared.plan);
-    let exists = prepared.recorded.as_ref().is_some_and(|recorded| recorded.record.step == Step::Ready);
+    let exists = prepared.recorded.as_ref().is_some_and(|recorded| recorded.record.step == LifecyclePhase::Ready);
     if exists && !how.yes {
         ask(&context.ui, &prepared.plan)?;
     }
     let approved = prepared.plan.approve();
-    let created = create::converge(&session, request, &approved, how.wait, &mut context.ambient).await?;
+    let created = create::apply(&session, request, &approved, how.wait, &mut context.ambient).await?;
     drop(progress);
-    let Some(Created { record, direct }) = created else { return Ok(Settled::Written) };
+    let Some(ApplyOutcome { record, direct }) = created else { return Ok(Settled::Written) };
     if !direct {
         let endpoint = record.address.as_ref().map(|address| address.endpoint.to_string()).unwrap_or_default();
         context.ui.say(&format!(

@@ -26,11 +26,11 @@ pub(crate) struct Before<'a> {
     pub(crate) facts: Vec<String>,
     pub(crate) snapshot: Option<(&'a Record, &'a Path)>,
     /// Whether `rollback` asks for it.
-    pub(crate) undo: bool,
+    pub(crate) is_rollback: bool,
 }
 
 /// Shows the plan and carries it out if it is agreed to.
-pub(crate) async fn carry_out(
+pub(crate) async fn apply_version(
     name: &ControlPlaneName,
     version: KubeVersion,
     plan: Plan,
@@ -61,7 +61,7 @@ pub(crate) async fn carry_out(
         session.say(Event::Done(format!("the data is saved in {}", path.display())));
     }
     let session = management.session(&progress, args.timeout.0);
-    let target = Target { namespace: &management.namespace, name, version, undo: before.undo };
+    let target = Target { namespace: &management.namespace, name, version, is_rollback: before.is_rollback };
     let record = run::roll(&session, &target, &approved, &mut context.ambient).await?;
     drop(progress);
     context.ui.report(&Rolled::of(&record, true));

@@ -5,12 +5,12 @@ use secrecy::ExposeSecret as _;
 use super::context::Management;
 use crate::cluster::Connection;
 use crate::engine::access::tenant_connection;
-use crate::engine::access::tenant_connection::Reached;
+use crate::engine::access::tenant_connection::TenantConnection;
 use crate::engine::session::Session;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ObjectNames};
-use crate::plan::state::record::{Record, Step};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::render::Address;
 
 /// Reads the record, or says that there is no such control plane.
@@ -26,10 +26,12 @@ pub(crate) async fn record(
 pub(crate) fn address(record: &Record) -> Result<&Address, Fault> {
     let name = &record.spec.name;
     match (&record.address, record.step) {
-        (_, Step::Deleting) => Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
-            .hint(format!("finish that: kamaji delete {}", record.spec.called().argument()))),
-        (Some(address), Step::Creating | Step::Ready) => Ok(address),
-        (None, Step::Creating | Step::Ready) => Err(Fault::new(
+        (_, LifecyclePhase::Deleting) => {
+            Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
+                .hint(format!("finish that: kamaji delete {}", record.spec.namespaced_name().argument())))
+        }
+        (Some(address), LifecyclePhase::Creating | LifecyclePhase::Ready) => Ok(address),
+        (None, LifecyclePhase::Creating | LifecyclePhase::Ready) => Err(Fault::new(
             Kind::Unavailable,
             format!("control plane `{name}` has no address yet: its creation is not finished"),
         )
@@ -55,14 +57,14 @@ pub(crate) async fn kubeconfig(
 }
 
 /// A connection as super-admin, waiting for nothing.
-pub(crate) async fn reach(session: &Session<'_>, record: &Record) -> Result<Reached, Fault> {
+pub(crate) async fn reach(session: &Session<'_>, record: &Record) -> Result<TenantConnection, Fault> {
     let kubeconfig = kubeconfig(session.management, record, "super-admin.conf").await?;
     let (spec, address) = (&record.spec, address(record)?);
     tenant_connection::reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await?.map_err(
         |causes| {
             let why = causes.first().and_then(|cause| cause.lines().next()).unwrap_or("no pod runs");
             Fault::new(Kind::Unavailable, format!("the API server of `{}` does not answer: {why}", spec.name))
-                .hint(format!("see what is wrong: kamaji status {}", spec.called().argument()))
+                .hint(format!("see what is wrong: kamaji status {}", spec.namespaced_name().argument()))
         },
     )
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::Hosts;
 use crate::engine::workers::ssh::Ssh;
-use crate::plan::workers::host_probe::{Machine, look_script};
+use crate::plan::workers::host_probe::{HostProbe, look_script};
 
 /// How long looking at one machine may take.
 const LOOK: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub(crate) fn ssh(hosts: &Hosts) -> Ssh {
 }
 
 /// Looks at each machine; the errors say why one cannot be looked at.
-pub(crate) async fn look(ssh: &Ssh, hosts: &[&str], ca_hashes: &[String]) -> Vec<Result<Machine, String>> {
+pub(crate) async fn look(ssh: &Ssh, hosts: &[&str], ca_hashes: &[String]) -> Vec<Result<HostProbe, String>> {
     let said = ssh.run(hosts, &look_script(), LOOK).await;
-    said.into_iter().map(|said| said.and_then(|said| Machine::read(&said, ca_hashes))).collect()
+    said.into_iter().map(|said| said.and_then(|said| HostProbe::read(&said, ca_hashes))).collect()
 }

@@ -6,15 +6,15 @@ use crate::cli::{Reset, UpdateArgs};
 use crate::config::{self, Settings, Source};
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::error::Fault;
-use crate::model::{Addons, Component, ControlPlaneSpec, Endpoint, Extras, Given, MountSource};
-use crate::plan::state::operations::Wish;
+use crate::model::{Addons, Component, ControlPlaneSpec, Endpoint, Extras, MountSource, SuppliedFiles};
+use crate::plan::state::operations::DesiredSpec;
 use crate::yaml;
 
 /// What the command line brings from this machine.
 pub(crate) struct Brought {
     /// Name and text of the kubeadm file.
     file: Option<(String, String)>,
-    given: Given,
+    given: SuppliedFiles,
 }
 
 impl Brought {
@@ -32,15 +32,15 @@ impl Brought {
 pub(crate) fn revise(
     args: &UpdateArgs,
     brought: Brought,
-    recorded: &Wish,
+    recorded: &DesiredSpec,
     context: &Context,
 ) -> Result<Option<CreateRequest>, Fault> {
     let rereads = brought.file.is_some()
         || !args.edits().is_empty()
         || !brought.given.files.is_empty()
         || !brought.given.empty.is_empty();
-    let mut wish = if rereads { reread(args, brought, recorded, context)? } else { recorded.clone() };
-    let spec = &mut wish.spec;
+    let mut desired = if rereads { reread(args, brought, recorded, context)? } else { recorded.clone() };
+    let spec = &mut desired.spec;
     reset(spec, &args.resets);
     let settings = &args.settings;
     spec.replicas = settings.replicas.unwrap_or(spec.replicas);
@@ -50,12 +50,17 @@ pub(crate) fn revise(
     spec.labels.extend(settings.labels.iter().cloned());
     settings.pods.apply(&mut spec.pods)?;
     settings.isolation.apply(&mut spec.isolation);
-    let names_nothing = !rereads && wish.is_like(recorded);
-    Ok((!names_nothing).then(|| CreateRequest::of(wish)))
+    let names_nothing = !rereads && desired.is_like(recorded);
+    Ok((!names_nothing).then(|| CreateRequest::of(desired)))
 }
 
 /// Reads the file, or the documents on record, with the edits.
-fn reread(args: &UpdateArgs, brought: Brought, recorded: &Wish, context: &Context) -> Result<Wish, Fault> {
+fn reread(
+    args: &UpdateArgs,
+    brought: Brought,
+    recorded: &DesiredSpec,
+    context: &Context,
+) -> Result<DesiredSpec, Fault> {
     let before = &recorded.spec;
     let given = spec_source::with_kept(brought.given, before.clone());
     let load = |name: &str, text: &str, allow_experimental: bool| {
@@ -94,7 +99,7 @@ fn reread(args: &UpdateArgs, brought: Brought, recorded: &Wish, context: &Contex
     let said = kept.ok().and_then(|kept| kept.spec.endpoint);
     let endpoint = endpoint_of(before.endpoint.as_ref(), said.as_ref(), loaded.spec.endpoint.as_ref()).cloned();
     let spec = ControlPlaneSpec { endpoint, ..with_the_rest_of(before, loaded.spec) };
-    Ok(Wish { spec, documents: loaded.documents })
+    Ok(DesiredSpec { spec, documents: loaded.documents })
 }
 
 /// The endpoint: what the documents say, where they say something new, or said what there is; else what a flag said.

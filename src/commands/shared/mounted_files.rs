@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::secure_files;
 use crate::cli::FileArgs;
 use crate::error::{Fault, Kind, While as _};
-use crate::model::{Given, GivenFile, Keep};
+use crate::model::{Keep, SuppliedFile, SuppliedFiles};
 
 /// More than this an object of Kubernetes does not hold.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -18,8 +18,8 @@ const MOST_BYTES: usize = 1024 * 1024;
 const MOST_FILES: usize = 256;
 
 /// Reads everything that the command line gives.
-pub(crate) fn read(args: &FileArgs) -> Result<Given, Fault> {
-    let mut given = Given { empty: args.empty_dirs.clone(), ..Given::default() };
+pub(crate) fn read(args: &FileArgs) -> Result<SuppliedFiles, Fault> {
+    let mut given = SuppliedFiles { empty: args.empty_dirs.clone(), ..SuppliedFiles::default() };
     let twice = |path: &str| {
         Fault::new(Kind::Usage, format!("--file and --empty-dir give {} more than once", crate::ui::safe(path)))
     };
@@ -37,7 +37,7 @@ pub(crate) fn read(args: &FileArgs) -> Result<Given, Fault> {
     Ok(given)
 }
 
-fn read_one(path: &str, local: &Path) -> Result<GivenFile, Fault> {
+fn read_one(path: &str, local: &Path) -> Result<SuppliedFile, Fault> {
     let what = || format!("read {} for --file {path}", local.display());
     let folder = std::fs::metadata(local).while_doing(Kind::Usage, what)?.is_dir();
     let mut named = BTreeMap::new();
@@ -65,7 +65,7 @@ fn read_one(path: &str, local: &Path) -> Result<GivenFile, Fault> {
         content.insert(key, SecretSlice::from(bytes));
     }
     let digest = hex(&digest.finalize());
-    Ok(GivenFile { path: path.to_owned(), keep: Keep::Secret, folder, keys, digest, content: Some(content) })
+    Ok(SuppliedFile { path: path.to_owned(), keep: Keep::Secret, folder, keys, digest, content: Some(content) })
 }
 
 /// All regular files of a folder.

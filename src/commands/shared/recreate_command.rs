@@ -2,14 +2,14 @@
 //! missing or was changed by others.
 
 use crate::config::{self, Settings, Source};
-use crate::engine::state::record_store::Recorded;
+use crate::engine::state::record_store::StoredRecord;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Exposure, Namespace};
-use crate::plan::state::record::Step;
+use crate::plan::state::record::LifecyclePhase;
 
 /// The command: `update`, which reads the record; before the first creation is finished `create`, with places to fill in
 /// where the record does not tell all that was on the command line.
-pub(crate) fn recreate(namespace: &Namespace, name: &ControlPlaneName, recorded: Option<&Recorded>) -> String {
-    if recorded.is_some_and(|recorded| recorded.record.step == Step::Ready) {
+pub(crate) fn recreate(namespace: &Namespace, name: &ControlPlaneName, recorded: Option<&StoredRecord>) -> String {
+    if recorded.is_some_and(|recorded| recorded.record.step == LifecyclePhase::Ready) {
         return format!("kamaji update {name} -n {namespace} --yes");
     }
     recorded.and_then(from_record).unwrap_or_else(|| {
@@ -17,7 +17,7 @@ pub(crate) fn recreate(namespace: &Namespace, name: &ControlPlaneName, recorded:
     })
 }
 
-fn from_record(recorded: &Recorded) -> Option<String> {
+fn from_record(recorded: &StoredRecord) -> Option<String> {
     let spec = &recorded.record.spec;
     let (name, namespace) = (&spec.name, &spec.namespace);
     let settings = Settings {

@@ -10,7 +10,7 @@ use crate::config::operator::tenant_control_plane::Overrides;
 use crate::config::{self, Settings, Source};
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::error::{Fault, Kind};
-use crate::model::{ControlPlaneSpec, DatastoreName, Extras, Given, MountSource, Namespace};
+use crate::model::{ControlPlaneSpec, DatastoreName, Extras, MountSource, Namespace, SuppliedFiles};
 use crate::pki::{self, PartialUserPki};
 use crate::{render, tenant};
 
@@ -66,7 +66,7 @@ pub(crate) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
     let namespace = loaded.names_namespace.then(|| loaded.spec.namespace.clone());
     Ok(Loaded {
         namespace,
-        request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given: keys, undo: false },
+        request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given: keys, is_rollback: false },
         timeout: loaded.timeout,
         dry_run: loaded.dry_run,
     })
@@ -104,7 +104,7 @@ fn read(
     args: &SpecArgs,
     source: &Source<'_>,
     namespace: &Namespace,
-    given: Given,
+    given: SuppliedFiles,
     context: &Context,
 ) -> Result<config::Loaded, config::Error> {
     if args.filename.is_none() {
@@ -123,7 +123,7 @@ fn read(
 }
 
 /// What is given together with what the record of the control plane knows; none where no record is found.
-async fn kept(args: &SpecArgs, given: Given, context: &Context) -> Option<Given> {
+async fn kept(args: &SpecArgs, given: SuppliedFiles, context: &Context) -> Option<SuppliedFiles> {
     let management = context.management().await.ok()?;
     let quiet = |_| {};
     let session = management.session(&quiet, MOMENT);
@@ -132,7 +132,7 @@ async fn kept(args: &SpecArgs, given: Given, context: &Context) -> Option<Given>
 }
 
 /// What is given, and of what was given earlier all that is not given anew.
-pub(crate) fn with_kept(mut given: Given, recorded: ControlPlaneSpec) -> Given {
+pub(crate) fn with_kept(mut given: SuppliedFiles, recorded: ControlPlaneSpec) -> SuppliedFiles {
     let Extras { files, patches, .. } = recorded.extras;
     let fresh: Vec<String> = given.files.iter().map(|file| file.path.clone()).collect();
     given.files.extend(files.into_iter().filter(|file| !fresh.contains(&file.path)));
@@ -149,7 +149,7 @@ pub(crate) fn with_kept(mut given: Given, recorded: ControlPlaneSpec) -> Given {
 }
 
 /// What the command line says beside a kubeadm file, with the defaults for what it does not say.
-fn settings(args: &SpecArgs, namespace: &Namespace, given: Given) -> Settings {
+fn settings(args: &SpecArgs, namespace: &Namespace, given: SuppliedFiles) -> Settings {
     let default = || DatastoreName::parse("default").expect("it is a name");
     let datastore = args.datastore.clone().unwrap_or_else(default);
     Settings {

@@ -18,13 +18,13 @@ use crate::error::{Fault, Kind, While as _};
 const PREFIX: &str = "kamaji-exec-";
 
 /// A kubeconfig that exists as long as this does.
-pub(crate) struct Handed {
+pub(crate) struct TempKubeconfig {
     path: PathBuf,
     folder: Option<PathBuf>,
     _file: File,
 }
 
-impl Handed {
+impl TempKubeconfig {
     pub(crate) fn new(text: &SecretString) -> Result<Self, Fault> {
         let folder = std::env::temp_dir();
         remove_leftovers(&folder, |id| Path::new(&format!("/proc/{id}")).exists());
@@ -41,7 +41,7 @@ impl Handed {
     }
 }
 
-impl Drop for Handed {
+impl Drop for TempKubeconfig {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
             // Nobody can be told here; the next run removes it.
@@ -51,7 +51,7 @@ impl Drop for Handed {
 }
 
 /// Memory that is a file; `None` where there is no such thing, or a process cannot show its files.
-fn in_memory(text: &SecretString) -> Option<Handed> {
+fn in_memory(text: &SecretString) -> Option<TempKubeconfig> {
     #[cfg(target_os = "linux")]
     {
         let memory = rustix::fs::memfd_create("kubeconfig", rustix::fs::MemfdFlags::CLOEXEC).ok()?;
@@ -61,7 +61,7 @@ fn in_memory(text: &SecretString) -> Option<Handed> {
         file.write_all(text.expose_secret().as_bytes()).ok()?;
         let path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
         let shown = std::fs::metadata(&path).ok()?;
-        (shown.is_file() && shown.len() == text.expose_secret().len() as u64).then_some(Handed {
+        (shown.is_file() && shown.len() == text.expose_secret().len() as u64).then_some(TempKubeconfig {
             path,
             folder: None,
             _file: file,
@@ -74,7 +74,7 @@ fn in_memory(text: &SecretString) -> Option<Handed> {
     }
 }
 
-fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<Handed> {
+fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<TempKubeconfig> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     let fresh = crate::ambient::Ambient::real().word(12);
     let folder = parent.join(format!("{PREFIX}{}-{fresh}", std::process::id()));
@@ -86,7 +86,7 @@ fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<Handed> {
         Ok(file)
     })();
     match written {
-        Ok(file) => Ok(Handed { path, folder: Some(folder), _file: file }),
+        Ok(file) => Ok(TempKubeconfig { path, folder: Some(folder), _file: file }),
         Err(error) => {
             drop(std::fs::remove_dir_all(&folder));
             Err(error)

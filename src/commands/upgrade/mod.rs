@@ -4,7 +4,7 @@ mod plan;
 
 use std::path::Path;
 
-use super::shared::apply_version::{Before, Rolled, carry_out};
+use super::shared::apply_version::{Before, Rolled, apply_version};
 use super::shared::context::Context;
 use super::shared::control_plane;
 use super::snapshot;
@@ -15,8 +15,8 @@ use crate::engine::state::ensure_changeable;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::CheckName;
-use crate::plan::rollout::preflight::{Check, Verdict as CheckVerdict};
-use crate::plan::rollout::version_skew::{Move, judge};
+use crate::plan::rollout::preflight::{Check, CheckVerdict};
+use crate::plan::rollout::version_skew::{VersionStep, judge};
 use crate::plan::state::record::Record;
 
 pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(), Fault> {
@@ -38,13 +38,13 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     // An upgrade on its way was judged when it began.
     let on_its_way = record.upgrade.as_ref().filter(|way| [way.from, way.to].contains(&to));
     let forward = match on_its_way {
-        Some(way) if way.undo || way.to != to => None,
+        Some(way) if way.is_rollback || way.to != to => None,
         Some(_) => judge(&record.spec, to, true)?,
         None => judge(&record.spec, to, args.allow_patch_downgrade)?,
     };
     if forward.is_none() && on_its_way.is_none() {
         if !args.how.dry_run {
-            create::tidy(&session, &management.namespace, name).await?;
+            create::remove_abandoned_lock(&session, &management.namespace, name).await?;
         }
         drop(progress);
         context.ui.report(&Rolled::of(record, false));
@@ -52,9 +52,10 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     }
     let mut kubelets = 0;
     if record.upgrade.is_none() {
-        ensure_changeable::refuse_busy(record)?;
+        ensure_changeable::ensure_not_busy(record)?;
         let reached = control_plane::reach(&session, record).await.map_err(|fault| fault.to_string());
-        let outlook = preflight::gather(&session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
+        let outlook =
+            preflight::collect_preflight_facts(&session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
         for check in outlook.checks.iter().filter(|check| check.verdict == CheckVerdict::Warning) {
             context.ui.warn(&format!("{}: {}", check.name, check.finding));
         }
@@ -71,12 +72,12 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
         facts.push(format!(
             "Kubelets stay as they are. {kubelets} of another version are then upgraded by you, one worker after the other; \
              `kamaji upgrade plan {}` prints the commands.",
-            record.spec.called().argument()
+            record.spec.namespaced_name().argument()
         ));
     }
     // Of one that has begun, the snapshot is there.
     let snapshot = args.snapshot.as_deref().filter(|_| record.upgrade.is_none()).map(|path| (record, path));
-    carry_out(name, to, plan, Before { facts, snapshot, undo: false }, &args.how, &management, context).await
+    apply_version(name, to, plan, Before { facts, snapshot, is_rollback: false }, &args.how, &management, context).await
 }
 
 /// Whether the data can be saved in this file, or has been when the upgrade began: what the new version may have written
@@ -119,14 +120,14 @@ fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
 }
 
 /// Said before anything begins: whether there is a way back.
-pub(super) fn going_back(step: Move, from: &str, to: &str) -> String {
+pub(super) fn going_back(step: VersionStep, from: &str, to: &str) -> String {
     match step {
-        Move::Minor => format!(
+        VersionStep::Minor => format!(
             "If {to} does not become ready, {from} is put back by itself, and nothing is lost. Once {to} serves, it writes \
              objects that {from} may not read completely: from then on there is no way back but a snapshot from before \
              (--snapshot FILE saves one first, `kamaji restore` puts it back)."
         ),
-        Move::Patch | Move::PatchBack => format!(
+        VersionStep::Patch | VersionStep::PatchBack => format!(
             "If {to} does not become ready, {from} is put back by itself. Later too: both store objects alike, so \
              `kamaji rollback` goes back without loss."
         ),

@@ -13,9 +13,9 @@ use crate::engine::session;
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::model::{KubeVersion, LABEL_COMPONENT, release_of};
-use crate::plan::rollout::preflight::{Check, Verdict as CheckVerdict, Worker};
-use crate::plan::rollout::version_skew::{Move, judge, targets};
-use crate::plan::state::record::{Record, Step};
+use crate::plan::rollout::preflight::{Check, CheckVerdict, Worker};
+use crate::plan::rollout::version_skew::{VersionStep, judge, targets};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::{Report, Table, mark};
 
 const SHORT: Duration = Duration::from_secs(30);
@@ -29,8 +29,8 @@ pub(crate) async fn run(args: &UpgradePlanArgs, context: &Context) -> Result<(),
     let records = records(args, &session, &management).await?;
     let looks = session::at_once(&records, PARALLEL, |record| look(&session, record, args.to)).await;
     drop(progress);
-    let outlooks = looks.into_iter().collect::<Result<Vec<Outlook>, Fault>>()?;
-    let blocked = outlooks.iter().any(Outlook::is_blocked);
+    let outlooks = looks.into_iter().collect::<Result<Vec<UpgradePlanItem>, Fault>>()?;
+    let blocked = outlooks.iter().any(UpgradePlanItem::is_blocked);
     let report = UpgradePlan { api_version: "kamaji/v1", kind: "UpgradePlan", items: outlooks };
     context.ui.report(&report);
     if blocked && args.to.is_some() {
@@ -57,9 +57,9 @@ async fn records(args: &UpgradePlanArgs, session: &Session<'_>, management: &Man
     Ok(records)
 }
 
-async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>) -> Result<Outlook, Fault> {
+async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>) -> Result<UpgradePlanItem, Fault> {
     let spec = &record.spec;
-    let mut outlook = Outlook {
+    let mut outlook = UpgradePlanItem {
         name: spec.name.to_string(),
         namespace: spec.namespace.to_string(),
         version: spec.version,
@@ -71,7 +71,7 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
         way_back: None,
         by_hand: Vec::new(),
     };
-    if record.step != Step::Ready {
+    if record.step != LifecyclePhase::Ready {
         outlook.note = Some(format!("{}, not ready to be upgraded", record.step.word()));
         return Ok(outlook);
     }
@@ -87,7 +87,7 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
         // What is left of the last upgrade.
         outlook.by_hand = match control_plane::reach(session, record).await {
             Ok(reached) => {
-                let found = preflight::gather(session, record, spec.version, Ok(&reached)).await?;
+                let found = preflight::collect_preflight_facts(session, record, spec.version, Ok(&reached)).await?;
                 by_hand(record, spec.version, found.workers.as_deref().unwrap_or_default())
             }
             Err(_) => Vec::new(),
@@ -95,9 +95,9 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
         return Ok(outlook);
     };
     let reached = control_plane::reach(session, record).await.map_err(|fault| fault.to_string());
-    let found = preflight::gather(session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
+    let found = preflight::collect_preflight_facts(session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
     outlook.target = Some(to);
-    let step = if to.minor > spec.version.minor { Move::Minor } else { Move::Patch };
+    let step = if to.minor > spec.version.minor { VersionStep::Minor } else { VersionStep::Patch };
     outlook.way_back = Some(going_back(step, &spec.version.to_string(), &to.to_string()));
     outlook.components = components(record, to, found.workers.as_deref());
     outlook.by_hand = by_hand(record, to, found.workers.as_deref().unwrap_or_default());
@@ -200,12 +200,12 @@ impl ByHand {
 struct UpgradePlan {
     api_version: &'static str,
     kind: &'static str,
-    items: Vec<Outlook>,
+    items: Vec<UpgradePlanItem>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Outlook {
+struct UpgradePlanItem {
     name: String,
     namespace: String,
     version: KubeVersion,
@@ -231,7 +231,7 @@ struct Component {
     how: &'static str,
 }
 
-impl Outlook {
+impl UpgradePlanItem {
     fn is_blocked(&self) -> bool {
         self.checks.iter().any(|check| check.verdict == CheckVerdict::Blocked)
     }
@@ -298,7 +298,7 @@ impl Report for UpgradePlan {
         if self.items.is_empty() {
             return "no control planes\n".to_owned();
         }
-        self.items.iter().map(Outlook::text).collect::<Vec<_>>().join("\n")
+        self.items.iter().map(UpgradePlanItem::text).collect::<Vec<_>>().join("\n")
     }
 
     fn names(&self) -> Vec<String> {

@@ -7,7 +7,7 @@ use super::contents;
 use super::target::Target;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
-use crate::model::{Extras, Given, GivenFile, Keep, Mount, MountSource, Patches, PodVolume};
+use crate::model::{Extras, Keep, Mount, MountSource, Patches, PodVolume, SuppliedFile, SuppliedFiles};
 use crate::yaml::shown;
 
 /// Arguments whose value is a path although their name does not end like one.
@@ -56,7 +56,7 @@ pub(crate) fn path_use(name: &str, value: &str) -> Option<PathUse> {
 
 /// Gives out what is there, and remembers what was named.
 pub(crate) struct Files<'a> {
-    given: &'a Given,
+    given: &'a SuppliedFiles,
     used: BTreeSet<&'a str>,
     /// Whether only arguments of [`OPEN`] name the file.
     open: BTreeMap<&'a str, bool>,
@@ -67,7 +67,7 @@ pub(crate) struct Files<'a> {
 }
 
 impl<'a> Files<'a> {
-    pub(crate) fn new(given: &'a Given) -> Self {
+    pub(crate) fn new(given: &'a SuppliedFiles) -> Self {
         let (volumes, mounts) = (Vec::new(), Vec::new());
         Self { given, used: BTreeSet::new(), open: BTreeMap::new(), patches: None, volumes, mounts }
     }
@@ -138,7 +138,7 @@ impl<'a> Files<'a> {
                 );
             }
             self.take(file, false);
-            mounts.push(mount(MountSource::Given(file.path.clone()), &format!("{at}{rest}")));
+            mounts.push(mount(MountSource::SuppliedFiles(file.path.clone()), &format!("{at}{rest}")));
         }
         if !found {
             let text = format!("`{}` would be a path of a management node", shown(host));
@@ -169,10 +169,10 @@ impl<'a> Files<'a> {
                 (MountSource::Empty(path), PathUse::Read) => {
                     Some((format!("--empty-dir {path} has no files"), "give the file with --file"))
                 }
-                (MountSource::Given(path), PathUse::Write) => {
+                (MountSource::SuppliedFiles(path), PathUse::Write) => {
                     Some((format!("`{path}` can only be read"), "name a folder of --empty-dir"))
                 }
-                (MountSource::Given(path), PathUse::Read) => {
+                (MountSource::SuppliedFiles(path), PathUse::Read) => {
                     let rest = value[mounted.at.len()..].trim_start_matches('/');
                     let file = self.given.files.iter().find(|file| file.path == *path);
                     let has = file.is_some_and(|file| (rest.is_empty() && file.folder) || file.key_of(rest).is_some());
@@ -207,7 +207,7 @@ impl<'a> Files<'a> {
         findings: &mut Findings<'_>,
     ) {
         let given = self.given;
-        let has = |file: &&GivenFile| {
+        let has = |file: &&SuppliedFile| {
             is_below(value, &file.path)
                 && (file.path == value || file.key_of(value[file.path.len()..].trim_start_matches('/')).is_some())
         };
@@ -222,11 +222,11 @@ impl<'a> Files<'a> {
         }
         self.take(file, OPEN.contains(&name));
         Self::look_into(file, (name, value), view, findings);
-        mounts.push(mount(MountSource::Given(file.path.clone()), &file.path));
+        mounts.push(mount(MountSource::SuppliedFiles(file.path.clone()), &file.path));
     }
 
     /// `value` is the file itself, or a path below the folder.
-    fn look_into(file: &GivenFile, (name, value): (&str, &str), view: &View<'_>, findings: &mut Findings<'_>) {
+    fn look_into(file: &SuppliedFile, (name, value): (&str, &str), view: &View<'_>, findings: &mut Findings<'_>) {
         use secrecy::ExposeSecret as _;
         let key = file.key_of(value.strip_prefix(file.path.as_str()).unwrap_or_default().trim_start_matches('/'));
         if let Some(bytes) = key.and_then(|key| file.content.as_ref()?.get(key)) {
@@ -258,7 +258,7 @@ impl<'a> Files<'a> {
     }
 
     /// A folder that a field names: the patches.
-    pub(crate) fn folder(&mut self, path: &str) -> Option<&'a GivenFile> {
+    pub(crate) fn folder(&mut self, path: &str) -> Option<&'a SuppliedFile> {
         let file = self.given.files.iter().find(|file| file.path == path)?;
         self.used.insert(&file.path);
         Some(file)
@@ -273,7 +273,7 @@ impl<'a> Files<'a> {
         self.patches = Some(patches);
     }
 
-    fn take(&mut self, file: &'a GivenFile, open: bool) {
+    fn take(&mut self, file: &'a SuppliedFile, open: bool) {
         self.used.insert(&file.path);
         let all = self.open.entry(&file.path).or_insert(true);
         *all &= open && !file.folder;
@@ -286,12 +286,12 @@ impl<'a> Files<'a> {
         for path in fresh.filter(|path| !used.contains(path)) {
             findings.missing(format!("--file {}: nothing in the file names this path", shown(path)), "remove it");
         }
-        let mut files: Vec<GivenFile> = Vec::new();
+        let mut files: Vec<SuppliedFile> = Vec::new();
         for file in given.files.iter().filter(|file| self.open.contains_key(file.path.as_str())) {
             let keep = if self.open[file.path.as_str()] && !holds_key(file) { Keep::ConfigMap } else { Keep::Secret };
             // What an earlier run kept stays where it is.
             let keep = if file.content.is_some() { keep } else { file.keep };
-            files.push(GivenFile { keep, ..file.clone() });
+            files.push(SuppliedFile { keep, ..file.clone() });
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Extras { files, volumes: self.volumes, patches: self.patches }
@@ -299,7 +299,7 @@ impl<'a> Files<'a> {
 }
 
 /// Whether a private key is in it, whatever the argument is for.
-fn holds_key(file: &GivenFile) -> bool {
+fn holds_key(file: &SuppliedFile) -> bool {
     use secrecy::ExposeSecret as _;
     let has = |bytes: &[u8]| bytes.windows(11).any(|window| window == b"PRIVATE KEY");
     file.content.iter().flat_map(BTreeMap::values).any(|content| has(content.expose_secret()))

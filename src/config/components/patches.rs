@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use super::files::Files;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
-use crate::model::{GivenFile, Patch, PatchTarget, PatchType, Patches};
+use crate::model::{Patch, PatchTarget, PatchType, Patches, SuppliedFile};
 use crate::yaml::{self, Content, shown};
 
 /// They are kept in the record, which has to stay an object that etcd takes.
@@ -54,7 +54,7 @@ pub(crate) fn read(init: &View<'_>, files: &mut Files<'_>, findings: &mut Findin
 }
 
 /// Names and content in the order in which kubeadm walks: by name, folder by folder.
-fn in_order(folder: &GivenFile) -> Vec<(&str, &[u8])> {
+fn in_order(folder: &SuppliedFile) -> Vec<(&str, &[u8])> {
     let content = folder.content.as_ref();
     let mut files: Vec<(&str, &[u8])> = folder
         .keys

@@ -69,7 +69,7 @@ fn ranges(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<ipnet::IpNet> {
 /// A port as the document has it; the node port is the cluster's choice.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Given {
+struct SuppliedFiles {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<String>,
@@ -82,7 +82,7 @@ struct Given {
 fn ports(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<ServicePort> {
     let mut ports: Vec<ServicePort> = Vec::new();
     for view in root.list("spec.controlPlane.service.additionalPorts") {
-        let Some(given) = typed::<Given>(&view, findings) else { continue };
+        let Some(given) = typed::<SuppliedFiles>(&view, findings) else { continue };
         let protocol = given.protocol.unwrap_or_else(|| "TCP".to_owned());
         let problem = if given.name == API_SERVER || ports.iter().any(|port| port.name.as_ref() == Some(&given.name)) {
             Some("the name is that of another port")

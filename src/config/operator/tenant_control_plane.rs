@@ -21,8 +21,8 @@ use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::config::{Checked, CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS};
 use crate::model::{
-    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Given, Namespace,
-    parse_label,
+    AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Namespace,
+    SuppliedFiles, parse_label,
 };
 use crate::yaml::{self, Content, Document, Node, shown};
 
@@ -47,7 +47,7 @@ pub struct Overrides {
     /// Where its data is.
     pub datastore: Option<DatastoreName>,
     /// `--file` and `--empty-dir`, and what an earlier run was given.
-    pub given: Given,
+    pub given: SuppliedFiles,
 }
 
 /// Whether a text is a `TenantControlPlane`, as far as can be told without reading all of it well.
@@ -59,7 +59,7 @@ pub fn is_one(source: &Source<'_>) -> bool {
 
 /// Holds a document against every rule that needs no command line and no cluster.
 #[must_use]
-pub fn validate(source: &Source<'_>, given: &Given) -> Checked {
+pub fn validate(source: &Source<'_>, given: &SuppliedFiles) -> Checked {
     match load(source, Overrides { given: given.clone(), ..Overrides::default() }) {
         Ok(loaded) => Checked { problems: Vec::new(), warnings: loaded.warnings },
         Err(error) => Checked { problems: error.into_problems(), warnings: Vec::new() },
@@ -115,8 +115,8 @@ pub fn load(source: &Source<'_>, overrides: Overrides) -> Result<Loaded, Error> 
     let ((cluster, settings), warnings) = findings.finish(cluster.zip(settings))?;
     let addons = Addons { coredns: cluster.coredns.clone(), kube_proxy: cluster.kube_proxy, kube_proxy_image };
     let kubelet_patches = view.list(PATCHES).iter().map(|patch| patch.node.to_json()).collect();
-    let wish = crate::config::wish(settings, cluster, init, addons);
-    let spec = ControlPlaneSpec { kubelet, kubelet_patches, labels, pods, service, extras, ..wish };
+    let desired = crate::config::spec(settings, cluster, init, addons);
+    let spec = ControlPlaneSpec { kubelet, kubelet_patches, labels, pods, service, extras, ..desired };
     Ok(Loaded { spec, warnings, documents, timeout: None, dry_run: false, names_namespace })
 }
 

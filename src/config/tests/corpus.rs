@@ -23,8 +23,11 @@ fn every_file_of_the_corpus_is_accepted_or_refused_as_its_folder_says() {
             for path in paths {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let name = path.file_name().unwrap().to_str().unwrap();
-                let checked =
-                    validate(&Source { name, text: &text }, text.contains("kubeadm.k8s.io/v1\n"), &Given::default());
+                let checked = validate(
+                    &Source { name, text: &text },
+                    text.contains("kubeadm.k8s.io/v1\n"),
+                    &SuppliedFiles::default(),
+                );
                 assert_eq!(checked.problems.is_empty(), folder == "accepted", "{name}: {:#?}", checked.problems);
                 assert!(checked.problems.iter().all(|problem| !problem.remedy.is_empty()), "{name}: no remedy");
                 let mut said = String::new();

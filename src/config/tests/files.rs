@@ -1,19 +1,19 @@
 //! Files that the configuration names: what is mounted where, and what has to be given.
 
 use super::*;
-use crate::model::{GivenFile, Keep, MountSource, PatchTarget, PatchType};
+use crate::model::{Keep, MountSource, PatchTarget, PatchType, SuppliedFile};
 
-fn file(path: &str, text: &str) -> GivenFile {
+fn file(path: &str, text: &str) -> SuppliedFile {
     folder_of(path, false, &[("", text)])
 }
 
-fn folder(path: &str, files: &[(&str, &str)]) -> GivenFile {
+fn folder(path: &str, files: &[(&str, &str)]) -> SuppliedFile {
     folder_of(path, true, files)
 }
 
-fn folder_of(path: &str, folder: bool, files: &[(&str, &str)]) -> GivenFile {
+fn folder_of(path: &str, folder: bool, files: &[(&str, &str)]) -> SuppliedFile {
     let key = |name: &str| format!("k{}", name.replace('/', "_"));
-    GivenFile {
+    SuppliedFile {
         path: path.into(),
         keep: Keep::Secret,
         folder,
@@ -23,15 +23,15 @@ fn folder_of(path: &str, folder: bool, files: &[(&str, &str)]) -> GivenFile {
     }
 }
 
-fn with(text: &str, given: Given) -> Result<Loaded, Error> {
+fn with(text: &str, given: SuppliedFiles) -> Result<Loaded, Error> {
     load(&Source { name: "prod.yaml", text }, Settings { given, ..settings() })
 }
 
-fn files(files: Vec<GivenFile>) -> Given {
-    Given { files, ..Given::default() }
+fn files(files: Vec<SuppliedFile>) -> SuppliedFiles {
+    SuppliedFiles { files, ..SuppliedFiles::default() }
 }
 
-fn said(text: &str, given: Given) -> String {
+fn said(text: &str, given: SuppliedFiles) -> String {
     let error = with(text, given).map(|_| panic!("this was accepted:\n{text}")).unwrap_err();
     error
         .into_problems()
@@ -57,7 +57,7 @@ fn a_file_that_an_argument_names_is_mounted_where_it_names_it() {
         with(&argument("audit-policy-file", "/etc/a.yaml"), files(vec![file("/etc/a.yaml", AUDIT)])).unwrap().spec;
     let [mount] = spec.api_server.mounts.as_slice() else { panic!("{:?}", spec.api_server.mounts) };
     assert_eq!((mount.at.as_str(), mount.read_only), ("/etc/a.yaml", true));
-    assert_eq!(mount.source, MountSource::Given("/etc/a.yaml".into()));
+    assert_eq!(mount.source, MountSource::SuppliedFiles("/etc/a.yaml".into()));
     assert_eq!(spec.extras.files[0].keep, Keep::ConfigMap, "an audit policy has no place for a secret");
     assert!(spec.controller_manager.mounts.is_empty());
 }
@@ -105,7 +105,7 @@ fn a_volume_mounts_what_is_given_for_its_host_path() {
     assert_eq!(spec.api_server.mounts[0].at, "/m");
     let spec = with(&text, files(vec![file("/h/a/b", "x")])).unwrap().spec;
     assert_eq!(spec.api_server.mounts[0].at, "/m/a/b", "a file below the path of the node");
-    let empty = Given { empty: vec!["/h".into()], ..Given::default() };
+    let empty = SuppliedFiles { empty: vec!["/h".into()], ..SuppliedFiles::default() };
     let spec = with(&text, empty).unwrap().spec;
     assert_eq!(
         (&spec.api_server.mounts[0].source, spec.api_server.mounts[0].read_only),
@@ -115,7 +115,7 @@ fn a_volume_mounts_what_is_given_for_its_host_path() {
         "apiServer:\n  extraArgs: [{name: audit-log-path, value: /m/audit.log}]\n  \
          extraVolumes: [{name: v, hostPath: /h, mountPath: /m, pathType: DirectoryOrCreate}]",
     );
-    assert!(with(&logs, Given { empty: vec!["/h".into()], ..Given::default() }).is_ok());
+    assert!(with(&logs, SuppliedFiles { empty: vec!["/h".into()], ..SuppliedFiles::default() }).is_ok());
     assert!(said(&logs, files(vec![folder("/h", &[("a", "x")])])).contains("can only be read"));
 }
 
@@ -131,7 +131,7 @@ fn what_was_not_given_is_told_with_the_flag_to_add() {
     ];
     let mut all = String::new();
     for text in cases {
-        let error = with(&text, Given::default()).unwrap_err();
+        let error = with(&text, SuppliedFiles::default()).unwrap_err();
         assert!(error.wants_files(), "{error}");
         for problem in error.into_problems() {
             all.push_str(&format!("{}: {} -> {}\n", problem.field, problem.text, problem.remedy));
@@ -218,7 +218,7 @@ fn an_authentication_file_is_used_as_given_with_a_word_about_anonymous_requests(
 #[test]
 fn what_an_earlier_run_was_given_counts() {
     let text = argument("audit-policy-file", "/etc/a.yaml");
-    let kept = GivenFile { content: None, keep: Keep::ConfigMap, ..file("/etc/a.yaml", AUDIT) };
+    let kept = SuppliedFile { content: None, keep: Keep::ConfigMap, ..file("/etc/a.yaml", AUDIT) };
     let loaded = with(&text, files(vec![kept.clone()])).unwrap();
     assert_eq!(
         (loaded.spec.extras.files[0].keep, loaded.spec.extras.files[0].content.is_none()),

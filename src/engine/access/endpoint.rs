@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::engine::lifecycle::preview::exposure;
 use crate::engine::session::Session;
 use crate::engine::state::observe::cluster_facts;
-use crate::engine::state::record_store::Journal;
+use crate::engine::state::record_store::RecordStore;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
@@ -24,7 +24,7 @@ const LOAD_BALANCER_GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn await_address(
     session: &Session<'_>,
     spec: &ControlPlaneSpec,
-    journal: &mut Journal<'_>,
+    store: &mut RecordStore<'_>,
 ) -> Result<Address, Fault> {
     let service_ref = ObjectRef {
         api_version: "v1".into(),
@@ -34,10 +34,10 @@ pub(crate) async fn await_address(
     };
     let begun = Instant::now();
     loop {
-        let chosen = exposure(journal.record(), spec);
+        let chosen = exposure(store.record(), spec);
         let service = session.management.get(&service_ref).await?;
         let (_, port, node_port) =
-            decide_exposure(spec, Some(chosen), service.as_ref(), journal.record().address.as_ref());
+            decide_exposure(spec, Some(chosen), service.as_ref(), store.record().address.as_ref());
         if !exposes(service.as_ref(), chosen, port, node_port) {
             session
                 .management
@@ -46,10 +46,10 @@ pub(crate) async fn await_address(
             continue;
         }
         let facts = cluster_facts(session, spec, chosen, service.as_ref()).await;
-        let cause = match decide_address(spec, chosen, service.as_ref(), &facts, journal.record().address.as_ref()) {
+        let cause = match decide_address(spec, chosen, service.as_ref(), &facts, store.record().address.as_ref()) {
             AddressState::Known(address) => {
                 let known = address.clone();
-                journal
+                store
                     .update(None, |record| {
                         record.exposure = Some(chosen);
                         record.address = Some(known);
@@ -69,7 +69,7 @@ pub(crate) async fn await_address(
                 "nothing in this cluster gave a load balancer within {} s: using a node port",
                 LOAD_BALANCER_GRACE.as_secs()
             )));
-            journal.update(None, |record| record.exposure = Some(Exposure::NodePort)).await?;
+            store.update(None, |record| record.exposure = Some(Exposure::NodePort)).await?;
             continue;
         }
         session.wait(Duration::from_millis(200), &format!("an address for `{}`", spec.name), &[cause]).await?;

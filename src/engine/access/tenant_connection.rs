@@ -14,11 +14,11 @@ use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
-use crate::plan::apply::conflict::giving_way;
+use crate::plan::apply::conflict::without_conflicting_fields;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::managed_fields::is_ours;
-use crate::plan::apply::noop::is_settled;
-use crate::plan::apply::plan::{Action, Change, compare, left_to_others};
+use crate::plan::apply::noop::apply_is_noop;
+use crate::plan::apply::plan::{Action, Change, change_owned_by_others, compare};
 use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::render::{Address, Manifest, ObjectRef, Write};
 
@@ -27,7 +27,7 @@ const HICCUP: Duration = Duration::from_secs(2);
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
 #[derive(Debug)]
-pub struct Reached {
+pub struct TenantConnection {
     /// The connection.
     pub connection: Connection,
     way: Way,
@@ -35,7 +35,7 @@ pub struct Reached {
     _tunnel: Option<Tunnel>,
 }
 
-impl Reached {
+impl TenantConnection {
     /// By a way that has just answered.
     fn new(connection: Connection, way: Way, tunnel: Option<Tunnel>) -> Self {
         Self { connection: connection.patient(HICCUP), way, _tunnel: tunnel }
@@ -110,7 +110,7 @@ pub async fn reach(
     name: &ControlPlaneName,
     address: &Address,
     kubeconfig: &str,
-) -> Result<Result<Reached, Vec<String>>, Fault> {
+) -> Result<Result<TenantConnection, Vec<String>>, Fault> {
     let pods = pods(session, namespace, name).await?;
     reach_by(session, &pods, namespace, name, address, kubeconfig).await
 }
@@ -146,7 +146,7 @@ async fn reach_by(
     name: &ControlPlaneName,
     address: &Address,
     kubeconfig: &str,
-) -> Result<Result<Reached, Vec<String>>, Fault> {
+) -> Result<Result<TenantConnection, Vec<String>>, Fault> {
     if let Some(reached) = reach_directly(session, name, address, kubeconfig, Duration::from_millis(500)).await {
         return Ok(Ok(reached));
     }
@@ -157,7 +157,7 @@ async fn reach_by(
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await?;
     connection.ends_with(session.management);
     match timeout(Duration::from_secs(5), connection.text("/readyz")).await {
-        Ok(Ok(_)) => Ok(Ok(Reached::new(connection, way, Some(tunnel)))),
+        Ok(Ok(_)) => Ok(Ok(TenantConnection::new(connection, way, Some(tunnel)))),
         Ok(Err(refusal)) => Ok(Err(vec![refusal.to_string()])),
         Err(_) => Ok(Err(vec![format!("the API server in pod {pod_name} does not answer")])),
     }
@@ -169,7 +169,7 @@ async fn reach_directly(
     address: &Address,
     kubeconfig: &str,
     patience: Duration,
-) -> Option<Reached> {
+) -> Option<TenantConnection> {
     let reached = direct(address, kubeconfig, name, patience).await?;
     reached.connection.ends_with(session.management);
     Some(reached)
@@ -177,14 +177,19 @@ async fn reach_directly(
 
 /// A connection straight to the endpoint, if it answers and is the one it should be; `patience` is for the first packet
 /// to come back.
-async fn direct(address: &Address, kubeconfig: &str, name: &ControlPlaneName, patience: Duration) -> Option<Reached> {
+async fn direct(
+    address: &Address,
+    kubeconfig: &str,
+    name: &ControlPlaneName,
+    patience: Duration,
+) -> Option<TenantConnection> {
     let host = address.endpoint.host.to_string();
     let connected = timeout(patience, TcpStream::connect((host.as_str(), address.endpoint.port))).await;
     connected.ok()?.ok()?;
     let way = Way::Endpoint(address.endpoint.clone());
     let connection = Connection::to_tenant(kubeconfig, &way, name.as_str()).await.ok()?;
     timeout(Duration::from_secs(2), connection.text("/readyz")).await.ok()?.ok()?;
-    Some(Reached::new(connection, way, None))
+    Some(TenantConnection::new(connection, way, None))
 }
 
 /// Whether the endpoint answers from here, within the moment that Services take to be served everywhere.
@@ -224,7 +229,7 @@ pub(crate) async fn await_answer(
     spec: &ControlPlaneSpec,
     address: &Address,
     kubeconfig: &str,
-) -> Result<Reached, Fault> {
+) -> Result<TenantConnection, Fault> {
     /// Events are many; they are asked less often than pods.
     const LOOK_CLOSER: Duration = Duration::from_secs(2);
     /// Where the endpoint is farther than this, looking at it would take longer than waiting for the probe.
@@ -267,9 +272,11 @@ async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[V
 }
 
 /// What writing the objects inside the tenant would change, and what of them others took or added, which stays.
-pub(crate) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Result<Vec<Change>, Fault> {
-    let looks =
-        stream::iter(wishes.iter().map(|wish| preview_one(connection, wish))).buffered(8).collect::<Vec<_>>().await;
+pub(crate) async fn preview(connection: &Connection, manifests: &[Manifest]) -> Result<Vec<Change>, Fault> {
+    let looks = stream::iter(manifests.iter().map(|manifest| preview_one(connection, manifest)))
+        .buffered(8)
+        .collect::<Vec<_>>()
+        .await;
     let mut changes = Vec::new();
     for look in looks {
         for mut change in look? {
@@ -282,33 +289,33 @@ pub(crate) async fn preview(connection: &Connection, wishes: &[Manifest]) -> Res
     Ok(changes)
 }
 
-async fn preview_one(connection: &Connection, wish: &Manifest) -> Result<Vec<Change>, Refusal> {
-    let live = connection.get(&wish.object).await?;
+async fn preview_one(connection: &Connection, manifest: &Manifest) -> Result<Vec<Change>, Refusal> {
+    let live = connection.get(&manifest.object).await?;
     let mut taken = None;
     let preview = match &live {
         None => None,
-        Some(live) if wish.write == Write::CreateOnly || is_settled(&wish.body, live) => None,
-        Some(live) => match connection.preview(wish).await {
+        Some(live) if manifest.write == Write::CreateOnly || apply_is_noop(&manifest.body, live) => None,
+        Some(live) => match connection.preview(manifest).await {
             Ok(preview) => Some(preview),
-            Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
+            Err(Refusal::Conflict { message, .. }) if manifest.write == Write::ApplyUnlessTaken => {
                 // By force it would be as it was asked for; but what others took is theirs.
-                let forced = Manifest { write: Write::Apply, ..wish.clone() };
+                let forced = Manifest { write: Write::Apply, ..manifest.clone() };
                 let whole = compare(&forced, Some(live), Some(&connection.preview(&forced).await?));
                 taken = Some(Change {
                     action: Action::Left,
                     note: "others changed it; it is left to them".into(),
                     ..whole
                 });
-                match giving_way(wish, &message) {
-                    Some(wish) => connection.preview(&wish).await.ok(),
+                match without_conflicting_fields(manifest, &message) {
+                    Some(manifest) => connection.preview(&manifest).await.ok(),
                     None => None,
                 }
             }
             Err(refusal) => return Err(refusal),
         },
     };
-    let left = live.as_ref().and_then(|live| left_to_others(wish, live));
-    let change = compare(wish, live.as_ref(), preview.as_ref());
+    let left = live.as_ref().and_then(|live| change_owned_by_others(manifest, live));
+    let change = compare(manifest, live.as_ref(), preview.as_ref());
     if let Some(taken) = &mut taken {
         taken.fields.retain(|field| !change.fields.iter().any(|written| written.field == field.field));
     }
@@ -349,23 +356,23 @@ pub(crate) async fn remove_unwanted(
 }
 
 /// Writes the objects inside the tenant. What users changed is left to them, and told.
-pub(crate) async fn apply(session: &Session<'_>, connection: &Connection, wishes: &[Manifest]) -> Result<(), Fault> {
-    let results: Vec<Result<Option<String>, Refusal>> = stream::iter(wishes.iter().map(|wish| async move {
-        match wish.write {
-            Write::CreateOnly => match connection.create(&wish.object, &wish.body).await? {
+pub(crate) async fn apply(session: &Session<'_>, connection: &Connection, manifests: &[Manifest]) -> Result<(), Fault> {
+    let results: Vec<Result<Option<String>, Refusal>> = stream::iter(manifests.iter().map(|manifest| async move {
+        match manifest.write {
+            Write::CreateOnly => match connection.create(&manifest.object, &manifest.body).await? {
                 Created::New(_) | Created::Existing(_) => Ok(None),
             },
-            Write::Apply | Write::ApplyUnlessTaken => match connection.apply(wish).await {
+            Write::Apply | Write::ApplyUnlessTaken => match connection.apply(manifest).await {
                 Ok(_) => Ok(None),
-                Err(Refusal::Conflict { message, .. }) if wish.write == Write::ApplyUnlessTaken => {
-                    let rest = match giving_way(wish, &message) {
-                        Some(wish) => connection.apply(&wish).await,
-                        None => Err(Refusal::Conflict { what: wish.object.to_string(), message }),
+                Err(Refusal::Conflict { message, .. }) if manifest.write == Write::ApplyUnlessTaken => {
+                    let rest = match without_conflicting_fields(manifest, &message) {
+                        Some(manifest) => connection.apply(&manifest).await,
+                        None => Err(Refusal::Conflict { what: manifest.object.to_string(), message }),
                     };
                     match rest {
                         Ok(_) => Ok(None),
                         Err(Refusal::Conflict { message, .. }) => {
-                            Ok(Some(format!("{} is left as it is: others changed it ({message})", wish.object)))
+                            Ok(Some(format!("{} is left as it is: others changed it ({message})", manifest.object)))
                         }
                         Err(refusal) => Err(refusal),
                     }

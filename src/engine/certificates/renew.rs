@@ -4,14 +4,14 @@
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::objects::Creation;
+use crate::engine::lifecycle::objects::ApplyRun;
 use crate::engine::lifecycle::permissions::require_rights;
 use crate::engine::lifecycle::preview::{CreateRequest, exposure, preview_objects};
 use crate::engine::lifecycle::scale::await_number;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::refuse_busy;
+use crate::engine::state::ensure_changeable::ensure_not_busy;
 use crate::engine::state::observe::{live, read};
-use crate::engine::state::record_store::{Journal, Recorded, require_record};
+use crate::engine::state::record_store::{RecordStore, StoredRecord, require_record};
 use crate::error::Fault;
 use crate::event::Event;
 use crate::model::{ControlPlaneName, Namespace, ObjectNames};
@@ -20,7 +20,7 @@ use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::{Approved, Plan};
 use crate::plan::certificates::inventory::certificate_refs;
-use crate::plan::certificates::renewal::{Reissue, Reissued};
+use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
 use crate::plan::lifecycle::desired::{Inputs, desire};
 use crate::plan::state::record::Record;
 
@@ -30,7 +30,7 @@ pub struct Renewed {
     /// Its record.
     pub record: Record,
     /// What was made anew.
-    pub reissued: Vec<Reissued>,
+    pub reissued: Vec<RenewedCertificate>,
 }
 
 /// Reads the Secrets with certificates and keys, and nothing else.
@@ -41,13 +41,13 @@ pub async fn read_certificates(session: &Session<'_>, record: &Record) -> Result
 /// What renewing would change. Writes nothing.
 pub async fn plan_renewal(
     session: &Session<'_>,
-    recorded: &Recorded,
-    reissue: &Reissue,
+    recorded: &StoredRecord,
+    reissue: &RenewalRequest,
     ambient: &mut Ambient,
 ) -> Result<Plan, Fault> {
     let record = &recorded.record;
     let spec = &record.spec;
-    refuse_busy(record)?;
+    ensure_not_busy(record)?;
     require_rights(session.management, &spec.namespace).await?;
     let (live, datastore) = tokio::try_join!(live(session, spec), admin::require(session, &spec.datastore))?;
     let service = live.named("Service", &ObjectNames(&spec.name).service());
@@ -65,7 +65,7 @@ pub async fn plan_renewal(
     };
     let desired = desire(&inputs, ambient)?;
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Plan::default() };
-    plan.changes.extend(desired.reissued.iter().map(Reissued::change));
+    plan.changes.extend(desired.reissued.iter().map(RenewedCertificate::change));
     plan.changes.extend(preview_objects(session, &desired, &live).await?);
     Ok(plan)
 }
@@ -75,7 +75,7 @@ pub async fn renew(
     session: &Session<'_>,
     namespace: &Namespace,
     name: &ControlPlaneName,
-    reissue: &Reissue,
+    reissue: &RenewalRequest,
     approved: &Approved,
     ambient: &mut Ambient,
 ) -> Result<Renewed, Fault> {
@@ -90,26 +90,26 @@ pub async fn renew(
 
 async fn run(
     session: &Session<'_>,
-    recorded: Recorded,
-    reissue: &Reissue,
+    recorded: StoredRecord,
+    reissue: &RenewalRequest,
     lock: &Lock,
     ambient: &mut Ambient,
 ) -> Result<Renewed, Fault> {
-    refuse_busy(&recorded.record)?;
-    let request = CreateRequest::of(recorded.wish());
+    ensure_not_busy(&recorded.record)?;
+    let request = CreateRequest::of(recorded.desired_spec());
     let spec = &request.spec;
-    let creation = Creation { session, request: &request, lock };
-    let mut journal = Journal::resume(session.management, recorded);
+    let creation = ApplyRun { session, request: &request, lock };
+    let mut store = RecordStore::resume(session.management, recorded);
     let datastore = admin::require(session, &spec.datastore).await?;
-    let address = journal.address()?;
+    let address = store.address()?;
     let live = creation.live().await?;
-    let desired = creation.desire_anew(journal.record(), &live, Some(&address), Some(&datastore), reissue, ambient)?;
+    let desired = creation.desire_anew(store.record(), &live, Some(&address), Some(&datastore), reissue, ambient)?;
     for reissued in &desired.reissued {
         session.say(Event::Note(format!("new {reissued}, ends {}", reissued.ends)));
     }
     creation.write(&desired, &live).await?;
     lock.check()?;
-    journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
+    store.update(None, |record| record.certificates_end = desired.certificates_end).await?;
     await_number(session, spec).await?;
-    Ok(Renewed { record: journal.record().clone(), reissued: desired.reissued })
+    Ok(Renewed { record: store.record().clone(), reissued: desired.reissued })
 }

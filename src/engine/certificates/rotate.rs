@@ -13,10 +13,10 @@ use crate::ambient::Ambient;
 use crate::cluster::{Created, Lock, Removal};
 use crate::engine::access::tenant_connection::{await_answer, ending, pods};
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::objects::{Creation, deployment_ref, rolled_out};
+use crate::engine::lifecycle::objects::{ApplyRun, deployment_ref, rolled_out};
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::session::Session;
-use crate::engine::state::record_store::{Journal, require_record};
+use crate::engine::state::record_store::{RecordStore, require_record};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, Namespace, ObjectNames};
@@ -26,7 +26,9 @@ use crate::plan::apply::plan::Approved;
 use crate::plan::certificates::rotation_keys::{
     key_in, lost as rotation_key_lost, replaced, rotation_key, rotation_refs,
 };
-use crate::plan::certificates::rotation_phases::{Asked, Rotated, Rotation, RotationPhase, Signer, whole_seconds};
+use crate::plan::certificates::rotation_phases::{
+    Rotation, RotationPhase, RotationRequest, RotationTarget, Signer, whole_seconds,
+};
 use crate::plan::lifecycle::desired::Desired;
 use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::plan::state::record::Record;
@@ -36,8 +38,8 @@ use crate::render::{ObjectRef, Write, policy};
 pub async fn rotate(
     session: &Session<'_>,
     (namespace, name): (&Namespace, &ControlPlaneName),
-    of: Rotated,
-    asked: Asked,
+    of: RotationTarget,
+    asked: RotationRequest,
     given: &PartialUserPki,
     approved: &Approved,
     ambient: &mut Ambient,
@@ -47,15 +49,15 @@ pub async fn rotate(
         .locked(namespace, name, async |lock| {
             let recorded = require_record(session.management, namespace, name).await?;
             let Some(next) = begin(&recorded.record, of, asked, (session.clock)())? else { return Ok(recorded.record) };
-            if of == Rotated::CertificateAuthority {
+            if of == RotationTarget::CertificateAuthority {
                 refuse_authority(&recorded.record, &next, given.ca.as_ref())?;
             }
-            let request = CreateRequest::of(recorded.wish());
-            let mut journal = Journal::resume(session.management, recorded);
-            journal.update(None, |record| record.rotation = Some(next.clone())).await?;
-            let creation = Creation { session, request: &request, lock };
-            Phase { session, creation, lock, of, given }.run(next.phase, &mut journal, ambient).await?;
-            Ok(journal.record().clone())
+            let request = CreateRequest::of(recorded.desired_spec());
+            let mut store = RecordStore::resume(session.management, recorded);
+            store.update(None, |record| record.rotation = Some(next.clone())).await?;
+            let creation = ApplyRun { session, request: &request, lock };
+            Phase { session, creation, lock, of, given }.run(next.phase, &mut store, ambient).await?;
+            Ok(store.record().clone())
         })
         .await
 }
@@ -63,69 +65,69 @@ pub async fn rotate(
 /// One phase being brought about.
 struct Phase<'a> {
     session: &'a Session<'a>,
-    creation: Creation<'a>,
+    creation: ApplyRun<'a>,
     lock: &'a Lock,
-    of: Rotated,
+    of: RotationTarget,
     given: &'a PartialUserPki,
 }
 
 impl Phase<'_> {
-    async fn run(&self, phase: RotationPhase, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
+    async fn run(&self, phase: RotationPhase, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         match phase {
             RotationPhase::Trust => {
-                self.make_key(journal, ambient).await?;
-                self.turns(journal, false).await?;
-                let desired = self.pods(journal, ambient).await?;
-                self.publish(journal, &desired).await?;
-                self.reached(journal).await
+                self.make_key(store, ambient).await?;
+                self.turns(store, false).await?;
+                let desired = self.pods(store, ambient).await?;
+                self.publish(store, &desired).await?;
+                self.reached(store).await
             }
             RotationPhase::Use => {
-                self.turns(journal, true).await?;
-                let desired = self.pods(journal, ambient).await?;
-                self.encrypt(journal, &self.creation.live().await?).await?;
-                self.publish(journal, &desired).await?;
-                self.reached(journal).await
+                self.turns(store, true).await?;
+                let desired = self.pods(store, ambient).await?;
+                self.encrypt(store, &self.creation.live().await?).await?;
+                self.publish(store, &desired).await?;
+                self.reached(store).await
             }
             RotationPhase::Drop => {
-                self.replace_old(journal.record()).await?;
-                if self.of == Rotated::CertificateAuthority {
+                self.replace_old(store.record()).await?;
+                if self.of == RotationTarget::CertificateAuthority {
                     let take = |record: &mut Record| {
                         record.take_authority(record.rotation.as_ref().and_then(|rotation| rotation.key.clone()));
                     };
-                    journal.update(None, take).await?;
+                    store.update(None, take).await?;
                 }
-                let desired = self.pods(journal, ambient).await?;
-                self.publish(journal, &desired).await?;
-                self.forget(journal).await
+                let desired = self.pods(store, ambient).await?;
+                self.publish(store, &desired).await?;
+                self.forget(store).await
             }
             RotationPhase::Back => {
                 // Only where the new key has encrypted something; it is still taken then.
-                if journal.record().rotation.as_ref().is_some_and(|rotation| rotation.used) {
-                    self.encrypt(journal, &self.creation.live().await?).await?;
-                    journal.update(None, |record| change(record, |rotation| rotation.used = false)).await?;
+                if store.record().rotation.as_ref().is_some_and(|rotation| rotation.used) {
+                    self.encrypt(store, &self.creation.live().await?).await?;
+                    store.update(None, |record| change(record, |rotation| rotation.used = false)).await?;
                 }
-                let desired = self.pods(journal, ambient).await?;
-                self.publish(journal, &desired).await?;
-                self.forget(journal).await
+                let desired = self.pods(store, ambient).await?;
+                self.publish(store, &desired).await?;
+                self.forget(store).await
             }
         }
     }
 
     /// Makes the new key, once; the record knows it afterwards.
-    async fn make_key(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
-        if journal.record().rotation.as_ref().is_some_and(|rotation| rotation.key.is_some()) {
+    async fn make_key(&self, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
+        if store.record().rotation.as_ref().is_some_and(|rotation| rotation.key.is_some()) {
             return Ok(());
         }
         let spec = &self.creation.request.spec;
         let mut live = self.creation.live().await?;
         if live.named("Secret", &ObjectNames(&spec.name).rotation_key()).is_none() {
-            let wish = rotation_key(spec, self.of, &live, self.given, ambient)?;
-            debug_assert!(wish.write == Write::CreateOnly, "keys are made once");
+            let manifest = rotation_key(spec, self.of, &live, self.given, ambient)?;
+            debug_assert!(manifest.write == Write::CreateOnly, "keys are made once");
             self.lock.check()?;
             let (Created::New(made) | Created::Existing(made)) =
-                self.session.management.create(&wish.object, &wish.body).await?;
-            self.session.say(Event::Done(format!("{} created", wish.object)));
-            live.insert(wish.object, made);
+                self.session.management.create(&manifest.object, &manifest.body).await?;
+            self.session.say(Event::Done(format!("{} created", manifest.object)));
+            live.insert(manifest.object, made);
         }
         let key = key_in(self.of, &live, &ObjectNames(&spec.name).rotation_key());
         if key.is_none() {
@@ -133,30 +135,30 @@ impl Phase<'_> {
             return Err(Fault::new(Kind::Conflict, format!("{object} is in the way: it holds no {}", self.of.words()))
                 .hint("remove it if nobody needs it, and run the command again"));
         }
-        let given = self.of == Rotated::CertificateAuthority && self.given.ca.is_some();
-        if let (true, Some(rotation)) = (given, &journal.record().rotation) {
+        let given = self.of == RotationTarget::CertificateAuthority && self.given.ca.is_some();
+        if let (true, Some(rotation)) = (given, &store.record().rotation) {
             // A run that was killed may have made another one.
             let made = Rotation { key: key.clone(), ..rotation.clone() };
-            refuse_authority(journal.record(), &made, self.given.ca.as_ref())?;
+            refuse_authority(store.record(), &made, self.given.ca.as_ref())?;
         }
         let know = |rotation: &mut Rotation| {
             rotation.key = key;
             rotation.given = given;
         };
-        journal.update(None, |record| change(record, know)).await
+        store.update(None, |record| change(record, know)).await
     }
 
     /// Writes the objects of the phase, and comes back when only pods of it are left.
-    async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<Desired, Fault> {
+    async fn pods(&self, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<Desired, Fault> {
         let spec = &self.creation.request.spec;
         let datastore = admin::require(self.session, &spec.datastore).await?;
-        let address = journal.address()?;
+        let address = store.address()?;
         let live = self.creation.live().await?;
-        let desired = self.creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let desired = self.creation.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
         self.session.say(Event::Step("pods that read the keys of this phase".into()));
         self.creation.write(&desired, &live).await?;
         self.lock.check()?;
-        journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
+        store.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         let goal = format!("only new pods of `{}` to be there", spec.name);
         loop {
             // In this order: whose Deployment has rolled out marked its old pods before.
@@ -175,11 +177,11 @@ impl Phase<'_> {
     }
 
     /// Tells those inside the cluster which authorities to trust: pods first, so that those of addons read it when they start.
-    async fn publish(&self, journal: &Journal<'_>, desired: &Desired) -> Result<(), Fault> {
-        if self.of != Rotated::CertificateAuthority {
+    async fn publish(&self, store: &RecordStore<'_>, desired: &Desired) -> Result<(), Fault> {
+        if self.of != RotationTarget::CertificateAuthority {
             return Ok(());
         }
-        let address = journal.address()?;
+        let address = store.address()?;
         let kubeconfig = self.creation.kubeconfig("super-admin.conf").await?;
         let reached = await_answer(self.session, &self.creation.request.spec, &address, &kubeconfig).await?;
         await_root_certificates(self.session, &reached.connection, desired).await?;
@@ -188,11 +190,11 @@ impl Phase<'_> {
     }
 
     /// Lets the API server write every Secret anew, with the key that it uses now.
-    async fn encrypt(&self, journal: &Journal<'_>, live: &Live) -> Result<(), Fault> {
-        if self.of != Rotated::EncryptionKey {
+    async fn encrypt(&self, store: &RecordStore<'_>, live: &Live) -> Result<(), Fault> {
+        if self.of != RotationTarget::EncryptionKey {
             return Ok(());
         }
-        let record = journal.record();
+        let record = store.record();
         let spec = &record.spec;
         let bundle = live.secret_value(&ObjectNames(&spec.name).rotation_bundle(), "encryption.yaml");
         let keys = bundle.and_then(|text| policy::encryption_keys(secrecy::ExposeSecret::expose_secret(&text)));
@@ -202,7 +204,7 @@ impl Phase<'_> {
                 .hint("run the command of the phase before again: it writes it anew"));
         };
         let kubeconfig = self.creation.kubeconfig("super-admin.conf").await?;
-        let reached = await_answer(self.session, spec, &journal.address()?, &kubeconfig).await?;
+        let reached = await_answer(self.session, spec, &store.address()?, &kubeconfig).await?;
         encrypt_anew(self.session, record, &reached.connection, &key.name).await
     }
 
@@ -242,34 +244,34 @@ impl Phase<'_> {
     }
 
     /// Notes that the new key may be used from now on, or that the old one is again.
-    async fn turns(&self, journal: &mut Journal<'_>, uses: bool) -> Result<(), Fault> {
+    async fn turns(&self, store: &mut RecordStore<'_>, uses: bool) -> Result<(), Fault> {
         let now = whole_seconds((self.session.clock)());
         let turn = |rotation: &mut Rotation| {
             rotation.used |= uses;
             let noted = rotation.signers.last().is_some_and(|signing| signing.by == Signer::Either);
-            if rotation.of == Rotated::CertificateAuthority && rotation.used && !noted {
+            if rotation.of == RotationTarget::CertificateAuthority && rotation.used && !noted {
                 rotation.signs(Signer::Either, now);
             }
         };
-        journal.update(None, |record| change(record, turn)).await
+        store.update(None, |record| change(record, turn)).await
     }
 
-    async fn reached(&self, journal: &mut Journal<'_>) -> Result<(), Fault> {
+    async fn reached(&self, store: &mut RecordStore<'_>) -> Result<(), Fault> {
         self.lock.check()?;
         let now = whole_seconds((self.session.clock)());
         let reach = |rotation: &mut Rotation| {
             rotation.done = true;
             rotation.since = now;
-            if rotation.of == Rotated::CertificateAuthority && rotation.used {
+            if rotation.of == RotationTarget::CertificateAuthority && rotation.used {
                 let new = rotation.phase == RotationPhase::Use;
                 rotation.signs(if new { Signer::New } else { Signer::Old }, now);
             }
         };
-        journal.update(None, |record| change(record, reach)).await
+        store.update(None, |record| change(record, reach)).await
     }
 
     /// Removes what was there only for the change of keys, and ends it.
-    async fn forget(&self, journal: &mut Journal<'_>) -> Result<(), Fault> {
+    async fn forget(&self, store: &mut RecordStore<'_>) -> Result<(), Fault> {
         let objects: [ObjectRef; 2] = rotation_refs(&self.creation.request.spec);
         for object in &objects {
             self.lock.check()?;
@@ -280,9 +282,9 @@ impl Phase<'_> {
         let end = |record: &mut Record| {
             let Some(rotation) = record.rotation.take() else { return };
             let file = match rotation.of {
-                Rotated::ServiceAccountKey => "sa.key",
-                Rotated::CertificateAuthority => "ca.key",
-                Rotated::EncryptionKey => return,
+                RotationTarget::ServiceAccountKey => "sa.key",
+                RotationTarget::CertificateAuthority => "ca.key",
+                RotationTarget::EncryptionKey => return,
             };
             if rotation.phase == RotationPhase::Drop {
                 // What is there now was made here, unless it was given as well.
@@ -290,7 +292,7 @@ impl Phase<'_> {
                 record.given.extend(rotation.given.then(|| file.to_owned()));
             }
         };
-        journal.update(None, end).await
+        store.update(None, end).await
     }
 }
 

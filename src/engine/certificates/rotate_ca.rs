@@ -19,7 +19,7 @@ use crate::model::{ControlPlaneSpec, ObjectNames};
 use crate::pki::{self, KeyAndCertificate};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::{Action, Change};
-use crate::plan::certificates::ca_trust::{Following, SeenFollower, not_following};
+use crate::plan::certificates::ca_trust::{WorkerCaTrust, WorkerTrustStatus, workers_without_new_ca};
 use crate::plan::certificates::rotation_keys::{signing_authority, trusted_authorities};
 use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase};
 use crate::plan::lifecycle::desired::Desired;
@@ -51,7 +51,7 @@ pub(crate) fn refuse_authority(
             Err(Fault::new(Kind::Conflict, format!("control plane `{name}` has a new authority already, another one"))
                 .hint(format!(
                     "leave --pki out; or let that one go first: kamaji certs rotate-ca {} --back",
-                    record.spec.called().argument()
+                    record.spec.namespaced_name().argument()
                 )))
         }
         (None, None) if record.given.iter().any(|given| given == "ca.key") => Err(Fault::new(
@@ -173,16 +173,16 @@ async fn effects_inside(
 ) -> Result<Effects, Fault> {
     let mut effects = Effects::default();
     let seen = list_workers(connection, spec.version, true, (session.clock)()).await?;
-    let workers: Vec<SeenFollower> = seen
+    let workers: Vec<WorkerTrustStatus> = seen
         .into_iter()
-        .map(|seen| SeenFollower {
+        .map(|seen| WorkerTrustStatus {
             name: seen.worker.name,
             ready: seen.worker.ready,
             started: seen.certificate.and_then(|certificate| certificate.started),
             ends: seen.certificate.and_then(|certificate| certificate.ends),
         })
         .collect();
-    effects.hazards = not_following(spec, now, next, &workers, looked_at);
+    effects.hazards = workers_without_new_ca(spec, now, next, &workers, looked_at);
     let silent: Vec<&str> = workers.iter().filter(|worker| !worker.ready).map(|worker| worker.name.as_str()).collect();
     if !silent.is_empty() {
         effects.notes.push(format!("not Ready, so nothing is known of them: {}", silent.join(", ")));
@@ -285,7 +285,7 @@ pub(crate) async fn await_root_certificates(
 }
 
 /// What workers are to have now.
-pub async fn following(session: &Session<'_>, record: &Record) -> Result<Following, Fault> {
+pub async fn following(session: &Session<'_>, record: &Record) -> Result<WorkerCaTrust, Fault> {
     let (spec, rotation) = (&record.spec, record.rotation.as_ref());
     let objects: [ObjectRef; 2] = [signing_authority(spec, rotation), trusted_authorities(spec, rotation)];
     let reads = stream::iter(objects.iter().map(|object| session.management.get(object)));
@@ -296,12 +296,12 @@ pub async fn following(session: &Session<'_>, record: &Record) -> Result<Followi
             live.insert(object.clone(), body);
         }
     }
-    Following::of(record, &live).ok_or_else(|| {
+    WorkerCaTrust::of(record, &live).ok_or_else(|| {
         let secret = ObjectNames(&spec.name).ca();
         Fault::new(
             Kind::Failed,
             format!("the authority of `{}` is not there: Secret {secret} or its address", spec.name),
         )
-        .hint(format!("see what is wrong: kamaji doctor {}", spec.called().argument()))
+        .hint(format!("see what is wrong: kamaji doctor {}", spec.namespaced_name().argument()))
     })
 }

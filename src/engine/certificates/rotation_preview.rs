@@ -12,13 +12,17 @@ use crate::engine::access::tenant_connection::ask;
 use crate::engine::lifecycle::objects::deployment_ref;
 use crate::engine::lifecycle::permissions::require_rights;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::{refuse_paused, refuse_unready, refuse_updating, refuse_upgrading};
-use crate::engine::state::record_store::Recorded;
+use crate::engine::state::ensure_changeable::{
+    ensure_not_paused, ensure_not_updating, ensure_not_upgrading, ensure_ready,
+};
+use crate::engine::state::record_store::StoredRecord;
 use crate::error::{Fault, Kind};
 use crate::pki::PartialUserPki;
 use crate::plan::apply::plan::{Action, Change, Plan};
 use crate::plan::certificates::rotation_keys::{replaced, rotation_refs};
-use crate::plan::certificates::rotation_phases::{Asked, Rotated, Rotation, RotationPhase, next_rotation};
+use crate::plan::certificates::rotation_phases::{
+    Rotation, RotationPhase, RotationRequest, RotationTarget, next_rotation,
+};
 use crate::plan::state::record::Record;
 
 /// How long a token that was given to a pod is valid, with a margin: kubelets ask for an hour, and API servers extend none.
@@ -36,9 +40,9 @@ pub struct RotationPlan {
 /// What going to a phase would change. Writes nothing.
 pub async fn plan_rotation(
     session: &Session<'_>,
-    recorded: &Recorded,
-    of: Rotated,
-    asked: Asked,
+    recorded: &StoredRecord,
+    of: RotationTarget,
+    asked: RotationRequest,
     given: &PartialUserPki,
     looked_at: &[String],
 ) -> Result<RotationPlan, Fault> {
@@ -48,18 +52,20 @@ pub async fn plan_rotation(
     let now = (session.clock)();
     let Some(next) = begin(record, of, asked, now)? else { return Ok(RotationPlan { plan, hazards: Vec::new() }) };
     require_rights(session.management, &spec.namespace).await?;
-    if of != Rotated::ServiceAccountKey && spec.replicas == 0 {
+    if of != RotationTarget::ServiceAccountKey && spec.replicas == 0 {
         return Err(Fault::new(
             Kind::Conflict,
             format!("control plane `{}` sleeps, so nothing inside it can follow", spec.name),
         )
-        .hint(format!("wake it: kamaji scale {} --replicas 1", spec.called().argument())));
+        .hint(format!("wake it: kamaji scale {} --replicas 1", spec.namespaced_name().argument())));
     }
     plan.changes = changes(record, &next);
     let Effects { hazards, notes } = match of {
-        Rotated::ServiceAccountKey => Effects { hazards: hazards(session, record, &next).await?, ..Effects::default() },
-        Rotated::EncryptionKey => Effects::default(),
-        Rotated::CertificateAuthority => {
+        RotationTarget::ServiceAccountKey => {
+            Effects { hazards: hazards(session, record, &next).await?, ..Effects::default() }
+        }
+        RotationTarget::EncryptionKey => Effects::default(),
+        RotationTarget::CertificateAuthority => {
             refuse_authority(record, &next, given.ca.as_ref())?;
             effects(session, record, &next, looked_at).await?
         }
@@ -69,12 +75,17 @@ pub async fn plan_rotation(
 }
 
 /// The phase to be brought about, of a control plane that may be changed now.
-pub(crate) fn begin(record: &Record, of: Rotated, asked: Asked, now: Timestamp) -> Result<Option<Rotation>, Fault> {
-    refuse_unready(record)?;
-    refuse_paused(record)?;
-    refuse_upgrading(record)?;
-    refuse_updating(record)?;
-    Ok(next_rotation(record.rotation.as_ref(), &record.spec.called(), (of, asked), now)?)
+pub(crate) fn begin(
+    record: &Record,
+    of: RotationTarget,
+    asked: RotationRequest,
+    now: Timestamp,
+) -> Result<Option<Rotation>, Fault> {
+    ensure_ready(record)?;
+    ensure_not_paused(record)?;
+    ensure_not_upgrading(record)?;
+    ensure_not_updating(record)?;
+    Ok(next_rotation(record.rotation.as_ref(), &record.spec.namespaced_name(), (of, asked), now)?)
 }
 
 /// The plan of one phase, for people.
@@ -88,8 +99,8 @@ fn changes(record: &Record, next: &Rotation) -> Vec<Change> {
     let encrypt = |which: &str| {
         Change::of(format!("in the cluster: every Secret is encrypted with the {which} key"), Action::Update, "")
     };
-    let encrypts = next.of == Rotated::EncryptionKey;
-    if next.of == Rotated::CertificateAuthority {
+    let encrypts = next.of == RotationTarget::EncryptionKey;
+    if next.of == RotationTarget::CertificateAuthority {
         return authority_changes(spec, next, (&key, &bundle, &main), deployment);
     }
     let mut changes = vec![Change::of(Record::object_ref(spec), Action::Update, &next.to_string())];

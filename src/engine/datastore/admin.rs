@@ -13,7 +13,7 @@ use crate::engine::lifecycle::permissions::if_allowed;
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{CertificatePolicy, DatastoreName, Namespace, PlaneId};
+use crate::model::{CertificatePolicy, ControlPlaneId, DatastoreName, Namespace};
 use crate::pki::{self, KeyAndCertificate, Leaf, Usage};
 use crate::plan::datastore::authority::{DatastoreAuthority, DatastoreError};
 use crate::plan::doctor::management_cluster::is_default_class;
@@ -195,8 +195,8 @@ async fn make(
         etcd::tls_secret(&plan, TlsUse::Root, &ca.certificate, &root.certificate, &root.key),
     ];
     wishes.extend(etcd::objects(&plan));
-    for wish in &wishes {
-        write(session, wish).await?;
+    for desired in &wishes {
+        write(session, desired).await?;
     }
     await_members(session, &plan).await?;
     // Last: what is described is complete.
@@ -204,9 +204,9 @@ async fn make(
     find(session, name).await?.ok_or_else(|| DatastoreError::Missing { name: name.to_string() }.into())
 }
 
-async fn write(session: &Session<'_>, wish: &Manifest) -> Result<(), Fault> {
-    session.management.apply(wish).await?;
-    session.say(Event::Done(format!("{} written", wish.object)));
+async fn write(session: &Session<'_>, desired: &Manifest) -> Result<(), Fault> {
+    session.management.apply(desired).await?;
+    session.say(Event::Done(format!("{} written", desired.object)));
     Ok(())
 }
 
@@ -214,17 +214,17 @@ async fn write(session: &Session<'_>, wish: &Manifest) -> Result<(), Fault> {
 async fn authority(session: &Session<'_>, plan: &EtcdPlan<'_>) -> Result<KeyAndCertificate, Fault> {
     let policy = CertificatePolicy::default();
     let fresh = pki::issue_ca(&format!("etcd-{}", plan.name), &policy, (session.clock)())?;
-    let wish = etcd::ca_secret(plan, &fresh.certificate, &fresh.key);
-    let body = match session.management.get(&wish.object).await? {
+    let desired = etcd::ca_secret(plan, &fresh.certificate, &fresh.key);
+    let body = match session.management.get(&desired.object).await? {
         Some(existing) => existing,
-        None => match session.management.create(&wish.object, &wish.body).await? {
+        None => match session.management.create(&desired.object, &desired.body).await? {
             Created::New(body) | Created::Existing(body) => body,
         },
     };
     let pair = |key: &str| {
         secret_value(&body, key).ok_or_else(|| DatastoreError::Incomplete {
             name: plan.name.to_string(),
-            secret: format!("{DATASTORE_NAMESPACE}/{}", wish.object.name),
+            secret: format!("{DATASTORE_NAMESPACE}/{}", desired.object.name),
             key: key.to_owned(),
         })
     };
@@ -325,7 +325,7 @@ pub(crate) async fn open(session: &Session<'_>, datastore: &Datastore) -> Result
 pub async fn datastore_state(
     session: &Session<'_>,
     name: &DatastoreName,
-    id: &PlaneId,
+    id: &ControlPlaneId,
 ) -> Result<(String, u64), Fault> {
     let datastore = find(session, name).await?.ok_or_else(|| DatastoreError::Missing { name: name.to_string() })?;
     let mut admin = open(session, &datastore).await?;

@@ -7,25 +7,25 @@ use tokio::time::timeout;
 
 use super::access::examine_endpoint;
 use super::datastore::examine_datastore;
-use super::management_cluster::{examine_management, greet};
+use super::management_cluster::{examine_management, probe_api_server};
 use super::tenant::examine_inside;
 use super::{LOOK, Why as _, within};
 use crate::ambient::Ambient;
 use crate::cluster::{Lock, Refusal};
-use crate::engine::access::tenant_connection::Reached;
+use crate::engine::access::tenant_connection::TenantConnection;
 use crate::engine::access::tenant_connection::{pods, reach};
 use crate::engine::rollout::preflight::preview_wish;
 use crate::engine::session::Session;
 use crate::engine::state::observe::live;
-use crate::engine::state::record_store::{Recorded, read_record, require_record};
+use crate::engine::state::record_store::{StoredRecord, read_record, require_record};
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, LABEL_NAME, Namespace, ObjectNames};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::Change;
 use crate::plan::certificates::rotation_keys::trusted_authorities;
-use crate::plan::doctor::check_graph::{Seen, Unseen};
+use crate::plan::doctor::check_graph::{Fact, Unavailable};
 use crate::plan::doctor::facts::{
-    DatastoreHealth, EndpointFacts, Inside, LockHolder, ManagementFacts, PlaneFacts, TenancyFacts,
+    ControlPlaneFacts, DatastoreHealth, EndpointFacts, Inside, LockHolder, ManagementFacts, TenancyFacts,
 };
 use crate::plan::state::record::Record;
 
@@ -36,28 +36,28 @@ const REACHING: Duration = Duration::from_secs(6);
 
 /// Looks at the management cluster and at one control plane; at that not when the cluster does not answer. `recreate` knows
 /// the command that makes it anew. Fails only when there is nothing of this name.
-pub async fn examine_plane(
+pub async fn collect_control_plane_facts(
     session: &Session<'_>,
     namespace: &Namespace,
     name: &ControlPlaneName,
-    recreate: impl Fn(Option<&Recorded>) -> String,
+    recreate: impl Fn(Option<&StoredRecord>) -> String,
     ambient: &mut Ambient,
-) -> Result<(ManagementFacts, Option<PlaneFacts>), Fault> {
-    let greeting = greet(session.management, session.clock).await;
+) -> Result<(ManagementFacts, Option<ControlPlaneFacts>), Fault> {
+    let greeting = probe_api_server(session.management, session.clock).await;
     let answers = greeting.is_ok();
-    let (management, plane) = tokio::join!(examine_management(session, namespace, greeting), async {
-        if answers { plane(session, namespace, name, recreate, ambient).await.map(Some) } else { Ok(None) }
+    let (management, control_plane) = tokio::join!(examine_management(session, namespace, greeting), async {
+        if answers { control_plane(session, namespace, name, recreate, ambient).await.map(Some) } else { Ok(None) }
     });
-    Ok((management, plane?))
+    Ok((management, control_plane?))
 }
 
-async fn plane(
+async fn control_plane(
     session: &Session<'_>,
     namespace: &Namespace,
     name: &ControlPlaneName,
-    recreate: impl Fn(Option<&Recorded>) -> String,
+    recreate: impl Fn(Option<&StoredRecord>) -> String,
     ambient: &mut Ambient,
-) -> Result<PlaneFacts, Fault> {
+) -> Result<ControlPlaneFacts, Fault> {
     let connection = session.management;
     let (recorded, lock, pods, events) = tokio::join!(
         within(LOOK, "the record", read_record(connection, namespace, name)),
@@ -73,7 +73,7 @@ async fn plane(
         }
         Ok(None) => {
             let what = "the record does not exist, although objects of the control plane do";
-            Err(Unseen::Failed(what.to_owned(), vec![recreate(None)]))
+            Err(Unavailable::Failed(what.to_owned(), vec![recreate(None)]))
         }
         Err(why) => Err(why),
     };
@@ -88,7 +88,7 @@ async fn plane(
         }
         Err(_) => (Kept::unknown(), Err(unknown()), Err(unknown()), (Err(unknown()), Err(unknown()))),
     };
-    Ok(PlaneFacts {
+    Ok(ControlPlaneFacts {
         name: name.clone(),
         namespace: namespace.clone(),
         recreate: recreate(recorded.as_ref().ok()),
@@ -109,8 +109,8 @@ async fn plane(
     })
 }
 
-fn unknown() -> Unseen {
-    Unseen::NoWay("it is not known without the record".to_owned())
+fn unknown() -> Unavailable {
+    Unavailable::NoWay("it is not known without the record".to_owned())
 }
 
 fn gone(name: &ControlPlaneName) -> Fault {
@@ -125,22 +125,22 @@ async fn leftovers(session: &Session<'_>, namespace: &Namespace, name: &ControlP
     within(LOOK, "", look).await.is_ok_and(|found| !found.is_empty())
 }
 
-async fn datastore(session: &Session<'_>, record: &Record) -> (Seen<DatastoreHealth>, Seen<TenancyFacts>) {
+async fn datastore(session: &Session<'_>, record: &Record) -> (Fact<DatastoreHealth>, Fact<TenancyFacts>) {
     examine_datastore(session, &record.spec.datastore, &record.id).await
 }
 
 /// What differs from what was asked for: here, and inside the tenant. Being slow is no difference.
 async fn compare(
     session: &Session<'_>,
-    recorded: &Recorded,
+    recorded: &StoredRecord,
     ambient: &mut Ambient,
-) -> (Seen<Vec<Change>>, Seen<Vec<Change>>) {
+) -> (Fact<Vec<Change>>, Fact<Vec<Change>>) {
     let look = preview_wish(session, recorded, recorded.record.spec.version, ambient);
     let plan = match timeout(COMPARING, look).await {
         Ok(Ok(plan)) => plan,
-        Ok(Err(fault)) => return (Err(fault.why()), Err(Unseen::NoWay("it could not be compared".to_owned()))),
+        Ok(Err(fault)) => return (Err(fault.why()), Err(Unavailable::NoWay("it could not be compared".to_owned()))),
         Err(_) => {
-            let late = || Unseen::NoWay(format!("comparing took longer than {} s", COMPARING.as_secs()));
+            let late = || Unavailable::NoWay(format!("comparing took longer than {} s", COMPARING.as_secs()));
             return (Err(late()), Err(late()));
         }
     };
@@ -148,18 +148,18 @@ async fn compare(
     let inside = if plan.unknown.is_empty() && recorded.record.spec.replicas > 0 {
         Ok(inside)
     } else {
-        Err(Unseen::NoWay("there is no way into the cluster".to_owned()))
+        Err(Unavailable::NoWay("there is no way into the cluster".to_owned()))
     };
     (Ok(outside), inside)
 }
 
 /// What is kept of a control plane, and where that leads.
 struct Kept {
-    live: Seen<Live>,
-    endpoint: Seen<EndpointFacts>,
-    reached: Seen<bool>,
-    admin: Seen<()>,
-    inside: Seen<Inside>,
+    live: Fact<Live>,
+    endpoint: Fact<EndpointFacts>,
+    reached: Fact<bool>,
+    admin: Fact<()>,
+    inside: Fact<Inside>,
 }
 
 impl Kept {
@@ -176,7 +176,7 @@ impl Kept {
 
 async fn kept(session: &Session<'_>, record: &Record) -> Kept {
     let live = within(LOOK, "the objects", live(session, &record.spec)).await;
-    let no_way = |why: &str| Unseen::NoWay(why.to_owned());
+    let no_way = |why: &str| Unavailable::NoWay(why.to_owned());
     let mut kept = Kept { live, ..Kept::unknown() };
     let (Ok(live), Some(address)) = (&kept.live, &record.address) else {
         let why = if record.address.is_none() { "there is no address yet" } else { "the objects were not seen" };
@@ -194,9 +194,9 @@ async fn kept(session: &Session<'_>, record: &Record) -> Kept {
 }
 
 /// Goes in as super-admin, whose rights need no object of the tenant; then asks as admin.
-async fn go_in(session: &Session<'_>, record: &Record, live: &Live) -> (Seen<bool>, Seen<()>, Seen<Inside>) {
+async fn go_in(session: &Session<'_>, record: &Record, live: &Live) -> (Fact<bool>, Fact<()>, Fact<Inside>) {
     let (spec, secret) = (&record.spec, ObjectNames(&record.spec.name).admin_kubeconfig());
-    let no_way = |why: &str| Unseen::NoWay(why.to_owned());
+    let no_way = |why: &str| Unavailable::NoWay(why.to_owned());
     if spec.replicas == 0 {
         return (Err(no_way("it sleeps")), Err(no_way("it sleeps")), Err(no_way("it sleeps")));
     }
@@ -208,10 +208,10 @@ async fn go_in(session: &Session<'_>, record: &Record, live: &Live) -> (Seen<boo
     let reached = within(REACHING, "the API server", async {
         let reached = reach(session, &spec.namespace, &spec.name, address, super_admin.expose_secret()).await;
         match reached.map_err(super::Why::why)? {
-            Ok(reached) => Ok::<_, Unseen>(reached),
+            Ok(reached) => Ok::<_, Unavailable>(reached),
             Err(causes) => {
                 let why = if causes.is_empty() { "no pod runs".to_owned() } else { causes.join("; ") };
-                Err(Unseen::Failed(format!("the API server does not answer: {why}"), Vec::new()))
+                Err(Unavailable::Failed(format!("the API server does not answer: {why}"), Vec::new()))
             }
         }
     })
@@ -235,7 +235,7 @@ async fn go_in(session: &Session<'_>, record: &Record, live: &Live) -> (Seen<boo
 }
 
 /// A request that needs a right.
-async fn ask_as(reached: &Reached, kubeconfig: &str, name: &ControlPlaneName) -> Result<(), Refusal> {
+async fn ask_as(reached: &TenantConnection, kubeconfig: &str, name: &ControlPlaneName) -> Result<(), Refusal> {
     let connection = reached.with(kubeconfig, name).await?;
     connection.list("v1", "Namespace", None, "").await.map(drop)
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::management_cluster::{examine_management, greet};
+use super::management_cluster::{examine_management, probe_api_server};
 use super::{LOOK, within};
 use crate::datastore::{prefix, vulnerable};
 use crate::engine::datastore::admin::DATASTORE_NAMESPACE;
 use crate::engine::datastore::admin::{Admin, find, open};
 use crate::engine::session::{Session, at_once};
 use crate::error::Fault;
-use crate::model::{ANNOTATION_ID, DatastoreName, LABEL_COMPONENT, Namespace, PlaneId};
+use crate::model::{ANNOTATION_ID, ControlPlaneId, DatastoreName, LABEL_COMPONENT, Namespace};
 use crate::plan::datastore::authority::DatastoreError;
-use crate::plan::doctor::check_graph::{Seen, Unseen};
+use crate::plan::doctor::check_graph::{Fact, Unavailable};
 use crate::plan::doctor::facts::{DatastoreHealth, ManagementFacts, Member, Orphans, SharedFacts, TenancyFacts};
 use crate::plan::lifecycle::pod_status::pod_summary;
 use crate::plan::state::record::Record;
@@ -36,8 +36,8 @@ const COUNTED: usize = 20;
 pub(super) async fn examine_datastore(
     session: &Session<'_>,
     name: &DatastoreName,
-    id: &PlaneId,
-) -> (Seen<DatastoreHealth>, Seen<TenancyFacts>) {
+    id: &ControlPlaneId,
+) -> (Fact<DatastoreHealth>, Fact<TenancyFacts>) {
     let what = format!("datastore `{name}`");
     let look = within(DATASTORE, &what, async {
         let mut admin = opened(session, name).await?;
@@ -47,7 +47,7 @@ pub(super) async fn examine_datastore(
     });
     match look.await {
         Ok((health, tenancy)) => (Ok(health), tenancy.map_err(super::Why::why)),
-        Err(why) => (Err(why), Err(Unseen::NoWay("the datastore does not answer".to_owned()))),
+        Err(why) => (Err(why), Err(Unavailable::NoWay("the datastore does not answer".to_owned()))),
     }
 }
 
@@ -78,7 +78,7 @@ async fn health(session: &Session<'_>, name: &DatastoreName, admin: &mut Admin) 
     })
 }
 
-async fn tenancy(admin: &mut Admin, id: &PlaneId) -> Result<TenancyFacts, Fault> {
+async fn tenancy(admin: &mut Admin, id: &ControlPlaneId) -> Result<TenancyFacts, Fault> {
     let state = admin.etcd.tenant(id).await?;
     let parts = [
         (state.user, "user"),
@@ -96,7 +96,7 @@ async fn tenancy(admin: &mut Admin, id: &PlaneId) -> Result<TenancyFacts, Fault>
 
 /// All control planes that can be seen: id, name, datastore.
 struct Known {
-    planes: Vec<(PlaneId, String, DatastoreName)>,
+    control_planes: Vec<(ControlPlaneId, String, DatastoreName)>,
     /// Ids of Deployments whose record may be lost.
     deployed: BTreeSet<String>,
 }
@@ -109,19 +109,22 @@ async fn known(session: &Session<'_>, namespace: Option<&Namespace>) -> Result<K
         session.management.list("apps/v1", "Deployment", place, &deployment),
     )?;
     let records = records.iter().filter_map(|object| Record::from_object(object).ok());
-    let planes = records
+    let control_planes = records
         .map(|record| {
             let name = format!("{}/{}", record.spec.namespace, record.spec.name);
             (record.id, name, record.spec.datastore)
         })
         .collect();
     let id = |object: &Value| object.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str().map(str::to_owned);
-    Ok(Known { planes, deployed: deployments.iter().filter_map(id).collect() })
+    Ok(Known { control_planes, deployed: deployments.iter().filter_map(id).collect() })
 }
 
 /// Looks at the management cluster, and at what all control planes share when it answers.
-pub async fn examine_shared(session: &Session<'_>, namespace: &Namespace) -> (ManagementFacts, Option<SharedFacts>) {
-    let greeting = greet(session.management, session.clock).await;
+pub async fn collect_shared_facts(
+    session: &Session<'_>,
+    namespace: &Namespace,
+) -> (ManagementFacts, Option<SharedFacts>) {
+    let greeting = probe_api_server(session.management, session.clock).await;
     let answers = greeting.is_ok();
     tokio::join!(examine_management(session, namespace, greeting), async {
         if answers { Some(shared(session, namespace).await) } else { None }
@@ -138,7 +141,7 @@ async fn shared(session: &Session<'_>, namespace: &Namespace) -> SharedFacts {
     let default = DatastoreName::parse("default").expect("it is a name");
     let mut names: BTreeSet<DatastoreName> = BTreeSet::new();
     for known in [&all, &own].into_iter().flatten() {
-        names.extend(known.planes.iter().map(|(_, _, datastore)| datastore.clone()));
+        names.extend(known.control_planes.iter().map(|(_, _, datastore)| datastore.clone()));
     }
     if !names.contains(&default) && matches!(within(LOOK, "", find(session, &default)).await, Ok(Some(_))) {
         names.insert(default);
@@ -151,8 +154,8 @@ async fn shared(session: &Session<'_>, namespace: &Namespace) -> SharedFacts {
 async fn examine_one(
     session: &Session<'_>,
     name: &DatastoreName,
-    all: &Seen<Known>,
-) -> (Seen<DatastoreHealth>, Seen<Orphans>) {
+    all: &Fact<Known>,
+) -> (Fact<DatastoreHealth>, Fact<Orphans>) {
     let what = format!("datastore `{name}`");
     let look = within(DATASTORE, &what, async {
         let mut admin = opened(session, name).await?;
@@ -165,7 +168,7 @@ async fn examine_one(
     });
     match look.await {
         Ok((health, orphans)) => (Ok(health), orphans),
-        Err(why) => (Err(why), Err(Unseen::NoWay("the datastore does not answer".to_owned()))),
+        Err(why) => (Err(why), Err(Unavailable::NoWay("the datastore does not answer".to_owned()))),
     }
 }
 
@@ -180,22 +183,22 @@ async fn orphans(
     let after = known(session, None).await?;
     let still: BTreeSet<String> = admin.etcd.tenants().await?.into_iter().collect();
     let is_known = |id: &str| {
-        [before, &after]
-            .iter()
-            .any(|known| known.deployed.contains(id) || known.planes.iter().any(|(known, _, _)| known.as_str() == id))
+        [before, &after].iter().any(|known| {
+            known.deployed.contains(id) || known.control_planes.iter().any(|(known, _, _)| known.as_str() == id)
+        })
     };
     let mut without_plane = BTreeMap::new();
     for id in tenants.intersection(&still).filter(|id| !is_known(id)) {
-        let keys = match PlaneId::parse(id) {
+        let keys = match ControlPlaneId::parse(id) {
             Ok(id) if without_plane.len() < COUNTED => admin.etcd.tenant(&id).await?.keys,
             Ok(_) | Err(_) => 0,
         };
         without_plane.insert(id.clone(), keys);
     }
     let lost = |known: &Known| -> BTreeSet<String> {
-        let here = known.planes.iter().filter(|(_, _, datastore)| datastore == name);
+        let here = known.control_planes.iter().filter(|(_, _, datastore)| datastore == name);
         here.filter(|(id, _, _)| !tenants.contains(id.as_str()) && !still.contains(id.as_str()))
-            .map(|(_, plane, _)| plane.clone())
+            .map(|(_, control_plane, _)| control_plane.clone())
             .collect()
     };
     Ok(Orphans {

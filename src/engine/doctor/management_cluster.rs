@@ -11,8 +11,8 @@ use crate::engine::datastore::admin::DATASTORE_NAMESPACE;
 use crate::engine::lifecycle::permissions::missing_rights;
 use crate::engine::session::Session;
 use crate::model::{CLUSTER, CONTROL_PLANES, DATASTORE_USE, Namespace, Right};
-use crate::plan::doctor::check_graph::{Seen, Unseen};
-use crate::plan::doctor::facts::{Greeting, ManagementFacts, MissingRights};
+use crate::plan::doctor::check_graph::{Fact, Unavailable};
+use crate::plan::doctor::facts::{ApiServerProbe, ManagementFacts, MissingRights};
 use crate::render::ObjectRef;
 
 /// The first question: when it is not answered, nothing else is asked.
@@ -26,8 +26,8 @@ pub fn no_kubeconfig(refusal: Refusal, namespace: &Namespace) -> ManagementFacts
     nothing(namespace, Err(refusal.why()), true, "there is no usable kubeconfig")
 }
 
-fn nothing(namespace: &Namespace, kubeconfig: Seen<String>, verified: bool, why: &str) -> ManagementFacts {
-    let no_way = || Unseen::NoWay(why.to_owned());
+fn nothing(namespace: &Namespace, kubeconfig: Fact<String>, verified: bool, why: &str) -> ManagementFacts {
+    let no_way = || Unavailable::NoWay(why.to_owned());
     ManagementFacts {
         kubeconfig,
         verified,
@@ -41,13 +41,13 @@ fn nothing(namespace: &Namespace, kubeconfig: Seen<String>, verified: bool, why:
 }
 
 /// A server's answer to the first question, of the management cluster and of tenants.
-pub(crate) async fn greet(connection: &Connection, clock: fn() -> Timestamp) -> Seen<Greeting> {
+pub(crate) async fn probe_api_server(connection: &Connection, clock: fn() -> Timestamp) -> Fact<ApiServerProbe> {
     within(FIRST, connection.server(), async {
-        let hello = connection.greet().await?;
+        let hello = connection.probe_api_server().await?;
         // The server's date is cut to the second, so a difference of one is none.
         let ahead = hello.date.map(|date| clock().as_second() - date.as_second());
         let ahead = ahead.map(|seconds| if seconds == 1 { 0 } else { seconds });
-        Ok::<_, Refusal>(Greeting { version: hello.version, took: hello.took, ahead })
+        Ok::<_, Refusal>(ApiServerProbe { version: hello.version, took: hello.took, ahead })
     })
     .await
 }
@@ -56,7 +56,7 @@ pub(crate) async fn greet(connection: &Connection, clock: fn() -> Timestamp) -> 
 pub(crate) async fn examine_management(
     session: &Session<'_>,
     namespace: &Namespace,
-    greeting: Seen<Greeting>,
+    greeting: Fact<ApiServerProbe>,
 ) -> ManagementFacts {
     let connection = session.management;
     let server = connection.server().to_owned();

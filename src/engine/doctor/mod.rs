@@ -14,32 +14,32 @@ use tokio::time::timeout;
 
 use crate::cluster::Refusal;
 use crate::error::{Advice as _, Fault};
-use crate::plan::doctor::check_graph::{Seen, Unseen};
+use crate::plan::doctor::check_graph::{Fact, Unavailable};
 
-pub use control_plane::examine_plane;
-pub use datastore::examine_shared;
+pub use control_plane::collect_control_plane_facts;
+pub use datastore::collect_shared_facts;
 pub use management_cluster::no_kubeconfig;
 
 /// One look at the management cluster.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// A look, bounded in time.
-async fn within<T, E: Why>(limit: Duration, what: &str, look: impl Future<Output = Result<T, E>>) -> Seen<T> {
+async fn within<T, E: Why>(limit: Duration, what: &str, look: impl Future<Output = Result<T, E>>) -> Fact<T> {
     match timeout(limit, look).await {
         Ok(outcome) => outcome.map_err(Why::why),
-        Err(_) => Err(Unseen::late(what, limit)),
+        Err(_) => Err(Unavailable::late(what, limit)),
     }
 }
 
 /// What a failure says about what was looked at.
 trait Why {
-    fn why(self) -> Unseen;
+    fn why(self) -> Unavailable;
 }
 
 impl Why for Refusal {
-    fn why(self) -> Unseen {
+    fn why(self) -> Unavailable {
         match self {
-            Self::Forbidden { .. } => Unseen::NotAllowed(self.to_string()),
+            Self::Forbidden { .. } => Unavailable::NotAllowed(self.to_string()),
             Self::Kubeconfig(_)
             | Self::Unreachable { .. }
             | Self::Unauthorized { .. }
@@ -47,24 +47,24 @@ impl Why for Refusal {
             | Self::NotFound { .. }
             | Self::Refused { .. }
             | Self::LockLost { .. }
-            | Self::Unintelligible { .. } => Unseen::Failed(self.to_string(), self.hints()),
+            | Self::Unintelligible { .. } => Unavailable::Failed(self.to_string(), self.hints()),
         }
     }
 }
 
 impl Why for Fault {
-    fn why(self) -> Unseen {
+    fn why(self) -> Unavailable {
         // A refusal that became a fault on its way; its own words are all that is left of its kind.
         let denied = self.causes().iter().any(|cause| cause.starts_with("not allowed to "));
         if denied {
-            return Unseen::NotAllowed(self.to_string());
+            return Unavailable::NotAllowed(self.to_string());
         }
-        Unseen::Failed(self.to_string(), self.hints().to_vec())
+        Unavailable::Failed(self.to_string(), self.hints().to_vec())
     }
 }
 
-impl Why for Unseen {
-    fn why(self) -> Unseen {
+impl Why for Unavailable {
+    fn why(self) -> Unavailable {
         self
     }
 }

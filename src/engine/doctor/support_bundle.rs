@@ -14,7 +14,7 @@ use crate::engine::lifecycle::delete::KINDS;
 use crate::engine::session::{Session, at_once};
 use crate::engine::state::record_store::read_record;
 use crate::model::{ControlPlaneName, LABEL_NAME, Namespace};
-use crate::plan::doctor::support_bundle::{Content, Gathered};
+use crate::plan::doctor::support_bundle::{BundleInputs, Content};
 use crate::render::etcd::LABEL_DATASTORE;
 
 /// One part.
@@ -28,8 +28,8 @@ pub async fn gather_bundle(
     namespace: &Namespace,
     name: &ControlPlaneName,
     lines: u32,
-) -> Gathered {
-    let mut gathered = Gathered::default();
+) -> BundleInputs {
+    let mut gathered = BundleInputs::default();
     objects(session, namespace, name, &mut gathered).await;
     logs(session, namespace, name, lines, &mut gathered).await;
     events(session, namespace, name, &mut gathered).await;
@@ -39,7 +39,7 @@ pub async fn gather_bundle(
 }
 
 /// One part, or why it could not be had.
-async fn part<T>(what: &str, gathered: &mut Gathered, look: impl Future<Output = Result<T, Refusal>>) -> Option<T> {
+async fn part<T>(what: &str, gathered: &mut BundleInputs, look: impl Future<Output = Result<T, Refusal>>) -> Option<T> {
     let why = match timeout(PART, look).await {
         Ok(Ok(found)) => return Some(found),
         Ok(Err(refusal)) => refusal.to_string(),
@@ -53,7 +53,7 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-async fn objects(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut Gathered) {
+async fn objects(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut BundleInputs) {
     let selector = format!("{LABEL_NAME}={name}");
     for (api_version, kind) in KINDS {
         let look = session.management.list(api_version, kind, Some(namespace.as_str()), &selector);
@@ -82,7 +82,7 @@ async fn logs(
     namespace: &Namespace,
     name: &ControlPlaneName,
     lines: u32,
-    gathered: &mut Gathered,
+    gathered: &mut BundleInputs,
 ) {
     let selector = format!("{LABEL_NAME}={name}");
     let look = session.management.list("v1", "Pod", Some(namespace.as_str()), &selector);
@@ -116,7 +116,7 @@ async fn logs(
 }
 
 /// Those of the control plane's own objects: the namespace has other control planes too.
-async fn events(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut Gathered) {
+async fn events(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut BundleInputs) {
     let look = session.management.list("v1", "Event", Some(namespace.as_str()), "");
     let Some(events) = part("the events", gathered, look).await else { return };
     let own = |event: &Value| {
@@ -127,7 +127,7 @@ async fn events(session: &Session<'_>, namespace: &Namespace, name: &ControlPlan
     gathered.files.push(("events.yaml".to_owned(), Content::Objects(events)));
 }
 
-async fn datastore(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut Gathered) {
+async fn datastore(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut BundleInputs) {
     let Ok(Some(recorded)) = read_record(session.management, namespace, name).await else { return };
     let datastore = &recorded.record.spec.datastore;
     let selector = format!("{LABEL_DATASTORE}={datastore}");
@@ -138,7 +138,7 @@ async fn datastore(session: &Session<'_>, namespace: &Namespace, name: &ControlP
 }
 
 /// What is in the control plane's own cluster, if there is a way in.
-async fn inside(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut Gathered) {
+async fn inside(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName, gathered: &mut BundleInputs) {
     const WHAT: &str = "everything in the cluster itself";
     let way = async {
         let recorded = read_record(session.management, namespace, name).await.map_err(|fault| fault.to_string())?;
@@ -156,7 +156,7 @@ async fn inside(session: &Session<'_>, namespace: &Namespace, name: &ControlPlan
     read_inside(&reached.connection, gathered).await;
 }
 
-async fn read_inside(connection: &Connection, gathered: &mut Gathered) {
+async fn read_inside(connection: &Connection, gathered: &mut BundleInputs) {
     let system = Some("kube-system");
     let parts = [
         ("nodes", "v1", "Node", None),

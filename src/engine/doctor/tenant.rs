@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::management_cluster::greet;
+use super::management_cluster::probe_api_server;
 use super::{LOOK, within};
 use crate::cluster::{Connection, Refusal};
 use crate::engine::workers::bootstrap_tokens::list_tokens;
-use crate::plan::doctor::check_graph::Seen;
+use crate::plan::doctor::check_graph::Fact;
 use crate::plan::doctor::facts::Inside;
 use crate::plan::rollout::preflight::tenant::strict_webhooks;
 use crate::render::ObjectRef;
@@ -19,7 +19,7 @@ pub(crate) async fn examine_inside(connection: &Connection, clock: fn() -> Times
     };
     let system = Some("kube-system");
     let (greeting, nodes, leases, tokens, cluster_info, coredns, kube_proxy, (webhooks, slices), events) = tokio::join!(
-        greet(connection, clock),
+        probe_api_server(connection, clock),
         list("the nodes", "v1", "Node", None, ""),
         list("the nodes' leases", "coordination.k8s.io/v1", "Lease", Some("kube-node-lease"), ""),
         within(LOOK, "the bootstrap tokens", list_tokens(connection)),
@@ -46,7 +46,7 @@ async fn cluster_info(connection: &Connection) -> Result<Vec<String>, Refusal> {
 }
 
 /// The configurations; and who is behind Services, which is many, only where a webhook depends on it.
-async fn webhooks(connection: &Connection) -> (Seen<Vec<Value>>, Seen<Vec<Value>>) {
+async fn webhooks(connection: &Connection) -> (Fact<Vec<Value>>, Fact<Vec<Value>>) {
     let api = "admissionregistration.k8s.io/v1";
     let look = within(LOOK, "the webhooks", async {
         let mut all = connection.list(api, "ValidatingWebhookConfiguration", None, "").await?;

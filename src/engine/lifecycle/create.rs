@@ -1,27 +1,27 @@
 //! Making a control plane, or bringing one to what is wished, as it was agreed to: under the lock, to the end.
 
-use crate::engine::lifecycle::objects::Created;
-use crate::engine::lifecycle::objects::Creation;
+use crate::engine::lifecycle::objects::ApplyOutcome;
+use crate::engine::lifecycle::objects::ApplyRun;
 
 use super::preview::CreateRequest;
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::engine::rollout::run;
 use crate::engine::session::Session;
-use crate::engine::state::record_store::{Recorded, read_record};
+use crate::engine::state::record_store::{StoredRecord, read_record};
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, Namespace};
 use crate::plan::apply::plan::Approved;
-use crate::plan::state::record::Step;
+use crate::plan::state::record::LifecyclePhase;
 
 /// Carries the plan out, under the lock, and waits until the control plane can be used if `wait` says so.
-pub async fn converge(
+pub async fn apply(
     session: &Session<'_>,
     request: &CreateRequest,
     approved: &Approved,
     wait: bool,
     ambient: &mut Ambient,
-) -> Result<Option<Created>, Fault> {
+) -> Result<Option<ApplyOutcome>, Fault> {
     debug_assert!(!approved.plan().is_empty(), "an empty plan changes nothing");
     let spec = &request.spec;
     session
@@ -30,19 +30,24 @@ pub async fn converge(
             if let Some(recorded) = recorded.filter(|recorded| is_change(recorded, request, wait)) {
                 return run::to_settings(session, request, recorded, lock, ambient).await.map(Some);
             }
-            Creation { session, request, lock }.run(wait, ambient).await
+            ApplyRun { session, request, lock }.run(wait, ambient).await
         })
         .await
 }
 
 /// Whether a control plane that serves gets other settings, which are taken back if they do not work. What was asked for
 /// already, and is not there, is mended; and who does not wait cannot take anything back.
-fn is_change(recorded: &Recorded, request: &CreateRequest, wait: bool) -> bool {
+fn is_change(recorded: &StoredRecord, request: &CreateRequest, wait: bool) -> bool {
     let record = &recorded.record;
-    record.update.is_some() || (wait && record.step == Step::Ready && !recorded.wish().is_like(&request.wish()))
+    record.update.is_some()
+        || (wait && record.step == LifecyclePhase::Ready && !recorded.desired_spec().is_like(&request.desired_spec()))
 }
 
 /// Removes the lock of a run that ended after its work and before it could give the lock back.
-pub async fn tidy(session: &Session<'_>, namespace: &Namespace, name: &ControlPlaneName) -> Result<(), Fault> {
+pub async fn remove_abandoned_lock(
+    session: &Session<'_>,
+    namespace: &Namespace,
+    name: &ControlPlaneName,
+) -> Result<(), Fault> {
     Ok(Lock::remove_abandoned(session.management, namespace, name, (session.clock)()).await?)
 }

@@ -11,14 +11,14 @@ use super::permissions::require_rights;
 use crate::cluster::{Lock, Removal};
 use crate::engine::datastore::admin;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::refuse_paused;
+use crate::engine::state::ensure_changeable::ensure_not_paused;
 use crate::engine::state::observe::labelled;
-use crate::engine::state::record_store::{Journal, read_record};
+use crate::engine::state::record_store::{RecordStore, read_record};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, Namespace};
 use crate::plan::apply::plan::{Action, Approved, Change, Plan};
-use crate::plan::state::record::Step;
+use crate::plan::state::record::LifecyclePhase;
 use crate::render::ObjectRef;
 
 /// Kinds that belong to a control plane, in the order they go: the workload first, so that nobody writes any more.
@@ -79,7 +79,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
         plan.changes.push(Change::of(object, Action::Delete, ""));
     }
     if let Some(recorded) = recorded {
-        refuse_paused(&recorded.record)?;
+        ensure_not_paused(&recorded.record)?;
         let datastore = &recorded.record.spec.datastore;
         if request.keep_data {
             plan.changes.push(Change::of(
@@ -106,11 +106,11 @@ pub async fn delete(session: &Session<'_>, request: &DeleteRequest, _approved: &
 async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> Result<(), Fault> {
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     if let Some(recorded) = &recorded {
-        refuse_paused(&recorded.record)?;
+        ensure_not_paused(&recorded.record)?;
     }
-    let mut journal = recorded.map(|recorded| Journal::resume(session.management, recorded));
-    if let Some(journal) = &mut journal {
-        journal.update(None, |record| record.step = Step::Deleting).await?;
+    let mut store = recorded.map(|recorded| RecordStore::resume(session.management, recorded));
+    if let Some(store) = &mut store {
+        store.update(None, |record| record.step = LifecyclePhase::Deleting).await?;
     }
     session.say(Event::Step("pods".into()));
     let all = Removing { session, request, lock };
@@ -122,16 +122,16 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     // Nobody needs a graceful end of an API server whose data goes away.
     all.of(&["Pod"], Removal { grace: Some(1), ..Removal::default() }, "the pods to end").await?;
 
-    if let Some(journal) = &journal
+    if let Some(store) = &store
         && !request.keep_data
     {
-        remove_data(session, journal, lock).await?;
+        remove_data(session, store, lock).await?;
     }
     session.say(Event::Step("objects".into()));
     // A Service ends only when its load balancer has been given back, and others may hold an object for their own reasons.
     all.of(&PLAIN, Removal::default(), "the objects to go").await?;
-    if let Some(journal) = journal {
-        journal.remove().await?;
+    if let Some(store) = store {
+        store.remove().await?;
         session.say(Event::Done("the record removed".into()));
     }
     Ok(())
@@ -198,13 +198,13 @@ fn held(object: &ObjectRef, body: &Value) -> String {
     format!("{object} is held by whoever put the finalizer {} on it", finalizers.join(", "))
 }
 
-async fn remove_data(session: &Session<'_>, journal: &Journal<'_>, lock: &Lock) -> Result<(), Fault> {
-    let record = journal.record();
+async fn remove_data(session: &Session<'_>, store: &RecordStore<'_>, lock: &Lock) -> Result<(), Fault> {
+    let record = store.record();
     let name = &record.spec.datastore;
     session.say(Event::Step(format!("data in datastore `{name}`")));
     let Some(datastore) = admin::find(session, name).await? else {
         // Killed while the datastore was being made: there is nothing of ours in it.
-        if record.step == Step::Deleting && record.certificates_end.is_none() {
+        if record.step == LifecyclePhase::Deleting && record.certificates_end.is_none() {
             return Ok(());
         }
         return Err(Fault::new(

@@ -7,31 +7,31 @@ use crate::cluster::Removal;
 use crate::cluster::this_process;
 use crate::engine::access::endpoint::await_address;
 use crate::engine::access::tenant_connection;
-use crate::engine::access::tenant_connection::Reached;
+use crate::engine::access::tenant_connection::TenantConnection;
 use crate::engine::access::tenant_connection::await_answer;
 use crate::engine::access::tenant_connection::pods;
 use crate::engine::datastore::admin;
 use crate::engine::lifecycle::preview::CreateRequest;
+use crate::engine::lifecycle::preview::ensure_immutable_fields_unchanged;
 use crate::engine::lifecycle::preview::exposure;
 use crate::engine::lifecycle::preview::facts_of;
-use crate::engine::lifecycle::preview::refuse_immutable;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::refuse_paused;
+use crate::engine::state::ensure_changeable::ensure_not_paused;
 use crate::engine::state::observe::live;
 use crate::engine::state::observe::objects;
-use crate::engine::state::record_store::Journal;
+use crate::engine::state::record_store::RecordStore;
 use crate::engine::state::record_store::read_record;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::ANNOTATION_ID;
+use crate::model::ControlPlaneId;
 use crate::model::ControlPlaneSpec;
 use crate::model::ObjectNames;
-use crate::model::PlaneId;
 use crate::model::parse_token;
 use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
-use crate::plan::apply::noop::is_settled;
-use crate::plan::certificates::renewal::Reissue;
+use crate::plan::apply::noop::apply_is_noop;
+use crate::plan::certificates::renewal::RenewalRequest;
 use crate::plan::lifecycle::desired::Desired;
 use crate::plan::lifecycle::desired::Inputs;
 use crate::plan::lifecycle::desired::desire;
@@ -39,8 +39,8 @@ use crate::plan::rollout::settings_diff::changes_of_settings;
 use crate::plan::rollout::settings_diff::words_of;
 use crate::plan::state::operations::Revision;
 use crate::plan::state::operations::RevisionKind;
+use crate::plan::state::record::LifecyclePhase;
 use crate::plan::state::record::Record;
-use crate::plan::state::record::Step;
 use crate::render::Address;
 use crate::render::Manifest;
 use crate::render::ObjectRef;
@@ -55,7 +55,7 @@ use serde_json::Value;
 use std::time::Duration;
 /// A control plane that can be used.
 #[derive(Debug)]
-pub struct Created {
+pub struct ApplyOutcome {
     /// Its record.
     pub record: Record,
     /// Whether its endpoint answers from here.
@@ -63,37 +63,37 @@ pub struct Created {
 }
 
 /// The identity of a Deployment that is there without a record: applied from rendered files, or its record was lost.
-fn adopted(deployment: Option<&Value>) -> Option<PlaneId> {
-    PlaneId::parse(deployment?.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
+fn adopted(deployment: Option<&Value>) -> Option<ControlPlaneId> {
+    ControlPlaneId::parse(deployment?.pointer("/metadata/annotations")?.get(ANNOTATION_ID)?.as_str()?).ok()
 }
 
 /// Writes one wish, under the lock.
-pub(crate) struct Creation<'a> {
+pub(crate) struct ApplyRun<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) request: &'a CreateRequest,
     pub(crate) lock: &'a Lock,
 }
 
-impl Creation<'_> {
-    pub(super) async fn run(&self, wait: bool, ambient: &mut Ambient) -> Result<Option<Created>, Fault> {
+impl ApplyRun<'_> {
+    pub(super) async fn run(&self, wait: bool, ambient: &mut Ambient) -> Result<Option<ApplyOutcome>, Fault> {
         let spec = &self.request.spec;
         let management = self.session.management;
         // Read again under the lock: what was shown may be older.
-        let mut journal = if let Some(recorded) = read_record(management, &spec.namespace, &spec.name).await? {
-            refuse_paused(&recorded.record)?;
-            refuse_immutable(&recorded, self.request)?;
-            Journal::resume(management, recorded)
+        let mut store = if let Some(recorded) = read_record(management, &spec.namespace, &spec.name).await? {
+            ensure_not_paused(&recorded.record)?;
+            ensure_immutable_fields_unchanged(&recorded, self.request)?;
+            RecordStore::resume(management, recorded)
         } else {
             let id = match adopted(management.get(&deployment_ref(spec)).await?.as_ref()) {
                 Some(id) => id,
-                None => PlaneId::parse(&ambient.hex_id())?,
+                None => ControlPlaneId::parse(&ambient.hex_id())?,
             };
-            let wish = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
-            Journal::begin(management, Record::new(id, wish, ambient.now()), &self.request.documents).await?
+            let manifest = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..spec.clone() };
+            RecordStore::begin(management, Record::new(id, manifest, ambient.now()), &self.request.documents).await?
         };
-        self.note_change(&mut journal).await?;
+        self.note_change(&mut store).await?;
 
-        let id = journal.record().id.clone();
+        let id = store.record().id.clone();
         let datastore = async {
             let (datastore, mut admin) =
                 admin::ensure(self.session, &spec.datastore, &spec.image_repository, &spec.pods.image_pull_secrets)
@@ -108,26 +108,26 @@ impl Creation<'_> {
             Ok::<_, Fault>(datastore)
         };
         let identity = async {
-            self.identity(&mut journal, ambient).await?;
-            await_address(self.session, spec, &mut journal).await
+            self.identity(&mut store, ambient).await?;
+            await_address(self.session, spec, &mut store).await
         };
         let (datastore, address) = tokio::try_join!(datastore, identity)?;
 
         let live = self.live().await?;
-        let mut desired = self.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let mut desired = self.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
             self.session.say(Event::Note(format!("new {reason}")));
         }
         let lasting_service = if wait { self.answer_early(&mut desired, &live) } else { None };
         self.write(&desired, &live).await?;
         self.remove(&desired).await?;
-        journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
+        store.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         if !wait {
             return Ok(None);
         }
         if spec.replicas == 0 {
             // What is inside the cluster is looked after when it is woken.
-            return Ok(Some(Created { record: journal.record().clone(), direct: true }));
+            return Ok(Some(ApplyOutcome { record: store.record().clone(), direct: true }));
         }
         let reached = self.inside(&address, &desired).await?;
         self.await_usable(&reached).await?;
@@ -141,13 +141,13 @@ impl Creation<'_> {
             || tenant_connection::answers_directly_soon(&address, &self.kubeconfig("admin.conf").await?, &spec.name)
                 .await;
         self.lock.check()?;
-        journal
+        store
             .update(None, |record| {
-                record.step = Step::Ready;
+                record.step = LifecyclePhase::Ready;
                 record.scaling = false;
             })
             .await?;
-        Ok(Some(Created { record: journal.record().clone(), direct }))
+        Ok(Some(ApplyOutcome { record: store.record().clone(), direct }))
     }
 
     /// Lets the endpoint lead to the first pod before it is ready, so that workers can join a second or two earlier: as soon
@@ -158,7 +158,7 @@ impl Creation<'_> {
         if spec.replicas != 1 || live.get(&deployment_ref(spec)).is_some() {
             return None;
         }
-        let service = desired.write.iter_mut().find(|wish| wish.object.kind == "Service")?;
+        let service = desired.write.iter_mut().find(|manifest| manifest.object.kind == "Service")?;
         let lasting = service.clone();
         service.body["spec"]["publishNotReadyAddresses"] = true.into();
         Some(lasting)
@@ -176,7 +176,7 @@ impl Creation<'_> {
         datastore: Option<&admin::Datastore>,
         ambient: &mut Ambient,
     ) -> Result<Desired, Fault> {
-        let reissue = Reissue::of_change(&record.spec, &self.request.spec);
+        let reissue = RenewalRequest::of_change(&record.spec, &self.request.spec);
         self.desire_anew(record, live, address, datastore, &reissue, ambient)
     }
 
@@ -187,7 +187,7 @@ impl Creation<'_> {
         live: &Live,
         address: Option<&Address>,
         datastore: Option<&admin::Datastore>,
-        reissue: &Reissue,
+        reissue: &RenewalRequest,
         ambient: &mut Ambient,
     ) -> Result<Desired, Fault> {
         let spec = &self.request.spec;
@@ -210,13 +210,13 @@ impl Creation<'_> {
     }
 
     /// Authorities, keys and the Service: what needs no address. Afterwards the record knows the authority.
-    async fn identity(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
+    async fn identity(&self, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         self.session.say(Event::Step("keys and Service".into()));
         let live = objects(self.session, &self.request.spec).await?;
-        let desired = self.desire(journal.record(), &live, None, None, ambient)?;
+        let desired = self.desire(store.record(), &live, None, None, ambient)?;
         self.write(&desired, &live).await?;
         let given = self.request.given.names();
-        journal
+        store
             .update(None, |record| {
                 record.ca = Some(desired.ca.clone());
                 if !given.is_empty() {
@@ -227,29 +227,31 @@ impl Creation<'_> {
     }
 
     /// Puts the wish into the record. Of one that served it is a change, which the history tells.
-    pub(crate) async fn note_change(&self, journal: &mut Journal<'_>) -> Result<(), Fault> {
+    pub(crate) async fn note_change(&self, store: &mut RecordStore<'_>) -> Result<(), Fault> {
         let (spec, documents) = (&self.request.spec, &self.request.documents);
-        let what = words_of(&changes_of_settings(&journal.record().spec, spec));
-        let revision = (journal.record().step == Step::Ready && !what.is_empty()).then(|| Revision {
+        let what = words_of(&changes_of_settings(&store.record().spec, spec));
+        let revision = (store.record().step == LifecyclePhase::Ready && !what.is_empty()).then(|| Revision {
             at: (self.session.clock)(),
             from: spec.version,
             to: spec.version,
             by: this_process(),
             what,
-            before: Some(Box::new(journal.wish())),
-            kind: RevisionKind::of(self.request.undo),
+            before: Some(Box::new(store.desired_spec())),
+            kind: RevisionKind::of(self.request.is_rollback),
         });
-        journal.update(Some((spec, documents)), |record| revision.into_iter().for_each(|it| record.remember(it))).await
+        store.update(Some((spec, documents)), |record| revision.into_iter().for_each(|it| record.remember(it))).await
     }
 
     /// Writes objects: all but the workload at once, then the workload, which mounts them.
     pub(crate) async fn write(&self, desired: &Desired, live: &Live) -> Result<(), Fault> {
         self.lock.check()?;
-        let last = |wish: &&Manifest| wish.object.kind == "Deployment" || wish.object.kind == "PodDisruptionBudget";
+        let last = |manifest: &&Manifest| {
+            manifest.object.kind == "Deployment" || manifest.object.kind == "PodDisruptionBudget"
+        };
         let (workload, rest): (Vec<&Manifest>, Vec<&Manifest>) = desired.write.iter().partition(last);
         for group in [rest, workload] {
             let results: Vec<Result<(), Fault>> =
-                stream::iter(group.into_iter().map(|wish| self.write_one(wish, live.get(&wish.object))))
+                stream::iter(group.into_iter().map(|manifest| self.write_one(manifest, live.get(&manifest.object))))
                     .buffered(8)
                     .collect()
                     .await;
@@ -267,31 +269,32 @@ impl Creation<'_> {
         Ok(())
     }
 
-    async fn write_one(&self, wish: &Manifest, before: Option<&Value>) -> Result<(), Fault> {
-        match wish.write {
+    async fn write_one(&self, manifest: &Manifest, before: Option<&Value>) -> Result<(), Fault> {
+        match manifest.write {
             // What exists is what the wish was made from.
             Write::CreateOnly if before.is_some() => {}
-            Write::CreateOnly => match self.session.management.create(&wish.object, &wish.body).await? {
-                Posted::New(_) => self.session.say(Event::Done(format!("{} created", wish.object))),
+            Write::CreateOnly => match self.session.management.create(&manifest.object, &manifest.body).await? {
+                Posted::New(_) => self.session.say(Event::Done(format!("{} created", manifest.object))),
                 Posted::Existing(existing) => {
-                    // Either it was there and `wish` repeats it, or a POST of ours was carried out unheard.
-                    if existing.get("data") != wish.body.get("data") {
+                    // Either it was there and `manifest` repeats it, or a POST of ours was carried out unheard.
+                    if existing.get("data") != manifest.body.get("data") {
                         return Err(Fault::new(
                             Kind::Conflict,
-                            format!("{} was made by another kamaji this moment", wish.object),
+                            format!("{} was made by another kamaji this moment", manifest.object),
                         )
                         .hint("run the command again: it goes on with the keys that are there"));
                     }
                 }
             },
-            Write::Apply | Write::ApplyUnlessTaken if before.is_some_and(|before| is_settled(&wish.body, before)) => {}
+            Write::Apply | Write::ApplyUnlessTaken
+                if before.is_some_and(|before| apply_is_noop(&manifest.body, before)) => {}
             Write::Apply | Write::ApplyUnlessTaken => {
-                let after = self.session.management.apply(wish).await?;
+                let after = self.session.management.apply(manifest).await?;
                 let version = |object: &Value| object.pointer("/metadata/resourceVersion").cloned();
                 match before {
-                    None => self.session.say(Event::Done(format!("{} created", wish.object))),
+                    None => self.session.say(Event::Done(format!("{} created", manifest.object))),
                     Some(before) if version(before) != version(&after) => {
-                        self.session.say(Event::Done(format!("{} changed", wish.object)));
+                        self.session.say(Event::Done(format!("{} changed", manifest.object)));
                     }
                     Some(_) => {}
                 }
@@ -301,17 +304,17 @@ impl Creation<'_> {
     }
 
     /// Waits for the API server and writes the objects inside the tenant.
-    pub(crate) async fn inside(&self, address: &Address, desired: &Desired) -> Result<Reached, Fault> {
+    pub(crate) async fn inside(&self, address: &Address, desired: &Desired) -> Result<TenantConnection, Fault> {
         let spec = &self.request.spec;
         self.session.say(Event::Step("control plane pods".into()));
         let kubeconfig = self.kubeconfig("super-admin.conf").await?;
         let reached = await_answer(self.session, spec, address, &kubeconfig).await?;
         self.session.say(Event::Step("objects that joining needs, and addons".into()));
         let facts = facts_of(address, &desired.ca_certificate);
-        let wishes = tenant_objects(spec, &facts);
+        let manifests = tenant_objects(spec, &facts);
         let connection = reached.connection.clone().patient(Duration::from_secs(20));
         loop {
-            match tenant_connection::apply(self.session, &connection, &wishes).await {
+            match tenant_connection::apply(self.session, &connection, &manifests).await {
                 Ok(()) => break,
                 // A namespace of a brand-new cluster may not be there yet.
                 Err(fault) if fault.kind() == Kind::NotFound => {
@@ -326,8 +329,8 @@ impl Creation<'_> {
         for token in &spec.bootstrap_tokens {
             let (id, secret) = parse_token(token.token.expose_secret())?;
             let expiration = token.ttl.map(|ttl| (self.session.clock)() + ttl);
-            let wish = token_secret(&id, &secret, &token.usages, &token.groups, &token.description, expiration);
-            connection.create(&wish.object, &wish.body).await?;
+            let manifest = token_secret(&id, &secret, &token.usages, &token.groups, &token.description, expiration);
+            connection.create(&manifest.object, &manifest.body).await?;
         }
         Ok(reached)
     }
@@ -342,7 +345,7 @@ impl Creation<'_> {
     }
 
     /// Ready is: all replicas run, and admin.conf may do something.
-    pub(crate) async fn await_usable(&self, reached: &Reached) -> Result<(), Fault> {
+    pub(crate) async fn await_usable(&self, reached: &TenantConnection) -> Result<(), Fault> {
         let spec = &self.request.spec;
         let admin = reached.with(&self.kubeconfig("admin.conf").await?, &spec.name).await?;
         let account = ObjectRef {

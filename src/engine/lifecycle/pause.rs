@@ -2,7 +2,7 @@
 
 use crate::cluster::this_process;
 use crate::engine::session::Session;
-use crate::engine::state::record_store::{Journal, require_record, require_record_to_change};
+use crate::engine::state::record_store::{RecordStore, require_record, require_record_to_change};
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, Namespace};
 use crate::plan::state::record::{Pause, Record};
@@ -38,9 +38,9 @@ async fn change(
     session
         .locked(namespace, name, async |_| {
             let recorded = require_record(session.management, namespace, name).await?;
-            let mut journal = Journal::resume(session.management, recorded);
-            journal.update(None, change).await?;
-            Ok(journal.record().clone())
+            let mut store = RecordStore::resume(session.management, recorded);
+            store.update(None, change).await?;
+            Ok(store.record().clone())
         })
         .await
 }

@@ -6,33 +6,35 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::permissions::require_rights;
-use super::references::refuse_missing;
+use super::references::ensure_references_exist;
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
 use crate::engine::access::tenant_connection;
 use crate::engine::apply::dry_run::judge_new;
 use crate::engine::datastore::admin;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::{refuse_paused, refuse_rotating, refuse_updating, refuse_upgrading};
+use crate::engine::state::ensure_changeable::{
+    ensure_not_paused, ensure_not_rotating, ensure_not_updating, ensure_not_upgrading,
+};
 use crate::engine::state::observe::{cluster_facts, namespace_exists, observe, refuse_foreign, volumes_exist};
-use crate::engine::state::record_store::{Recorded, read_record};
+use crate::engine::state::record_store::{StoredRecord, read_record};
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneSpec, Exposure, ObjectNames};
 use crate::pki::PartialUserPki;
 use crate::plan::access::endpoint::{AddressState, decide_address};
-use crate::plan::access::endpoint_change::{Move as EndpointMove, Reached};
+use crate::plan::access::endpoint_change::{EndpointChange, WorkerImpact};
 use crate::plan::access::exposure::{decide_exposure, impossible_endpoint};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::apply::noop::is_settled;
-use crate::plan::apply::plan::{Action, Change, Plan, compare, left_to_others};
-use crate::plan::certificates::renewal::{Reissue, Reissued};
+use crate::plan::apply::noop::apply_is_noop;
+use crate::plan::apply::plan::{Action, Change, Plan, change_owned_by_others, compare};
+use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
 use crate::plan::lifecycle::desired::{Desired, Inputs, desire, is_wanted, object_refs};
 use crate::plan::network::cidr_overlap::hidden_by_its_own_ranges;
 use crate::plan::network::ip_family::{no_such_family, unserved_family};
 use crate::plan::rollout::settings_diff::changes_of_settings;
+use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::operations::Phase;
-use crate::plan::state::operations::Wish;
-use crate::plan::state::record::{Record, Step, immutable_changes};
+use crate::plan::state::record::{LifecyclePhase, Record, immutable_changes};
 use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};
 
@@ -46,46 +48,46 @@ pub struct CreateRequest {
     /// Keys the user gave.
     pub given: PartialUserPki,
     /// Whether `rollback` asks for it.
-    pub undo: bool,
+    pub is_rollback: bool,
 }
 
 impl CreateRequest {
     /// To have what is on record.
     #[must_use]
-    pub fn of(wish: Wish) -> Self {
-        Self { spec: wish.spec, documents: wish.documents, given: PartialUserPki::default(), undo: false }
+    pub fn of(desired: DesiredSpec) -> Self {
+        Self { spec: desired.spec, documents: desired.documents, given: PartialUserPki::default(), is_rollback: false }
     }
 
     /// What the record is to hold.
     #[must_use]
-    pub fn wish(&self) -> Wish {
+    pub fn desired_spec(&self) -> DesiredSpec {
         let spec = ControlPlaneSpec { bootstrap_tokens: Vec::new(), ..self.spec.clone() };
-        Wish { spec, documents: self.documents.clone() }
+        DesiredSpec { spec, documents: self.documents.clone() }
     }
 }
 
 /// What would happen, and what it was decided from.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct Preview {
     /// The changes.
     pub plan: Plan,
     /// The record, when there is one already.
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<StoredRecord>,
 }
 
 /// Finds out what making the control plane would change. Writes nothing.
-pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Prepared, Fault> {
+pub async fn preview(session: &Session<'_>, request: &CreateRequest, ambient: &mut Ambient) -> Result<Preview, Fault> {
     let spec = &request.spec;
     let (exists, rights) =
         tokio::join!(namespace_exists(session, spec), require_rights(session.management, &spec.namespace));
     exists.and(rights)?;
     let observed = observe(session, spec).await?;
     // What cannot change is told before what is missing for it.
-    observed.recorded.iter().try_for_each(|recorded| refuse_immutable(recorded, request))?;
+    observed.recorded.iter().try_for_each(|recorded| ensure_immutable_fields_unchanged(recorded, request))?;
     volumes_exist(session, spec).await?;
     let new_datastore = admin::preview(session, &spec.datastore).await?;
     refuse_foreign(spec, &observed.live)?;
-    refuse_missing(session, spec, new_datastore.is_some()).await?;
+    ensure_references_exist(session, spec, new_datastore.is_some()).await?;
     if let Some(exposure) = spec.expose {
         let facts = cluster_facts(session, spec, exposure, None).await;
         if let Some((cause, remedy)) = impossible_endpoint(spec, exposure, &facts) {
@@ -113,20 +115,20 @@ pub async fn prepare(session: &Session<'_>, request: &CreateRequest, ambient: &m
                 return Err(fault);
             }
             if !plan.is_empty() {
-                refuse_paused(&recorded.record)?;
+                ensure_not_paused(&recorded.record)?;
                 refuse_overtaken(session, request).await?;
             }
         }
     }
-    Ok(Prepared { plan, recorded: observed.recorded })
+    Ok(Preview { plan, recorded: observed.recorded })
 }
 
 /// Refuses a policy that would not close what it was asked to.
 fn refuse_half_closed(spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
-    if !live.surroundings.falls_short_of(spec) {
+    if !live.management_network.falls_short_of(spec) {
         return Ok(());
     }
-    let open = live.surroundings.unread.join("\n  - ");
+    let open = live.management_network.unread.join("\n  - ");
     let text = format!("the network policy would not close everything, because this may not be read:\n  - {open}");
     Err(Fault::new(Kind::Failed, text)
         .hint(format!(
@@ -162,7 +164,7 @@ async fn refuse_unreachable(session: &Session<'_>, spec: &ControlPlaneSpec, live
 }
 
 /// What was read while somebody changed the control plane may not fit together.
-async fn refuse_moving(session: &Session<'_>, recorded: &Recorded) -> Result<(), Fault> {
+async fn refuse_moving(session: &Session<'_>, recorded: &StoredRecord) -> Result<(), Fault> {
     let spec = &recorded.record.spec;
     let now = read_record(session.management, &spec.namespace, &spec.name).await?;
     if now.is_some_and(|now| recorded.is_still(&now)) {
@@ -176,26 +178,26 @@ async fn refuse_moving(session: &Session<'_>, recorded: &Recorded) -> Result<(),
 async fn refuse_overtaken(session: &Session<'_>, request: &CreateRequest) -> Result<(), Fault> {
     let spec = &request.spec;
     match read_record(session.management, &spec.namespace, &spec.name).await? {
-        Some(now) => refuse_immutable(&now, request),
+        Some(now) => ensure_immutable_fields_unchanged(&now, request),
         None => Err(Fault::new(Kind::Conflict, format!("control plane `{}` was deleted this moment", spec.name))
             .hint("run the command again to make a new one")),
     }
 }
 
-pub(crate) fn refuse_immutable(recorded: &Recorded, request: &CreateRequest) -> Result<(), Fault> {
+pub(crate) fn ensure_immutable_fields_unchanged(recorded: &StoredRecord, request: &CreateRequest) -> Result<(), Fault> {
     let spec = &request.spec;
     let name = &spec.name;
-    if recorded.record.step == Step::Deleting {
+    if recorded.record.step == LifecyclePhase::Deleting {
         return Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
-            .hint(format!("finish that first: kamaji delete {}", spec.called().argument())));
+            .hint(format!("finish that first: kamaji delete {}", spec.namespaced_name().argument())));
     }
-    refuse_upgrading(&recorded.record)?;
-    if way_of(recorded, &request.wish()).is_none() {
-        refuse_updating(&recorded.record)?;
+    ensure_not_upgrading(&recorded.record)?;
+    if way_of(recorded, &request.desired_spec()).is_none() {
+        ensure_not_updating(&recorded.record)?;
     }
-    refuse_rotating(&recorded.record)?;
+    ensure_not_rotating(&recorded.record)?;
     let mut changes = immutable_changes(&recorded.record.spec, spec);
-    if recorded.record.step == Step::Creating {
+    if recorded.record.step == LifecyclePhase::Creating {
         // Nothing was written by a version that never came up, such as one that does not exist.
         changes.retain(|change| change.field != "kubernetesVersion");
     }
@@ -210,13 +212,13 @@ pub(crate) fn refuse_immutable(recorded: &Recorded, request: &CreateRequest) -> 
 }
 
 /// What a wish means to the change of settings on its way: to go on with it, or to go back. `None`: it is another one.
-pub(crate) fn way_of(recorded: &Recorded, wish: &Wish) -> Option<Phase> {
+pub(crate) fn way_of(recorded: &StoredRecord, desired: &DesiredSpec) -> Option<Phase> {
     let update = recorded.record.update.as_ref()?;
-    if update.to.is_like(wish) {
+    if update.to.is_like(desired) {
         // Who asks for it again after it was turned back tries it again.
         return Some(if update.phase == Phase::Back { Phase::Pods } else { update.phase });
     }
-    recorded.wish().is_like(wish).then_some(Phase::Back)
+    recorded.desired_spec().is_like(desired).then_some(Phase::Back)
 }
 
 fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
@@ -225,7 +227,7 @@ fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
         let action = if live.get(object).is_some() { Action::Unchanged } else { Action::Create };
         let settings = match object.kind.as_str() {
             "Deployment" => spec.pods.summary(),
-            "NetworkPolicy" => live.surroundings.left_open().join("; "),
+            "NetworkPolicy" => live.management_network.uncovered_sources().join("; "),
             _ => String::new(),
         };
         plan.changes.push(Change::of(object, action, &settings));
@@ -253,14 +255,14 @@ fn tenant_change(spec: &ControlPlaneSpec) -> Change {
 pub(crate) async fn preview_existing(
     session: &Session<'_>,
     request: &CreateRequest,
-    recorded: &Recorded,
+    recorded: &StoredRecord,
     live: &Live,
     ambient: &mut Ambient,
     plan: &mut Plan,
 ) -> Result<(), Fault> {
     let spec = &request.spec;
     let record = &recorded.record;
-    let ready = record.step == Step::Ready;
+    let ready = record.step == LifecyclePhase::Ready;
     plan.changes.extend(preview_record(request, recorded));
     let exposure = exposure(record, spec);
     let service = live.named("Service", &ObjectNames(&spec.name).service());
@@ -289,17 +291,17 @@ pub(crate) async fn preview_existing(
             exposure: decide_exposure(spec, Some(exposure), service, record.address.as_ref()),
             address: address.as_ref(),
             datastore: datastore.as_ref().map(|datastore| &datastore.authority),
-            reissue: &Reissue::of_change(&record.spec, spec),
+            reissue: &RenewalRequest::of_change(&record.spec, spec),
             rotation: record.rotation.as_ref(),
         },
         ambient,
     )?;
     plan.changes.extend(preview_objects(session, &desired, live).await?);
-    plan.changes.extend(desired.reissued.iter().map(Reissued::change));
+    plan.changes.extend(desired.reissued.iter().map(RenewedCertificate::change));
     let missing = object_refs(spec).into_iter().filter(|object| {
         is_wanted(spec, object)
             && live.get(object).is_none()
-            && !desired.write.iter().any(|wish| wish.object == *object)
+            && !desired.write.iter().any(|manifest| manifest.object == *object)
     });
     plan.changes.extend(missing.map(|object| Change::of(object, Action::Create, "")).collect::<Vec<_>>());
     if !ready {
@@ -334,11 +336,18 @@ async fn refuse_losing_workers(
     let preview = session.management.preview(&crate::render::service(spec, ports, Some(service))).await?;
     // While it is not exposed so, the address of today says nothing.
     let address = address.filter(|_| exposure(record, old) == becomes);
-    let judged =
-        EndpointMove { recorded: was, was: exposure(record, old), becomes, service, preview: &preview, spec, address };
+    let judged = EndpointChange {
+        recorded: was,
+        was: exposure(record, old),
+        becomes,
+        service,
+        preview: &preview,
+        spec,
+        address,
+    };
     let (cause, remedy) = match judged.judge() {
-        Reached::Still { note } => return Ok((!note.is_empty()).then_some(note)),
-        Reached::Lost { cause, remedy } => (cause, remedy),
+        WorkerImpact::Unaffected { note } => return Ok((!note.is_empty()).then_some(note)),
+        WorkerImpact::Disconnected { cause, remedy } => (cause, remedy),
     };
     let who = match joined(session, record).await? {
         Ok(0) => return Ok(None),
@@ -366,10 +375,10 @@ async fn joined(session: &Session<'_>, record: &Record) -> Result<Result<usize, 
 }
 
 /// What is asked for differently than before, setting by setting.
-fn preview_record(request: &CreateRequest, recorded: &Recorded) -> Option<Change> {
+fn preview_record(request: &CreateRequest, recorded: &StoredRecord) -> Option<Change> {
     let (record, spec) = (&recorded.record, &request.spec);
-    let ready = record.step == Step::Ready;
-    let changes = !recorded.wish().is_like(&request.wish());
+    let ready = record.step == LifecyclePhase::Ready;
+    let changes = !recorded.desired_spec().is_like(&request.desired_spec());
     let note = match (ready, record.is_changing()) {
         (false, _) => "creation was interrupted and goes on",
         (true, true) => "the interrupted change ends",
@@ -386,16 +395,16 @@ pub(crate) async fn preview_objects(
     desired: &Desired,
     live: &Live,
 ) -> Result<Vec<Change>, Refusal> {
-    let looks = stream::iter(desired.write.iter().map(|wish| async move {
-        let existing = live.get(&wish.object);
+    let looks = stream::iter(desired.write.iter().map(|manifest| async move {
+        let existing = live.get(&manifest.object);
         let preview = match existing {
-            Some(live) if wish.write == Write::Apply && !is_settled(&wish.body, live) => {
-                Some(session.management.preview(wish).await?)
+            Some(live) if manifest.write == Write::Apply && !apply_is_noop(&manifest.body, live) => {
+                Some(session.management.preview(manifest).await?)
             }
             Some(_) | None => None,
         };
-        let left = existing.and_then(|existing| left_to_others(wish, existing));
-        Ok(std::iter::once(compare(wish, existing, preview.as_ref())).chain(left).collect())
+        let left = existing.and_then(|existing| change_owned_by_others(manifest, existing));
+        Ok(std::iter::once(compare(manifest, existing, preview.as_ref())).chain(left).collect())
     }));
     let looks: Vec<Result<Vec<Change>, Refusal>> = looks.buffered(8).collect().await;
     let mut changes = looks.into_iter().collect::<Result<Vec<Vec<Change>>, Refusal>>()?.concat();
@@ -415,9 +424,9 @@ async fn preview_inside(
         return Ok(());
     };
     let facts = facts_of(address, &desired.ca_certificate);
-    let (wishes, unwanted) = (tenant_objects(spec, &facts), unwanted_addons(spec, &facts));
+    let (manifests, unwanted) = (tenant_objects(spec, &facts), unwanted_addons(spec, &facts));
     let changes = tenant_connection::ask(session, spec, address, kubeconfig.expose_secret(), async |connection| {
-        let mut changes = tenant_connection::preview(connection, &wishes).await?;
+        let mut changes = tenant_connection::preview(connection, &manifests).await?;
         changes.extend(tenant_connection::preview_unwanted(connection, &unwanted).await?);
         Ok(changes)
     });

@@ -54,7 +54,7 @@ fn needs(spec: &ControlPlaneSpec, new_datastore: bool) -> Vec<Need> {
 }
 
 /// Refuses a control plane whose pods could not run for want of an object. What may not be looked for is let pass.
-pub(crate) async fn refuse_missing(
+pub(crate) async fn ensure_references_exist(
     session: &Session<'_>,
     spec: &ControlPlaneSpec,
     new_datastore: bool,

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use super::objects::{Creation, deployment_ref, rolled_out};
+use super::objects::{ApplyRun, deployment_ref, rolled_out};
 use super::preview::CreateRequest;
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
 use crate::engine::access::tenant_connection::{answers_directly_soon, ending, pods};
 use crate::engine::datastore::admin;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::refuse_busy;
-use crate::engine::state::record_store::{Journal, Recorded, require_record};
+use crate::engine::state::ensure_changeable::ensure_not_busy;
+use crate::engine::state::record_store::{RecordStore, StoredRecord, require_record};
 use crate::error::Fault;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, pods_in_words};
 use crate::plan::lifecycle::pod_status::causes_of_pods;
-use crate::plan::state::operations::Wish;
+use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::record::Record;
 
 /// Gives a control plane that many pods, and waits until they are ready, or gone.
@@ -35,25 +35,25 @@ pub async fn scale(
 
 async fn run(
     session: &Session<'_>,
-    recorded: Recorded,
+    recorded: StoredRecord,
     replicas: u32,
     lock: &Lock,
     ambient: &mut Ambient,
 ) -> Result<Record, Fault> {
-    refuse_busy(&recorded.record)?;
+    ensure_not_busy(&recorded.record)?;
     // Who was killed while waking it has not told it what changed while it slept.
     let slept = recorded.record.spec.replicas == 0 || recorded.record.scaling;
     let spec = ControlPlaneSpec { replicas, ..recorded.record.spec.clone() };
-    let request = CreateRequest::of(Wish { spec, documents: recorded.documents.clone() });
+    let request = CreateRequest::of(DesiredSpec { spec, documents: recorded.documents.clone() });
     let spec = &request.spec;
-    let creation = Creation { session, request: &request, lock };
-    let mut journal = Journal::resume(session.management, recorded);
-    journal.update(None, |record| record.scaling = true).await?;
-    creation.note_change(&mut journal).await?;
+    let creation = ApplyRun { session, request: &request, lock };
+    let mut store = RecordStore::resume(session.management, recorded);
+    store.update(None, |record| record.scaling = true).await?;
+    creation.note_change(&mut store).await?;
     let datastore = admin::require(session, &spec.datastore).await?;
-    let address = journal.address()?;
+    let address = store.address()?;
     let live = creation.live().await?;
-    let desired = creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
+    let desired = creation.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
     creation.write(&desired, &live).await?;
     creation.remove(&desired).await?;
     await_number(session, spec).await?;
@@ -66,8 +66,8 @@ async fn run(
             answers_directly_soon(&address, &creation.kubeconfig("admin.conf").await?, &spec.name).await;
         }
     }
-    journal.update(None, |record| record.scaling = false).await?;
-    Ok(journal.record().clone())
+    store.update(None, |record| record.scaling = false).await?;
+    Ok(store.record().clone())
 }
 
 /// Waits until so many pods of the newest template are ready, or none is left.

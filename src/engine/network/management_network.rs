@@ -8,13 +8,16 @@ use crate::engine::session::Session;
 use crate::error::Fault;
 use crate::model::{ControlPlaneSpec, Policies};
 use crate::plan::network::cni::{DAEMON_SETS, enforcer};
-use crate::plan::network::management_network::{Place, Places, Surroundings};
+use crate::plan::network::management_network::{ManagementNetwork, NetworkSource, NetworkSources};
 use crate::render::ObjectRef;
 
 /// Reads the management cluster's network; nothing where no policy is wished for.
-pub(crate) async fn surroundings(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Surroundings, Fault> {
+pub(crate) async fn management_network(
+    session: &Session<'_>,
+    spec: &ControlPlaneSpec,
+) -> Result<ManagementNetwork, Fault> {
     if spec.isolation.policies == Policies::Off {
-        return Ok(Surroundings::default());
+        return Ok(ManagementNetwork::default());
     }
     let (api_servers, api_service, nodes, service_cidrs, kubeadm_config, ip_pools) = tokio::try_join!(
         one(session, "discovery.k8s.io/v1", "EndpointSlice", "default", "kubernetes"),
@@ -24,7 +27,14 @@ pub(crate) async fn surroundings(session: &Session<'_>, spec: &ControlPlaneSpec)
         one(session, "v1", "ConfigMap", "kube-system", "kubeadm-config"),
         all(session, "crd.projectcalico.org/v1", "IPPool"),
     )?;
-    Ok(Surroundings::of(&Places { api_servers, api_service, nodes, service_cidrs, kubeadm_config, ip_pools }))
+    Ok(ManagementNetwork::of(&NetworkSources {
+        api_servers,
+        api_service,
+        nodes,
+        service_cidrs,
+        kubeadm_config,
+        ip_pools,
+    }))
 }
 
 fn object(api_version: &str, kind: &str, namespace: &str, name: &str) -> ObjectRef {
@@ -42,16 +52,16 @@ async fn one(
     kind: &str,
     namespace: &str,
     name: &str,
-) -> Result<Place, Fault> {
+) -> Result<NetworkSource, Fault> {
     let object = object(api_version, kind, namespace, name);
     place(async || session.management.get(&object).await.map(|body| body.into_iter().collect())).await
 }
 
-async fn all(session: &Session<'_>, api_version: &str, kind: &str) -> Result<Place, Fault> {
+async fn all(session: &Session<'_>, api_version: &str, kind: &str) -> Result<NetworkSource, Fault> {
     place(async || session.management.list(api_version, kind, None, "").await).await
 }
 
-async fn place(ask: impl AsyncFn() -> Result<Vec<Value>, Refusal>) -> Result<Place, Fault> {
+async fn place(ask: impl AsyncFn() -> Result<Vec<Value>, Refusal>) -> Result<NetworkSource, Fault> {
     match if_allowed(ask).await {
         Ok(objects) => Ok(objects.ok_or(())),
         Err(Refusal::NotFound { .. }) => Ok(Ok(Vec::new())),

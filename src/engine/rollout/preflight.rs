@@ -4,25 +4,25 @@ use serde_json::Value;
 
 use crate::ambient::Ambient;
 use crate::cluster::Refusal;
-use crate::engine::access::tenant_connection::Reached;
+use crate::engine::access::tenant_connection::TenantConnection;
 use crate::engine::datastore::admin::datastore_state;
 use crate::engine::lifecycle::objects::deployment_ref;
 use crate::engine::lifecycle::permissions::require_rights;
 use crate::engine::lifecycle::preview::{CreateRequest, preview_existing};
 use crate::engine::session::Session;
 use crate::engine::state::observe::observe;
-use crate::engine::state::record_store::Recorded;
+use crate::engine::state::record_store::StoredRecord;
 use crate::error::Fault;
 use crate::model::{ControlPlaneSpec, KubeVersion};
 use crate::plan::apply::plan::Plan;
 use crate::plan::rollout::preflight::tenant::deprecated_uses;
-use crate::plan::rollout::preflight::{Check, Facts as CheckFacts, Worker, checks};
-use crate::plan::state::operations::Wish;
+use crate::plan::rollout::preflight::{Check, PreflightFacts, Worker, checks};
+use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::record::Record;
 
 /// What an upgrade would meet.
 #[derive(Debug)]
-pub struct Outlook {
+pub struct UpgradePreflight {
     /// What was checked.
     pub checks: Vec<Check>,
     /// The workers, if they could be asked for.
@@ -30,12 +30,12 @@ pub struct Outlook {
 }
 
 /// Looks at everything that the checks are made from. `reached` is the way into the tenant, or why there is none.
-pub async fn gather(
+pub async fn collect_preflight_facts(
     session: &Session<'_>,
     record: &Record,
     to: KubeVersion,
-    reached: Result<&Reached, String>,
-) -> Result<Outlook, Fault> {
+    reached: Result<&TenantConnection, String>,
+) -> Result<UpgradePreflight, Fault> {
     let spec = &record.spec;
     let namespace = Some(spec.namespace.as_str());
     let deployment = deployment_ref(spec);
@@ -48,7 +48,7 @@ pub async fn gather(
         inside(reached),
     );
     let deployment = deployment?;
-    let facts = CheckFacts {
+    let facts = PreflightFacts {
         spec,
         to,
         workers: inside.workers.clone(),
@@ -63,7 +63,7 @@ pub async fn gather(
         certificates_end: record.certificates_end,
         now: (session.clock)(),
     };
-    Ok(Outlook { checks: checks(&facts), workers: inside.workers.ok() })
+    Ok(UpgradePreflight { checks: checks(&facts), workers: inside.workers.ok() })
 }
 
 /// What was read inside the tenant.
@@ -74,7 +74,7 @@ struct Inside {
     budgets: Result<Vec<Value>, String>,
 }
 
-async fn inside(reached: Result<&Reached, String>) -> Inside {
+async fn inside(reached: Result<&TenantConnection, String>) -> Inside {
     let connection = match reached {
         Ok(reached) => &reached.connection,
         Err(why) => {
@@ -114,7 +114,7 @@ fn worker(node: &Value) -> Worker {
 /// What the change of version would write, object by object and field by field.
 pub async fn plan_upgrade(
     session: &Session<'_>,
-    recorded: &Recorded,
+    recorded: &StoredRecord,
     to: KubeVersion,
     ambient: &mut Ambient,
 ) -> Result<Plan, Fault> {
@@ -125,7 +125,7 @@ pub async fn plan_upgrade(
 /// The same, without asking for rights first.
 pub(crate) async fn preview_wish(
     session: &Session<'_>,
-    recorded: &Recorded,
+    recorded: &StoredRecord,
     to: KubeVersion,
     ambient: &mut Ambient,
 ) -> Result<Plan, Fault> {
@@ -133,7 +133,7 @@ pub(crate) async fn preview_wish(
     let spec = ControlPlaneSpec { version: to, ..record.spec.clone() };
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Default::default() };
     let observed = observe(session, &spec).await?;
-    let request = CreateRequest::of(Wish { spec, documents: recorded.documents.clone() });
+    let request = CreateRequest::of(DesiredSpec { spec, documents: recorded.documents.clone() });
     preview_existing(session, &request, recorded, &observed.live, ambient, &mut plan).await?;
     Ok(plan)
 }

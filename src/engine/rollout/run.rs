@@ -13,11 +13,13 @@ use crate::cluster::{Lock, this_process};
 use crate::engine::access::endpoint::await_address;
 use crate::engine::access::tenant_connection::{answers_directly_soon, pods};
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::objects::{Created, Creation, deployment_ref, rolled_out};
-use crate::engine::lifecycle::preview::{CreateRequest, refuse_immutable, way_of};
+use crate::engine::lifecycle::objects::{ApplyOutcome, ApplyRun, deployment_ref, rolled_out};
+use crate::engine::lifecycle::preview::{CreateRequest, ensure_immutable_fields_unchanged, way_of};
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::{refuse_busy, refuse_paused, refuse_updating, refuse_upgrading};
-use crate::engine::state::record_store::{Journal, Recorded, require_record};
+use crate::engine::state::ensure_changeable::{
+    ensure_not_busy, ensure_not_paused, ensure_not_updating, ensure_not_upgrading,
+};
+use crate::engine::state::record_store::{RecordStore, StoredRecord, require_record};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, KubeVersion, Namespace};
@@ -25,8 +27,8 @@ use crate::plan::apply::plan::Approved;
 use crate::plan::lifecycle::current_replica_set::{is_broken, newest_pods};
 use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::plan::rollout::settings_diff::{changes_of_settings, words_of};
+use crate::plan::state::operations::{DesiredSpec, Update};
 use crate::plan::state::operations::{Phase, Upgrade};
-use crate::plan::state::operations::{Update, Wish};
 use crate::plan::state::record::Record;
 
 /// How long a pod may be broken (crashing, without its image) before there is no hope for it.
@@ -46,7 +48,7 @@ pub struct Target<'a> {
     /// The version it is to have.
     pub version: KubeVersion,
     /// Whether `rollback` asks for it.
-    pub undo: bool,
+    pub is_rollback: bool,
 }
 
 /// Changes the version as it was agreed to. A version that does not become ready is taken back, and the error says why.
@@ -68,36 +70,36 @@ async fn to_version(
     target: &Target<'_>,
     lock: &Lock,
     ambient: &mut Ambient,
-) -> Result<Created, Fault> {
+) -> Result<ApplyOutcome, Fault> {
     let recorded = require_record(session.management, target.namespace, target.name).await?;
     let change = begin_upgrade(&recorded, target, (session.clock)())?;
-    let wish = |version| {
+    let desired = |version| {
         let spec = ControlPlaneSpec { version, ..recorded.record.spec.clone() };
-        CreateRequest::of(Wish { spec, documents: with_version(&recorded.documents, version) })
+        CreateRequest::of(DesiredSpec { spec, documents: with_version(&recorded.documents, version) })
     };
-    let (new, old) = (wish(change.to), wish(change.from));
+    let (new, old) = (desired(change.to), desired(change.from));
     let way =
         Way { new: &new, old: &old, phase: change.phase, names: [change.to.to_string(), change.from.to_string()] };
-    let mut journal = Journal::resume(session.management, recorded);
-    journal.update(None, |record| record.upgrade = Some(change)).await?;
-    way.go(session, &mut journal, lock, ambient).await
+    let mut store = RecordStore::resume(session.management, recorded);
+    store.update(None, |record| record.upgrade = Some(change)).await?;
+    way.go(session, &mut store, lock, ambient).await
 }
 
 /// The change of version that this run is about: a new one, or the one on its way.
-fn begin_upgrade(recorded: &Recorded, target: &Target<'_>, now: jiff::Timestamp) -> Result<Upgrade, Fault> {
+fn begin_upgrade(recorded: &StoredRecord, target: &Target<'_>, now: jiff::Timestamp) -> Result<Upgrade, Fault> {
     let record = &recorded.record;
     if record.upgrade.is_none() {
-        refuse_busy(record)?;
+        ensure_not_busy(record)?;
     }
-    refuse_paused(record)?;
-    refuse_updating(record)?;
+    ensure_not_paused(record)?;
+    ensure_not_updating(record)?;
     match &record.upgrade {
         None => Ok(Upgrade {
             from: record.spec.version,
             to: target.version,
             phase: Phase::Pods,
             began: now,
-            undo: target.undo,
+            is_rollback: target.is_rollback,
         }),
         Some(way) if target.version == way.from => Ok(Upgrade { phase: Phase::Back, ..way.clone() }),
         Some(way) if target.version == way.to && way.phase == Phase::Back => {
@@ -105,7 +107,7 @@ fn begin_upgrade(recorded: &Recorded, target: &Target<'_>, now: jiff::Timestamp)
         }
         Some(way) => {
             if target.version != way.to {
-                refuse_upgrading(record)?;
+                ensure_not_upgrading(record)?;
             }
             Ok(way.clone())
         }
@@ -116,14 +118,14 @@ fn begin_upgrade(recorded: &Recorded, target: &Target<'_>, now: jiff::Timestamp)
 pub(crate) async fn to_settings(
     session: &Session<'_>,
     request: &CreateRequest,
-    recorded: Recorded,
+    recorded: StoredRecord,
     lock: &Lock,
     ambient: &mut Ambient,
-) -> Result<Created, Fault> {
-    refuse_paused(&recorded.record)?;
-    refuse_immutable(&recorded, request)?;
+) -> Result<ApplyOutcome, Fault> {
+    ensure_not_paused(&recorded.record)?;
+    ensure_immutable_fields_unchanged(&recorded, request)?;
     let change = begin_update(&recorded, request, (session.clock)());
-    let old = CreateRequest::of(recorded.wish());
+    let old = CreateRequest::of(recorded.desired_spec());
     // Who goes back asks for what there was; what was being made is on record.
     let made = CreateRequest::of(change.to.clone());
     let new = if change.phase == Phase::Back { &made } else { request };
@@ -133,25 +135,25 @@ pub(crate) async fn to_settings(
         phase: change.phase,
         names: ["the new settings".to_owned(), "the settings before".to_owned()],
     };
-    let mut journal = Journal::resume(session.management, recorded);
-    journal.update(None, |record| record.update = Some(Box::new(change))).await?;
-    way.go(session, &mut journal, lock, ambient).await
+    let mut store = RecordStore::resume(session.management, recorded);
+    store.update(None, |record| record.update = Some(Box::new(change))).await?;
+    way.go(session, &mut store, lock, ambient).await
 }
 
 /// The change of settings that this run is about: a new one, or the one on its way.
-fn begin_update(recorded: &Recorded, request: &CreateRequest, now: jiff::Timestamp) -> Update {
-    let (record, wish) = (&recorded.record, request.wish());
-    match (&record.update, way_of(recorded, &wish)) {
+fn begin_update(recorded: &StoredRecord, request: &CreateRequest, now: jiff::Timestamp) -> Update {
+    let (record, desired) = (&recorded.record, request.desired_spec());
+    match (&record.update, way_of(recorded, &desired)) {
         (Some(update), Some(phase)) => Update { phase, ..update.as_ref().clone() },
         (Some(_) | None, _) => Update {
-            what: words_of(&changes_of_settings(&record.spec, &wish.spec)),
-            to: wish,
+            what: words_of(&changes_of_settings(&record.spec, &desired.spec)),
+            to: desired,
             exposure: record.exposure,
             address: record.address.clone(),
             phase: Phase::Pods,
             began: now,
             by: this_process(),
-            undo: request.undo,
+            is_rollback: request.is_rollback,
         },
     }
 }
@@ -181,17 +183,17 @@ impl Way<'_> {
     async fn go(
         &self,
         session: &Session<'_>,
-        journal: &mut Journal<'_>,
+        store: &mut RecordStore<'_>,
         lock: &Lock,
         ambient: &mut Ambient,
-    ) -> Result<Created, Fault> {
+    ) -> Result<ApplyOutcome, Fault> {
         if self.phase == Phase::Back {
-            return self.back(session, journal, lock, ambient).await;
+            return self.back(session, store, lock, ambient).await;
         }
         let [new, old] = &self.names;
         session.say(Event::Step(format!("pods with {new} beside those with {old}")));
-        let rolling = Rolling { creation: Creation { session, request: self.new, lock } };
-        if let Err(why) = rolling.pods(journal, ambient).await {
+        let rolling = Rolling { creation: ApplyRun { session, request: self.new, lock } };
+        if let Err(why) = rolling.pods(store, ambient).await {
             // Nothing is decided by a server that does not answer, or a lock that was lost: the next run goes on.
             if !matches!(why.kind(), Kind::TimedOut | Kind::Failed) {
                 return Err(why);
@@ -199,7 +201,7 @@ impl Way<'_> {
             session.say(Event::Note(format!("{new}: the pods did not become ready; going back to {old}")));
             let patient = Session { deadline: Instant::now() + WAY_BACK, ..*session };
             session.management.ends_by(patient.deadline);
-            self.back(&patient, journal, lock, ambient)
+            self.back(&patient, store, lock, ambient)
                 .await
                 .map_err(|fault| fault.context(format!("{new} did not work, and going back to {old} failed")))?;
             let name = &self.old.spec.name;
@@ -210,43 +212,43 @@ impl Way<'_> {
                 .with_kind(Kind::Failed));
         }
         session.say(Event::Step("the objects in the cluster".into()));
-        journal.update(None, |record| record.set_phase(Phase::Objects)).await?;
+        store.update(None, |record| record.set_phase(Phase::Objects)).await?;
         let finishing = Session { deadline: session.deadline.max(Instant::now() + END), ..*session };
         session.management.ends_by(finishing.deadline);
-        let rolling = Rolling { creation: Creation { session: &finishing, request: self.new, lock } };
-        let direct = rolling.objects(journal, ambient).await?;
+        let rolling = Rolling { creation: ApplyRun { session: &finishing, request: self.new, lock } };
+        let direct = rolling.objects(store, ambient).await?;
         lock.check()?;
-        let (now, before) = ((session.clock)(), journal.wish().documents);
+        let (now, before) = ((session.clock)(), store.desired_spec().documents);
         let request = self.new;
-        journal
+        store
             .update(Some((&request.spec, &request.documents)), |record| record.finish(now, this_process(), before))
             .await?;
-        Ok(Created { record: journal.record().clone(), direct })
+        Ok(ApplyOutcome { record: store.record().clone(), direct })
     }
 
     /// Puts back what was before, and the objects in the cluster with it.
     async fn back(
         &self,
         session: &Session<'_>,
-        journal: &mut Journal<'_>,
+        store: &mut RecordStore<'_>,
         lock: &Lock,
         ambient: &mut Ambient,
-    ) -> Result<Created, Fault> {
-        journal.update(None, Record::turn_back).await?;
-        let rolling = Rolling { creation: Creation { session, request: self.old, lock } };
+    ) -> Result<ApplyOutcome, Fault> {
+        store.update(None, Record::begin_rollback).await?;
+        let rolling = Rolling { creation: ApplyRun { session, request: self.old, lock } };
         session.say(Event::Step(format!("pods with {}", self.names[1])));
-        rolling.pods(journal, ambient).await?;
-        let direct = rolling.objects(journal, ambient).await?;
+        rolling.pods(store, ambient).await?;
+        let direct = rolling.objects(store, ambient).await?;
         lock.check()?;
         let now = (session.clock)();
-        journal.update(None, |record| record.abandon(now, this_process())).await?;
-        Ok(Created { record: journal.record().clone(), direct })
+        store.update(None, |record| record.finish_rollback(now, this_process())).await?;
+        Ok(ApplyOutcome { record: store.record().clone(), direct })
     }
 }
 
 /// One wish being rolled out.
 struct Rolling<'a> {
-    creation: Creation<'a>,
+    creation: ApplyRun<'a>,
 }
 
 impl Rolling<'_> {
@@ -255,18 +257,18 @@ impl Rolling<'_> {
     }
 
     /// Writes the objects in the management cluster, and waits until the newest pods serve alone.
-    async fn pods(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
+    async fn pods(&self, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         let (spec, session) = (self.spec(), self.creation.session);
         let datastore = admin::require(session, &spec.datastore).await?;
-        let address = await_address(session, spec, journal).await?;
+        let address = await_address(session, spec, store).await?;
         let live = self.creation.live().await?;
-        let desired = self.creation.desire(journal.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let desired = self.creation.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
             session.say(Event::Note(format!("new {reason}")));
         }
         self.creation.write(&desired, &live).await?;
         self.creation.lock.check()?;
-        journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
+        store.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         self.await_pods().await
     }
 
@@ -303,11 +305,11 @@ impl Rolling<'_> {
 
     /// Removes what is needed no more, writes the objects inside the cluster, and waits until its administrator can use
     /// it. Says whether the endpoint answers from here.
-    async fn objects(&self, journal: &mut Journal<'_>, ambient: &mut Ambient) -> Result<bool, Fault> {
+    async fn objects(&self, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<bool, Fault> {
         let (spec, creation) = (self.spec(), &self.creation);
         let live = creation.live().await?;
-        let address = journal.address()?;
-        let desired = creation.desire(journal.record(), &live, None, None, ambient)?;
+        let address = store.address()?;
+        let desired = creation.desire(store.record(), &live, None, None, ambient)?;
         creation.remove(&desired).await?;
         if spec.replicas == 0 {
             creation.session.say(Event::Note("it sleeps: what is inside the cluster changes when it is woken".into()));

@@ -11,20 +11,20 @@ use crate::ambient::Ambient;
 use crate::cluster::{Lock, this_process};
 use crate::engine::access::tenant_connection::answers_directly_soon;
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::objects::Creation;
+use crate::engine::lifecycle::objects::ApplyRun;
 use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::lifecycle::scale::await_number;
 use crate::engine::rollout::run::with_version;
 use crate::engine::session::Session;
-use crate::engine::state::ensure_changeable::{refuse_paused, refuse_unready, refuse_updating};
-use crate::engine::state::record_store::{Journal, Recorded, require_record};
+use crate::engine::state::ensure_changeable::{ensure_not_paused, ensure_not_updating, ensure_ready};
+use crate::engine::state::record_store::{RecordStore, StoredRecord, require_record};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, moment, release_of};
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, format_time, release_of};
 use crate::plan::datastore::authority::DatastoreError;
 use crate::plan::lifecycle::desired::Desired;
 use crate::plan::snapshot::format::SnapshotHeader;
-use crate::plan::state::operations::Wish;
+use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::operations::{Restore, RestorePhase};
 use crate::plan::state::record::Record;
 
@@ -39,9 +39,9 @@ pub struct Restored {
 
 /// Whether the snapshot can be put back into this control plane at all.
 pub fn require_restorable(record: &Record, header: &SnapshotHeader) -> Result<(), Fault> {
-    refuse_unready(record)?;
-    refuse_paused(record)?;
-    refuse_updating(record)?;
+    ensure_ready(record)?;
+    ensure_not_paused(record)?;
+    ensure_not_updating(record)?;
     header.require_of(record)?;
     release_of(header.version)?;
     Ok(())
@@ -60,12 +60,12 @@ pub async fn compare_with_snapshot(
 /// Puts a snapshot back, under the lock, and waits until the control plane can be used. The file was verified.
 pub async fn restore(
     session: &Session<'_>,
-    plane: (&Namespace, &ControlPlaneName),
+    control_plane: (&Namespace, &ControlPlaneName),
     header: &SnapshotHeader,
     file: &mut (impl BufRead + Seek),
     ambient: &mut Ambient,
 ) -> Result<Restored, Fault> {
-    let (namespace, name) = plane;
+    let (namespace, name) = control_plane;
     session
         .locked(namespace, name, async |lock| {
             let recorded = require_record(session.management, namespace, name).await?;
@@ -90,15 +90,15 @@ struct Restoring<'a> {
 impl Restoring<'_> {
     async fn run(
         &self,
-        recorded: Recorded,
+        recorded: StoredRecord,
         file: &mut (impl BufRead + Seek),
         ambient: &mut Ambient,
     ) -> Result<Restored, Fault> {
         let begun = self.begin(&recorded.record);
         let documents = recorded.documents.clone();
         let spec = recorded.record.spec.clone();
-        let mut journal = Journal::resume(self.session.management, recorded);
-        journal
+        let mut store = RecordStore::resume(self.session.management, recorded);
+        store
             .update(None, |record| {
                 record.restore = Some(begun.clone());
                 record.upgrade = None;
@@ -106,21 +106,21 @@ impl Restoring<'_> {
             .await?;
         let mut differences = Differences::default();
         if begun.phase != RestorePhase::Starting {
-            let asleep = Self::wish(&ControlPlaneSpec { replicas: 0, ..spec.clone() }, &documents);
-            self.stop(&mut journal, &asleep, ambient).await?;
-            journal.update(None, |record| set_phase(record, RestorePhase::Data)).await?;
-            differences = self.put_back(journal.record(), file).await?;
-            journal.update(None, |record| set_phase(record, RestorePhase::Starting)).await?;
+            let asleep = Self::desired_spec(&ControlPlaneSpec { replicas: 0, ..spec.clone() }, &documents);
+            self.stop(&mut store, &asleep, ambient).await?;
+            store.update(None, |record| set_phase(record, RestorePhase::Data)).await?;
+            differences = self.put_back(store.record(), file).await?;
+            store.update(None, |record| set_phase(record, RestorePhase::Starting)).await?;
         }
         let version = self.header.version;
-        let awake = Self::wish(&ControlPlaneSpec { version, ..spec }, &with_version(&documents, version));
-        self.start(&mut journal, &awake, ambient).await?;
+        let awake = Self::desired_spec(&ControlPlaneSpec { version, ..spec }, &with_version(&documents, version));
+        self.start(&mut store, &awake, ambient).await?;
         self.lock.check()?;
         let now = (self.session.clock)();
-        journal
+        store
             .update(Some((&awake.spec, &awake.documents)), |record| record.finish_restore(now, this_process()))
             .await?;
-        Ok(Restored { record: journal.record().clone(), differences })
+        Ok(Restored { record: store.record().clone(), differences })
     }
 
     /// The restore that this run is about: a new one, or the one that was interrupted.
@@ -139,36 +139,36 @@ impl Restoring<'_> {
         }
     }
 
-    fn wish(spec: &ControlPlaneSpec, documents: &str) -> CreateRequest {
-        CreateRequest::of(Wish { spec: spec.clone(), documents: documents.to_owned() })
+    fn desired_spec(spec: &ControlPlaneSpec, documents: &str) -> CreateRequest {
+        CreateRequest::of(DesiredSpec { spec: spec.clone(), documents: documents.to_owned() })
     }
 
     async fn stop(
         &self,
-        journal: &mut Journal<'_>,
+        store: &mut RecordStore<'_>,
         asleep: &CreateRequest,
         ambient: &mut Ambient,
     ) -> Result<(), Fault> {
         self.session.say(Event::Step("the control plane stops".into()));
-        self.write(journal, asleep, ambient).await?;
+        self.write(store, asleep, ambient).await?;
         await_number(self.session, &asleep.spec).await
     }
 
     async fn start(
         &self,
-        journal: &mut Journal<'_>,
+        store: &mut RecordStore<'_>,
         awake: &CreateRequest,
         ambient: &mut Ambient,
     ) -> Result<(), Fault> {
         let spec = &awake.spec;
         self.session.say(Event::Step(format!("the control plane starts with {}", spec.version)));
-        let creation = Creation { session: self.session, request: awake, lock: self.lock };
-        let desired = self.write(journal, awake, ambient).await?;
+        let creation = ApplyRun { session: self.session, request: awake, lock: self.lock };
+        let desired = self.write(store, awake, ambient).await?;
         if spec.replicas == 0 {
             return Ok(());
         }
         await_number(self.session, spec).await?;
-        let address = journal.address()?;
+        let address = store.address()?;
         let reached = creation.inside(&address, &desired).await?;
         creation.await_usable(&reached).await?;
         if !reached.is_direct() {
@@ -180,26 +180,26 @@ impl Restoring<'_> {
     /// Writes the objects in the management cluster.
     async fn write(
         &self,
-        journal: &mut Journal<'_>,
+        store: &mut RecordStore<'_>,
         request: &CreateRequest,
         ambient: &mut Ambient,
     ) -> Result<Desired, Fault> {
-        let creation = Creation { session: self.session, request, lock: self.lock };
+        let creation = ApplyRun { session: self.session, request, lock: self.lock };
         let name = &request.spec.datastore;
         let found = admin::find(self.session, name).await?;
         let found = found.ok_or_else(|| DatastoreError::Missing { name: name.to_string() })?;
-        let address = journal.address()?;
+        let address = store.address()?;
         let live = creation.live().await?;
-        let desired = creation.desire(journal.record(), &live, Some(&address), Some(&found), ambient)?;
+        let desired = creation.desire(store.record(), &live, Some(&address), Some(&found), ambient)?;
         creation.write(&desired, &live).await?;
         creation.remove(&desired).await?;
-        journal.update(None, |record| record.certificates_end = desired.certificates_end).await?;
+        store.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         Ok(desired)
     }
 
     /// Makes the data what the snapshot has, and looks at all of it again.
     async fn put_back(&self, record: &Record, file: &mut (impl BufRead + Seek)) -> Result<Differences, Fault> {
-        self.session.say(Event::Step(format!("the data of {}", moment(self.header.taken))));
+        self.session.say(Event::Step(format!("the data of {}", format_time(self.header.taken))));
         let admin = open(self.session, record).await?;
         let written = walk(self.session, &admin.etcd, record, file, Some(self.lock)).await?;
         let left = walk(self.session, &admin.etcd, record, file, None).await?;

@@ -10,7 +10,7 @@ use crate::engine::datastore::admin;
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::PlaneId;
+use crate::model::ControlPlaneId;
 use crate::plan::datastore::authority::DatastoreError;
 use crate::plan::snapshot::format::{Lease, SnapshotEntry, SnapshotHeader};
 use crate::plan::snapshot::writer::SnapshotWriter;
@@ -47,7 +47,7 @@ pub async fn snapshot(
     let header = write(&mut pages, header, file, &wait, &note).await?;
     if header.keys == 0 {
         return Err(Fault::new(Kind::Failed, format!("control plane `{}` has no data yet", spec.name))
-            .hint(format!("see what it lacks: kamaji status {}", spec.called().argument())));
+            .hint(format!("see what it lacks: kamaji status {}", spec.namespaced_name().argument())));
     }
     Ok(header)
 }
@@ -55,9 +55,9 @@ pub async fn snapshot(
 /// What is neither the data before nor the snapshot's is worth nothing.
 fn refuse_half_restored(record: &Record) -> Result<(), Fault> {
     let Some(restore) = &record.restore else { return Ok(()) };
-    let plane = record.spec.called();
-    Err(Fault::new(Kind::Conflict, format!("control plane `{plane}` is being restored ({restore})"))
-        .hint(format!("finish that first: kamaji restore {} --from FILE", plane.argument())))
+    let control_plane = record.spec.namespaced_name();
+    Err(Fault::new(Kind::Conflict, format!("control plane `{control_plane}` is being restored ({restore})"))
+        .hint(format!("finish that first: kamaji restore {} --from FILE", control_plane.argument())))
 }
 
 /// Where pages come from: etcd, or a test.
@@ -70,7 +70,7 @@ trait Pages {
 
 struct EtcdPages<'a> {
     etcd: &'a EtcdAdmin,
-    id: &'a PlaneId,
+    id: &'a ControlPlaneId,
     cursor: Cursor,
 }
 

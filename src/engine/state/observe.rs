@@ -3,15 +3,15 @@
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::record_store::{Recorded, read_record};
+use super::record_store::{StoredRecord, read_record};
 use crate::cluster::Refusal;
-use crate::engine::network::management_network::surroundings;
+use crate::engine::network::management_network::management_network;
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::model::{
     ControlPlaneName, ControlPlaneSpec, Exposure, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGER, Namespace,
 };
-use crate::plan::access::cluster_facts::{Cluster as ClusterFacts, NodeFacts};
+use crate::plan::access::cluster_facts::{ClusterFacts, NodeFacts};
 use crate::plan::access::endpoint::name_to_resolve;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::rotation_keys::rotation_refs;
@@ -22,7 +22,7 @@ use crate::render::ObjectRef;
 #[derive(Debug)]
 pub struct Observed {
     /// Its record, if it has one.
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<StoredRecord>,
     /// Its objects.
     pub live: Live,
 }
@@ -36,8 +36,8 @@ pub async fn observe(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<O
 
 /// Reads all objects of a control plane, and what they live in.
 pub(crate) async fn live(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<Live, Fault> {
-    let (mut live, surroundings) = tokio::try_join!(objects(session, spec), surroundings(session, spec))?;
-    live.surroundings = surroundings;
+    let (mut live, management_network) = tokio::try_join!(objects(session, spec), management_network(session, spec))?;
+    live.management_network = management_network;
     Ok(live)
 }
 

@@ -6,13 +6,13 @@ use crate::cluster::{Connection, Created, Refusal, Removal};
 use crate::engine::lifecycle::permissions::with_missing_rights;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_COMPONENT, Namespace, ObjectNames};
-use crate::plan::state::operations::Wish;
-use crate::plan::state::record::{Record, Verdict};
+use crate::plan::state::operations::DesiredSpec;
+use crate::plan::state::record::{Record, RecordError};
 use crate::render::{Address, ObjectRef};
 
 /// A record with what its next write needs.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub struct StoredRecord {
     /// The record.
     pub record: Record,
     /// The user's kubeadm documents.
@@ -20,11 +20,11 @@ pub struct Recorded {
     resource_version: String,
 }
 
-impl Recorded {
+impl StoredRecord {
     /// What was asked for.
     #[must_use]
-    pub fn wish(&self) -> Wish {
-        Wish { spec: self.record.spec.clone(), documents: self.documents.clone() }
+    pub fn desired_spec(&self) -> DesiredSpec {
+        DesiredSpec { spec: self.record.spec.clone(), documents: self.documents.clone() }
     }
 
     /// Whether nobody wrote it between the two readings.
@@ -43,17 +43,21 @@ fn object_ref(namespace: &Namespace, name: &ControlPlaneName) -> ObjectRef {
     }
 }
 
-fn parse(object: &ObjectRef, body: &Value) -> Result<Recorded, Fault> {
+fn parse(object: &ObjectRef, body: &Value) -> Result<StoredRecord, Fault> {
     let record = Record::from_object(body).map_err(|verdict| match verdict {
-        Verdict::Damaged(why) => Fault::new(Kind::Failed, format!("the record {object} cannot be read: {why}"))
+        RecordError::Damaged(why) => Fault::new(Kind::Failed, format!("the record {object} cannot be read: {why}"))
             .hint("restore it from a backup"),
-        Verdict::Newer { schema } => {
+        RecordError::Newer { schema } => {
             Fault::new(Kind::Conflict, format!("the record {object} was written by a newer kamaji (layout {schema})"))
                 .hint("use that kamaji or a newer one")
         }
     })?;
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(Recorded { record, documents: text("/data/kubeadm.yaml"), resource_version: text("/metadata/resourceVersion") })
+    Ok(StoredRecord {
+        record,
+        documents: text("/data/kubeadm.yaml"),
+        resource_version: text("/metadata/resourceVersion"),
+    })
 }
 
 /// Reads the record of a control plane; `None` when it has none.
@@ -61,7 +65,7 @@ pub async fn read_record(
     connection: &Connection,
     namespace: &Namespace,
     name: &ControlPlaneName,
-) -> Result<Option<Recorded>, Fault> {
+) -> Result<Option<StoredRecord>, Fault> {
     let object = object_ref(namespace, name);
     match connection.get(&object).await? {
         Some(body) => parse(&object, &body).map(Some),
@@ -74,7 +78,7 @@ pub async fn require_record(
     connection: &Connection,
     namespace: &Namespace,
     name: &ControlPlaneName,
-) -> Result<Recorded, Fault> {
+) -> Result<StoredRecord, Fault> {
     read_record(connection, namespace, name).await?.ok_or_else(|| {
         Fault::new(Kind::NotFound, format!("there is no control plane `{name}` in namespace `{namespace}`"))
             .hint("see which there are: kamaji list -A")
@@ -86,7 +90,7 @@ pub async fn require_record_to_change(
     connection: &Connection,
     namespace: &Namespace,
     name: &ControlPlaneName,
-) -> Result<Recorded, Fault> {
+) -> Result<StoredRecord, Fault> {
     match require_record(connection, namespace, name).await {
         Err(fault) => Err(with_missing_rights(connection, namespace, fault).await),
         recorded => recorded,
@@ -102,7 +106,7 @@ pub async fn list_records(
     connection: &Connection,
     namespace: Option<&Namespace>,
     selector: &str,
-) -> Result<Vec<(String, Result<Recorded, Fault>)>, Fault> {
+) -> Result<Vec<(String, Result<StoredRecord, Fault>)>, Fault> {
     let selector = match selector {
         "" => format!("{LABEL_COMPONENT}=record"),
         more => format!("{LABEL_COMPONENT}=record,{more}"),
@@ -111,10 +115,10 @@ pub async fn list_records(
     let read = found.into_iter().map(|body| {
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-        let plane = format!("{namespace}/{}", name.strip_suffix("-record").unwrap_or(&name));
+        let control_plane = format!("{namespace}/{}", name.strip_suffix("-record").unwrap_or(&name));
         let object = ObjectRef { api_version: "v1".into(), kind: "ConfigMap".into(), namespace: Some(namespace), name };
         let recorded = parse(&object, &body);
-        (plane, recorded)
+        (control_plane, recorded)
     });
     let mut records: Vec<_> = read.collect();
     records.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -122,15 +126,15 @@ pub async fn list_records(
 }
 
 /// The record while it is being written.
-pub(crate) struct Journal<'a> {
+pub(crate) struct RecordStore<'a> {
     connection: &'a Connection,
     object: ObjectRef,
-    recorded: Recorded,
+    recorded: StoredRecord,
 }
 
-impl<'a> Journal<'a> {
+impl<'a> RecordStore<'a> {
     /// Goes on with a record.
-    pub(crate) fn resume(connection: &'a Connection, recorded: Recorded) -> Self {
+    pub(crate) fn resume(connection: &'a Connection, recorded: StoredRecord) -> Self {
         let object = object_ref(&recorded.record.spec.namespace, &recorded.record.spec.name);
         Self { connection, object, recorded }
     }
@@ -155,8 +159,8 @@ impl<'a> Journal<'a> {
     }
 
     /// What was asked for.
-    pub(crate) fn wish(&self) -> Wish {
-        self.recorded.wish()
+    pub(crate) fn desired_spec(&self) -> DesiredSpec {
+        self.recorded.desired_spec()
     }
 
     /// The address that a control plane has once it was made.

@@ -21,12 +21,12 @@ fn secret(id: &str) -> ObjectRef {
 }
 
 /// Makes a token. One with the same id is left as it is, and is an error unless it is the same in everything.
-pub async fn create_token(connection: &Connection, wish: &Manifest) -> Result<(), Fault> {
-    match connection.create(&wish.object, &wish.body).await? {
+pub async fn create_token(connection: &Connection, desired: &Manifest) -> Result<(), Fault> {
+    match connection.create(&desired.object, &desired.body).await? {
         Created::New(_) => Ok(()),
         // The answer to the first attempt was lost.
-        Created::Existing(existing) if existing.get("data") == wish.body.get("data") => Ok(()),
-        Created::Existing(_) => Err(Fault::new(Kind::Conflict, format!("{} exists already", wish.object))
+        Created::Existing(existing) if existing.get("data") == desired.body.get("data") => Ok(()),
+        Created::Existing(_) => Err(Fault::new(Kind::Conflict, format!("{} exists already", desired.object))
             .hint("leave the token out to have a new one made, or delete the old one: kamaji token delete")),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Connection, Removal};
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
-use crate::model::{Called, KubeVersion, NodeName};
+use crate::model::{KubeVersion, NamespacedName, NodeName};
 use crate::plan::apply::plan::Approved;
 use crate::plan::workers::host_probe::asked_by_node;
 use crate::plan::workers::node_status::NodeState;
@@ -131,10 +131,13 @@ pub async fn find_nodes(connection: &Connection, names: &[NodeName]) -> Result<V
 
 /// Says which workers do not exist.
 #[must_use]
-pub fn no_such_nodes(plane: &Called, missing: &[&NodeName]) -> Fault {
+pub fn no_such_nodes(control_plane: &NamespacedName, missing: &[&NodeName]) -> Fault {
     let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-    Fault::new(Kind::NotFound, format!("control plane `{plane}` has no node {}; nothing was changed", names.join(", ")))
-        .hint(format!("see which there are: kamaji node list {}", plane.argument()))
+    Fault::new(
+        Kind::NotFound,
+        format!("control plane `{control_plane}` has no node {}; nothing was changed", names.join(", ")),
+    )
+    .hint(format!("see which there are: kamaji node list {}", control_plane.argument()))
 }
 
 /// Lets new pods come to a worker, or not. `false` when it was so already.

@@ -28,8 +28,8 @@ pub struct Mount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MountSource {
-    /// A [`GivenFile`], by its path.
-    Given(String),
+    /// A [`SuppliedFile`], by its path.
+    SuppliedFiles(String),
     /// A folder that is empty when a pod starts, by its path in the configuration. Containers that name the same share it.
     Empty(String),
     /// A [`PodVolume`], by its name.
@@ -58,7 +58,7 @@ impl Keep {
 
 /// A file, or a folder of files, that the user gave under the path by which the configuration names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct GivenFile {
+pub struct SuppliedFile {
     /// The path in the configuration.
     pub path: String,
     /// What it is kept in.
@@ -74,7 +74,7 @@ pub struct GivenFile {
     pub content: Option<BTreeMap<String, SecretSlice<u8>>>,
 }
 
-impl GivenFile {
+impl SuppliedFile {
     /// The key of the file at this path below a folder, or of the single file for an empty one.
     #[must_use]
     pub fn key_of(&self, name: &str) -> Option<&str> {
@@ -173,7 +173,7 @@ pub struct Patches {
 pub struct Extras {
     /// Files of the user that the configuration names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<GivenFile>,
+    pub files: Vec<SuppliedFile>,
     /// Volumes of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<PodVolume>,
@@ -197,9 +197,9 @@ impl Extras {
 
 /// Files and folders that are there for a configuration to name: from the command line, or kept by the record.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct SuppliedFiles {
     /// `--file`, and what an earlier run was given.
-    pub files: Vec<GivenFile>,
+    pub files: Vec<SuppliedFile>,
     /// `--empty-dir`, and what an earlier run was told.
     pub empty: Vec<String>,
     /// The patches that an earlier run was given.

@@ -93,9 +93,9 @@ mod tests {
     fn a_record_without_the_wish_has_the_default() {
         let read: Isolation = serde_json::from_str("{}").unwrap();
         assert!(read.is_default());
-        let wish = Isolation { policies: Policies::Off, closed: vec!["10.0.0.0/8".parse().unwrap()] };
-        let text = serde_json::to_string(&wish).unwrap();
+        let desired = Isolation { policies: Policies::Off, closed: vec!["10.0.0.0/8".parse().unwrap()] };
+        let text = serde_json::to_string(&desired).unwrap();
         assert_eq!(text, r#"{"policies":"off","closed":["10.0.0.0/8"]}"#);
-        assert_eq!(serde_json::from_str::<Isolation>(&text).unwrap(), wish);
+        assert_eq!(serde_json::from_str::<Isolation>(&text).unwrap(), desired);
     }
 }

@@ -15,7 +15,7 @@ pub struct NodeFacts {
 
 /// What is known about the management cluster's surroundings.
 #[derive(Debug, Clone, Default)]
-pub struct Cluster {
+pub struct ClusterFacts {
     /// Its nodes; `Err` says why they could not be read.
     pub nodes: Vec<NodeFacts>,
     /// Why there are no nodes in `nodes`, if that is so.

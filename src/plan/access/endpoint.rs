@@ -3,7 +3,7 @@
 //! Workers and users connect to the endpoint, of any family. Pods connect to `default/kubernetes`, which has the family
 //! of the primary service range only: so an address of that family must be behind it, on the endpoint's port.
 
-use crate::plan::access::cluster_facts::Cluster;
+use crate::plan::access::cluster_facts::ClusterFacts;
 use crate::plan::access::cluster_facts::NodeFacts;
 use std::net::IpAddr;
 
@@ -39,7 +39,7 @@ pub fn decide_address(
     spec: &ControlPlaneSpec,
     exposure: Exposure,
     service: Option<&Value>,
-    cluster: &Cluster,
+    cluster: &ClusterFacts,
     recorded: Option<&Address>,
 ) -> AddressState {
     let Some(service) = service else { return waiting("the Service does not exist yet") };
@@ -69,7 +69,7 @@ struct Own {
 struct Decision<'a> {
     spec: &'a ControlPlaneSpec,
     exposure: Exposure,
-    cluster: &'a Cluster,
+    cluster: &'a ClusterFacts,
     recorded: Option<&'a Address>,
     /// That of `default/kubernetes`.
     family: Family,

@@ -11,7 +11,7 @@ use crate::render::Address;
 
 /// What is known of both sides of the change.
 #[derive(Debug)]
-pub struct Move<'a> {
+pub struct EndpointChange<'a> {
     /// Where it is reached.
     pub recorded: &'a Address,
     /// How it is exposed.
@@ -30,14 +30,14 @@ pub struct Move<'a> {
 
 /// What the change means to workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reached {
+pub enum WorkerImpact {
     /// They notice nothing; there may be something to do before it begins.
-    Still {
+    Unaffected {
         /// What is left to people; may be empty.
         note: String,
     },
     /// They are lost.
-    Lost {
+    Disconnected {
         /// Why.
         cause: String,
         /// What to do instead.
@@ -45,19 +45,22 @@ pub enum Reached {
     },
 }
 
-impl Move<'_> {
+impl EndpointChange<'_> {
     /// Decides.
     #[must_use]
-    pub fn judge(&self) -> Reached {
+    pub fn judge(&self) -> WorkerImpact {
         let old = &self.recorded.endpoint;
         if let Some(cause) = self.unserved(old) {
             let remedy = "keep the exposure; or give workers a name that you can lead elsewhere, and join them again with it: \
                           --endpoint NAME, which must lead here first";
-            return Reached::Lost { cause, remedy: remedy.into() };
+            return WorkerImpact::Disconnected { cause, remedy: remedy.into() };
         }
         if !self.is_certified(&old.host) {
             let cause = format!("the certificate would not name {} any more, which workers connect to", old.host);
-            return Reached::Lost { cause, remedy: format!("keep it in the certificate: --cert-san {}", old.host) };
+            return WorkerImpact::Disconnected {
+                cause,
+                remedy: format!("keep it in the certificate: --cert-san {}", old.host),
+            };
         }
         let own = self.place_of(&old.host) == Place::Users;
         let moves = self.was != self.becomes || live_port(self.service) != live_port(self.preview);
@@ -68,7 +71,7 @@ impl Move<'_> {
         if own && moves {
             notes.push(format!("{old} must lead to the new address, which is yours to do"));
         }
-        Reached::Still { note: notes.join("; ") }
+        WorkerImpact::Unaffected { note: notes.join("; ") }
     }
 
     /// Why nobody would answer any more where workers connect to.
@@ -173,9 +176,9 @@ mod tests {
         spec: &ControlPlaneSpec,
     ) -> String {
         let recorded = address(endpoint);
-        match (Move { recorded: &recorded, was, becomes, service, preview, spec, address: None }).judge() {
-            Reached::Still { note } => format!("still {note}"),
-            Reached::Lost { cause, remedy } => format!("lost {cause}; {remedy}"),
+        match (EndpointChange { recorded: &recorded, was, becomes, service, preview, spec, address: None }).judge() {
+            WorkerImpact::Unaffected { note } => format!("still {note}"),
+            WorkerImpact::Disconnected { cause, remedy } => format!("lost {cause}; {remedy}"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::cluster_facts::Cluster;
+use super::cluster_facts::ClusterFacts;
 use crate::model::{ControlPlaneSpec, Exposure};
 use crate::render::Address;
 
@@ -48,7 +48,11 @@ pub(crate) fn live_port(service: &Value) -> Option<u16> {
 
 /// What no exposure can give: a port that is no node port, on a node's own address. Cause and remedy.
 #[must_use]
-pub fn impossible_endpoint(spec: &ControlPlaneSpec, exposure: Exposure, cluster: &Cluster) -> Option<(String, String)> {
+pub fn impossible_endpoint(
+    spec: &ControlPlaneSpec,
+    exposure: Exposure,
+    cluster: &ClusterFacts,
+) -> Option<(String, String)> {
     let endpoint =
         spec.endpoint.as_ref().filter(|endpoint| endpoint.port != 0 && !NODE_PORTS.contains(&endpoint.port))?;
     let ip = endpoint.host.ip()?;

@@ -10,8 +10,8 @@ use crate::render::Manifest;
 /// The server writes `Apply failed with 1 conflict: conflict with "kubectl" using v1: .spec.replicas`, or several fields
 /// each on a line of its own after `- `.
 #[must_use]
-pub fn giving_way(wish: &Manifest, conflict: &str) -> Option<Manifest> {
-    let mut rest = wish.clone();
+pub fn without_conflicting_fields(manifest: &Manifest, conflict: &str) -> Option<Manifest> {
+    let mut rest = manifest.clone();
     let lines = conflict.lines().filter_map(|line| line.strip_prefix("- "));
     let paths: Vec<&str> = match lines.collect::<Vec<_>>() {
         none if none.is_empty() => vec![conflict.rsplit_once(": .").map(|(_, path)| path)?],
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::render::{ObjectRef, Write};
 
-    fn wish(body: Value) -> Manifest {
+    fn manifest(body: Value) -> Manifest {
         let object = ObjectRef {
             api_version: "apps/v1".into(),
             kind: "Deployment".into(),
@@ -83,14 +83,14 @@ mod tests {
 
     fn coredns() -> Manifest {
         let ports = json!([{"containerPort": 53, "protocol": "UDP", "name": "dns"}, {"containerPort": 53, "protocol": "TCP", "name": "dns-tcp"}]);
-        wish(json!({"spec": {"replicas": 2, "template": {"spec": {"containers": [
+        manifest(json!({"spec": {"replicas": 2, "template": {"spec": {"containers": [
             {"name": "coredns", "image": "coredns:v1", "ports": ports, "resources": {"limits": {"memory": "170Mi"}}}]}}}}))
     }
 
     #[test]
     fn who_scaled_an_addon_keeps_the_number_and_gets_the_rest() {
         let one = "Apply failed with 1 conflict: conflict with \"kubectl\" using apps/v1: .spec.replicas";
-        let rest = giving_way(&coredns(), one).unwrap().body;
+        let rest = without_conflicting_fields(&coredns(), one).unwrap().body;
         assert_eq!(rest["spec"].get("replicas"), None);
         assert_eq!(rest["spec"]["template"], coredns().body["spec"]["template"]);
     }
@@ -106,14 +106,17 @@ mod tests {
         let container = &mut wanted["spec"]["template"]["spec"]["containers"][0];
         container["resources"]["limits"].as_object_mut().unwrap().remove("memory");
         container["ports"][1].as_object_mut().unwrap().remove("name");
-        assert_eq!(giving_way(&coredns(), many).unwrap().body, wanted);
+        assert_eq!(without_conflicting_fields(&coredns(), many).unwrap().body, wanted);
     }
 
     #[test]
     fn a_key_with_a_dot_is_one_key() {
-        let config = wish(json!({"data": {"config.conf": "a", "kubeconfig.conf": "b"}}));
+        let config = manifest(json!({"data": {"config.conf": "a", "kubeconfig.conf": "b"}}));
         let conflict = "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using v1: .data.config.conf";
-        assert_eq!(giving_way(&config, conflict).unwrap().body, json!({"data": {"kubeconfig.conf": "b"}}));
+        assert_eq!(
+            without_conflicting_fields(&config, conflict).unwrap().body,
+            json!({"data": {"kubeconfig.conf": "b"}})
+        );
     }
 
     #[test]
@@ -125,7 +128,7 @@ mod tests {
             "a\n- spec",
             "x: .spec.template[",
         ] {
-            assert_eq!(giving_way(&coredns(), strange).map(|rest| rest.body), None, "{strange}");
+            assert_eq!(without_conflicting_fields(&coredns(), strange).map(|rest| rest.body), None, "{strange}");
         }
     }
 }

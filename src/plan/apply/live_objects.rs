@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::plan::network::management_network::Surroundings;
+use crate::plan::network::management_network::ManagementNetwork;
 use crate::render::ObjectRef;
 
 /// Live objects as the API server returned them, and what they live in.
@@ -15,14 +15,14 @@ use crate::render::ObjectRef;
 pub struct Live {
     objects: BTreeMap<ObjectRef, Value>,
     /// The management cluster's own network.
-    pub surroundings: Surroundings,
+    pub management_network: ManagementNetwork,
 }
 
 impl Live {
     /// Nothing yet, in these surroundings.
     #[must_use]
-    pub fn within(surroundings: Surroundings) -> Self {
-        Self { surroundings, ..Self::default() }
+    pub fn within(management_network: ManagementNetwork) -> Self {
+        Self { management_network, ..Self::default() }
     }
 
     /// Keeps one object.

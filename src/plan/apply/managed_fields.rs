@@ -33,7 +33,7 @@ const RESTARTED: &str = "f:kubectl.kubernetes.io/restartedAt";
 
 /// What others set in a live object where the wish says nothing: it stays, whoever applies the wish. Metadata is everybody's.
 #[must_use]
-pub(crate) fn left_alone(wish: &Manifest, live: &Value) -> Vec<FieldChange> {
+pub(crate) fn fields_owned_by_others(manifest: &Manifest, live: &Value) -> Vec<FieldChange> {
     let mut left: Vec<FieldChange> = Vec::new();
     let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
     for entry in entries.into_iter().flatten() {
@@ -47,9 +47,9 @@ pub(crate) fn left_alone(wish: &Manifest, live: &Value) -> Vec<FieldChange> {
                 map.remove(key);
             }
         }
-        strangers(&mut Vec::new(), &fields, live, Some(&wish.body), &mut |path, value| {
+        strangers(&mut Vec::new(), &fields, live, Some(&manifest.body), &mut |path, value| {
             let mut change = FieldChange::of(path, value, &Value::Null);
-            if wish.is_secret() {
+            if manifest.is_secret() {
                 change.from = Some("(hidden)".to_owned());
             }
             change.by = Some(manager.to_owned());
@@ -61,23 +61,23 @@ pub(crate) fn left_alone(wish: &Manifest, live: &Value) -> Vec<FieldChange> {
     left
 }
 
-/// Calls `found` with every part of `live` that the set of fields holds and `wish` does not.
+/// Calls `found` with every part of `live` that the set of fields holds and `manifest` does not.
 fn strangers(
     path: &mut Vec<String>,
     fields: &Value,
     live: &Value,
-    wish: Option<&Value>,
+    manifest: Option<&Value>,
     found: &mut dyn FnMut(&[String], &Value),
 ) {
     for (key, inner) in fields.as_object().into_iter().flatten() {
         let (step, is, asked) = if let Some(name) = key.strip_prefix("f:") {
-            (name.to_owned(), live.get(name), wish.and_then(|wish| wish.get(name)))
+            (name.to_owned(), live.get(name), manifest.and_then(|manifest| manifest.get(name)))
         } else if key == "." || key == RESTARTED {
             continue;
         } else {
             let position = |list: &Value| list.as_array()?.iter().position(|item| is_key_of(key, item));
             let Some(at) = position(live) else { continue };
-            (at.to_string(), live.get(at), wish.and_then(|wish| wish.get(position(wish)?)))
+            (at.to_string(), live.get(at), manifest.and_then(|manifest| manifest.get(position(manifest)?)))
         };
         // What the server does not have any more, or was not asked to keep, is nobody's.
         let Some(is) = is else { continue };
@@ -156,7 +156,7 @@ mod tests {
             name: "a".into(),
         };
         let body = json!({"spec": {"replicas": 1, "template": {"containers": [{"name": "a", "image": "1"}]}}});
-        let wish = Manifest { object, body, write: crate::render::Write::Apply };
+        let manifest = Manifest { object, body, write: crate::render::Write::Apply };
         let set = json!({
             "f:metadata": {"f:annotations": {"f:note": {}}},
             "f:spec": {"f:replicas": {}, "f:paused": {}, "f:template": {
@@ -170,7 +170,7 @@ mod tests {
                 "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}},
                 "containers": [{"name": "a", "image": "2", "env": [{"name": "FOO", "value": "bar"}]}, {"name": "b", "image": "3"}]}},
         });
-        let told: Vec<String> = left_alone(&wish, &live).into_iter().map(|left| left.field).collect();
+        let told: Vec<String> = fields_owned_by_others(&manifest, &live).into_iter().map(|left| left.field).collect();
         assert_eq!(told, ["spec.template.containers.0.env", "spec.template.containers.1"]);
     }
 

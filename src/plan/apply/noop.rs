@@ -9,60 +9,60 @@ use serde_json::{Map, Value};
 
 use crate::model::MANAGER;
 
-/// Whether a server-side apply of `wish` by kamaji leaves `live` as it is.
+/// Whether a server-side apply of `manifest` by kamaji leaves `live` as it is.
 #[must_use]
-pub fn is_settled(wish: &Value, live: &Value) -> bool {
-    let Some(fields) = applied_fields(wish, live) else { return false };
-    let (Some(mut wish), Some(live)) = (wish.as_object().cloned(), live.as_object()) else { return false };
+pub fn apply_is_noop(manifest: &Value, live: &Value) -> bool {
+    let Some(fields) = applied_fields(manifest, live) else { return false };
+    let (Some(mut manifest), Some(live)) = (manifest.as_object().cloned(), live.as_object()) else { return false };
     // The server does not count what says which object it is.
-    wish.remove("apiVersion");
-    wish.remove("kind");
-    if let Some(metadata) = wish.get_mut("metadata").and_then(Value::as_object_mut) {
+    manifest.remove("apiVersion");
+    manifest.remove("kind");
+    if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("name");
         metadata.remove("namespace");
         if metadata.is_empty() {
-            wish.remove("metadata");
+            manifest.remove("metadata");
         }
     }
-    same_fields(&wish, live, fields)
+    same_fields(&manifest, live, fields)
 }
 
 /// The fields that kamaji applied, in the API version of the wish.
-fn applied_fields<'a>(wish: &Value, live: &'a Value) -> Option<&'a Map<String, Value>> {
+fn applied_fields<'a>(manifest: &Value, live: &'a Value) -> Option<&'a Map<String, Value>> {
     live.pointer("/metadata/managedFields")?.as_array()?.iter().find_map(|entry| {
         let ours = entry["manager"] == MANAGER
             && entry["operation"] == "Apply"
-            && entry["apiVersion"] == wish["apiVersion"]
+            && entry["apiVersion"] == manifest["apiVersion"]
             && entry.get("subresource").is_none();
         ours.then(|| entry["fieldsV1"].as_object())?
     })
 }
 
 /// Whether value and ownership agree. A value that is owned as a whole must be the same as a whole.
-fn same(wish: &Value, live: &Value, fields: &Value) -> bool {
+fn same(manifest: &Value, live: &Value, fields: &Value) -> bool {
     let Some(fields) = fields.as_object() else { return false };
     if fields.keys().all(|key| key == ".") {
-        return wish == live;
+        return manifest == live;
     }
-    match (wish, live) {
-        (Value::Object(wish), Value::Object(live)) => same_fields(wish, live, fields),
-        (Value::Array(wish), Value::Array(live)) => same_items(wish, live, fields),
+    match (manifest, live) {
+        (Value::Object(manifest), Value::Object(live)) => same_fields(manifest, live, fields),
+        (Value::Array(manifest), Value::Array(live)) => same_items(manifest, live, fields),
         _ => false,
     }
 }
 
-fn same_fields(wish: &Map<String, Value>, live: &Map<String, Value>, fields: &Map<String, Value>) -> bool {
-    fields.keys().filter(|key| *key != ".").count() == wish.len()
-        && wish.iter().all(|(name, value)| {
+fn same_fields(manifest: &Map<String, Value>, live: &Map<String, Value>, fields: &Map<String, Value>) -> bool {
+    fields.keys().filter(|key| *key != ".").count() == manifest.len()
+        && manifest.iter().all(|(name, value)| {
             let owned = fields.get(&format!("f:{name}"));
             live.get(name).zip(owned).is_some_and(|(live, fields)| same(value, live, fields))
         })
 }
 
-fn same_items(wish: &[Value], live: &[Value], fields: &Map<String, Value>) -> bool {
+fn same_items(manifest: &[Value], live: &[Value], fields: &Map<String, Value>) -> bool {
     let owned: Vec<(&String, &Value)> = fields.iter().filter(|(key, _)| *key != ".").collect();
-    owned.len() == wish.len()
-        && wish.iter().all(|item| {
+    owned.len() == manifest.len()
+        && manifest.iter().all(|item| {
             owned.iter().any(|(key, fields)| {
                 if let Some(value) = key.strip_prefix("v:") {
                     return live.contains(item)
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     /// A wish with a list by keys, one as a whole, a map as a whole and a set; and what the server made of it.
-    fn wish() -> Value {
+    fn manifest() -> Value {
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "a", "namespace": "b", "labels": {"x": "1"}, "finalizers": ["f"]},
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_the_server_adds_by_itself_and_others_added_is_no_change() {
-        assert!(is_settled(&wish(), &live()));
+        assert!(apply_is_noop(&manifest(), &live()));
     }
 
     #[test]
@@ -155,28 +155,28 @@ mod tests {
         ] {
             let mut changed = live();
             *changed.pointer_mut(pointer).unwrap() = value.clone();
-            assert!(!is_settled(&wish(), &changed), "others changed {pointer}");
-            let mut wished = wish();
+            assert!(!apply_is_noop(&manifest(), &changed), "others changed {pointer}");
+            let mut wished = manifest();
             *wished.pointer_mut(pointer).unwrap() = value;
-            assert!(!is_settled(&wished, &live()), "{pointer} is wished otherwise");
+            assert!(!apply_is_noop(&wished, &live()), "{pointer} is wished otherwise");
         }
     }
 
     #[test]
     fn a_field_more_or_less_is_asked_about() {
-        let mut more = wish();
+        let mut more = manifest();
         more["spec"]["paused"] = json!(true);
-        assert!(!is_settled(&more, &live()));
+        assert!(!apply_is_noop(&more, &live()));
         // The default that the server set is not ours yet.
-        let mut more = wish();
+        let mut more = manifest();
         more["spec"]["revisionHistoryLimit"] = json!(10);
-        assert!(!is_settled(&more, &live()));
-        let mut less = wish();
+        assert!(!apply_is_noop(&more, &live()));
+        let mut less = manifest();
         less["spec"].as_object_mut().unwrap().remove("replicas");
-        assert!(!is_settled(&less, &live()), "the server would take it away");
-        let mut less = wish();
+        assert!(!apply_is_noop(&less, &live()), "the server would take it away");
+        let mut less = manifest();
         less["spec"]["template"]["spec"]["volumes"] = json!([]);
-        assert!(!is_settled(&less, &live()));
+        assert!(!apply_is_noop(&less, &live()));
     }
 
     #[test]
@@ -186,8 +186,8 @@ mod tests {
         {
             let mut live = live();
             live["metadata"]["managedFields"][1][key] = json!(value);
-            assert!(!is_settled(&wish(), &live), "{key} is {value}");
+            assert!(!apply_is_noop(&manifest(), &live), "{key} is {value}");
         }
-        assert!(!is_settled(&wish(), &json!({})));
+        assert!(!apply_is_noop(&manifest(), &json!({})));
     }
 }

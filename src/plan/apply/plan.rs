@@ -4,7 +4,7 @@ use crate::plan::apply::field_change::FieldChange;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::managed_fields::{left_alone, other_owner};
+use super::managed_fields::{fields_owned_by_others, other_owner};
 use super::value_diff::walk;
 use crate::render::{Manifest, ObjectRef};
 
@@ -99,9 +99,9 @@ impl Plan {
 
 /// What others set in an object where the wish says nothing, if there is any.
 #[must_use]
-pub fn left_to_others(wish: &Manifest, live: &Value) -> Option<Change> {
-    let fields = left_alone(wish, live);
-    (!fields.is_empty()).then(|| Change { fields, ..Change::of(&wish.object, Action::Left, LEFT) })
+pub fn change_owned_by_others(manifest: &Manifest, live: &Value) -> Option<Change> {
+    let fields = fields_owned_by_others(manifest, live);
+    (!fields.is_empty()).then(|| Change { fields, ..Change::of(&manifest.object, Action::Left, LEFT) })
 }
 
 /// What is said about that.
@@ -121,14 +121,14 @@ impl Approved {
 
 /// Compares a wish with what lives and with what the server says it would become (`None`: not asked).
 #[must_use]
-pub fn compare(wish: &Manifest, live: Option<&Value>, preview: Option<&Value>) -> Change {
-    let Some(live) = live else { return Change::of(&wish.object, Action::Create, "") };
-    let Some(preview) = preview else { return Change::of(&wish.object, Action::Unchanged, "") };
+pub fn compare(manifest: &Manifest, live: Option<&Value>, preview: Option<&Value>) -> Change {
+    let Some(live) = live else { return Change::of(&manifest.object, Action::Create, "") };
+    let Some(preview) = preview else { return Change::of(&manifest.object, Action::Unchanged, "") };
     let mut fields = Vec::new();
     walk(&mut Vec::new(), &comparable(live), &comparable(preview), &mut |path, from, to| {
         fields.push(FieldChange { by: other_owner(live, path), ..FieldChange::of(path, from, to) });
     });
-    if wish.is_secret() {
+    if manifest.is_secret() {
         for change in &mut fields {
             if change.field.starts_with("data") {
                 change.from = change.from.take().map(|_| "(hidden)".to_owned());
@@ -137,7 +137,7 @@ pub fn compare(wish: &Manifest, live: Option<&Value>, preview: Option<&Value>) -
         }
     }
     let action = if fields.is_empty() { Action::Unchanged } else { Action::Update };
-    Change { what: wish.object.to_string(), action, note: note(&wish.object, &fields), fields }
+    Change { what: manifest.object.to_string(), action, note: note(&manifest.object, &fields), fields }
 }
 
 /// What follows from the change, and what is left to people.
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::render::Write;
 
-    fn wish(kind: &str) -> Manifest {
+    fn manifest(kind: &str) -> Manifest {
         let object =
             ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: Some("a".into()), name: "x".into() };
         Manifest { object, body: json!({}), write: Write::Apply }
@@ -202,13 +202,13 @@ mod tests {
         let live =
             json!({"metadata": {"resourceVersion": "1", "managedFields": []}, "spec": {"a": 1}, "status": {"x": 1}});
         let preview = json!({"metadata": {"resourceVersion": "2"}, "spec": {"a": 1}});
-        assert_eq!(compare(&wish("Service"), Some(&live), Some(&preview)).action, Action::Unchanged);
+        assert_eq!(compare(&manifest("Service"), Some(&live), Some(&preview)).action, Action::Unchanged);
     }
 
     #[test]
     fn a_secrets_values_are_never_in_the_plan() {
         let change =
-            compare(&wish("Secret"), Some(&json!({"data": {"k": "b2xk"}})), Some(&json!({"data": {"k": "bmV3"}})));
+            compare(&manifest("Secret"), Some(&json!({"data": {"k": "b2xk"}})), Some(&json!({"data": {"k": "bmV3"}})));
         assert_eq!(change.action, Action::Update);
         let shown = format!("{change:?}");
         assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
@@ -217,8 +217,11 @@ mod tests {
     #[test]
     fn a_changed_template_says_that_pods_are_replaced() {
         let live = json!({"spec": {"replicas": 1, "template": {"a": 1}}});
-        let change =
-            compare(&wish("Deployment"), Some(&live), Some(&json!({"spec": {"replicas": 1, "template": {"a": 2}}})));
+        let change = compare(
+            &manifest("Deployment"),
+            Some(&live),
+            Some(&json!({"spec": {"replicas": 1, "template": {"a": 2}}})),
+        );
         assert_eq!(change.fields[0].field, "spec.template.a");
         assert!(change.note.contains("replaces its pods"));
     }

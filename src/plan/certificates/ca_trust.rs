@@ -11,12 +11,12 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::rotation_keys::{signing_authority, trusted_authorities};
-use super::rotation_phases::{Rotated, Rotation, RotationPhase, Signer, whole_seconds};
+use super::rotation_phases::{Rotation, RotationPhase, RotationTarget, Signer, whole_seconds};
 use crate::model::ControlPlaneSpec;
 use crate::pki;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::state::record::Record;
-use crate::plan::workers::host_probe::Machine;
+use crate::plan::workers::host_probe::HostProbe;
 
 /// How long kube-controller-manager signs for (`--cluster-signing-duration`).
 const SIGNED_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -25,7 +25,7 @@ const BACKDATED: Duration = Duration::from_secs(5 * 60);
 
 /// What workers are to have now.
 #[derive(Debug, Clone)]
-pub struct Following {
+pub struct WorkerCaTrust {
     /// The authorities to trust, PEM.
     pub trusted: String,
     /// The one that signs, PEM.
@@ -39,14 +39,14 @@ pub struct Following {
 
 /// What a machine lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lack {
+pub struct MissingTrust {
     /// It does not trust the authorities, or others beside them.
     pub authorities: bool,
     /// Its kubelet's certificate is not of the authority that signs.
     pub certificate: bool,
 }
 
-impl Lack {
+impl MissingTrust {
     /// Whether it has everything.
     #[must_use]
     pub const fn is_none(self) -> bool {
@@ -54,7 +54,7 @@ impl Lack {
     }
 }
 
-impl Following {
+impl WorkerCaTrust {
     /// What workers of this control plane are to have; `None` while it has no address or its Secrets are not there.
     #[must_use]
     pub fn of(record: &Record, live: &Live) -> Option<Self> {
@@ -63,7 +63,7 @@ impl Following {
         Some(Self {
             trusted: pem(trusted_authorities(spec, rotation).name)?,
             signer: pem(signing_authority(spec, rotation).name)?,
-            renews: rotation.is_some_and(|it| it.of == Rotated::CertificateAuthority && it.used),
+            renews: rotation.is_some_and(|it| it.of == RotationTarget::CertificateAuthority && it.used),
             server: record.address.as_ref()?.endpoint.url(),
             name: spec.name.to_string(),
         })
@@ -71,10 +71,10 @@ impl Following {
 
     /// What a machine of this cluster lacks.
     #[must_use]
-    pub fn lack(&self, machine: &Machine) -> Lack {
+    pub fn lack(&self, machine: &HostProbe) -> MissingTrust {
         let has = |pem: &Option<String>| pem.as_ref().is_some_and(|pem| pem.trim() == self.trusted.trim());
         let certificate = machine.certificate.as_ref();
-        Lack {
+        MissingTrust {
             authorities: !machine.authorities.iter().all(has),
             certificate: certificate.map_or(self.renews, |pem| !pki::is_signed_by(pem, &self.signer)),
         }
@@ -165,7 +165,7 @@ rm -f "$bootstrap" "$pem.before" "$conf.before"
 
 /// A worker as it is seen through the API server.
 #[derive(Debug, Clone)]
-pub struct SeenFollower {
+pub struct WorkerTrustStatus {
     /// Its name.
     pub name: String,
     /// Whether it is Ready.
@@ -180,11 +180,11 @@ pub struct SeenFollower {
 /// the files of a machine nobody looks from there: a kubelet that was started anew is taken for one that knows both.
 /// The certificates of those in `seen` were looked at on their machines.
 #[must_use]
-pub fn not_following(
+pub fn workers_without_new_ca(
     spec: &ControlPlaneSpec,
     now: &Rotation,
     next: RotationPhase,
-    workers: &[SeenFollower],
+    workers: &[WorkerTrustStatus],
     seen: &[String],
 ) -> Vec<String> {
     let ready = workers.iter().filter(|worker| worker.ready);
@@ -213,7 +213,7 @@ pub fn not_following(
         .collect()
 }
 
-fn knows_the_old_one_only(worker: &SeenFollower, now: &Rotation) -> Option<String> {
+fn knows_the_old_one_only(worker: &WorkerTrustStatus, now: &Rotation) -> Option<String> {
     let name = &worker.name;
     match worker.started {
         None => Some(format!("whether {name} knows the new authority cannot be told: its kubelet does not answer")),
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
     use crate::model::CertificatePolicy;
     use crate::pki::{KeyAndCertificate, Leaf, Usage};
-    use crate::plan::workers::host_probe::Membership;
+    use crate::plan::workers::host_probe::HostMembership;
     use crate::tenant::fixture;
 
     fn at(minutes: u64) -> Timestamp {
@@ -239,7 +239,7 @@ mod tests {
     fn rotation() -> Rotation {
         let phase = RotationPhase::Use;
         Rotation {
-            of: Rotated::CertificateAuthority,
+            of: RotationTarget::CertificateAuthority,
             phase,
             done: true,
             began: at(0),
@@ -252,21 +252,21 @@ mod tests {
     }
 
     /// A worker whose kubelet started, and got its certificate, at those minutes.
-    fn worker(started: u64, issued: u64) -> SeenFollower {
+    fn worker(started: u64, issued: u64) -> WorkerTrustStatus {
         let ends = at(issued) - BACKDATED + SIGNED_FOR;
-        SeenFollower { name: "w".into(), ready: true, started: Some(at(started)), ends: Some(ends) }
+        WorkerTrustStatus { name: "w".into(), ready: true, started: Some(at(started)), ends: Some(ends) }
     }
 
-    fn hazards(next: RotationPhase, worker: SeenFollower, now: &Rotation) -> usize {
-        not_following(&fixture::spec("v1.37.2"), now, next, &[worker], &[]).len()
+    fn hazards(next: RotationPhase, worker: WorkerTrustStatus, now: &Rotation) -> usize {
+        workers_without_new_ca(&fixture::spec("v1.37.2"), now, next, &[worker], &[]).len()
     }
 
     #[test]
     fn a_kubelet_that_was_not_started_anew_does_not_know_the_new_authority() {
         let go = |worker| hazards(RotationPhase::Use, worker, &rotation());
         assert_eq!((go(worker(9, 0)), go(worker(10, 0)), go(worker(11, 0))), (1, 0, 0));
-        assert_eq!(go(SeenFollower { started: None, ..worker(0, 0) }), 1, "what cannot be told is said");
-        assert_eq!(go(SeenFollower { ready: false, ..worker(0, 0) }), 0, "who is not ready has nothing to lose");
+        assert_eq!(go(WorkerTrustStatus { started: None, ..worker(0, 0) }), 1, "what cannot be told is said");
+        assert_eq!(go(WorkerTrustStatus { ready: false, ..worker(0, 0) }), 0, "who is not ready has nothing to lose");
     }
 
     #[test]
@@ -294,11 +294,11 @@ mod tests {
         assert_eq!(of_new, [11, 15, 21, 31, 35]);
         let spec = fixture::spec("v1.37.2");
         let looked_at = ["w".to_owned()];
-        assert!(not_following(&spec, &now, RotationPhase::Drop, &[worker(0, 5)], &looked_at).is_empty());
+        assert!(workers_without_new_ca(&spec, &now, RotationPhase::Drop, &[worker(0, 5)], &looked_at).is_empty());
     }
 
-    fn following(trusted: &[&KeyAndCertificate], signer: &KeyAndCertificate) -> Following {
-        Following {
+    fn following(trusted: &[&KeyAndCertificate], signer: &KeyAndCertificate) -> WorkerCaTrust {
+        WorkerCaTrust {
             trusted: trusted.iter().map(|ca| ca.certificate.as_str()).collect(),
             signer: signer.certificate.clone(),
             renews: true,
@@ -318,18 +318,18 @@ mod tests {
             sans: Vec::new(),
         };
         let client = |ca| Some(pki::issue_leaf(&leaf, ca, &CertificatePolicy::default(), at(0)).unwrap().certificate);
-        let machine = |trusted: &Following, ca| Machine {
+        let machine = |trusted: &WorkerCaTrust, ca| HostProbe {
             has_kubeadm: true,
-            membership: Membership::Here(None),
+            membership: HostMembership::Here(None),
             authorities: [Some(trusted.trusted.clone()), Some(trusted.trusted.clone())],
             certificate: client(ca),
         };
         let both = following(&[&old, &new], &new);
         assert!(both.lack(&machine(&both, &new)).is_none());
-        assert_eq!(both.lack(&machine(&both, &old)), Lack { authorities: false, certificate: true });
+        assert_eq!(both.lack(&machine(&both, &old)), MissingTrust { authorities: false, certificate: true });
         let one = following(&[&new], &new);
-        assert_eq!(one.lack(&machine(&both, &new)), Lack { authorities: true, certificate: false });
-        let gone = Machine { certificate: None, ..machine(&both, &new) };
+        assert_eq!(one.lack(&machine(&both, &new)), MissingTrust { authorities: true, certificate: false });
+        let gone = HostProbe { certificate: None, ..machine(&both, &new) };
         assert!(both.lack(&gone).certificate, "a kubelet that was asking for one when it was interrupted");
     }
 

@@ -19,7 +19,7 @@ pub const SOON_DAYS: i64 = 30;
 /// What something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum HeldKind {
+pub enum CertificateKind {
     /// A certificate authority.
     Authority,
     /// A certificate with its key.
@@ -33,24 +33,24 @@ pub enum HeldKind {
 /// Who looks after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Keeper {
+pub enum StoredIn {
     /// kamaji.
     Kamaji,
     /// Whoever gave it with `--pki`.
-    Given,
+    SuppliedFiles,
     /// The datastore that the control plane shares with others.
     Datastore,
     /// Each worker's kubelet.
     Kubelets,
 }
 
-impl Keeper {
+impl StoredIn {
     /// One word for tables.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Kamaji => "kamaji",
-            Self::Given => "given",
+            Self::SuppliedFiles => "given",
             Self::Datastore => "datastore",
             Self::Kubelets => "kubelets",
         }
@@ -60,11 +60,11 @@ impl Keeper {
 /// One certificate, kubeconfig or key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Held {
+pub struct CertificateEntry {
     /// Its name, as `--only` takes it.
     pub name: &'static str,
     /// What it is.
-    pub kind: HeldKind,
+    pub kind: CertificateKind,
     /// Whom a certificate is for, such as `CN=kubernetes-admin, O=kubeadm:cluster-admins`.
     pub subject: Option<String>,
     /// When it ends; keys do not.
@@ -72,7 +72,7 @@ pub struct Held {
     /// The name of the authority that signs it.
     pub authority: Option<&'static str>,
     /// Who looks after it.
-    pub managed_by: Keeper,
+    pub managed_by: StoredIn,
     /// The Secret it is in; none for what is on workers.
     pub secret: Option<String>,
     /// What is wrong with it, apart from its end.
@@ -97,7 +97,7 @@ pub fn certificate_refs(record: &Record) -> Vec<ObjectRef> {
 
 /// Reads and judges all of them.
 #[must_use]
-pub fn certificates(record: &Record, live: &Live) -> Vec<Held> {
+pub fn certificates(record: &Record, live: &Live) -> Vec<CertificateEntry> {
     let look = Look { record, live, names: ObjectNames(&record.spec.name) };
     let names = look.names;
     let mut all = vec![
@@ -108,14 +108,14 @@ pub fn certificates(record: &Record, live: &Live) -> Vec<Held> {
             "front-proxy-ca.crt",
             look.keeper("front-proxy-ca.key"),
         ),
-        look.authority("datastore-ca", names.datastore_certificate(), "ca.crt", Keeper::Datastore),
+        look.authority("datastore-ca", names.datastore_certificate(), "ca.crt", StoredIn::Datastore),
     ];
     all.extend(LeafName::ALL.into_iter().map(|leaf| look.leaf(leaf)));
     all.push(look.service_account_key());
     all.push(look.encryption_key());
-    all.push(Held {
+    all.push(CertificateEntry {
         note: Some("on the workers; each kubelet renews its own, signed for a year".to_owned()),
-        ..held("kubelets", HeldKind::Certificate, Some("ca"), Keeper::Kubelets, None)
+        ..held("kubelets", CertificateKind::Certificate, Some("ca"), StoredIn::Kubelets, None)
     });
     all
 }
@@ -127,32 +127,32 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn keeper(&self, key: &str) -> Keeper {
-        if self.record.given.iter().any(|given| given == key) { Keeper::Given } else { Keeper::Kamaji }
+    fn keeper(&self, key: &str) -> StoredIn {
+        if self.record.given.iter().any(|given| given == key) { StoredIn::SuppliedFiles } else { StoredIn::Kamaji }
     }
 
-    fn authority(&self, name: &'static str, secret: String, key: &str, keeper: Keeper) -> Held {
+    fn authority(&self, name: &'static str, secret: String, key: &str, keeper: StoredIn) -> CertificateEntry {
         let text = self.live.secret_value(&secret, key);
-        let held = held(name, HeldKind::Authority, None, keeper, Some(secret));
+        let held = held(name, CertificateKind::Authority, None, keeper, Some(secret));
         match text {
             None => missing(held),
             Some(text) => described(held, text.expose_secret()),
         }
     }
 
-    fn leaf(&self, leaf: LeafName) -> Held {
+    fn leaf(&self, leaf: LeafName) -> CertificateEntry {
         let names = self.names;
         let certificate = |secret: String, file: &str| {
             let value = |ending: &str| self.live.secret_value(&secret, &format!("{file}.{ending}"));
             let pair = value("crt").zip(value("key")).map(|(certificate, key)| {
                 Ok(KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key })
             });
-            (HeldKind::Certificate, secret, pair)
+            (CertificateKind::Certificate, secret, pair)
         };
         let kubeconfig = |secret: String| {
             let text = self.live.secret_value(&secret, leaf.as_str());
             let pair = text.map(|text| pki::kubeconfig_client(text.expose_secret()).map(|(pair, _, _)| pair));
-            (HeldKind::Kubeconfig, secret, pair)
+            (CertificateKind::Kubeconfig, secret, pair)
         };
         let signer = signing_authority(&self.record.spec, self.record.rotation.as_ref()).name;
         let (cluster, front_proxy) =
@@ -171,45 +171,45 @@ impl Look<'_> {
             LeafName::ControllerManager => (kubeconfig(names.controller_manager_kubeconfig()), cluster),
             LeafName::Scheduler => (kubeconfig(names.scheduler_kubeconfig()), cluster),
         };
-        let held = held(leaf.as_str(), kind, Some(authority), Keeper::Kamaji, Some(secret));
+        let held = held(leaf.as_str(), kind, Some(authority), StoredIn::Kamaji, Some(secret));
         match pair {
             None => missing(held),
-            Some(Err(error)) => Held { problem: Some(error.to_string()), ..held },
+            Some(Err(error)) => CertificateEntry { problem: Some(error.to_string()), ..held },
             Some(Ok(pair)) => {
                 let ca = self.live.secret_value(&ca_secret, ca_key);
                 let problem = match ca {
                     Some(ca) => pki::why_not_whole(&pair, ca.expose_secret()),
                     None => Some(format!("its authority is missing: Secret {ca_secret}")),
                 };
-                described(Held { problem, ..held }, &pair.certificate)
+                described(CertificateEntry { problem, ..held }, &pair.certificate)
             }
         }
     }
 
-    fn service_account_key(&self) -> Held {
+    fn service_account_key(&self) -> CertificateEntry {
         let secret = self.names.service_account_key();
         let value = |key: &str| self.live.secret_value(&secret, key);
         let pair = value("sa.pub").zip(value("sa.key"));
-        let held = held("service-account-key", HeldKind::Key, None, self.keeper("sa.key"), Some(secret.clone()));
+        let held = held("service-account-key", CertificateKind::Key, None, self.keeper("sa.key"), Some(secret.clone()));
         let Some((public, private)) = pair else { return missing(held) };
         let problem = match pki::public_key_of(&private) {
             Ok(text) if text.trim() == public.expose_secret().trim() => None,
             Ok(_) => Some("sa.pub does not belong to sa.key".to_owned()),
             Err(error) => Some(error.to_string()),
         };
-        Held { problem, ..held }
+        CertificateEntry { problem, ..held }
     }
 
-    fn encryption_key(&self) -> Held {
+    fn encryption_key(&self) -> CertificateEntry {
         let secret = self.names.encryption();
         let text = self.live.secret_value(&secret, "encryption.yaml");
-        let held = held("encryption-key", HeldKind::Key, None, Keeper::Kamaji, Some(secret));
+        let held = held("encryption-key", CertificateKind::Key, None, StoredIn::Kamaji, Some(secret));
         let Some(text) = text else { return missing(held) };
         match policy::encryption_keys(text.expose_secret()).unwrap_or_default().as_slice() {
-            [] => Held { problem: Some("it has no secretbox key".to_owned()), ..held },
+            [] => CertificateEntry { problem: Some("it has no secretbox key".to_owned()), ..held },
             keys => {
                 let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-                Held { note: Some(names.join(", ")), ..held }
+                CertificateEntry { note: Some(names.join(", ")), ..held }
             }
         }
     }
@@ -217,27 +217,27 @@ impl Look<'_> {
 
 fn held(
     name: &'static str,
-    kind: HeldKind,
+    kind: CertificateKind,
     authority: Option<&'static str>,
-    managed_by: Keeper,
+    managed_by: StoredIn,
     secret: Option<String>,
-) -> Held {
+) -> CertificateEntry {
     let (subject, not_after, problem, note) = (None, None, None, None);
-    Held { name, kind, subject, not_after, authority, managed_by, secret, problem, note }
+    CertificateEntry { name, kind, subject, not_after, authority, managed_by, secret, problem, note }
 }
 
-fn missing(held: Held) -> Held {
-    Held { problem: Some("missing".to_owned()), ..held }
+fn missing(held: CertificateEntry) -> CertificateEntry {
+    CertificateEntry { problem: Some("missing".to_owned()), ..held }
 }
 
 /// With what a certificate says; its texts may be from elsewhere, and `ui` makes them safe.
-fn described(held: Held, certificate: &str) -> Held {
+fn described(held: CertificateEntry, certificate: &str) -> CertificateEntry {
     match pki::inspect(certificate) {
-        Err(error) => Held { problem: Some(error.to_string()), ..held },
+        Err(error) => CertificateEntry { problem: Some(error.to_string()), ..held },
         Ok(facts) => {
             let groups = facts.organizations.iter().map(|group| format!(", O={group}"));
             let subject = format!("CN={}{}", facts.common_name, groups.collect::<String>());
-            Held { subject: Some(subject), not_after: Some(facts.not_after), ..held }
+            CertificateEntry { subject: Some(subject), not_after: Some(facts.not_after), ..held }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::plan::apply::plan::{Action, Change};
 
 /// Which certificates are to be made anew although they could be kept; by default none.
 #[derive(Debug, Clone, Default)]
-pub struct Reissue {
+pub struct RenewalRequest {
     /// These.
     pub leaves: Vec<LeafName>,
     /// Of them only those that end so soon.
@@ -21,7 +21,7 @@ pub struct Reissue {
     pub without: Vec<San>,
 }
 
-impl Reissue {
+impl RenewalRequest {
     /// What taking names away asks for.
     #[must_use]
     pub fn of_change(before: &ControlPlaneSpec, after: &ControlPlaneSpec) -> Self {
@@ -46,7 +46,7 @@ impl Reissue {
 
 /// One certificate that is made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reissued {
+pub struct RenewedCertificate {
     /// Which of the certificates it is.
     pub leaf: LeafName,
     /// What it is called in plans; a kubeconfig is there for more than one address.
@@ -59,13 +59,13 @@ pub struct Reissued {
     pub ends: Timestamp,
 }
 
-impl fmt::Display for Reissued {
+impl fmt::Display for RenewedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.what, self.why)
     }
 }
 
-impl Reissued {
+impl RenewedCertificate {
     /// As a line of a plan.
     #[must_use]
     pub fn change(&self) -> Change {
@@ -87,15 +87,15 @@ mod tests {
     fn only_what_is_named_and_ends_within_the_time_is_asked_for() {
         let now: Timestamp = "2027-06-01T12:00:00Z".parse().unwrap();
         let in_days = |days: u64| now + Duration::from_secs(days * 86400);
-        let all = Reissue { leaves: LeafName::ALL.to_vec(), ..Reissue::default() };
+        let all = RenewalRequest { leaves: LeafName::ALL.to_vec(), ..RenewalRequest::default() };
         assert!(all.asks_for(LeafName::Admin, in_days(300), now));
         let within = Some(Duration::from_secs(30 * 86400));
-        let soon = Reissue { leaves: vec![LeafName::ApiServer], within, ..Reissue::default() };
+        let soon = RenewalRequest { leaves: vec![LeafName::ApiServer], within, ..RenewalRequest::default() };
         assert!(soon.asks_for(LeafName::ApiServer, in_days(30), now));
         assert!(soon.asks_for(LeafName::ApiServer, now - Duration::from_secs(9), now), "one that has ended");
         assert!(!soon.asks_for(LeafName::ApiServer, in_days(31), now));
         assert!(!soon.asks_for(LeafName::Admin, in_days(1), now));
-        assert!(!Reissue::default().asks_for(LeafName::Admin, in_days(1), now));
+        assert!(!RenewalRequest::default().asks_for(LeafName::Admin, in_days(1), now));
     }
 
     #[test]
@@ -104,12 +104,12 @@ mod tests {
         let mut before = crate::tenant::fixture::spec("v1.37.2");
         before.cert_sans = vec![a.clone(), b.clone()];
         let after = ControlPlaneSpec { cert_sans: vec![b.clone()], ..before.clone() };
-        let reissue = Reissue::of_change(&before, &after);
+        let reissue = RenewalRequest::of_change(&before, &after);
         let has = BTreeSet::from([a.clone(), b.clone()]);
         assert_eq!(reissue.unwanted(LeafName::ApiServer, &has, std::slice::from_ref(&b)), Some(&a));
         assert_eq!(reissue.unwanted(LeafName::ApiServer, &has, &[a.clone(), b.clone()]), None, "the endpoint's name");
         assert_eq!(reissue.unwanted(LeafName::ApiServer, &BTreeSet::from([b.clone()]), &[b]), None, "it has gone");
         assert_eq!(reissue.unwanted(LeafName::Admin, &has, &[]), None);
-        assert!(Reissue::of_change(&after, &before).without.is_empty());
+        assert!(RenewalRequest::of_change(&after, &before).without.is_empty());
     }
 }

@@ -6,7 +6,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::rotation_phases::{Rotated, Rotation, RotationPhase};
+use super::rotation_phases::{Rotation, RotationPhase, RotationTarget};
 use crate::ambient::Ambient;
 use crate::model::{ControlPlaneSpec, ObjectNames};
 use crate::pki::{self, KeyAndCertificate, PartialUserPki};
@@ -16,7 +16,7 @@ use crate::render::policy::{self, EncryptionKey};
 use crate::render::{self, KeySecrets, Manifest, ObjectRef, Write};
 
 /// What is different while keys are changed.
-pub(crate) struct Rotating {
+pub(crate) struct RotationKeys {
     /// The Secret with both keys, while pods read both.
     pub(crate) bundle: Option<Manifest>,
     /// Where the pods read keys from.
@@ -42,15 +42,15 @@ pub fn rotation_refs(spec: &ControlPlaneSpec) -> [ObjectRef; 2] {
 
 /// The Secret whose key is changed for another one.
 #[must_use]
-pub fn replaced(spec: &ControlPlaneSpec, of: Rotated) -> ObjectRef {
+pub fn replaced(spec: &ControlPlaneSpec, of: RotationTarget) -> ObjectRef {
     secret_ref(spec, main_name(ObjectNames(&spec.name), of))
 }
 
-fn main_name(names: ObjectNames<'_>, of: Rotated) -> String {
+fn main_name(names: ObjectNames<'_>, of: RotationTarget) -> String {
     match of {
-        Rotated::ServiceAccountKey => names.service_account_key(),
-        Rotated::EncryptionKey => names.encryption(),
-        Rotated::CertificateAuthority => names.ca(),
+        RotationTarget::ServiceAccountKey => names.service_account_key(),
+        RotationTarget::EncryptionKey => names.encryption(),
+        RotationTarget::CertificateAuthority => names.ca(),
     }
 }
 
@@ -60,19 +60,21 @@ fn secret_ref(spec: &ControlPlaneSpec, name: String) -> ObjectRef {
 
 /// The name or fingerprint of the key in a Secret, which tells it from others and nothing about it.
 #[must_use]
-pub fn key_in(of: Rotated, live: &Live, secret: &str) -> Option<String> {
+pub fn key_in(of: RotationTarget, live: &Live, secret: &str) -> Option<String> {
     let value = |key: &str| live.secret_value(secret, key);
     match of {
-        Rotated::ServiceAccountKey => {
+        RotationTarget::ServiceAccountKey => {
             let public = value("sa.pub")?;
             let hash = Sha256::digest(public.expose_secret().as_bytes());
             Some(hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
         }
-        Rotated::EncryptionKey => {
+        RotationTarget::EncryptionKey => {
             let keys = policy::encryption_keys(value("encryption.yaml")?.expose_secret())?;
             keys.into_iter().next().map(|key| key.name)
         }
-        Rotated::CertificateAuthority => Some(pki::inspect(value("ca.crt")?.expose_secret()).ok()?.public_key_sha256),
+        RotationTarget::CertificateAuthority => {
+            Some(pki::inspect(value("ca.crt")?.expose_secret()).ok()?.public_key_sha256)
+        }
     }
 }
 
@@ -80,23 +82,23 @@ pub fn key_in(of: Rotated, live: &Live, secret: &str) -> Option<String> {
 /// hold at the end.
 pub fn rotation_key(
     spec: &ControlPlaneSpec,
-    of: Rotated,
+    of: RotationTarget,
     live: &Live,
     given: &PartialUserPki,
     ambient: &mut Ambient,
 ) -> Result<Manifest, Error> {
     let names = ObjectNames(&spec.name);
-    let unusable = |source| Error::Pki { plane: spec.name.to_string(), what: of.words().to_owned(), source };
+    let unusable = |source| Error::Pki { control_plane: spec.name.to_string(), what: of.words().to_owned(), source };
     let data: Vec<(&str, SecretString)> = match of {
-        Rotated::ServiceAccountKey => {
+        RotationTarget::ServiceAccountKey => {
             let pair = pki::generate_key_pair(spec.certificates.algorithm).map_err(unusable)?;
             vec![("sa.pub", pair.public.into()), ("sa.key", pair.private)]
         }
-        Rotated::EncryptionKey => {
+        RotationTarget::EncryptionKey => {
             let key = EncryptionKey::after(&main_keys(spec, live)?, &ambient.bytes());
             vec![("encryption.yaml", policy::encryption(&[key]))]
         }
-        Rotated::CertificateAuthority => {
+        RotationTarget::CertificateAuthority => {
             let made = || pki::issue_ca("kubernetes", &spec.certificates, ambient.now()).map_err(unusable);
             authority_data(&given.ca.clone().map_or_else(made, Ok)?)
         }
@@ -119,7 +121,8 @@ pub(crate) fn authority_data(ca: &KeyAndCertificate) -> Vec<(&'static str, Secre
 #[must_use]
 pub fn signing_authority(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -> ObjectRef {
     let names = ObjectNames(&spec.name);
-    let new = rotation.is_some_and(|it| it.of == Rotated::CertificateAuthority && it.phase == RotationPhase::Use);
+    let new =
+        rotation.is_some_and(|it| it.of == RotationTarget::CertificateAuthority && it.phase == RotationPhase::Use);
     secret_ref(spec, if new { names.rotation_key() } else { names.ca() })
 }
 
@@ -128,17 +131,17 @@ pub fn signing_authority(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -
 pub fn trusted_authorities(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -> ObjectRef {
     let names = ObjectNames(&spec.name);
     let both = rotation.is_some_and(|it| {
-        it.of == Rotated::CertificateAuthority && matches!(it.phase, RotationPhase::Trust | RotationPhase::Use)
+        it.of == RotationTarget::CertificateAuthority && matches!(it.phase, RotationPhase::Trust | RotationPhase::Use)
     });
     secret_ref(spec, if both { names.rotation_bundle() } else { names.ca() })
 }
 
 /// The component label of the Secret that is replaced.
-const fn component(of: Rotated) -> &'static str {
+const fn component(of: RotationTarget) -> &'static str {
     match of {
-        Rotated::ServiceAccountKey => "certificate",
-        Rotated::EncryptionKey => "encryption",
-        Rotated::CertificateAuthority => "certificate-authority",
+        RotationTarget::ServiceAccountKey => "certificate",
+        RotationTarget::EncryptionKey => "encryption",
+        RotationTarget::CertificateAuthority => "certificate-authority",
     }
 }
 
@@ -146,15 +149,19 @@ fn main_keys(spec: &ControlPlaneSpec, live: &Live) -> Result<Vec<EncryptionKey>,
     let secret = ObjectNames(&spec.name).encryption();
     let text = live.secret_value(&secret, "encryption.yaml");
     text.and_then(|text| policy::encryption_keys(text.expose_secret())).ok_or_else(|| Error::EncryptionLost {
-        plane: spec.name.to_string(),
+        control_plane: spec.name.to_string(),
         secret: format!("{}/{secret}", spec.namespace),
     })
 }
 
 /// What pods read in the phase that a change of keys is in.
-pub(crate) fn rotating(spec: &ControlPlaneSpec, live: &Live, rotation: Option<&Rotation>) -> Result<Rotating, Error> {
+pub(crate) fn rotating(
+    spec: &ControlPlaneSpec,
+    live: &Live,
+    rotation: Option<&Rotation>,
+) -> Result<RotationKeys, Error> {
     let names = ObjectNames(&spec.name);
-    let settled = Rotating { bundle: None, keys: KeySecrets::settled(names), authorities: None };
+    let settled = RotationKeys { bundle: None, keys: KeySecrets::settled(names), authorities: None };
     let Some(rotation) = rotation else { return Ok(settled) };
     let uses_new = match rotation.phase {
         RotationPhase::Trust => false,
@@ -170,7 +177,7 @@ pub(crate) fn rotating(spec: &ControlPlaneSpec, live: &Live, rotation: Option<&R
     let mut keys = settled.keys;
     let mut authorities = None;
     let (key, text): (&str, SecretString) = match rotation.of {
-        Rotated::ServiceAccountKey => {
+        RotationTarget::ServiceAccountKey => {
             keys.service_account_public = names.rotation_bundle();
             if uses_new {
                 keys.service_account_private = names.rotation_key();
@@ -178,14 +185,14 @@ pub(crate) fn rotating(spec: &ControlPlaneSpec, live: &Live, rotation: Option<&R
             let both = format!("{}{}", old("sa.pub").expose_secret(), new("sa.pub")?.expose_secret());
             ("sa.pub", both.into())
         }
-        Rotated::EncryptionKey => {
+        RotationTarget::EncryptionKey => {
             keys.encryption = names.rotation_bundle();
             let new = policy::encryption_keys(new("encryption.yaml")?.expose_secret()).ok_or_else(lost)?;
             let old = main_keys(spec, live)?;
             let both = if uses_new { [new, old].concat() } else { [old, new].concat() };
             ("encryption.yaml", policy::encryption(&both))
         }
-        Rotated::CertificateAuthority => {
+        RotationTarget::CertificateAuthority => {
             keys.authority = names.rotation_bundle();
             keys.signer = signing_authority(spec, Some(rotation)).name;
             let signer = |key: &str| live.secret_value(&keys.signer, key).ok_or_else(lost);
@@ -200,7 +207,7 @@ pub(crate) fn rotating(spec: &ControlPlaneSpec, live: &Live, rotation: Option<&R
     let component = component(rotation.of);
     let (name, data) = (names.rotation_bundle(), [(key, text)]);
     let bundle = render::secret(&spec.namespace, &spec.name, name, component, Write::Apply, &data);
-    Ok(Rotating { bundle: Some(bundle), keys, authorities })
+    Ok(RotationKeys { bundle: Some(bundle), keys, authorities })
 }
 
 /// The text with an end to its last line.
@@ -212,5 +219,5 @@ fn lines(text: &str) -> String {
 #[must_use]
 pub fn lost(spec: &ControlPlaneSpec, rotation: &Rotation) -> Error {
     let secret = format!("{}/{}", spec.namespace, ObjectNames(&spec.name).rotation_key());
-    Error::RotationKeyLost { plane: spec.called(), secret, rotation: Box::new(rotation.clone()) }
+    Error::RotationKeyLost { control_plane: spec.namespaced_name(), secret, rotation: Box::new(rotation.clone()) }
 }

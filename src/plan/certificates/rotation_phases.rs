@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Advice, Kind};
-use crate::model::Called;
+use crate::model::NamespacedName;
 
 /// What can be changed for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Rotated {
+pub enum RotationTarget {
     /// The key that signs tokens of service accounts.
     ServiceAccountKey,
     /// The key that encrypts Secrets in the datastore.
@@ -21,7 +21,7 @@ pub enum Rotated {
     CertificateAuthority,
 }
 
-impl Rotated {
+impl RotationTarget {
     /// For people.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -74,7 +74,7 @@ impl RotationPhase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
     /// Of what.
-    pub of: Rotated,
+    pub of: RotationTarget,
     /// The phase.
     pub phase: RotationPhase,
     /// Whether the phase was brought to its end.
@@ -141,7 +141,7 @@ impl fmt::Display for Rotation {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum RotationRequest {
     /// This phase.
     Phase(RotationPhase),
     /// One phase back.
@@ -152,32 +152,32 @@ pub enum Asked {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RotationError {
     /// Another key is being changed.
-    #[error("the {} of control plane `{plane}` is being changed ({rotation})", .rotation.of.words())]
+    #[error("the {} of control plane `{control_plane}` is being changed ({rotation})", .rotation.of.words())]
     Other {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// The change on its way.
         rotation: Box<Rotation>,
     },
     /// The phase before it was not reached.
-    #[error("phase {} of control plane `{plane}` comes after phase {}, which was not reached", .phase.word(), .before.word())]
+    #[error("phase {} of control plane `{control_plane}` comes after phase {}, which was not reached", .phase.word(), .before.word())]
     TooEarly {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// Of what.
-        of: Rotated,
+        of: RotationTarget,
         /// What was asked for.
         phase: RotationPhase,
         /// What comes before.
         before: RotationPhase,
     },
     /// A later phase was reached or begun.
-    #[error("phase {} of control plane `{plane}` is over: it is in phase {}", .phase.word(), .now.word())]
+    #[error("phase {} of control plane `{control_plane}` is over: it is in phase {}", .phase.word(), .now.word())]
     Over {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// Of what.
-        of: Rotated,
+        of: RotationTarget,
         /// What was asked for.
         phase: RotationPhase,
         /// Where it is.
@@ -191,21 +191,25 @@ impl Advice for RotationError {
     }
 
     fn hints(&self) -> Vec<String> {
-        let go = |plane: &Called, of: Rotated, phase: RotationPhase| {
-            format!("go there first: kamaji certs {} {} --phase {}", of.verb(), plane.argument(), phase.word())
+        let go = |control_plane: &NamespacedName, of: RotationTarget, phase: RotationPhase| {
+            format!("go there first: kamaji certs {} {} --phase {}", of.verb(), control_plane.argument(), phase.word())
         };
         match self {
-            Self::Other { plane, rotation } => {
-                vec![format!("finish that, or go back: kamaji certs {} {}", rotation.of.verb(), plane.argument())]
+            Self::Other { control_plane, rotation } => {
+                vec![format!(
+                    "finish that, or go back: kamaji certs {} {}",
+                    rotation.of.verb(),
+                    control_plane.argument()
+                )]
             }
-            Self::TooEarly { plane, of, before, .. } => vec![go(plane, *of, *before)],
-            Self::Over { now: RotationPhase::Use, plane, of, .. } => {
-                vec![format!("go one phase back: kamaji certs {} {} --back", of.verb(), plane.argument())]
+            Self::TooEarly { control_plane, of, before, .. } => vec![go(control_plane, *of, *before)],
+            Self::Over { now: RotationPhase::Use, control_plane, of, .. } => {
+                vec![format!("go one phase back: kamaji certs {} {} --back", of.verb(), control_plane.argument())]
             }
-            Self::Over { plane, of, now, .. } => vec![format!(
+            Self::Over { control_plane, of, now, .. } => vec![format!(
                 "the old key may be gone already; finish it: kamaji certs {} {} --phase {}",
                 of.verb(),
-                plane.argument(),
+                control_plane.argument(),
                 now.word()
             )],
         }
@@ -221,12 +225,12 @@ pub fn whole_seconds(time: Timestamp) -> Timestamp {
 /// The phase to be brought about; `None` when what is asked for is so already.
 pub fn next_rotation(
     current: Option<&Rotation>,
-    plane: &Called,
-    (of, asked): (Rotated, Asked),
+    control_plane: &NamespacedName,
+    (of, asked): (RotationTarget, RotationRequest),
     now: Timestamp,
 ) -> Result<Option<Rotation>, RotationError> {
     use RotationPhase::{Back, Drop, Trust, Use};
-    let plane = || plane.clone();
+    let control_plane = || control_plane.clone();
     let now = whole_seconds(now);
     let Some(current) = current else {
         let new = Rotation {
@@ -241,32 +245,34 @@ pub fn next_rotation(
             signers: Vec::new(),
         };
         return match asked {
-            Asked::Phase(Trust) => Ok(Some(new)),
-            Asked::Phase(Use) => Err(RotationError::TooEarly { plane: plane(), of, phase: Use, before: Trust }),
+            RotationRequest::Phase(Trust) => Ok(Some(new)),
+            RotationRequest::Phase(Use) => {
+                Err(RotationError::TooEarly { control_plane: control_plane(), of, phase: Use, before: Trust })
+            }
             // There is one key only, which is what they end with.
-            Asked::Phase(Drop | Back) | Asked::Back => Ok(None),
+            RotationRequest::Phase(Drop | Back) | RotationRequest::Back => Ok(None),
         };
     };
     if current.of != of {
-        return Err(RotationError::Other { plane: plane(), rotation: Box::new(current.clone()) });
+        return Err(RotationError::Other { control_plane: control_plane(), rotation: Box::new(current.clone()) });
     }
     let to = |phase| Ok(Some(Rotation { phase, done: false, since: now, ..current.clone() }));
     let resume = || Ok((!current.done).then(|| current.clone()));
-    let early = |phase, before| Err(RotationError::TooEarly { plane: plane(), of, phase, before });
-    let over = |phase| Err(RotationError::Over { plane: plane(), of, phase, now: current.phase });
+    let early = |phase, before| Err(RotationError::TooEarly { control_plane: control_plane(), of, phase, before });
+    let over = |phase| Err(RotationError::Over { control_plane: control_plane(), of, phase, now: current.phase });
     match (asked, current.phase) {
-        (Asked::Phase(Trust), Back) | (Asked::Back, Use) => to(Trust),
-        (Asked::Phase(Use), Trust) if current.done => to(Use),
-        (Asked::Phase(Drop), Use) if current.done => to(Drop),
-        (Asked::Phase(Back) | Asked::Back, Trust) => to(Back),
-        (Asked::Phase(Trust), Trust)
-        | (Asked::Phase(Use), Use)
-        | (Asked::Phase(Drop), Drop)
-        | (Asked::Phase(Back) | Asked::Back, Back) => resume(),
-        (Asked::Phase(Use), Trust | Back) => early(Use, Trust),
-        (Asked::Phase(Drop), Trust | Use | Back) => early(Drop, Use),
-        (Asked::Phase(phase @ (Trust | Use | Back)), Use | Drop) => over(phase),
-        (Asked::Back, Drop) => over(Back),
+        (RotationRequest::Phase(Trust), Back) | (RotationRequest::Back, Use) => to(Trust),
+        (RotationRequest::Phase(Use), Trust) if current.done => to(Use),
+        (RotationRequest::Phase(Drop), Use) if current.done => to(Drop),
+        (RotationRequest::Phase(Back) | RotationRequest::Back, Trust) => to(Back),
+        (RotationRequest::Phase(Trust), Trust)
+        | (RotationRequest::Phase(Use), Use)
+        | (RotationRequest::Phase(Drop), Drop)
+        | (RotationRequest::Phase(Back) | RotationRequest::Back, Back) => resume(),
+        (RotationRequest::Phase(Use), Trust | Back) => early(Use, Trust),
+        (RotationRequest::Phase(Drop), Trust | Use | Back) => early(Drop, Use),
+        (RotationRequest::Phase(phase @ (Trust | Use | Back)), Use | Drop) => over(phase),
+        (RotationRequest::Back, Drop) => over(Back),
     }
 }
 
@@ -275,7 +281,7 @@ mod tests {
     use super::RotationPhase::{Back, Drop, Trust, Use};
     use super::*;
 
-    const SA: Rotated = Rotated::ServiceAccountKey;
+    const SA: RotationTarget = RotationTarget::ServiceAccountKey;
 
     fn now() -> Timestamp {
         "2027-06-01T12:00:00Z".parse().unwrap()
@@ -295,12 +301,12 @@ mod tests {
         }
     }
 
-    fn prod() -> Called {
-        crate::tenant::fixture::spec("v1.37.2").called()
+    fn prod() -> NamespacedName {
+        crate::tenant::fixture::spec("v1.37.2").namespaced_name()
     }
 
     /// The phase that follows, `Some` and unfinished; `None` when nothing is to be done.
-    fn go(current: Option<&Rotation>, asked: Asked) -> Result<Option<RotationPhase>, Kind> {
+    fn go(current: Option<&Rotation>, asked: RotationRequest) -> Result<Option<RotationPhase>, Kind> {
         let next = next_rotation(current, &prod(), (SA, asked), now());
         next.map(|next| next.map(|next| next.phase)).map_err(|error| {
             assert!(error.hints()[0].contains("kamaji certs rotate-sa-key prod"), "{:?}", error.hints());
@@ -310,42 +316,42 @@ mod tests {
 
     #[test]
     fn each_phase_follows_the_one_before_when_that_was_reached() {
-        assert_eq!(go(None, Asked::Phase(Trust)), Ok(Some(Trust)));
-        assert_eq!(go(Some(&at(Trust, true)), Asked::Phase(Use)), Ok(Some(Use)));
-        assert_eq!(go(Some(&at(Use, true)), Asked::Phase(Drop)), Ok(Some(Drop)));
-        assert_eq!(go(None, Asked::Phase(Use)), Err(Kind::Conflict));
-        assert_eq!(go(Some(&at(Trust, false)), Asked::Phase(Use)), Err(Kind::Conflict));
-        assert_eq!(go(Some(&at(Trust, true)), Asked::Phase(Drop)), Err(Kind::Conflict));
-        assert_eq!(go(Some(&at(Use, false)), Asked::Phase(Drop)), Err(Kind::Conflict));
+        assert_eq!(go(None, RotationRequest::Phase(Trust)), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Trust, true)), RotationRequest::Phase(Use)), Ok(Some(Use)));
+        assert_eq!(go(Some(&at(Use, true)), RotationRequest::Phase(Drop)), Ok(Some(Drop)));
+        assert_eq!(go(None, RotationRequest::Phase(Use)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Trust, false)), RotationRequest::Phase(Use)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Trust, true)), RotationRequest::Phase(Drop)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, false)), RotationRequest::Phase(Drop)), Err(Kind::Conflict));
     }
 
     #[test]
     fn a_phase_that_was_interrupted_is_gone_on_with_and_one_that_was_reached_is_left() {
         for phase in [Trust, Use, Drop] {
-            assert_eq!(go(Some(&at(phase, false)), Asked::Phase(phase)), Ok(Some(phase)));
-            assert_eq!(go(Some(&at(phase, true)), Asked::Phase(phase)), Ok(None));
+            assert_eq!(go(Some(&at(phase, false)), RotationRequest::Phase(phase)), Ok(Some(phase)));
+            assert_eq!(go(Some(&at(phase, true)), RotationRequest::Phase(phase)), Ok(None));
         }
-        assert_eq!(go(None, Asked::Phase(Drop)), Ok(None), "it was finished");
-        assert_eq!(go(None, Asked::Back), Ok(None), "it was taken back");
+        assert_eq!(go(None, RotationRequest::Phase(Drop)), Ok(None), "it was finished");
+        assert_eq!(go(None, RotationRequest::Back), Ok(None), "it was taken back");
     }
 
     #[test]
     fn there_is_a_way_back_until_the_old_one_goes() {
-        assert_eq!(go(Some(&at(Use, true)), Asked::Back), Ok(Some(Trust)));
-        assert_eq!(go(Some(&at(Use, false)), Asked::Back), Ok(Some(Trust)));
-        assert_eq!(go(Some(&at(Trust, true)), Asked::Back), Ok(Some(Back)));
-        assert_eq!(go(Some(&at(Trust, false)), Asked::Back), Ok(Some(Back)));
-        assert_eq!(go(Some(&at(Back, false)), Asked::Back), Ok(Some(Back)));
-        assert_eq!(go(Some(&at(Back, false)), Asked::Phase(Trust)), Ok(Some(Trust)));
-        assert_eq!(go(Some(&at(Drop, false)), Asked::Back), Err(Kind::Conflict));
-        assert_eq!(go(Some(&at(Drop, false)), Asked::Phase(Trust)), Err(Kind::Conflict));
-        assert_eq!(go(Some(&at(Use, true)), Asked::Phase(Trust)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, true)), RotationRequest::Back), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Use, false)), RotationRequest::Back), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Trust, true)), RotationRequest::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Trust, false)), RotationRequest::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Back, false)), RotationRequest::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Back, false)), RotationRequest::Phase(Trust)), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Drop, false)), RotationRequest::Back), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Drop, false)), RotationRequest::Phase(Trust)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, true)), RotationRequest::Phase(Trust)), Err(Kind::Conflict));
     }
 
     #[test]
     fn one_key_is_changed_at_a_time() {
-        let other = Rotation { of: Rotated::EncryptionKey, ..at(Use, true) };
-        let refused = next_rotation(Some(&other), &prod(), (SA, Asked::Phase(Trust)), now()).unwrap_err();
+        let other = Rotation { of: RotationTarget::EncryptionKey, ..at(Use, true) };
+        let refused = next_rotation(Some(&other), &prod(), (SA, RotationRequest::Phase(Trust)), now()).unwrap_err();
         assert!(refused.to_string().contains("encryption key"), "{refused}");
     }
 }

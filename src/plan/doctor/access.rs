@@ -3,9 +3,9 @@
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::check_graph::Unseen;
+use super::check_graph::Unavailable;
 use super::check_graph::{Finding, LinkName};
-use super::facts::{EndpointFacts, PlaneFacts};
+use super::facts::{ControlPlaneFacts, EndpointFacts};
 use crate::model::{Host, LABEL_NAME, ObjectNames};
 use crate::pki::{self, Certificate, KeyAndCertificate, Kubeconfig};
 use crate::plan::access::exposure::api_server_port;
@@ -15,35 +15,41 @@ use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::state::record::Record;
 use crate::render::Address;
 
-pub(crate) fn judge(plane: &PlaneFacts) -> Vec<(LinkName, Finding)> {
-    let with_address = |judge: &dyn Fn(&Record, &Address) -> Finding| match plane.record() {
+pub(crate) fn judge(control_plane: &ControlPlaneFacts) -> Vec<(LinkName, Finding)> {
+    let with_address = |judge: &dyn Fn(&Record, &Address) -> Finding| match control_plane.record() {
         None => Finding::unknown("it is not known without a record"),
         Some(record) => match &record.address {
-            None => Finding::broken("there is no address yet").remedy(plane.recreate.clone()),
+            None => Finding::broken("there is no address yet").remedy(control_plane.recreate.clone()),
             Some(address) => judge(record, address),
         },
     };
     vec![
-        (LinkName::Service, Finding::of(&plane.live, |live| with_address(&|_, address| service(plane, live, address)))),
-        (LinkName::Dns, Finding::of(&plane.endpoint, |endpoint| with_address(&|_, address| dns(endpoint, address)))),
-        (LinkName::ApiServer, api_server(plane)),
+        (
+            LinkName::Service,
+            Finding::of(&control_plane.live, |live| with_address(&|_, address| service(control_plane, live, address))),
+        ),
+        (
+            LinkName::Dns,
+            Finding::of(&control_plane.endpoint, |endpoint| with_address(&|_, address| dns(endpoint, address))),
+        ),
+        (LinkName::ApiServer, api_server(control_plane)),
         (
             LinkName::Endpoint,
-            Finding::of(&plane.endpoint, |seen| {
-                with_address(&|record, address| endpoint(plane, seen, record, address))
+            Finding::of(&control_plane.endpoint, |seen| {
+                with_address(&|record, address| endpoint(control_plane, seen, record, address))
             }),
         ),
-        (LinkName::AdminConf, admin_conf(plane)),
+        (LinkName::AdminConf, admin_conf(control_plane)),
     ]
 }
 
-fn service(plane: &PlaneFacts, live: &Live, address: &Address) -> Finding {
-    let Some(service) = live.named("Service", &ObjectNames(&plane.name).service()) else {
-        return Finding::broken("the Service does not exist").remedy(plane.recreate.clone());
+fn service(control_plane: &ControlPlaneFacts, live: &Live, address: &Address) -> Finding {
+    let Some(service) = live.named("Service", &ObjectNames(&control_plane.name).service()) else {
+        return Finding::broken("the Service does not exist").remedy(control_plane.recreate.clone());
     };
-    let again = || plane.recreate.clone();
+    let again = || control_plane.recreate.clone();
     let selector = service.pointer("/spec/selector").and_then(|selector| selector.get(LABEL_NAME));
-    if selector.and_then(Value::as_str) != Some(plane.name.as_str()) {
+    if selector.and_then(Value::as_str) != Some(control_plane.name.as_str()) {
         return Finding::broken("the Service does not select the control plane's pods").remedy(again());
     }
     let port = api_server_port(service).and_then(|port| port.get("targetPort")?.as_u64());
@@ -55,8 +61,8 @@ fn service(plane: &PlaneFacts, live: &Live, address: &Address) -> Finding {
     let kind = text(service, "/spec/type");
     if kind == "LoadBalancer" && list(service, "/status/loadBalancer/ingress").next().is_none() {
         return Finding::broken("no load balancer gives the Service an address")
-            .remedy(format!("kubectl describe service -n {} {}", plane.namespace, plane.name))
-            .remedy(format!("or without one: {} --expose node-port", plane.recreate));
+            .remedy(format!("kubectl describe service -n {} {}", control_plane.namespace, control_plane.name))
+            .remedy(format!("or without one: {} --expose node-port", control_plane.recreate));
     }
     Finding::ok(format!("{kind} {}", address.endpoint))
 }
@@ -78,28 +84,32 @@ fn dns(endpoint: &EndpointFacts, address: &Address) -> Finding {
     }
 }
 
-fn api_server(plane: &PlaneFacts) -> Finding {
-    if plane.asleep() {
+fn api_server(control_plane: &ControlPlaneFacts) -> Finding {
+    if control_plane.asleep() {
         return Finding::unknown("it sleeps");
     }
-    let logs = format!("kubectl logs -n {} deployment/{} -c kube-apiserver", plane.namespace, plane.name);
-    match &plane.reached {
-        Err(Unseen::Failed(why, _)) if why.contains("peer certificate") => Finding::broken(why.clone())
-            .remedy(plane.recreate.clone())
-            .remedy(format!("kubectl rollout restart -n {} deployment/{}", plane.namespace, plane.name)),
-        Err(Unseen::Failed(why, hints)) if hints.is_empty() => Finding::broken(why.clone()).remedy(logs),
+    let logs =
+        format!("kubectl logs -n {} deployment/{} -c kube-apiserver", control_plane.namespace, control_plane.name);
+    match &control_plane.reached {
+        Err(Unavailable::Failed(why, _)) if why.contains("peer certificate") => {
+            Finding::broken(why.clone()).remedy(control_plane.recreate.clone()).remedy(format!(
+                "kubectl rollout restart -n {} deployment/{}",
+                control_plane.namespace, control_plane.name
+            ))
+        }
+        Err(Unavailable::Failed(why, hints)) if hints.is_empty() => Finding::broken(why.clone()).remedy(logs),
         seen => Finding::of(seen, |direct| {
             Finding::ok(if *direct { "answers at its endpoint" } else { "answers through the management cluster" })
         }),
     }
 }
 
-fn endpoint(plane: &PlaneFacts, seen: &EndpointFacts, record: &Record, address: &Address) -> Finding {
-    if let Some(why) = certificate(plane, record, address) {
+fn endpoint(control_plane: &ControlPlaneFacts, seen: &EndpointFacts, record: &Record, address: &Address) -> Finding {
+    if let Some(why) = certificate(control_plane, record, address) {
         return Finding::broken(format!("the API server's certificate does not do for {}: {why}", address.endpoint))
-            .remedy(plane.recreate.clone());
+            .remedy(control_plane.recreate.clone());
     }
-    if plane.asleep() {
+    if control_plane.asleep() {
         return Finding::unknown("it sleeps");
     }
     let at = &address.endpoint;
@@ -107,7 +117,7 @@ fn endpoint(plane: &PlaneFacts, seen: &EndpointFacts, record: &Record, address: 
         let remedy = format!("let workers and this machine reach {at}: firewall, routes, load balancer");
         let said = format!("{at} does not answer from here: {why}");
         // It may be that only this machine is outside; what workers reach is not known here.
-        return match plane.reached {
+        return match control_plane.reached {
             Ok(_) => Finding::warning(format!("{said}; workers must reach it")).remedy(remedy),
             Err(_) => Finding::broken(said).remedy(remedy),
         };
@@ -121,38 +131,40 @@ fn endpoint(plane: &PlaneFacts, seen: &EndpointFacts, record: &Record, address: 
 }
 
 /// Why the certificate that is kept for the API server does not do; `None` also where it was not seen.
-fn certificate(plane: &PlaneFacts, record: &Record, address: &Address) -> Option<String> {
-    let live = plane.live.as_ref().ok()?;
-    let names = ObjectNames(&plane.name);
+fn certificate(control_plane: &ControlPlaneFacts, record: &Record, address: &Address) -> Option<String> {
+    let live = control_plane.live.as_ref().ok()?;
+    let names = ObjectNames(&control_plane.name);
     let text = |secret: String, key: &str| live.secret_value(&secret, key);
     let ca = text(signing_authority(&record.spec, record.rotation.as_ref()).name, "ca.crt")?;
     let certificate = text(names.api_server(), "apiserver.crt")?.expose_secret().to_owned();
     let pair = KeyAndCertificate { certificate, key: text(names.api_server(), "apiserver.key")? };
     let leaf = pki::leaf_of(Certificate::ApiServer, &record.spec, &record.id, &address.sans());
-    pki::why_not_usable(&leaf, &pair, ca.expose_secret(), plane.now)
+    pki::why_not_usable(&leaf, &pair, ca.expose_secret(), control_plane.now)
 }
 
-fn admin_conf(plane: &PlaneFacts) -> Finding {
-    let Some(record) = plane.record() else { return Finding::unknown("it is not known without a record") };
-    if let Ok(live) = &plane.live
-        && let Some(why) = why_no_admin(plane, live, record)
+fn admin_conf(control_plane: &ControlPlaneFacts) -> Finding {
+    let Some(record) = control_plane.record() else { return Finding::unknown("it is not known without a record") };
+    if let Ok(live) = &control_plane.live
+        && let Some(why) = why_no_admin(control_plane, live, record)
     {
-        return Finding::broken(why).remedy(plane.recreate.clone());
+        return Finding::broken(why).remedy(control_plane.recreate.clone());
     }
-    if plane.asleep() {
+    if control_plane.asleep() {
         return Finding::unknown("it sleeps");
     }
-    match &plane.admin {
-        Err(Unseen::NotAllowed(why)) => Finding::broken(format!("admin.conf is known, and may not do anything: {why}"))
-            .remedy(plane.recreate.clone()),
+    match &control_plane.admin {
+        Err(Unavailable::NotAllowed(why)) => {
+            Finding::broken(format!("admin.conf is known, and may not do anything: {why}"))
+                .remedy(control_plane.recreate.clone())
+        }
         seen => Finding::of(seen, |()| Finding::ok("an authorised request is answered")),
     }
 }
 
-fn why_no_admin(plane: &PlaneFacts, live: &Live, record: &Record) -> Option<String> {
-    let secret = ObjectNames(&plane.name).admin_kubeconfig();
+fn why_no_admin(control_plane: &ControlPlaneFacts, live: &Live, record: &Record) -> Option<String> {
+    let secret = ObjectNames(&control_plane.name).admin_kubeconfig();
     let Some(file) = live.secret_value(&secret, "admin.conf") else {
-        return Some(format!("Secret {}/{secret} has no admin.conf", plane.namespace));
+        return Some(format!("Secret {}/{secret} has no admin.conf", control_plane.namespace));
     };
     let (pair, server, authority) = match pki::kubeconfig_client(file.expose_secret()) {
         Ok(parts) => parts,
@@ -172,7 +184,8 @@ fn why_no_admin(plane: &PlaneFacts, live: &Live, record: &Record) -> Option<Stri
         return Some(format!("admin.conf leads to {server}, not to {}", address.endpoint.url()));
     }
     let leaf = pki::kubeconfig_leaf(Kubeconfig::Admin);
-    pki::why_not_usable(&leaf, &pair, &authority, plane.now).map(|why| format!("the certificate in admin.conf: {why}"))
+    pki::why_not_usable(&leaf, &pair, &authority, control_plane.now)
+        .map(|why| format!("the certificate in admin.conf: {why}"))
 }
 
 #[cfg(test)]
@@ -180,7 +193,7 @@ mod tests {
     use base64::Engine as _;
     use serde_json::json;
 
-    use super::super::check_graph::State;
+    use super::super::check_graph::LinkState;
     use super::super::tests::facts;
     use super::*;
     use crate::render::ObjectRef;
@@ -197,91 +210,95 @@ mod tests {
         live
     }
 
-    fn address(plane: &PlaneFacts) -> Address {
-        plane.record.as_ref().unwrap().address.clone().unwrap()
+    fn address(control_plane: &ControlPlaneFacts) -> Address {
+        control_plane.record.as_ref().unwrap().address.clone().unwrap()
     }
 
     #[test]
     fn a_service_must_lead_to_the_pods() {
-        let plane = facts();
+        let control_plane = facts();
         let of = |selector: &str, port: u16, kind: &str, ingress: Value| {
             let body = json!({"spec": {"type": kind, "selector": {LABEL_NAME: selector},
                 "ports": [{"name": "kube-apiserver", "targetPort": port}]}, "status": {"loadBalancer": {"ingress": ingress}}});
-            service(&plane, &live("Service", "prod", body), &address(&plane)).state
+            service(&control_plane, &live("Service", "prod", body), &address(&control_plane)).state
         };
-        assert_eq!(of("prod", 6443, "NodePort", json!([])), State::Ok);
-        assert_eq!(of("prod", 6443, "LoadBalancer", json!([{"ip": "192.0.2.10"}])), State::Ok);
-        assert_eq!(of("prod", 6443, "LoadBalancer", json!([])), State::Broken);
-        assert_eq!(of("other", 6443, "NodePort", json!([])), State::Broken);
-        assert_eq!(of("prod", 1, "NodePort", json!([])), State::Broken);
-        let gone = service(&plane, &Live::default(), &address(&plane));
-        assert_eq!((gone.state, gone.remedies), (State::Broken, vec!["recreate".to_owned()]));
+        assert_eq!(of("prod", 6443, "NodePort", json!([])), LinkState::Ok);
+        assert_eq!(of("prod", 6443, "LoadBalancer", json!([{"ip": "192.0.2.10"}])), LinkState::Ok);
+        assert_eq!(of("prod", 6443, "LoadBalancer", json!([])), LinkState::Broken);
+        assert_eq!(of("other", 6443, "NodePort", json!([])), LinkState::Broken);
+        assert_eq!(of("prod", 1, "NodePort", json!([])), LinkState::Broken);
+        let gone = service(&control_plane, &Live::default(), &address(&control_plane));
+        assert_eq!((gone.state, gone.remedies), (LinkState::Broken, vec!["recreate".to_owned()]));
     }
 
     #[test]
     fn an_endpoint_that_only_we_do_not_reach_is_a_warning() {
-        let mut plane = facts();
-        let record = plane.record.clone().unwrap();
+        let mut control_plane = facts();
+        let record = control_plane.record.clone().unwrap();
         let seen = |tcp: Result<(), &str>, tls: Result<(), &str>| EndpointFacts {
             resolved: Ok(Vec::new()),
             tcp: tcp.map_err(str::to_owned),
             tls: tls.map_err(str::to_owned),
         };
-        let of = |plane: &PlaneFacts, seen: &EndpointFacts| endpoint(plane, seen, &record, &address(plane));
-        assert_eq!(of(&plane, &seen(Ok(()), Ok(()))).state, State::Ok);
-        plane.reached = Ok(false);
-        assert_eq!(of(&plane, &seen(Err("timed out"), Ok(()))).state, State::Warning);
-        plane.reached = Err(Unseen::Failed("no".into(), Vec::new()));
-        assert_eq!(of(&plane, &seen(Err("timed out"), Ok(()))).state, State::Broken);
-        let other = of(&plane, &seen(Ok(()), Err("invalid peer certificate: UnknownIssuer")));
-        assert!(other.state == State::Broken && other.text.contains("UnknownIssuer"), "{other:?}");
+        let of = |control_plane: &ControlPlaneFacts, seen: &EndpointFacts| {
+            endpoint(control_plane, seen, &record, &address(control_plane))
+        };
+        assert_eq!(of(&control_plane, &seen(Ok(()), Ok(()))).state, LinkState::Ok);
+        control_plane.reached = Ok(false);
+        assert_eq!(of(&control_plane, &seen(Err("timed out"), Ok(()))).state, LinkState::Warning);
+        control_plane.reached = Err(Unavailable::Failed("no".into(), Vec::new()));
+        assert_eq!(of(&control_plane, &seen(Err("timed out"), Ok(()))).state, LinkState::Broken);
+        let other = of(&control_plane, &seen(Ok(()), Err("invalid peer certificate: UnknownIssuer")));
+        assert!(other.state == LinkState::Broken && other.text.contains("UnknownIssuer"), "{other:?}");
     }
 
     #[test]
     fn a_name_that_does_not_resolve_says_for_what_to_make_it() {
-        let plane = facts();
-        let mut address = address(&plane);
+        let control_plane = facts();
+        let mut address = address(&control_plane);
         let seen = EndpointFacts { resolved: Err("no such host".into()), tcp: Ok(()), tls: Ok(()) };
-        assert_eq!(dns(&seen, &address).state, State::Ok, "an address needs no name");
+        assert_eq!(dns(&seen, &address).state, LinkState::Ok, "an address needs no name");
         address.endpoint.host = Host::Name("api.example.com".into());
         let finding = dns(&seen, &address);
-        assert_eq!(finding.state, State::Broken);
+        assert_eq!(finding.state, LinkState::Broken);
         assert_eq!(finding.remedies, ["make a DNS record of api.example.com for 10.0.0.20"]);
     }
 
     #[test]
     fn admin_conf_must_trust_the_recorded_authority() {
-        let mut plane = facts();
+        let mut control_plane = facts();
         let (right, wrong) = (crate::plan::doctor::tests::authority(1), crate::plan::doctor::tests::authority(2));
         let fingerprint = pki::inspect(&right.certificate).unwrap().public_key_sha256;
-        let mut record = plane.record.clone().unwrap();
+        let mut record = control_plane.record.clone().unwrap();
         record.ca = Some(fingerprint);
-        let url = address(&plane).endpoint.url();
-        plane.record = Ok(record);
-        let of = |plane: &mut PlaneFacts, trusted: &KeyAndCertificate, server: &str| {
+        let url = address(&control_plane).endpoint.url();
+        control_plane.record = Ok(record);
+        let of = |control_plane: &mut ControlPlaneFacts, trusted: &KeyAndCertificate, server: &str| {
             let leaf = pki::kubeconfig_leaf(Kubeconfig::Admin);
             let policy = crate::model::CertificatePolicy::default();
-            let pair = pki::issue_leaf(&leaf, trusted, &policy, plane.now).unwrap();
+            let pair = pki::issue_leaf(&leaf, trusted, &policy, control_plane.now).unwrap();
             let text = pki::kubeconfig_yaml("c", "kubernetes-admin", server, &trusted.certificate, &pair);
             let data = base64::prelude::BASE64_STANDARD.encode(text.expose_secret());
-            plane.live = Ok(live("Secret", "prod-admin-kubeconfig", json!({"data": {"admin.conf": data}})));
-            admin_conf(plane)
+            control_plane.live = Ok(live("Secret", "prod-admin-kubeconfig", json!({"data": {"admin.conf": data}})));
+            admin_conf(control_plane)
         };
-        assert_eq!(of(&mut plane, &right, &url).state, State::Ok);
-        let other = of(&mut plane, &wrong, &url);
-        assert!(other.state == State::Broken && other.text.contains("another certificate authority"), "{other:?}");
+        assert_eq!(of(&mut control_plane, &right, &url).state, LinkState::Ok);
+        let other = of(&mut control_plane, &wrong, &url);
+        assert!(other.state == LinkState::Broken && other.text.contains("another certificate authority"), "{other:?}");
         assert_eq!(other.remedies, ["recreate"]);
-        assert!(of(&mut plane, &right, "https://192.0.2.99:6443").text.contains("leads to https://192.0.2.99:6443"));
-        plane.live = Ok(Live::default());
-        assert!(admin_conf(&plane).text.contains("has no admin.conf"));
+        assert!(
+            of(&mut control_plane, &right, "https://192.0.2.99:6443").text.contains("leads to https://192.0.2.99:6443")
+        );
+        control_plane.live = Ok(Live::default());
+        assert!(admin_conf(&control_plane).text.contains("has no admin.conf"));
     }
 
     #[test]
     fn one_who_is_known_and_may_nothing_needs_its_binding_again() {
-        let mut plane = facts();
-        plane.live = Err(Unseen::NotAllowed("no".into()));
-        plane.admin = Err(Unseen::NotAllowed("not allowed to list nodes".into()));
-        let finding = admin_conf(&plane);
-        assert_eq!((finding.state, finding.remedies), (State::Broken, vec!["recreate".to_owned()]));
+        let mut control_plane = facts();
+        control_plane.live = Err(Unavailable::NotAllowed("no".into()));
+        control_plane.admin = Err(Unavailable::NotAllowed("not allowed to list nodes".into()));
+        let finding = admin_conf(&control_plane);
+        assert_eq!((finding.state, finding.remedies), (LinkState::Broken, vec!["recreate".to_owned()]));
     }
 }

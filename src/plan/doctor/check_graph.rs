@@ -135,7 +135,7 @@ impl LinkName {
 /// How a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum LinkState {
     /// It holds.
     Ok,
     /// It holds, and is worth a look.
@@ -148,7 +148,7 @@ pub enum State {
 
 /// Why something was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unseen {
+pub enum Unavailable {
     /// A right is missing; nothing is wrong with the thing itself.
     NotAllowed(String),
     /// No answer, or a refusal: what was said, and what to do.
@@ -157,7 +157,7 @@ pub enum Unseen {
     NoWay(String),
 }
 
-impl Unseen {
+impl Unavailable {
     /// A look that took too long.
     #[must_use]
     pub fn late(what: &str, limit: Duration) -> Self {
@@ -166,36 +166,36 @@ impl Unseen {
 }
 
 /// What was seen, or why not.
-pub type Seen<T> = Result<T, Unseen>;
+pub type Fact<T> = Result<T, Unavailable>;
 
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub(crate) state: State,
+    pub(crate) state: LinkState,
     pub(crate) text: String,
     pub(crate) details: Vec<String>,
     pub(crate) remedies: Vec<String>,
 }
 
 impl Finding {
-    fn new(state: State, text: impl Into<String>) -> Self {
+    fn new(state: LinkState, text: impl Into<String>) -> Self {
         Self { state, text: text.into(), details: Vec::new(), remedies: Vec::new() }
     }
 
     pub(crate) fn ok(text: impl Into<String>) -> Self {
-        Self::new(State::Ok, text)
+        Self::new(LinkState::Ok, text)
     }
 
     pub(crate) fn warning(text: impl Into<String>) -> Self {
-        Self::new(State::Warning, text)
+        Self::new(LinkState::Warning, text)
     }
 
     pub(crate) fn broken(text: impl Into<String>) -> Self {
-        Self::new(State::Broken, text)
+        Self::new(LinkState::Broken, text)
     }
 
     pub(crate) fn unknown(text: impl Into<String>) -> Self {
-        Self::new(State::Unknown, text)
+        Self::new(LinkState::Unknown, text)
     }
 
     pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
@@ -214,12 +214,12 @@ impl Finding {
     }
 
     /// Judges what was seen; what was not seen is told with its reason.
-    pub(crate) fn of<T>(seen: &Seen<T>, judge: impl FnOnce(&T) -> Self) -> Self {
+    pub(crate) fn of<T>(seen: &Fact<T>, judge: impl FnOnce(&T) -> Self) -> Self {
         match seen {
             Ok(seen) => judge(seen),
-            Err(Unseen::NotAllowed(why)) => Self::unknown(format!("could not be looked at: {why}")),
-            Err(Unseen::NoWay(why)) => Self::unknown(why.clone()),
-            Err(Unseen::Failed(why, hints)) => Self::broken(why.clone()).remedies(hints.clone()),
+            Err(Unavailable::NotAllowed(why)) => Self::unknown(format!("could not be looked at: {why}")),
+            Err(Unavailable::NoWay(why)) => Self::unknown(why.clone()),
+            Err(Unavailable::Failed(why, hints)) => Self::broken(why.clone()).remedies(hints.clone()),
         }
     }
 }
@@ -230,7 +230,7 @@ pub struct Link {
     /// Which.
     pub name: LinkName,
     /// How it is.
-    pub state: State,
+    pub state: LinkState,
     /// What was found.
     pub finding: String,
     /// More of it.
@@ -260,7 +260,7 @@ impl Diagnosis {
     /// Whether this link was looked at, and holds.
     #[must_use]
     pub fn holds(&self, name: LinkName) -> bool {
-        self.links.iter().any(|link| link.name == name && matches!(link.state, State::Ok | State::Warning))
+        self.links.iter().any(|link| link.name == name && matches!(link.state, LinkState::Ok | LinkState::Warning))
     }
 
     /// The link to mend first.
@@ -275,7 +275,7 @@ pub(crate) fn walk(mut findings: Vec<(LinkName, Finding)>) -> Diagnosis {
     findings.sort_by_key(|(name, _)| *name);
     let mut links: Vec<Link> = Vec::new();
     for (name, finding) in findings {
-        let cause = (finding.state != State::Ok).then(|| cause_of(name, &links)).flatten();
+        let cause = (finding.state != LinkState::Ok).then(|| cause_of(name, &links)).flatten();
         links.push(Link {
             name,
             state: finding.state,
@@ -285,7 +285,7 @@ pub(crate) fn walk(mut findings: Vec<(LinkName, Finding)>) -> Diagnosis {
             follows_from: cause,
         });
     }
-    let root = |link: &&Link| link.state == State::Broken && link.follows_from.is_none();
+    let root = |link: &&Link| link.state == LinkState::Broken && link.follows_from.is_none();
     let broken = links.iter().find(root).map(|link| link.name);
     Diagnosis { healthy: broken.is_none(), broken, links }
 }
@@ -294,7 +294,7 @@ pub(crate) fn walk(mut findings: Vec<(LinkName, Finding)>) -> Diagnosis {
 fn cause_of(name: LinkName, before: &[Link]) -> Option<LinkName> {
     name.hangs_on().iter().find_map(|need| match before.iter().find(|link| link.name == *need) {
         Some(link) if link.follows_from.is_some() => link.follows_from,
-        Some(link) if link.state == State::Broken => Some(link.name),
+        Some(link) if link.state == LinkState::Broken => Some(link.name),
         // Nothing was wrong with that link itself, or it is not part of this walk.
         Some(_) | None => cause_of(*need, before),
     })
@@ -327,18 +327,18 @@ mod tests {
 
     #[test]
     fn warnings_and_what_may_not_be_seen_are_no_disease() {
-        let forbidden: Seen<()> = Err(Unseen::NotAllowed("not allowed to list events".into()));
+        let forbidden: Fact<()> = Err(Unavailable::NotAllowed("not allowed to list events".into()));
         let diagnosis = walk(vec![
             (LinkName::Clock, Finding::warning("12 s apart")),
             (LinkName::Quota, Finding::of(&forbidden, |()| Finding::ok(""))),
         ]);
         assert!(diagnosis.healthy && diagnosis.broken.is_none());
-        assert_eq!(diagnosis.links[1].state, State::Unknown);
+        assert_eq!(diagnosis.links[1].state, LinkState::Unknown);
     }
 
     #[test]
     fn a_look_that_hangs_is_broken() {
-        let late: Seen<()> = Err(Unseen::late("list pods", Duration::from_secs(6)));
+        let late: Fact<()> = Err(Unavailable::late("list pods", Duration::from_secs(6)));
         let diagnosis = walk(vec![(LinkName::Pods, Finding::of(&late, |()| Finding::ok("")))]);
         assert_eq!(diagnosis.broken, Some(LinkName::Pods));
         assert_eq!(diagnosis.links[0].finding, "list pods: no answer within 6 s");

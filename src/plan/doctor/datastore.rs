@@ -1,7 +1,7 @@
 //! Datastores: version, members, alarms, space; what is in them of one control plane, and of none.
 
-use super::check_graph::{Finding, LinkName, State};
-use super::facts::{DatastoreHealth, Orphans, PlaneFacts, SharedFacts, TenancyFacts};
+use super::check_graph::{Finding, LinkName, LinkState};
+use super::facts::{ControlPlaneFacts, DatastoreHealth, Orphans, SharedFacts, TenancyFacts};
 
 /// Above this part of its quota a datastore is nearly full.
 const NEARLY_FULL_PERCENT: u64 = 80;
@@ -20,11 +20,11 @@ pub(super) fn judge_shared(shared: &SharedFacts) -> Vec<(LinkName, Finding)> {
 
 /// Several findings as one: the worst of them first.
 fn together(findings: Vec<Finding>, none: &str) -> Finding {
-    let rank = |state: State| match state {
-        State::Broken => 0,
-        State::Warning => 1,
-        State::Unknown => 2,
-        State::Ok => 3,
+    let rank = |state: LinkState| match state {
+        LinkState::Broken => 0,
+        LinkState::Warning => 1,
+        LinkState::Unknown => 2,
+        LinkState::Ok => 3,
     };
     let mut findings = findings;
     findings.sort_by_key(|finding| rank(finding.state));
@@ -73,7 +73,7 @@ pub(super) fn health(health: &DatastoreHealth) -> Finding {
     finding.details(details)
 }
 
-pub(super) fn tenancy(tenancy: &TenancyFacts, plane: &PlaneFacts) -> Finding {
+pub(super) fn tenancy(tenancy: &TenancyFacts, control_plane: &ControlPlaneFacts) -> Finding {
     let bytes = match tenancy.bytes {
         Some((bytes, true)) => format!(", {}", mebibytes(bytes)),
         Some((bytes, false)) => format!(", more than {}", mebibytes(bytes)),
@@ -84,7 +84,7 @@ pub(super) fn tenancy(tenancy: &TenancyFacts, plane: &PlaneFacts) -> Finding {
         return Finding::ok(held);
     }
     Finding::broken(format!("the datastore lacks the control plane's {}; {held}", tenancy.missing.join(", ")))
-        .remedy(plane.recreate.clone())
+        .remedy(control_plane.recreate.clone())
 }
 
 fn orphans(orphans: &Orphans) -> Finding {
@@ -95,10 +95,12 @@ fn orphans(orphans: &Orphans) -> Finding {
         .map(|(id, keys)| format!("{name}: {id} belongs to no control plane; {keys} keys under /{id}/"))
         .take(NAMED);
     if !orphans.without_tenancy.is_empty() {
-        let remedies = orphans.without_tenancy.iter().filter_map(|plane| plane.split_once('/'));
+        let remedies = orphans.without_tenancy.iter().filter_map(|control_plane| control_plane.split_once('/'));
         return Finding::broken(format!("{name} has no user and role for {}", orphans.without_tenancy.join(", ")))
             .details(without_plane)
-            .remedies(remedies.map(|(namespace, plane)| format!("kamaji doctor {plane} -n {namespace}")));
+            .remedies(
+                remedies.map(|(namespace, control_plane)| format!("kamaji doctor {control_plane} -n {namespace}")),
+            );
     }
     if orphans.without_plane.is_empty() {
         return Finding::ok(format!("{name} serves {} control planes, and holds nothing else", orphans.tenants));
@@ -151,17 +153,17 @@ mod tests {
             (finding.state, finding.text)
         };
         assert_eq!(of(&|_| ()).1, "default: etcd 3.7.3, 1 of 1 members, 20.0 MiB of 8192.0 MiB, 10.0 MiB in use");
-        assert_eq!(of(&|_| ()).0, State::Ok);
-        assert_eq!(of(&|health| health.size = 7 << 30).0, State::Warning);
-        assert_eq!(of(&|health| health.members[0].ready = Some(false)).0, State::Warning);
-        assert_eq!(of(&|health| health.hole = Some("CVE".into())).0, State::Broken);
-        assert_eq!(of(&|health| health.alarms = vec!["CORRUPT".into()]).0, State::Broken);
+        assert_eq!(of(&|_| ()).0, LinkState::Ok);
+        assert_eq!(of(&|health| health.size = 7 << 30).0, LinkState::Warning);
+        assert_eq!(of(&|health| health.members[0].ready = Some(false)).0, LinkState::Warning);
+        assert_eq!(of(&|health| health.hole = Some("CVE".into())).0, LinkState::Broken);
+        assert_eq!(of(&|health| health.alarms = vec!["CORRUPT".into()]).0, LinkState::Broken);
         let full = of(&|health| {
             health.alarms = vec!["NOSPACE".into()];
             health.hole = Some("CVE".into());
         });
-        assert!(full.0 == State::Broken && full.1.contains("is full"), "{full:?}");
-        assert_eq!(of(&|health| health.quota = 0).0, State::Ok, "an etcd that does not tell its quota");
+        assert!(full.0 == LinkState::Broken && full.1.contains("is full"), "{full:?}");
+        assert_eq!(of(&|health| health.quota = 0).0, LinkState::Ok, "an etcd that does not tell its quota");
     }
 
     #[test]
@@ -173,19 +175,22 @@ mod tests {
             without_tenancy: Vec::new(),
         };
         let warned = orphans(&found);
-        assert_eq!((warned.state, warned.details.len()), (State::Warning, 1));
+        assert_eq!((warned.state, warned.details.len()), (LinkState::Warning, 1));
         assert!(warned.remedies[0].contains("etcdctl user delete ab"));
         found.without_tenancy.push("team-a/prod".into());
         let broken = orphans(&found);
-        assert_eq!((broken.state, broken.remedies), (State::Broken, vec!["kamaji doctor prod -n team-a".to_owned()]));
+        assert_eq!(
+            (broken.state, broken.remedies),
+            (LinkState::Broken, vec!["kamaji doctor prod -n team-a".to_owned()])
+        );
     }
 
     #[test]
     fn of_several_datastores_the_worst_is_told_first() {
         let full = DatastoreHealth { name: "b".into(), alarms: vec!["NOSPACE".into()], ..well() };
         let finding = together(vec![health(&well()), health(&full)], "none");
-        assert!(finding.state == State::Broken && finding.text.starts_with("b is full"), "{finding:?}");
+        assert!(finding.state == LinkState::Broken && finding.text.starts_with("b is full"), "{finding:?}");
         assert!(finding.details[0].starts_with("default:"), "{finding:?}");
-        assert_eq!(together(Vec::new(), "none").state, State::Ok);
+        assert_eq!(together(Vec::new(), "none").state, LinkState::Ok);
     }
 }

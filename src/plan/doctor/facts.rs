@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::check_graph::Seen;
-use crate::model::{Called, ControlPlaneName, Namespace};
+use super::check_graph::Fact;
+use crate::model::{ControlPlaneName, Namespace, NamespacedName};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::Change;
 use crate::plan::state::record::Record;
@@ -16,7 +16,7 @@ use crate::tenant::TokenFacts;
 
 /// What a server said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
+pub struct ApiServerProbe {
     /// For example `v1.37.2`.
     pub version: String,
     /// How long the answer took.
@@ -38,21 +38,21 @@ pub struct MissingRights {
 #[derive(Debug)]
 pub struct ManagementFacts {
     /// The server's name for people, when the kubeconfig can be used.
-    pub kubeconfig: Seen<String>,
+    pub kubeconfig: Fact<String>,
     /// Whether the server's certificate is looked at.
     pub verified: bool,
     /// Its answer.
-    pub greeting: Seen<Greeting>,
+    pub greeting: Fact<ApiServerProbe>,
     /// Which rights are missing, in every place together.
-    pub rights: Seen<Vec<MissingRights>>,
+    pub rights: Fact<Vec<MissingRights>>,
     /// Its `StorageClass`es.
-    pub storage_classes: Seen<Vec<Value>>,
+    pub storage_classes: Fact<Vec<Value>>,
     /// The namespace that is looked at.
     pub namespace_name: Namespace,
     /// It; `None` when it does not exist.
-    pub namespace: Seen<Option<Value>>,
+    pub namespace: Fact<Option<Value>>,
     /// Its quotas.
-    pub quotas: Seen<Vec<Value>>,
+    pub quotas: Fact<Vec<Value>>,
 }
 
 /// One member of a datastore.
@@ -117,11 +117,11 @@ pub struct Orphans {
 #[derive(Debug)]
 pub struct SharedFacts {
     /// The datastores that control planes use, and `default` if there is one.
-    pub datastores: Vec<Seen<DatastoreHealth>>,
+    pub datastores: Vec<Fact<DatastoreHealth>>,
     /// Who is in them.
-    pub orphans: Vec<Seen<Orphans>>,
+    pub orphans: Vec<Fact<Orphans>>,
     /// Events of the datastores' namespace.
-    pub events: Seen<Vec<Value>>,
+    pub events: Fact<Vec<Value>>,
 }
 
 /// Who holds the lock.
@@ -150,30 +150,30 @@ pub struct EndpointFacts {
 #[derive(Debug)]
 pub struct Inside {
     /// Its server's answer.
-    pub greeting: Seen<Greeting>,
+    pub greeting: Fact<ApiServerProbe>,
     /// Its Nodes.
-    pub nodes: Seen<Vec<Value>>,
+    pub nodes: Fact<Vec<Value>>,
     /// The Leases of its Nodes.
-    pub leases: Seen<Vec<Value>>,
+    pub leases: Fact<Vec<Value>>,
     /// Its bootstrap tokens.
-    pub tokens: Seen<Vec<TokenFacts>>,
+    pub tokens: Fact<Vec<TokenFacts>>,
     /// The keys of `kube-public/cluster-info`.
-    pub cluster_info: Seen<Vec<String>>,
+    pub cluster_info: Fact<Vec<String>>,
     /// The Deployment of `CoreDNS`, in a list.
-    pub coredns: Seen<Vec<Value>>,
+    pub coredns: Fact<Vec<Value>>,
     /// The `DaemonSet` of kube-proxy, in a list.
-    pub kube_proxy: Seen<Vec<Value>>,
+    pub kube_proxy: Fact<Vec<Value>>,
     /// The webhook configurations.
-    pub webhooks: Seen<Vec<Value>>,
+    pub webhooks: Fact<Vec<Value>>,
     /// The `EndpointSlice`s behind all Services.
-    pub slices: Seen<Vec<Value>>,
+    pub slices: Fact<Vec<Value>>,
     /// The latest events.
-    pub events: Seen<Vec<Value>>,
+    pub events: Fact<Vec<Value>>,
 }
 
 /// Everything about one control plane.
 #[derive(Debug)]
-pub struct PlaneFacts {
+pub struct ControlPlaneFacts {
     /// Its name.
     pub name: ControlPlaneName,
     /// Its namespace.
@@ -181,39 +181,41 @@ pub struct PlaneFacts {
     /// The command that makes again what is missing.
     pub recreate: String,
     /// Its record.
-    pub record: Seen<Record>,
+    pub record: Fact<Record>,
     /// Who holds its lock.
-    pub lock: Seen<Option<LockHolder>>,
+    pub lock: Fact<Option<LockHolder>>,
     /// Its objects.
-    pub live: Seen<Live>,
+    pub live: Fact<Live>,
     /// Where these differ from what was asked for; and what is missing.
-    pub changes: Seen<Vec<Change>>,
+    pub changes: Fact<Vec<Change>>,
     /// The same inside the tenant.
-    pub changes_inside: Seen<Vec<Change>>,
+    pub changes_inside: Fact<Vec<Change>>,
     /// Its datastore.
-    pub datastore: Seen<DatastoreHealth>,
+    pub datastore: Fact<DatastoreHealth>,
     /// What that holds of it.
-    pub tenancy: Seen<TenancyFacts>,
+    pub tenancy: Fact<TenancyFacts>,
     /// Its pods.
-    pub pods: Seen<Vec<Value>>,
+    pub pods: Fact<Vec<Value>>,
     /// Events of its namespace.
-    pub events: Seen<Vec<Value>>,
+    pub events: Fact<Vec<Value>>,
     /// The way to its endpoint.
-    pub endpoint: Seen<EndpointFacts>,
+    pub endpoint: Fact<EndpointFacts>,
     /// Whether its API server answers; straight at its endpoint, or through the management cluster.
-    pub reached: Seen<bool>,
+    pub reached: Fact<bool>,
     /// Whether admin.conf is good for a request.
-    pub admin: Seen<()>,
+    pub admin: Fact<()>,
     /// What was read inside; nothing when there was no way in.
-    pub inside: Seen<Inside>,
+    pub inside: Fact<Inside>,
     /// The clock.
     pub now: Timestamp,
 }
 
-impl PlaneFacts {
+impl ControlPlaneFacts {
     /// `kamaji VERB NAME -n NAMESPACE REST`.
     pub(super) fn kamaji(&self, verb: &str, rest: &str) -> String {
-        format!("kamaji {verb} {} {rest}", Called::new(&self.name, &self.namespace).argument()).trim_end().to_owned()
+        format!("kamaji {verb} {} {rest}", NamespacedName::new(&self.name, &self.namespace).argument())
+            .trim_end()
+            .to_owned()
     }
 
     /// What was asked for, once that is known.
@@ -227,7 +229,7 @@ impl PlaneFacts {
     }
 
     /// What was read inside, by what of it is wanted.
-    pub(super) fn inside<'a, T>(&'a self, of: impl FnOnce(&'a Inside) -> &'a Seen<T>) -> Seen<&'a T> {
+    pub(super) fn inside<'a, T>(&'a self, of: impl FnOnce(&'a Inside) -> &'a Fact<T>) -> Fact<&'a T> {
         match &self.inside {
             Ok(inside) => of(inside).as_ref().map_err(Clone::clone),
             Err(why) => Err(why.clone()),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::check_graph::{Finding, LinkName};
-use super::facts::{Greeting, ManagementFacts, MissingRights, PlaneFacts};
+use super::facts::{ApiServerProbe, ControlPlaneFacts, ManagementFacts, MissingRights};
 use crate::model::{ControlPlaneSpec, Namespace, ObjectNames};
 use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::rollout::preflight::quota::{NewPods, shortages};
@@ -32,7 +32,7 @@ pub(crate) fn judge(facts: &ManagementFacts, datastore: Option<bool>) -> Vec<(Li
     findings
 }
 
-fn api(greeting: &Greeting, verified: bool) -> Finding {
+fn api(greeting: &ApiServerProbe, verified: bool) -> Finding {
     let took = greeting.took.as_millis();
     let said = format!("{} answers in {took} ms", greeting.version);
     let minor =
@@ -51,7 +51,7 @@ fn api(greeting: &Greeting, verified: bool) -> Finding {
     Finding::ok(said)
 }
 
-fn clock(greeting: &Greeting) -> Finding {
+fn clock(greeting: &ApiServerProbe) -> Finding {
     let Some(ahead) = greeting.ahead else { return Finding::unknown("the server does not tell the time") };
     let apart = ahead.abs();
     let text = match ahead {
@@ -117,13 +117,16 @@ fn namespace(found: Option<&Value>, name: &Namespace) -> Finding {
 }
 
 /// Whether pods that are missing find room, and new ones would.
-pub(crate) fn quota(facts: &ManagementFacts, plane: &PlaneFacts) -> Finding {
+pub(crate) fn quota(facts: &ManagementFacts, control_plane: &ControlPlaneFacts) -> Finding {
     Finding::of(&facts.quotas, |quotas| {
-        let Some(spec) = plane.record().map(|record| &record.spec) else {
+        let Some(spec) = control_plane.record().map(|record| &record.spec) else {
             return Finding::unknown("what the pods need is not known without a record");
         };
-        let deployment =
-            plane.live.as_ref().ok().and_then(|live| live.named("Deployment", &ObjectNames(&spec.name).deployment()));
+        let deployment = control_plane
+            .live
+            .as_ref()
+            .ok()
+            .and_then(|live| live.named("Deployment", &ObjectNames(&spec.name).deployment()));
         judge_quota(quotas, spec, deployment)
     })
 }
@@ -156,22 +159,22 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::check_graph::State;
+    use super::super::check_graph::LinkState;
     use super::*;
 
-    fn greeting(version: &str, ahead: i64) -> Greeting {
-        Greeting { version: version.into(), took: Duration::from_millis(7), ahead: Some(ahead) }
+    fn greeting(version: &str, ahead: i64) -> ApiServerProbe {
+        ApiServerProbe { version: version.into(), took: Duration::from_millis(7), ahead: Some(ahead) }
     }
 
     #[test]
     fn clocks_that_are_apart_are_told_and_break_things_after_a_minute() {
         for (ahead, state) in [
-            (0, State::Ok),
-            (-9, State::Ok),
-            (10, State::Warning),
-            (-59, State::Warning),
-            (60, State::Broken),
-            (-3600, State::Broken),
+            (0, LinkState::Ok),
+            (-9, LinkState::Ok),
+            (10, LinkState::Warning),
+            (-59, LinkState::Warning),
+            (60, LinkState::Broken),
+            (-3600, LinkState::Broken),
         ] {
             assert_eq!(clock(&greeting("v1.37.2", ahead)).state, state, "{ahead}");
         }
@@ -180,9 +183,9 @@ mod tests {
 
     #[test]
     fn an_old_server_and_one_that_is_not_verified_are_warned_of() {
-        assert_eq!(api(&greeting("v1.37.2", 0), true).state, State::Ok);
-        assert_eq!(api(&greeting("v1.29.9-gke.1", 0), true).state, State::Warning);
-        assert_eq!(api(&greeting("v1.37.2", 0), false).state, State::Warning);
+        assert_eq!(api(&greeting("v1.37.2", 0), true).state, LinkState::Ok);
+        assert_eq!(api(&greeting("v1.29.9-gke.1", 0), true).state, LinkState::Warning);
+        assert_eq!(api(&greeting("v1.37.2", 0), false).state, LinkState::Warning);
     }
 
     #[test]
@@ -192,7 +195,7 @@ mod tests {
             &[missing("namespace a", "create secrets"), missing("the cluster", "list nodes")],
             &Namespace::parse("a").unwrap(),
         );
-        assert_eq!(finding.state, State::Broken);
+        assert_eq!(finding.state, LinkState::Broken);
         assert_eq!(finding.details, ["namespace a: create secrets", "the cluster: list nodes"]);
         assert!(finding.remedies[0].contains("kamaji rbac -n a"));
     }
@@ -202,9 +205,9 @@ mod tests {
         let plain = json!({"metadata": {"name": "slow"}});
         let default = json!({"metadata": {"name": "fast", "annotations":
             {"storageclass.kubernetes.io/is-default-class": "true"}}});
-        assert_eq!(storage_class(&[plain.clone(), default], false).state, State::Ok);
-        assert_eq!(storage_class(std::slice::from_ref(&plain), true).state, State::Ok);
-        assert_eq!(storage_class(&[plain], false).state, State::Broken);
+        assert_eq!(storage_class(&[plain.clone(), default], false).state, LinkState::Ok);
+        assert_eq!(storage_class(std::slice::from_ref(&plain), true).state, LinkState::Ok);
+        assert_eq!(storage_class(&[plain], false).state, LinkState::Broken);
     }
 
     #[test]
@@ -213,9 +216,9 @@ mod tests {
         let going = json!({"metadata": {"deletionTimestamp": "x"}, "status": {"conditions": [
             {"type": "NamespaceContentRemaining", "status": "True", "message": "pods. has 1 resource instances"}]}});
         let finding = namespace(Some(&going), &name);
-        assert_eq!((finding.state, finding.details.len()), (State::Broken, 1));
-        assert_eq!(namespace(None, &name).state, State::Broken);
-        assert_eq!(namespace(Some(&json!({})), &name).state, State::Ok);
+        assert_eq!((finding.state, finding.details.len()), (LinkState::Broken, 1));
+        assert_eq!(namespace(None, &name).state, LinkState::Broken);
+        assert_eq!(namespace(Some(&json!({})), &name).state, LinkState::Ok);
     }
 
     #[test]
@@ -224,8 +227,8 @@ mod tests {
         let quota = json!({"metadata": {"name": "q"}, "status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}});
         let deployment = |replicas: u64| json!({"status": {"replicas": replicas}});
         let of = |replicas| judge_quota(std::slice::from_ref(&quota), &spec, Some(&deployment(replicas))).state;
-        assert_eq!(of(1), State::Warning);
-        assert_eq!(of(0), State::Broken);
-        assert_eq!(judge_quota(&[], &spec, None).state, State::Ok);
+        assert_eq!(of(1), LinkState::Warning);
+        assert_eq!(of(0), LinkState::Broken);
+        assert_eq!(judge_quota(&[], &spec, None).state, LinkState::Ok);
     }
 }

@@ -19,15 +19,15 @@ pub mod workers;
 #[cfg(test)]
 mod tests;
 
-pub use check_graph::{Diagnosis, Link, LinkName, Seen, State, Unseen};
+pub use check_graph::{Diagnosis, Fact, Link, LinkName, LinkState, Unavailable};
 use check_graph::{Finding, walk};
 pub use facts::{
-    DatastoreHealth, EndpointFacts, Greeting, Inside, LockHolder, ManagementFacts, Member, MissingRights, Orphans,
-    PlaneFacts, SharedFacts, TenancyFacts,
+    ApiServerProbe, ControlPlaneFacts, DatastoreHealth, EndpointFacts, Inside, LockHolder, ManagementFacts, Member,
+    MissingRights, Orphans, SharedFacts, TenancyFacts,
 };
 pub use management_cluster::is_default_class;
 
-use super::state::record::Step;
+use super::state::record::LifecyclePhase;
 
 /// Judges the management cluster, and what all control planes share.
 #[must_use]
@@ -42,21 +42,28 @@ pub fn diagnose_shared(management: &ManagementFacts, shared: Option<&SharedFacts
 
 /// Judges the chain of one control plane.
 #[must_use]
-pub fn diagnose_plane(management: &ManagementFacts, plane: Option<&PlaneFacts>) -> Diagnosis {
+pub fn diagnose_control_plane(management: &ManagementFacts, control_plane: Option<&ControlPlaneFacts>) -> Diagnosis {
     // A control plane that was ready has its datastore, whether that answers now or not.
-    let stored = |plane: &PlaneFacts| plane.record().is_none_or(|record| record.step != Step::Creating);
-    let mut findings =
-        management_cluster::judge(management, plane.map(|plane| stored(plane) || plane.datastore.is_ok()));
-    if let Some(plane) = plane {
-        findings.push((LinkName::Quota, management_cluster::quota(management, plane)));
-        findings.push((LinkName::Datastore, Finding::of(&plane.datastore, datastore::health)));
-        findings.push((LinkName::Tenancy, Finding::of(&plane.tenancy, |tenancy| datastore::tenancy(tenancy, plane))));
-        findings.extend(state::judge(plane));
-        findings.push((LinkName::Pods, pods::judge(plane)));
-        findings.extend(access::judge(plane));
-        findings.extend(tenant::judge(plane));
-        findings.extend(workers::judge(plane));
-        findings.push((LinkName::Limits, workers::limits(&plane.events, Some(&plane.inside))));
+    let stored = |control_plane: &ControlPlaneFacts| {
+        control_plane.record().is_none_or(|record| record.step != LifecyclePhase::Creating)
+    };
+    let mut findings = management_cluster::judge(
+        management,
+        control_plane.map(|control_plane| stored(control_plane) || control_plane.datastore.is_ok()),
+    );
+    if let Some(control_plane) = control_plane {
+        findings.push((LinkName::Quota, management_cluster::quota(management, control_plane)));
+        findings.push((LinkName::Datastore, Finding::of(&control_plane.datastore, datastore::health)));
+        findings.push((
+            LinkName::Tenancy,
+            Finding::of(&control_plane.tenancy, |tenancy| datastore::tenancy(tenancy, control_plane)),
+        ));
+        findings.extend(state::judge(control_plane));
+        findings.push((LinkName::Pods, pods::judge(control_plane)));
+        findings.extend(access::judge(control_plane));
+        findings.extend(tenant::judge(control_plane));
+        findings.extend(workers::judge(control_plane));
+        findings.push((LinkName::Limits, workers::limits(&control_plane.events, Some(&control_plane.inside))));
     }
     walk(findings)
 }

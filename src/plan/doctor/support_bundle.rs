@@ -28,7 +28,7 @@ pub enum Content {
 
 /// Everything that was gathered of one control plane.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct BundleInputs {
     /// The files of the bundle, by path.
     pub files: Vec<(String, Content)>,
     /// What could not be had, and why.
@@ -39,7 +39,7 @@ pub struct Gathered {
 
 /// The files as they are written: nothing that opens anything is in them.
 #[must_use]
-pub fn bundle(gathered: &Gathered) -> Vec<(String, String)> {
+pub fn bundle(gathered: &BundleInputs) -> Vec<(String, String)> {
     let hidden = hidden_texts(&gathered.secrets);
     let files = gathered.files.iter().map(|(path, content)| {
         let text = match content {
@@ -189,7 +189,7 @@ mod tests {
 
     fn bundled(files: Vec<(&str, Content)>, secrets: Vec<Value>) -> String {
         let files = files.into_iter().map(|(path, content)| (path.to_owned(), content)).collect();
-        bundle(&Gathered { files, secrets, ..Default::default() }).into_iter().map(|(_, text)| text).collect()
+        bundle(&BundleInputs { files, secrets, ..Default::default() }).into_iter().map(|(_, text)| text).collect()
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_could_not_be_had_is_told() {
         let missing = vec![("logs of pod p".to_owned(), "not allowed".to_owned())];
-        let files = bundle(&Gathered { missing, ..Default::default() });
+        let files = bundle(&BundleInputs { missing, ..Default::default() });
         assert_eq!(files, [("missing.txt".to_owned(), "logs of pod p: not allowed\n".to_owned())]);
     }
 }

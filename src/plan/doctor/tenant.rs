@@ -5,22 +5,25 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::check_graph::Seen;
+use super::check_graph::Fact;
 use super::check_graph::{Finding, LinkName};
-use super::facts::PlaneFacts;
+use super::facts::ControlPlaneFacts;
 use crate::plan::apply::plan::{Action, Change};
 use crate::plan::lifecycle::addon_status::{AddonState, addon_states};
 use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::rollout::preflight::tenant::strict_webhooks;
 use crate::tenant::TokenFacts;
 
-pub(crate) fn judge(plane: &PlaneFacts) -> Vec<(LinkName, Finding)> {
+pub(crate) fn judge(control_plane: &ControlPlaneFacts) -> Vec<(LinkName, Finding)> {
     vec![
-        (LinkName::Join, changes(plane, Part::Join, "all that kubeadm join reads is there")),
-        (LinkName::Tokens, judge_tokens(plane)),
-        (LinkName::KubernetesService, changes(plane, Part::Kubernetes, "default/kubernetes leads to the API server")),
-        (LinkName::Webhooks, webhooks(plane)),
-        (LinkName::Addons, judge_addons(plane)),
+        (LinkName::Join, changes(control_plane, Part::Join, "all that kubeadm join reads is there")),
+        (LinkName::Tokens, judge_tokens(control_plane)),
+        (
+            LinkName::KubernetesService,
+            changes(control_plane, Part::Kubernetes, "default/kubernetes leads to the API server"),
+        ),
+        (LinkName::Webhooks, webhooks(control_plane)),
+        (LinkName::Addons, judge_addons(control_plane)),
     ]
 }
 
@@ -41,8 +44,8 @@ fn part(change: &Change) -> Part {
 }
 
 /// What is missing breaks; what differs is somebody's choice, but for what every worker believes at once.
-fn changes(plane: &PlaneFacts, wanted: Part, well: &str) -> Finding {
-    Finding::of(&plane.changes_inside, |all| {
+fn changes(control_plane: &ControlPlaneFacts, wanted: Part, well: &str) -> Finding {
+    Finding::of(&control_plane.changes_inside, |all| {
         let changes: Vec<&Change> =
             all.iter().filter(|change| change.action != Action::Unchanged && part(change) == wanted).collect();
         if changes.is_empty() {
@@ -54,22 +57,29 @@ fn changes(plane: &PlaneFacts, wanted: Part, well: &str) -> Finding {
         if !missing.is_empty() {
             return Finding::broken(format!("missing: {}", missing.join(", ")))
                 .details(details)
-                .remedy(plane.recreate.clone());
+                .remedy(control_plane.recreate.clone());
         }
         let differs: Vec<String> = changes.iter().map(name).collect();
         let text = format!("differs from what was asked for: {}", differs.join(", "));
         let believed =
             wanted == Part::Kubernetes || differs.iter().any(|name| name.ends_with("kube-public/cluster-info"));
         let finding = if believed { Finding::broken(text) } else { Finding::warning(text) };
-        finding.details(details).remedy(plane.recreate.clone())
+        finding.details(details).remedy(control_plane.recreate.clone())
     })
 }
 
-fn judge_tokens(plane: &PlaneFacts) -> Finding {
-    Finding::of(&plane.inside(|inside| &inside.tokens), |all| {
-        let signed: Seen<&Vec<String>> = plane.inside(|inside| &inside.cluster_info);
-        let nodes = plane.inside(|inside| &inside.nodes).map_or(0, Vec::len);
-        tokens(all, signed.map(Vec::as_slice).ok(), nodes, plane.now, &plane.kamaji("join", ""), plane)
+fn judge_tokens(control_plane: &ControlPlaneFacts) -> Finding {
+    Finding::of(&control_plane.inside(|inside| &inside.tokens), |all| {
+        let signed: Fact<&Vec<String>> = control_plane.inside(|inside| &inside.cluster_info);
+        let nodes = control_plane.inside(|inside| &inside.nodes).map_or(0, Vec::len);
+        tokens(
+            all,
+            signed.map(Vec::as_slice).ok(),
+            nodes,
+            control_plane.now,
+            &control_plane.kamaji("join", ""),
+            control_plane,
+        )
     })
 }
 
@@ -79,7 +89,7 @@ fn tokens(
     nodes: usize,
     now: Timestamp,
     join: &str,
-    plane: &PlaneFacts,
+    control_plane: &ControlPlaneFacts,
 ) -> Finding {
     let (alive, ended): (Vec<&TokenFacts>, Vec<&TokenFacts>) =
         all.iter().partition(|token| token.expires.is_none_or(|end| end > now));
@@ -97,7 +107,7 @@ fn tokens(
             .details(unsigned)
             .remedy(format!(
                 "kubectl logs -n {} deployment/{} -c kube-controller-manager",
-                plane.namespace, plane.name
+                control_plane.namespace, control_plane.name
             ));
     }
     if !ended.is_empty() {
@@ -113,14 +123,14 @@ fn tokens(
     }
 }
 
-fn webhooks(plane: &PlaneFacts) -> Finding {
-    Finding::of(&plane.inside(|inside| &inside.webhooks), |configurations| {
-        let slices = plane.inside(|inside| &inside.slices);
-        judge_webhooks(configurations, slices.map(Vec::as_slice).ok(), plane)
+fn webhooks(control_plane: &ControlPlaneFacts) -> Finding {
+    Finding::of(&control_plane.inside(|inside| &inside.webhooks), |configurations| {
+        let slices = control_plane.inside(|inside| &inside.slices);
+        judge_webhooks(configurations, slices.map(Vec::as_slice).ok(), control_plane)
     })
 }
 
-fn judge_webhooks(configurations: &[Value], slices: Option<&[Value]>, plane: &PlaneFacts) -> Finding {
+fn judge_webhooks(configurations: &[Value], slices: Option<&[Value]>, control_plane: &ControlPlaneFacts) -> Finding {
     let strict = strict_webhooks(configurations);
     if strict.is_empty() {
         return Finding::ok("none that pods in kube-system would have to pass");
@@ -148,7 +158,9 @@ fn judge_webhooks(configurations: &[Value], slices: Option<&[Value]>, plane: &Pl
     Finding::broken("webhooks whose server is away block pods, also those of kube-system")
         .details(silent)
         .remedies(
-            namespaces.iter().map(|namespace| plane.kamaji("exec", &format!("-- kubectl get pods -n {namespace}"))),
+            namespaces
+                .iter()
+                .map(|namespace| control_plane.kamaji("exec", &format!("-- kubectl get pods -n {namespace}"))),
         )
         .remedy("let its server run; or let the webhook leave out kube-system (namespaceSelector)")
 }
@@ -163,18 +175,18 @@ fn backs(slice: &Value) -> (String, String) {
     (text(slice, "/metadata/namespace").to_owned(), service.to_owned())
 }
 
-fn judge_addons(plane: &PlaneFacts) -> Finding {
-    let objects = changes(plane, Part::Addon, "");
-    let coredns = plane.inside(|inside| &inside.coredns);
-    let kube_proxy = plane.inside(|inside| &inside.kube_proxy);
+fn judge_addons(control_plane: &ControlPlaneFacts) -> Finding {
+    let objects = changes(control_plane, Part::Addon, "");
+    let coredns = control_plane.inside(|inside| &inside.coredns);
+    let kube_proxy = control_plane.inside(|inside| &inside.kube_proxy);
     let pods = coredns.and_then(|coredns| kube_proxy.map(|kube_proxy| (coredns, kube_proxy)));
     Finding::of(&pods, |(coredns, kube_proxy)| {
-        let Some(record) = plane.record() else { return Finding::unknown("none is known without a record") };
-        let nodes = plane.inside(|inside| &inside.nodes).map_or(0, Vec::len);
+        let Some(record) = control_plane.record() else { return Finding::unknown("none is known without a record") };
+        let nodes = control_plane.inside(|inside| &inside.nodes).map_or(0, Vec::len);
         let states = addon_states(&record.spec, coredns, kube_proxy);
-        let pods = addons(&states, nodes, plane);
+        let pods = addons(&states, nodes, control_plane);
         // What is missing, and what others changed, is told where the pods tell nothing.
-        if pods.state == super::check_graph::State::Ok && objects.state != super::check_graph::State::Ok {
+        if pods.state == super::check_graph::LinkState::Ok && objects.state != super::check_graph::LinkState::Ok {
             objects
         } else {
             pods
@@ -182,7 +194,7 @@ fn judge_addons(plane: &PlaneFacts) -> Finding {
     })
 }
 
-fn addons(states: &[AddonState], nodes: usize, plane: &PlaneFacts) -> Finding {
+fn addons(states: &[AddonState], nodes: usize, control_plane: &ControlPlaneFacts) -> Finding {
     if states.is_empty() {
         return Finding::ok("none is kamaji's");
     }
@@ -192,25 +204,25 @@ fn addons(states: &[AddonState], nodes: usize, plane: &PlaneFacts) -> Finding {
     };
     let all = states.iter().map(told).collect::<Vec<_>>().join(", ");
     if states.iter().any(|state| state.ready.is_none()) {
-        return Finding::broken(all).remedy(plane.recreate.clone());
+        return Finding::broken(all).remedy(control_plane.recreate.clone());
     }
     // Without a worker CoreDNS cannot run, and that is nobody's fault.
     if nodes == 0 || states.iter().all(AddonState::is_ready) {
         return Finding::ok(all);
     }
-    Finding::broken(all).remedy(plane.kamaji("exec", "-- kubectl get pods -n kube-system -o wide"))
+    Finding::broken(all).remedy(control_plane.kamaji("exec", "-- kubectl get pods -n kube-system -o wide"))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::check_graph::State;
+    use super::super::check_graph::LinkState;
     use super::super::tests::{facts, now};
     use super::*;
 
-    fn with_changes(changes: Vec<Change>) -> PlaneFacts {
-        PlaneFacts { changes_inside: Ok(changes), ..facts() }
+    fn with_changes(changes: Vec<Change>) -> ControlPlaneFacts {
+        ControlPlaneFacts { changes_inside: Ok(changes), ..facts() }
     }
 
     #[test]
@@ -234,13 +246,13 @@ mod tests {
         };
         let again = || vec!["recreate".to_owned()];
         let kubeadm = "in the cluster: ConfigMap kube-system/kubeadm-config";
-        assert_eq!(of(kubeadm, Action::Create, Part::Join), (State::Broken, again()));
-        assert_eq!(of(kubeadm, Action::Update, Part::Join), (State::Warning, again()));
-        assert_eq!(of(kubeadm, Action::Update, Part::Kubernetes).0, State::Ok);
+        assert_eq!(of(kubeadm, Action::Create, Part::Join), (LinkState::Broken, again()));
+        assert_eq!(of(kubeadm, Action::Update, Part::Join), (LinkState::Warning, again()));
+        assert_eq!(of(kubeadm, Action::Update, Part::Kubernetes).0, LinkState::Ok);
         let info = "in the cluster: ConfigMap kube-public/cluster-info";
-        assert_eq!(of(info, Action::Update, Part::Join), (State::Broken, again()));
+        assert_eq!(of(info, Action::Update, Part::Join), (LinkState::Broken, again()));
         let slice = "in the cluster: EndpointSlice default/kubernetes";
-        assert_eq!(of(slice, Action::Update, Part::Kubernetes), (State::Broken, again()));
+        assert_eq!(of(slice, Action::Update, Part::Kubernetes), (LinkState::Broken, again()));
     }
 
     #[test]
@@ -252,25 +264,25 @@ mod tests {
             groups: Vec::new(),
             description: String::new(),
         };
-        let plane = facts();
+        let control_plane = facts();
         let of = |all: &[TokenFacts], keys: &[&str], nodes| {
             let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-            tokens(all, Some(&keys), nodes, now(), "join", &plane)
+            tokens(all, Some(&keys), nodes, now(), "join", &control_plane)
         };
         let alive = token("abcdef", None);
-        assert_eq!(of(std::slice::from_ref(&alive), &["jws-kubeconfig-abcdef"], 0).state, State::Ok);
+        assert_eq!(of(std::slice::from_ref(&alive), &["jws-kubeconfig-abcdef"], 0).state, LinkState::Ok);
         let unsigned = of(&[alive], &["kubeconfig"], 0);
-        assert!(unsigned.state == State::Broken && unsigned.remedies[0].contains("kube-controller-manager"));
+        assert!(unsigned.state == LinkState::Broken && unsigned.remedies[0].contains("kube-controller-manager"));
         let ended = of(&[token("abcdef", Some("2027-06-01T11:00:00Z"))], &[], 3);
-        assert_eq!((ended.state, ended.remedies), (State::Warning, vec!["join".to_owned()]));
-        assert_eq!(of(&[], &[], 3).state, State::Ok);
+        assert_eq!((ended.state, ended.remedies), (LinkState::Warning, vec!["join".to_owned()]));
+        assert_eq!(of(&[], &[], 3).state, LinkState::Ok);
         let none = of(&[], &[], 0);
-        assert_eq!((none.state, none.remedies), (State::Warning, vec!["join".to_owned()]));
+        assert_eq!((none.state, none.remedies), (LinkState::Warning, vec!["join".to_owned()]));
     }
 
     #[test]
     fn a_webhook_without_a_server_blocks() {
-        let plane = facts();
+        let control_plane = facts();
         let configuration = json!({"metadata": {"name": "policy"}, "webhooks": [{
             "name": "check.example.com", "failurePolicy": "Fail",
             "clientConfig": {"service": {"namespace": "policy", "name": "webhook"}},
@@ -279,25 +291,26 @@ mod tests {
             json!({"metadata": {"namespace": "policy", "labels": {"kubernetes.io/service-name": "webhook"}},
                 "endpoints": [{"conditions": {"ready": ready}}]})
         };
-        let of = |slices: Option<&[Value]>| judge_webhooks(std::slice::from_ref(&configuration), slices, &plane);
-        assert_eq!(of(Some(&[slice(true)])).state, State::Ok);
-        assert_eq!(of(None).state, State::Unknown);
+        let of =
+            |slices: Option<&[Value]>| judge_webhooks(std::slice::from_ref(&configuration), slices, &control_plane);
+        assert_eq!(of(Some(&[slice(true)])).state, LinkState::Ok);
+        assert_eq!(of(None).state, LinkState::Unknown);
         for slices in [&[][..], &[slice(false)][..]] {
             let finding = of(Some(slices));
-            assert_eq!(finding.state, State::Broken);
+            assert_eq!(finding.state, LinkState::Broken);
             assert!(finding.details[0].contains("check.example.com of policy"), "{finding:?}");
             assert_eq!(finding.remedies[0], "kamaji exec prod -n team-a -- kubectl get pods -n policy");
         }
-        assert_eq!(judge_webhooks(&[], Some(&[]), &plane).state, State::Ok);
+        assert_eq!(judge_webhooks(&[], Some(&[]), &control_plane).state, LinkState::Ok);
     }
 
     #[test]
     fn addons_that_have_nowhere_to_run_are_no_disease() {
-        let plane = facts();
+        let control_plane = facts();
         let state = |ready| vec![AddonState { name: "coredns", ready }];
-        assert_eq!(addons(&state(Some((0, 2))), 0, &plane).state, State::Ok);
-        assert_eq!(addons(&state(Some((0, 2))), 1, &plane).state, State::Broken);
-        assert_eq!(addons(&state(Some((2, 2))), 1, &plane).state, State::Ok);
-        assert_eq!(addons(&state(None), 0, &plane).remedies, ["recreate"]);
+        assert_eq!(addons(&state(Some((0, 2))), 0, &control_plane).state, LinkState::Ok);
+        assert_eq!(addons(&state(Some((0, 2))), 1, &control_plane).state, LinkState::Broken);
+        assert_eq!(addons(&state(Some((2, 2))), 1, &control_plane).state, LinkState::Ok);
+        assert_eq!(addons(&state(None), 0, &control_plane).remedies, ["recreate"]);
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::{CertificatePolicy, ControlPlaneSpec, Endpoint, Namespace, PlaneId};
+use crate::model::{CertificatePolicy, ControlPlaneId, ControlPlaneSpec, Endpoint, Namespace};
 use crate::pki::{KeyAndCertificate, issue_ca};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::state::record::{Record, Step};
+use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::render::Address;
 
 pub(super) fn now() -> Timestamp {
@@ -26,9 +26,9 @@ pub(super) fn authority(number: u32) -> KeyAndCertificate {
 }
 
 /// Facts in which nothing is wrong, as far as they go: the objects are left out.
-pub(super) fn facts() -> PlaneFacts {
-    let mut record = Record::new(PlaneId::parse(&"a1".repeat(16)).unwrap(), spec(), now());
-    record.step = Step::Ready;
+pub(super) fn facts() -> ControlPlaneFacts {
+    let mut record = Record::new(ControlPlaneId::parse(&"a1".repeat(16)).unwrap(), spec(), now());
+    record.step = LifecyclePhase::Ready;
     record.ca = Some("fingerprint".into());
     record.address = Some(Address {
         endpoint: Endpoint::parse("192.0.2.10", 6443).unwrap(),
@@ -36,7 +36,7 @@ pub(super) fn facts() -> PlaneFacts {
         secure_port: 6443,
         also: vec!["10.0.0.20".parse().unwrap()],
     });
-    PlaneFacts {
+    ControlPlaneFacts {
         name: record.spec.name.clone(),
         namespace: record.spec.namespace.clone(),
         recreate: "recreate".into(),
@@ -45,14 +45,14 @@ pub(super) fn facts() -> PlaneFacts {
         live: Ok(Live::default()),
         changes: Ok(Vec::new()),
         changes_inside: Ok(Vec::new()),
-        datastore: Err(Unseen::NotAllowed("not asked".into())),
-        tenancy: Err(Unseen::NotAllowed("not asked".into())),
+        datastore: Err(Unavailable::NotAllowed("not asked".into())),
+        tenancy: Err(Unavailable::NotAllowed("not asked".into())),
         pods: Ok(Vec::new()),
         events: Ok(Vec::new()),
         endpoint: Ok(EndpointFacts { resolved: Ok(Vec::new()), tcp: Ok(()), tls: Ok(()) }),
         reached: Ok(true),
         admin: Ok(()),
-        inside: Err(Unseen::NoWay("not asked".into())),
+        inside: Err(Unavailable::NoWay("not asked".into())),
         now: now(),
     }
 }
@@ -61,7 +61,7 @@ fn management() -> ManagementFacts {
     ManagementFacts {
         kubeconfig: Ok("the management cluster".into()),
         verified: true,
-        greeting: Ok(Greeting { version: "v1.37.2".into(), took: Duration::from_millis(3), ahead: Some(0) }),
+        greeting: Ok(ApiServerProbe { version: "v1.37.2".into(), took: Duration::from_millis(3), ahead: Some(0) }),
         rights: Ok(Vec::new()),
         storage_classes: Ok(Vec::new()),
         namespace_name: Namespace::parse("team-a").unwrap(),
@@ -72,8 +72,8 @@ fn management() -> ManagementFacts {
 
 #[test]
 fn a_management_cluster_that_cannot_be_reached_is_the_one_thing_told() {
-    let gone = || Unseen::Failed("cannot be reached".into(), vec!["try again".into()]);
-    let no_way = || Unseen::NoWay("the management cluster does not answer".into());
+    let gone = || Unavailable::Failed("cannot be reached".into(), vec!["try again".into()]);
+    let no_way = || Unavailable::NoWay("the management cluster does not answer".into());
     let facts = ManagementFacts {
         greeting: Err(gone()),
         rights: Err(no_way()),
@@ -82,7 +82,7 @@ fn a_management_cluster_that_cannot_be_reached_is_the_one_thing_told() {
         quotas: Err(no_way()),
         ..management()
     };
-    let diagnosis = diagnose_plane(&facts, None);
+    let diagnosis = diagnose_control_plane(&facts, None);
     assert_eq!(diagnosis.broken, Some(LinkName::ManagementApi));
     assert_eq!(diagnosis.first().unwrap().remedies, ["try again"]);
     for link in diagnosis.links.iter().filter(|link| link.name > LinkName::ManagementApi) {
@@ -92,24 +92,26 @@ fn a_management_cluster_that_cannot_be_reached_is_the_one_thing_told() {
 
 #[test]
 fn a_datastore_that_is_away_is_named_before_the_pods_that_crash_for_it() {
-    let mut plane = facts();
-    plane.datastore = Err(Unseen::Failed("timed out waiting for datastore `away` to answer".into(), Vec::new()));
-    plane.pods = Ok(vec![serde_json::json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {
+    let mut control_plane = facts();
+    control_plane.datastore =
+        Err(Unavailable::Failed("timed out waiting for datastore `away` to answer".into(), Vec::new()));
+    control_plane.pods =
+        Ok(vec![serde_json::json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status": {
         "containerStatuses": [{"name": "kube-apiserver", "ready": false, "restartCount": 3,
             "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}})]);
-    plane.reached = Err(Unseen::Failed("no answer".into(), Vec::new()));
-    let diagnosis = diagnose_plane(&management(), Some(&plane));
+    control_plane.reached = Err(Unavailable::Failed("no answer".into(), Vec::new()));
+    let diagnosis = diagnose_control_plane(&management(), Some(&control_plane));
     assert_eq!(diagnosis.broken, Some(LinkName::Datastore));
     let pods = diagnosis.links.iter().find(|link| link.name == LinkName::Pods).unwrap();
     // The Deployment is not there either in these facts; the datastore comes first all the same.
     assert_eq!(pods.follows_from, Some(LinkName::Datastore));
     let inside = diagnosis.links.iter().find(|link| link.name == LinkName::Nodes).unwrap();
-    assert_eq!((inside.state, inside.follows_from), (State::Unknown, Some(LinkName::Datastore)));
+    assert_eq!((inside.state, inside.follows_from), (LinkState::Unknown, Some(LinkName::Datastore)));
 }
 
 #[test]
 fn every_link_is_told_once_and_in_order() {
-    let diagnosis = diagnose_plane(&management(), Some(&facts()));
+    let diagnosis = diagnose_control_plane(&management(), Some(&facts()));
     let names: Vec<LinkName> = diagnosis.links.iter().map(|link| link.name).collect();
     let mut sorted = names.clone();
     sorted.sort();
@@ -120,8 +122,8 @@ fn every_link_is_told_once_and_in_order() {
 
 #[test]
 fn a_secret_in_what_others_said_is_not_told() {
-    let mut plane = facts();
-    plane.reached = Err(Unseen::Failed("dial postgres://kine:hunter2@db".into(), Vec::new()));
-    let diagnosis = diagnose_plane(&management(), Some(&plane));
+    let mut control_plane = facts();
+    control_plane.reached = Err(Unavailable::Failed("dial postgres://kine:hunter2@db".into(), Vec::new()));
+    let diagnosis = diagnose_control_plane(&management(), Some(&control_plane));
     assert!(!format!("{diagnosis:?}").contains("hunter2"));
 }

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::check_graph::Seen;
+use super::check_graph::Fact;
 use super::check_graph::{Finding, LinkName};
-use super::facts::{Inside, PlaneFacts};
+use super::facts::{ControlPlaneFacts, Inside};
 use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::workers::node_status::NodeState;
 
@@ -16,15 +16,18 @@ const BEHIND_SECONDS: i64 = 60;
 /// How many of many are told.
 const TOLD: usize = 10;
 
-pub(super) fn judge(plane: &PlaneFacts) -> Vec<(LinkName, Finding)> {
-    let Some(record) = plane.record() else { return Vec::new() };
-    let seen = plane.inside(|inside| &inside.nodes);
-    let states: Seen<Vec<(NodeState, Vec<String>)>> = seen
+pub(super) fn judge(control_plane: &ControlPlaneFacts) -> Vec<(LinkName, Finding)> {
+    let Some(record) = control_plane.record() else { return Vec::new() };
+    let seen = control_plane.inside(|inside| &inside.nodes);
+    let states: Fact<Vec<(NodeState, Vec<String>)>> = seen
         .map(|nodes| nodes.iter().map(|node| (NodeState::of(node, record.spec.version), pressures(node))).collect());
     vec![
-        (LinkName::Nodes, Finding::of(&states, |states| nodes(states, plane))),
-        (LinkName::VersionSkew, Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), plane))),
-        (LinkName::NodeClocks, clocks(plane, &states)),
+        (LinkName::Nodes, Finding::of(&states, |states| nodes(states, control_plane))),
+        (
+            LinkName::VersionSkew,
+            Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), control_plane)),
+        ),
+        (LinkName::NodeClocks, clocks(control_plane, &states)),
     ]
 }
 
@@ -35,9 +38,9 @@ fn pressures(node: &Value) -> Vec<String> {
         .collect()
 }
 
-fn nodes(states: &[(NodeState, Vec<String>)], plane: &PlaneFacts) -> Finding {
+fn nodes(states: &[(NodeState, Vec<String>)], control_plane: &ControlPlaneFacts) -> Finding {
     if states.is_empty() {
-        return Finding::ok(format!("no workers yet: {}", plane.kamaji("join", "")));
+        return Finding::ok(format!("no workers yet: {}", control_plane.kamaji("join", "")));
     }
     let sick: Vec<&NodeState> = states.iter().map(|(node, _)| node).filter(|node| !node.ready).collect();
     let count = format!("{} of {} Ready", states.len() - sick.len(), states.len());
@@ -55,14 +58,14 @@ fn nodes(states: &[(NodeState, Vec<String>)], plane: &PlaneFacts) -> Finding {
         }
         if names.is_empty() {
             let describe = format!("-- kubectl describe node {}", first.name);
-            return finding.remedy(plane.kamaji("exec", &describe));
+            return finding.remedy(control_plane.kamaji("exec", &describe));
         }
         return finding
             .remedy(format!(
                 "on {}: sudo systemctl restart kubelet; sudo journalctl -u kubelet -n 50",
                 names.join(", ")
             ))
-            .remedy(format!("if it is gone for good: {}", plane.kamaji("node remove", first.name.as_str())));
+            .remedy(format!("if it is gone for good: {}", control_plane.kamaji("node remove", first.name.as_str())));
     }
     let pressed: Vec<String> = states
         .iter()
@@ -71,7 +74,7 @@ fn nodes(states: &[(NodeState, Vec<String>)], plane: &PlaneFacts) -> Finding {
     if pressed.is_empty() { Finding::ok(count) } else { Finding::warning(count).details(pressed) }
 }
 
-fn skew(states: &[(NodeState, Vec<String>)], version: &str, plane: &PlaneFacts) -> Finding {
+fn skew(states: &[(NodeState, Vec<String>)], version: &str, control_plane: &ControlPlaneFacts) -> Finding {
     let wrong: Vec<String> = states
         .iter()
         .filter(|(node, _)| !node.skew.is_allowed())
@@ -82,13 +85,13 @@ fn skew(states: &[(NodeState, Vec<String>)], version: &str, plane: &PlaneFacts) 
     }
     Finding::warning(format!("{} kubelets that do not go with {version}", wrong.len())).details(wrong).remedy(format!(
         "upgrade these kubelets; or see how the control plane goes up: {}",
-        plane.kamaji("upgrade plan", "")
+        control_plane.kamaji("upgrade plan", "")
     ))
 }
 
-fn clocks(plane: &PlaneFacts, states: &Seen<Vec<(NodeState, Vec<String>)>>) -> Finding {
-    let leases = plane.inside(|inside| &inside.leases);
-    let greeting = plane.inside(|inside| &inside.greeting);
+fn clocks(control_plane: &ControlPlaneFacts, states: &Fact<Vec<(NodeState, Vec<String>)>>) -> Finding {
+    let leases = control_plane.inside(|inside| &inside.leases);
+    let greeting = control_plane.inside(|inside| &inside.greeting);
     Finding::of(&leases, |leases| {
         let ahead = greeting.as_ref().ok().and_then(|greeting| greeting.ahead);
         let (Some(ahead), Ok(states)) = (ahead, states) else {
@@ -96,7 +99,7 @@ fn clocks(plane: &PlaneFacts, states: &Seen<Vec<(NodeState, Vec<String>)>>) -> F
         };
         let ready: Vec<&str> =
             states.iter().filter(|(node, _)| node.ready).map(|(node, _)| node.name.as_str()).collect();
-        let server_now = plane.now.as_second() - ahead;
+        let server_now = control_plane.now.as_second() - ahead;
         judge_clocks(leases, &ready, server_now)
     })
 }
@@ -128,7 +131,7 @@ fn judge_clocks(leases: &[Value], ready: &[&str], server_now: i64) -> Finding {
 /// What is said where files or inotify watches ran out. The limits themselves are known on the nodes only.
 const EXHAUSTED: [&str; 4] = ["too many open files", "inotify", "file descriptors", "no space left on device"];
 
-pub(super) fn limits(events: &Seen<Vec<Value>>, inside: Option<&Seen<Inside>>) -> Finding {
+pub(super) fn limits(events: &Fact<Vec<Value>>, inside: Option<&Fact<Inside>>) -> Finding {
     let there = inside.and_then(|inside| inside.as_ref().ok()).and_then(|inside| inside.events.as_ref().ok());
     Finding::of(events, |events| {
         let said =
@@ -165,7 +168,7 @@ fn exhausted<'a>(events: &'a [Value], place: &'static str) -> impl Iterator<Item
 mod tests {
     use serde_json::json;
 
-    use super::super::check_graph::State;
+    use super::super::check_graph::LinkState;
     use super::super::tests::facts;
     use super::*;
     use crate::model::KubeVersion;
@@ -178,28 +181,28 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_not_ready_says_why_and_what_to_do() {
-        let plane = facts();
+        let control_plane = facts();
         let well = || node("w-1", "True", "", "v1.37.2");
-        assert_eq!(nodes(&[well()], &plane).state, State::Ok);
-        assert_eq!(nodes(&[], &plane).state, State::Ok);
+        assert_eq!(nodes(&[well()], &control_plane).state, LinkState::Ok);
+        assert_eq!(nodes(&[], &control_plane).state, LinkState::Ok);
         let silent =
-            nodes(&[well(), node("w-2", "Unknown", "Kubelet stopped posting node status.", "v1.37.2")], &plane);
-        assert_eq!((silent.state, silent.text.as_str()), (State::Broken, "1 of 2 Ready"));
+            nodes(&[well(), node("w-2", "Unknown", "Kubelet stopped posting node status.", "v1.37.2")], &control_plane);
+        assert_eq!((silent.state, silent.text.as_str()), (LinkState::Broken, "1 of 2 Ready"));
         assert!(silent.remedies[0].starts_with("on w-2: sudo systemctl restart kubelet"), "{silent:?}");
         assert_eq!(silent.remedies[1], "if it is gone for good: kamaji node remove prod -n team-a w-2");
-        let network = nodes(&[node("w-2", "False", "cni plugin not initialized", "v1.37.2")], &plane);
+        let network = nodes(&[node("w-2", "False", "cni plugin not initialized", "v1.37.2")], &control_plane);
         assert!(network.remedies[0].contains("pod network"), "{network:?}");
-        let other = nodes(&[node("w-2", "False", "PLEG is not healthy", "v1.37.2")], &plane);
+        let other = nodes(&[node("w-2", "False", "PLEG is not healthy", "v1.37.2")], &control_plane);
         assert_eq!(other.remedies, ["kamaji exec prod -n team-a -- kubectl describe node w-2"]);
     }
 
     #[test]
     fn kubelets_that_do_not_go_with_the_api_server_are_told() {
-        let plane = facts();
-        assert_eq!(skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &plane).state, State::Ok);
+        let control_plane = facts();
+        assert_eq!(skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &control_plane).state, LinkState::Ok);
         for kubelet in ["v1.33.1", "v1.38.0"] {
-            let finding = skew(&[node("w", "True", "", kubelet)], "v1.37.2", &plane);
-            assert_eq!((finding.state, finding.details.len()), (State::Warning, 1));
+            let finding = skew(&[node("w", "True", "", kubelet)], "v1.37.2", &control_plane);
+            assert_eq!((finding.state, finding.details.len()), (LinkState::Warning, 1));
         }
     }
 
@@ -208,18 +211,18 @@ mod tests {
         let lease = |name: &str, at: &str| json!({"metadata": {"name": name}, "spec": {"renewTime": at}});
         let now = "2027-06-01T12:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
         let of = |at: &str, ready: &[&str]| judge_clocks(&[lease("w", at)], ready, now).state;
-        assert_eq!(of("2027-06-01T11:59:55.123456Z", &["w"]), State::Ok);
-        assert_eq!(of("2027-06-01T12:00:30.000000Z", &["w"]), State::Warning);
-        assert_eq!(of("2027-06-01T11:58:00.000000Z", &["w"]), State::Warning);
-        assert_eq!(of("2027-06-01T11:00:00.000000Z", &[]), State::Ok, "it is not Ready, so it does not renew");
+        assert_eq!(of("2027-06-01T11:59:55.123456Z", &["w"]), LinkState::Ok);
+        assert_eq!(of("2027-06-01T12:00:30.000000Z", &["w"]), LinkState::Warning);
+        assert_eq!(of("2027-06-01T11:58:00.000000Z", &["w"]), LinkState::Warning);
+        assert_eq!(of("2027-06-01T11:00:00.000000Z", &[]), LinkState::Ok, "it is not Ready, so it does not renew");
     }
 
     #[test]
     fn what_ran_out_on_a_node_is_found_in_events() {
         let event = |message: &str| json!({"message": message, "involvedObject": {"kind": "Pod", "name": "p"}});
         let of = |message: &str| limits(&Ok(vec![event(message)]), None).state;
-        assert_eq!(of("failed to create watcher: too many open files"), State::Warning);
-        assert_eq!(of("Error: inotify_add_watch failed"), State::Warning);
-        assert_eq!(of("Started container"), State::Ok);
+        assert_eq!(of("failed to create watcher: too many open files"), LinkState::Warning);
+        assert_eq!(of("Error: inotify_add_watch failed"), LinkState::Warning);
+        assert_eq!(of("Started container"), LinkState::Ok);
     }
 }

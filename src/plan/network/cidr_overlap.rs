@@ -7,14 +7,14 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::model::{ControlPlaneSpec, Exposure};
-use crate::plan::access::cluster_facts::Cluster;
+use crate::plan::access::cluster_facts::ClusterFacts;
 
 /// An address of the API server inside a range of pods or services.
 #[must_use]
 pub fn hidden_by_its_own_ranges(
     spec: &ControlPlaneSpec,
     exposure: Exposure,
-    cluster: &Cluster,
+    cluster: &ClusterFacts,
     service: &Value,
 ) -> Option<(String, String)> {
     let mut addresses: Vec<IpAddr> = spec.endpoint.iter().filter_map(|endpoint| endpoint.host.ip()).collect();

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::model::{ControlPlaneSpec, Exposure, Family, Networking};
-use crate::plan::access::cluster_facts::Cluster;
+use crate::plan::access::cluster_facts::ClusterFacts;
 
 /// The management cluster's API server refuses a Service of the family that the first service range has.
 #[must_use]
@@ -35,7 +35,7 @@ fn first_range(networking: &Networking) -> String {
 pub fn unserved_family(
     spec: &ControlPlaneSpec,
     exposure: Exposure,
-    cluster: &Cluster,
+    cluster: &ClusterFacts,
     service: &Value,
 ) -> Option<(String, String)> {
     let families: Vec<&str> =

@@ -13,7 +13,7 @@ use crate::yaml::Document;
 
 /// The management cluster's network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct ManagementNetwork {
     /// Its addresses: of API servers, nodes, pods and Services.
     pub closed: Vec<IpNet>,
     /// What may not be read, for people: `the addresses of its nodes`.
@@ -23,38 +23,38 @@ pub struct Surroundings {
 }
 
 /// Objects of one place, or that they may not be read. An API that a cluster does not have is a place without objects.
-pub type Place = Result<Vec<Value>, ()>;
+pub type NetworkSource = Result<Vec<Value>, ()>;
 
 /// Everything that was looked at.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct NetworkSources {
     /// The `EndpointSlice` `default/kubernetes`: where its API servers are.
-    pub api_servers: Place,
+    pub api_servers: NetworkSource,
     /// The Service `default/kubernetes`.
-    pub api_service: Place,
+    pub api_service: NetworkSource,
     /// The nodes: their addresses, and the ranges their pods have.
-    pub nodes: Place,
+    pub nodes: NetworkSource,
     /// The ranges of Services, which Kubernetes has as objects since 1.33.
-    pub service_cidrs: Place,
+    pub service_cidrs: NetworkSource,
     /// kubeadm's own configuration of that cluster.
-    pub kubeadm_config: Place,
+    pub kubeadm_config: NetworkSource,
     /// Where Calico takes addresses of pods from.
-    pub ip_pools: Place,
+    pub ip_pools: NetworkSource,
 }
 
-impl Surroundings {
+impl ManagementNetwork {
     /// Puts together what the places tell.
     #[must_use]
-    pub fn of(places: &Places) -> Self {
+    pub fn of(sources: &NetworkSources) -> Self {
         let mut this = Self::default();
-        let mut api = this.tell("the addresses of its API servers", &places.api_servers, slice_addresses);
-        let service = this.tell("the address of its Service `kubernetes`", &places.api_service, service_addresses);
-        let nodes = this.tell("the addresses of its nodes", &places.nodes, node_addresses);
-        let mut pods = this.tell("the ranges of its pods (nodes)", &places.nodes, node_ranges);
-        pods.extend(this.tell("the ranges of its pods (Calico)", &places.ip_pools, pool_ranges));
-        let mut services = this.tell("the ranges of its Services", &places.service_cidrs, service_ranges);
+        let mut api = this.tell("the addresses of its API servers", &sources.api_servers, slice_addresses);
+        let service = this.tell("the address of its Service `kubernetes`", &sources.api_service, service_addresses);
+        let nodes = this.tell("the addresses of its nodes", &sources.nodes, node_addresses);
+        let mut pods = this.tell("the ranges of its pods (nodes)", &sources.nodes, node_ranges);
+        pods.extend(this.tell("the ranges of its pods (Calico)", &sources.ip_pools, pool_ranges));
+        let mut services = this.tell("the ranges of its Services", &sources.service_cidrs, service_ranges);
         let named =
-            this.tell("the ranges in kubeadm's configuration", &places.kubeadm_config, |body| vec![body.clone()]);
+            this.tell("the ranges in kubeadm's configuration", &sources.kubeadm_config, |body| vec![body.clone()]);
         for config in &named {
             match endpoint(config) {
                 Some(Host::Ip(ip)) => api.push(ip),
@@ -79,7 +79,7 @@ impl Surroundings {
         this
     }
 
-    fn tell<T>(&mut self, what: &str, place: &Place, read: impl Fn(&Value) -> Vec<T>) -> Vec<T> {
+    fn tell<T>(&mut self, what: &str, place: &NetworkSource, read: impl Fn(&Value) -> Vec<T>) -> Vec<T> {
         let Ok(objects) = place else {
             self.unread.push(what.to_owned());
             return Vec::new();
@@ -90,14 +90,14 @@ impl Surroundings {
     /// What the pods of a control plane must not reach. What may not be read now, but was when the policy was written, is
     /// kept: whoever has fewer rights opens nothing.
     #[must_use]
-    pub fn closed_to(&self, spec: &ControlPlaneSpec, policy: Option<&Value>) -> Vec<IpNet> {
+    pub fn denied_cidrs(&self, spec: &ControlPlaneSpec, policy: Option<&Value>) -> Vec<IpNet> {
         let mut closed = metadata_ranges();
         closed.extend(&self.closed);
         closed.extend(&spec.isolation.closed);
         if !self.unread.is_empty()
             && let Some(policy) = policy
         {
-            closed.extend(closed_by(policy));
+            closed.extend(cidrs_in_policy(policy));
         }
         IpNet::aggregate(&closed)
     }
@@ -110,7 +110,7 @@ impl Surroundings {
 
     /// What is left open for not being known, for people; empty when all is known.
     #[must_use]
-    pub fn left_open(&self) -> Vec<String> {
+    pub fn uncovered_sources(&self) -> Vec<String> {
         let unread = self.unread.iter().map(|what| format!("{what} may not be read"));
         let untold = self.untold.iter().map(|what| format!("{what} are told nowhere; --deny-egress names them"));
         unread.chain(untold).collect()
@@ -119,7 +119,7 @@ impl Surroundings {
 
 /// The ranges that a policy which lives leaves out.
 #[must_use]
-pub fn closed_by(policy: &Value) -> Vec<IpNet> {
+pub fn cidrs_in_policy(policy: &Value) -> Vec<IpNet> {
     let rules = policy.pointer("/spec/egress").and_then(Value::as_array).into_iter().flatten();
     let peers = rules.flat_map(|rule| rule["to"].as_array().into_iter().flatten());
     peers.flat_map(|peer| texts(&peer["ipBlock"]["except"])).filter_map(|text| text.parse().ok()).collect()
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    fn places() -> Places {
+    fn sources() -> NetworkSources {
         let nodes = ["a", "b"].iter().enumerate().map(|(number, name)| {
             json!({
                 "metadata": {"name": name},
@@ -197,7 +197,7 @@ mod tests {
                 ]},
             })
         });
-        Places {
+        NetworkSources {
             api_servers: Ok(vec![json!({"endpoints": [{"addresses": ["192.0.2.1"]}, {"addresses": ["192.0.2.9"]}]})]),
             api_service: Ok(vec![json!({"spec": {"clusterIPs": ["172.31.0.1", "fd31::1"]}})]),
             nodes: Ok(nodes.collect()),
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_all_places_tell_is_put_together() {
-        let known = Surroundings::of(&places());
+        let known = ManagementNetwork::of(&sources());
         let expected = [
             "10.89.0.2/31",
             "10.90.0.0/16",
@@ -226,44 +226,44 @@ mod tests {
             "fd90::/48",
         ];
         assert_eq!(shown(&known.closed), expected);
-        assert_eq!(known.left_open(), Vec::<String>::new());
+        assert_eq!(known.uncovered_sources(), Vec::<String>::new());
     }
 
     #[test]
     fn what_may_not_be_read_or_is_told_nowhere_is_named() {
         let none = Ok(Vec::new());
-        let bare = Places {
+        let bare = NetworkSources {
             service_cidrs: none.clone(),
             kubeadm_config: none.clone(),
             ip_pools: none.clone(),
             nodes: Err(()),
-            ..places()
+            ..sources()
         };
-        let known = Surroundings::of(&bare);
+        let known = ManagementNetwork::of(&bare);
         assert_eq!(known.unread, ["the addresses of its nodes", "the ranges of its pods (nodes)"]);
         assert_eq!(known.untold, ["the ranges of its Services"]);
-        let told = Surroundings::of(&Places { nodes: none, ..bare });
+        let told = ManagementNetwork::of(&NetworkSources { nodes: none, ..bare });
         assert_eq!(told.untold, ["the ranges of its pods", "the ranges of its Services"]);
     }
 
     #[test]
     fn a_balancer_before_the_api_servers_is_closed_or_named() {
-        let config = |endpoint: &str| Places {
+        let config = |endpoint: &str| NetworkSources {
             kubeadm_config: Ok(vec![
                 json!({"data": {"ClusterConfiguration": format!("controlPlaneEndpoint: {endpoint}\n")}}),
             ]),
-            ..places()
+            ..sources()
         };
-        let known = Surroundings::of(&config("198.51.100.7:6443"));
+        let known = ManagementNetwork::of(&config("198.51.100.7:6443"));
         assert!(shown(&known.closed).contains(&"198.51.100.7/32".to_owned()));
-        let named = Surroundings::of(&config("api.example.com"));
+        let named = ManagementNetwork::of(&config("api.example.com"));
         assert_eq!(named.untold, ["the addresses of its endpoint api.example.com"]);
     }
 
     #[test]
     fn odd_objects_tell_nothing() {
         let odd = || Ok(vec![json!(null), json!({"spec": 1, "data": {"ClusterConfiguration": "a: [b"}}), json!([])]);
-        let known = Surroundings::of(&Places {
+        let known = ManagementNetwork::of(&NetworkSources {
             api_servers: odd(),
             api_service: odd(),
             nodes: odd(),

@@ -4,11 +4,11 @@
 //! (<https://kubernetes.io/releases/version-skew-policy/>): one minor up at a time, patches freely, no minor down.
 
 use crate::error::{Advice, Kind};
-use crate::model::{Called, ControlPlaneSpec, KubeVersion, RELEASES, release_of};
+use crate::model::{ControlPlaneSpec, KubeVersion, NamespacedName, RELEASES, release_of};
 
 /// What a change of version is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Move {
+pub enum VersionStep {
     /// To the next minor.
     Minor,
     /// To a later patch of the same minor.
@@ -21,10 +21,10 @@ pub enum Move {
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
     /// It is not in the table of releases, or not a version.
-    #[error("control plane `{plane}` cannot go to {to}")]
+    #[error("control plane `{control_plane}` cannot go to {to}")]
     Unknown {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// The version asked for.
         to: String,
         /// Why.
@@ -33,12 +33,12 @@ pub enum VersionError {
     },
     /// More than one minor up.
     #[error(
-        "control plane `{plane}` cannot go from {from} to {to}: kube-apiserver moves one minor version at a time, \
+        "control plane `{control_plane}` cannot go from {from} to {to}: kube-apiserver moves one minor version at a time, \
          because only neighbours understand each other's stored objects"
     )]
     SkipsMinors {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// The version it has.
         from: KubeVersion,
         /// The version asked for.
@@ -48,22 +48,22 @@ pub enum VersionError {
     },
     /// A minor down.
     #[error(
-        "control plane `{plane}` cannot go back from {from} to {to}: an older minor cannot read everything that a newer \
+        "control plane `{control_plane}` cannot go back from {from} to {to}: an older minor cannot read everything that a newer \
          one has written"
     )]
     MinorBack {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// The version it has.
         from: KubeVersion,
         /// The version asked for.
         to: KubeVersion,
     },
     /// An earlier patch, and nobody said that this is meant.
-    #[error("{to} is older than {from}, which control plane `{plane}` has")]
+    #[error("{to} is older than {from}, which control plane `{control_plane}` has")]
     PatchBackUnasked {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// The version it has.
         from: KubeVersion,
         /// The version asked for.
@@ -78,16 +78,20 @@ impl Advice for VersionError {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Unknown { plane, .. } => {
-                vec![format!("see where it can go: kamaji upgrade plan {}", plane.argument())]
+            Self::Unknown { control_plane, .. } => {
+                vec![format!("see where it can go: kamaji upgrade plan {}", control_plane.argument())]
             }
-            Self::SkipsMinors { plane, first, .. } => {
-                vec![format!("go to v{} first: kamaji upgrade {} --to {first}", first.minor_text(), plane.argument())]
+            Self::SkipsMinors { control_plane, first, .. } => {
+                vec![format!(
+                    "go to v{} first: kamaji upgrade {} --to {first}",
+                    first.minor_text(),
+                    control_plane.argument()
+                )]
             }
-            Self::MinorBack { plane, .. } => {
+            Self::MinorBack { control_plane, .. } => {
                 vec![format!(
                     "put a snapshot from before the upgrade back: kamaji restore {} --from FILE",
-                    plane.argument()
+                    control_plane.argument()
                 )]
             }
             Self::PatchBackUnasked { .. } => vec!["if that is meant, add --allow-patch-downgrade".into()],
@@ -96,29 +100,33 @@ impl Advice for VersionError {
 }
 
 /// Judges the step of a control plane to another version; `None` is: it has that version already.
-pub fn judge(spec: &ControlPlaneSpec, to: KubeVersion, patch_back: bool) -> Result<Option<Move>, VersionError> {
-    let (from, plane) = (spec.version, || spec.called());
+pub fn judge(spec: &ControlPlaneSpec, to: KubeVersion, patch_back: bool) -> Result<Option<VersionStep>, VersionError> {
+    let (from, control_plane) = (spec.version, || spec.namespaced_name());
     if to == from {
         return Ok(None);
     }
-    release_of(to).map_err(|source| VersionError::Unknown { plane: plane(), to: to.to_string(), source })?;
+    release_of(to).map_err(|source| VersionError::Unknown {
+        control_plane: control_plane(),
+        to: to.to_string(),
+        source,
+    })?;
     if to.minor > from.minor + 1 {
         let first = newest_of(from.minor + 1).unwrap_or(KubeVersion { minor: from.minor + 1, patch: 0, ..from });
-        return Err(VersionError::SkipsMinors { plane: plane(), from, to, first });
+        return Err(VersionError::SkipsMinors { control_plane: control_plane(), from, to, first });
     }
     if to.minor < from.minor {
-        return Err(VersionError::MinorBack { plane: plane(), from, to });
+        return Err(VersionError::MinorBack { control_plane: control_plane(), from, to });
     }
     if to.minor > from.minor {
-        return Ok(Some(Move::Minor));
+        return Ok(Some(VersionStep::Minor));
     }
     if to.patch > from.patch {
-        return Ok(Some(Move::Patch));
+        return Ok(Some(VersionStep::Patch));
     }
     if patch_back {
-        Ok(Some(Move::PatchBack))
+        Ok(Some(VersionStep::PatchBack))
     } else {
-        Err(VersionError::PatchBackUnasked { plane: plane(), from, to })
+        Err(VersionError::PatchBackUnasked { control_plane: control_plane(), from, to })
     }
 }
 
@@ -138,7 +146,7 @@ pub fn targets(from: KubeVersion) -> Vec<KubeVersion> {
 mod tests {
     use super::*;
 
-    fn step(from: &str, to: &str, back: bool) -> Result<Option<Move>, String> {
+    fn step(from: &str, to: &str, back: bool) -> Result<Option<VersionStep>, String> {
         let version = |text: &str| KubeVersion::parse(text).unwrap();
         judge(&crate::tenant::fixture::spec(from), version(to), back)
             .map_err(|error| format!("{error} | {}", error.hints().join(" ")))
@@ -146,9 +154,9 @@ mod tests {
 
     #[test]
     fn one_minor_up_and_any_patch_up_are_allowed() {
-        assert_eq!(step("v1.36.3", "v1.37.2", false), Ok(Some(Move::Minor)));
-        assert_eq!(step("v1.36.3", "v1.37.0", false), Ok(Some(Move::Minor)));
-        assert_eq!(step("v1.36.0", "v1.36.3", false), Ok(Some(Move::Patch)));
+        assert_eq!(step("v1.36.3", "v1.37.2", false), Ok(Some(VersionStep::Minor)));
+        assert_eq!(step("v1.36.3", "v1.37.0", false), Ok(Some(VersionStep::Minor)));
+        assert_eq!(step("v1.36.0", "v1.36.3", false), Ok(Some(VersionStep::Patch)));
         assert_eq!(step("v1.36.3", "v1.36.3", false), Ok(None));
     }
 
@@ -197,8 +205,12 @@ mod tests {
     #[test]
     fn with_or_without_v_it_is_the_same_version() {
         assert_eq!(judge(&crate::tenant::fixture::spec("v1.37.2"), v("1.37.2"), false).unwrap(), None);
-        assert_eq!(step("v1.36.3", "1.37.2", false), Ok(Some(Move::Minor)));
-        assert_eq!(step("v1.37.2", "v1.37.99", false), Ok(Some(Move::Patch)), "patches that came after this program");
+        assert_eq!(step("v1.36.3", "1.37.2", false), Ok(Some(VersionStep::Minor)));
+        assert_eq!(
+            step("v1.37.2", "v1.37.99", false),
+            Ok(Some(VersionStep::Patch)),
+            "patches that came after this program"
+        );
     }
 
     #[test]
@@ -211,7 +223,7 @@ mod tests {
     fn going_back_is_refused_for_minors_and_needs_a_flag_for_patches() {
         assert!(step("v1.37.2", "v1.36.3", true).unwrap_err().contains("cannot go back"));
         assert!(step("v1.37.2", "v1.37.1", false).unwrap_err().contains("--allow-patch-downgrade"));
-        assert_eq!(step("v1.37.2", "v1.37.1", true), Ok(Some(Move::PatchBack)));
+        assert_eq!(step("v1.37.2", "v1.37.1", true), Ok(Some(VersionStep::PatchBack)));
     }
 
     #[test]

@@ -42,10 +42,10 @@ pub enum SnapshotError {
     #[error("it cannot be read: {0}")]
     Unreadable(String),
     /// It is of another control plane.
-    #[error("it is not of control plane `{plane}`: the {what} of that is {is}, the snapshot's is {has}")]
+    #[error("it is not of control plane `{control_plane}`: the {what} of that is {is}, the snapshot's is {has}")]
     OtherControlPlane {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// What differs.
         what: &'static str,
         /// As the control plane has it.

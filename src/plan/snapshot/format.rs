@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::SnapshotError;
-use crate::model::{KubeVersion, Namespace, PlaneId};
+use crate::model::{ControlPlaneId, KubeVersion, Namespace};
 use crate::plan::state::record::Record;
 
 /// The layout that this program writes. A file with a higher number is refused.
@@ -29,7 +29,7 @@ pub struct SnapshotHeader {
     /// Its namespace in the management cluster.
     pub namespace: Namespace,
     /// Its identity; the data can only be put back where it is the same.
-    pub id: PlaneId,
+    pub id: ControlPlaneId,
     /// The SHA-256 of the public key of its authority, as the record has it.
     pub ca: Option<String>,
     /// The newest version that wrote the data.
@@ -77,7 +77,7 @@ impl SnapshotHeader {
     /// Refuses data that is not of this control plane: encrypted with other keys, signed by another authority.
     pub fn require_of(&self, record: &Record) -> Result<(), SnapshotError> {
         let other = |what: &'static str, is: String, has: String| SnapshotError::OtherControlPlane {
-            plane: record.spec.name.to_string(),
+            control_plane: record.spec.name.to_string(),
             what,
             is,
             has,

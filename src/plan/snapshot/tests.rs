@@ -6,7 +6,7 @@ use super::error::SnapshotError;
 use super::format::*;
 use super::reader::SnapshotReader;
 use super::writer::SnapshotWriter;
-use crate::model::{KubeVersion, Namespace, PlaneId};
+use crate::model::{ControlPlaneId, KubeVersion, Namespace};
 
 fn header(keys: u64) -> SnapshotHeader {
     SnapshotHeader {
@@ -14,7 +14,7 @@ fn header(keys: u64) -> SnapshotHeader {
         layout: LAYOUT,
         control_plane: "prod".into(),
         namespace: Namespace::parse("team-a").unwrap(),
-        id: PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap(),
+        id: ControlPlaneId::parse("0123456789abcdef0123456789abcdef").unwrap(),
         ca: Some("ab".repeat(32)),
         version: KubeVersion::parse("v1.36.3").unwrap(),
         driver: "etcd".into(),

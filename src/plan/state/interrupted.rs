@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::operations::Upgrade;
 use super::record::Record;
-use crate::model::{moment, process};
+use crate::model::{format_holder, format_time};
 
 /// Who holds the lock of a control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,20 +50,20 @@ impl Unfinished {
 
 /// The command that ends putting a snapshot back.
 pub(crate) fn finish_restore(record: &Record) -> String {
-    format!("kamaji restore {} --from FILE", record.spec.called().argument())
+    format!("kamaji restore {} --from FILE", record.spec.namespaced_name().argument())
 }
 
 /// The command that ends a change of version.
 pub(crate) fn finish_upgrade(record: &Record, upgrade: &Upgrade) -> String {
-    if upgrade.undo {
-        return go_back(record);
+    if upgrade.is_rollback {
+        return rollback_command(record);
     }
-    format!("kamaji upgrade {} --to {}", record.spec.called().argument(), upgrade.to)
+    format!("kamaji upgrade {} --to {}", record.spec.namespaced_name().argument(), upgrade.to)
 }
 
 /// The command that takes a change of version or of settings back.
-pub(crate) fn go_back(record: &Record) -> String {
-    format!("kamaji rollback {}", record.spec.called().argument())
+pub(crate) fn rollback_command(record: &Record) -> String {
+    format!("kamaji rollback {}", record.spec.namespaced_name().argument())
 }
 
 impl Record {
@@ -72,14 +72,14 @@ impl Record {
     pub fn unfinished(&self, holder: &Holder) -> Option<Unfinished> {
         let (state, interrupted) = match holder {
             Holder::Nobody => ("interrupted".to_owned(), Some(true)),
-            Holder::Process(holder) => (format!("on its way by {}", process(holder)), Some(false)),
+            Holder::Process(holder) => (format!("on its way by {}", format_holder(holder)), Some(false)),
             Holder::Unknown => ("not finished".to_owned(), None),
         };
         if let Some(restore) = &self.restore {
             return Some(Unfinished {
                 state: format!(
                     "restore of the snapshot of {} ({}) {state}: {}",
-                    moment(restore.taken),
+                    format_time(restore.taken),
                     restore.to,
                     restore.phase.words()
                 ),
@@ -93,7 +93,7 @@ impl Record {
             state: format!("upgrade {} -> {} {state}: {}", upgrade.from, upgrade.to, upgrade.phase.words()),
             interrupted,
             finish: finish_upgrade(self, upgrade),
-            back: (!upgrade.undo).then(|| go_back(self)),
+            back: (!upgrade.is_rollback).then(|| rollback_command(self)),
         })
     }
 }
@@ -102,20 +102,20 @@ impl Record {
 mod tests {
     use super::super::operations::Phase;
     use super::super::operations::{Restore, RestorePhase};
-    use super::super::record::Step;
+    use super::super::record::LifecyclePhase;
     use super::*;
     use crate::model::KubeVersion;
 
     fn record() -> Record {
         let at = "2027-06-01T12:00:00Z".parse().unwrap();
-        let id = crate::model::PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        let id = crate::model::ControlPlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
         let mut record = Record::new(id, crate::tenant::fixture::spec("v1.36.3"), at);
         record.upgrade = Some(Upgrade {
             from: KubeVersion::parse("v1.36.3").unwrap(),
             to: KubeVersion::parse("v1.37.2").unwrap(),
             phase: Phase::Pods,
             began: at,
-            undo: false,
+            is_rollback: false,
         });
         record
     }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn an_interrupted_rollback_is_finished_by_rollback() {
         let mut record = record();
-        record.upgrade.as_mut().unwrap().undo = true;
+        record.upgrade.as_mut().unwrap().is_rollback = true;
         let found = record.unfinished(&Holder::Nobody).unwrap();
         assert!(found.finish.contains("kamaji rollback"), "{}", found.finish);
         assert_eq!(found.back, None);
@@ -145,7 +145,7 @@ mod tests {
     fn a_restore_can_only_be_finished() {
         let mut record = record();
         let upgrade = record.upgrade.clone().unwrap();
-        record.step = Step::Ready;
+        record.step = LifecyclePhase::Ready;
         record.restore = Some(Restore {
             from: upgrade.to,
             to: upgrade.from,

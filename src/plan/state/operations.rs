@@ -3,7 +3,7 @@
 use crate::model::ControlPlaneSpec;
 use crate::model::Exposure;
 use crate::model::KubeVersion;
-use crate::model::moment;
+use crate::model::format_time;
 use crate::render::Address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Upgrade {
     pub began: Timestamp,
     /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub undo: bool,
+    pub is_rollback: bool,
 }
 
 impl std::fmt::Display for Upgrade {
@@ -70,7 +70,7 @@ pub struct Revision {
     pub what: Vec<String>,
     /// What was asked for before; kept of the last change of settings only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Box<Wish>>,
+    pub before: Option<Box<DesiredSpec>>,
     /// What kind of change it was.
     #[serde(default)]
     pub kind: RevisionKind,
@@ -95,14 +95,14 @@ pub enum RevisionKind {
     /// `rollback` took a finished change back.
     Rollback,
     /// A change that did not become ready, or was interrupted, was taken back: all is as it was before it.
-    TakenBack,
+    RolledBack,
 }
 
 impl RevisionKind {
     /// The kind of a change that was finished, by whether `rollback` began it.
     #[must_use]
-    pub const fn of(undo: bool) -> Self {
-        if undo { Self::Rollback } else { Self::Change }
+    pub const fn of(is_rollback: bool) -> Self {
+        if is_rollback { Self::Rollback } else { Self::Change }
     }
 }
 
@@ -111,18 +111,18 @@ pub(crate) const REVISIONS: usize = 10;
 
 /// What was asked for, with the user's kubeadm documents.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Wish {
+pub struct DesiredSpec {
     /// The settings.
     pub spec: ControlPlaneSpec,
     /// The documents, without secrets.
     pub documents: String,
 }
 
-impl Wish {
+impl DesiredSpec {
     /// Whether two wishes ask for the same.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
-        let value = |wish: &Self| serde_json::to_value(wish).expect("a wish serializes to JSON");
+        let value = |desired: &Self| serde_json::to_value(desired).expect("a wish serializes to JSON");
         value(self) == value(other)
     }
 }
@@ -131,7 +131,7 @@ impl Wish {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Update {
     /// What was asked for.
-    pub to: Wish,
+    pub to: DesiredSpec,
     /// What changes, in a few words each.
     pub what: Vec<String>,
     /// How it was exposed before.
@@ -146,7 +146,7 @@ pub struct Update {
     pub by: String,
     /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub undo: bool,
+    pub is_rollback: bool,
 }
 
 impl std::fmt::Display for Update {
@@ -197,6 +197,6 @@ pub struct Restore {
 
 impl std::fmt::Display for Restore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "snapshot of {}, {}: {}", moment(self.taken), self.to, self.phase.words())
+        write!(f, "snapshot of {}, {}: {}", format_time(self.taken), self.to, self.phase.words())
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::operations::Restore;
 use super::operations::Update;
-use crate::model::{ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, PlaneId, labels};
+use crate::model::{ControlPlaneId, ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, labels};
 use crate::plan::certificates::rotation_phases::Rotation;
 use crate::render::{Address, ObjectRef};
 
@@ -21,7 +21,7 @@ const SCHEMA: u32 = 1;
 
 /// How far the control plane has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Step {
+pub enum LifecyclePhase {
     /// The record exists; objects may be missing.
     Creating,
     /// Everything was there and usable once.
@@ -30,7 +30,7 @@ pub enum Step {
     Deleting,
 }
 
-impl Step {
+impl LifecyclePhase {
     /// One word for tables.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -48,9 +48,9 @@ pub struct Record {
     /// The layout's version.
     pub schema: u32,
     /// The identity, made once.
-    pub id: PlaneId,
+    pub id: ControlPlaneId,
     /// How far it has come.
-    pub step: Step,
+    pub step: LifecyclePhase,
     /// When the record was made.
     pub created: Timestamp,
     /// The version of the kamaji that wrote it last.
@@ -107,7 +107,7 @@ pub struct Pause {
 
 /// Why a record cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RecordError {
     /// It is not one of ours, or damaged.
     Damaged(String),
     /// It was written by a newer kamaji.
@@ -120,11 +120,11 @@ pub enum Verdict {
 impl Record {
     /// A new record.
     #[must_use]
-    pub fn new(id: PlaneId, spec: ControlPlaneSpec, now: Timestamp) -> Self {
+    pub fn new(id: ControlPlaneId, spec: ControlPlaneSpec, now: Timestamp) -> Self {
         Self {
             schema: SCHEMA,
             id,
-            step: Step::Creating,
+            step: LifecyclePhase::Creating,
             created: now,
             written_by: env!("CARGO_PKG_VERSION").to_owned(),
             spec,
@@ -149,13 +149,13 @@ impl Record {
     pub fn state(&self, ready: u64) -> &'static str {
         let ready_enough = ready >= u64::from(self.spec.replicas);
         match self.step {
-            Step::Ready if self.restore.is_some() => "Restoring",
-            Step::Ready if self.upgrade.is_some() => "Upgrading",
-            Step::Ready if self.update.is_some() => "Updating",
-            Step::Ready if self.spec.replicas == 0 => "Asleep",
-            Step::Ready if !ready_enough => "NotReady",
-            Step::Ready if self.paused.is_some() => "Paused",
-            step @ (Step::Creating | Step::Ready | Step::Deleting) => step.word(),
+            LifecyclePhase::Ready if self.restore.is_some() => "Restoring",
+            LifecyclePhase::Ready if self.upgrade.is_some() => "Upgrading",
+            LifecyclePhase::Ready if self.update.is_some() => "Updating",
+            LifecyclePhase::Ready if self.spec.replicas == 0 => "Asleep",
+            LifecyclePhase::Ready if !ready_enough => "NotReady",
+            LifecyclePhase::Ready if self.paused.is_some() => "Paused",
+            step @ (LifecyclePhase::Creating | LifecyclePhase::Ready | LifecyclePhase::Deleting) => step.word(),
         }
     }
 
@@ -201,17 +201,17 @@ impl Record {
     }
 
     /// Reads the `ConfigMap` back.
-    pub fn from_object(object: &Value) -> Result<Self, Verdict> {
+    pub fn from_object(object: &Value) -> Result<Self, RecordError> {
         let text = object
             .pointer("/data/record.json")
             .and_then(Value::as_str)
-            .ok_or_else(|| Verdict::Damaged("it has no key `record.json`".into()))?;
-        let value: Value = serde_json::from_str(text).map_err(|error| Verdict::Damaged(error.to_string()))?;
+            .ok_or_else(|| RecordError::Damaged("it has no key `record.json`".into()))?;
+        let value: Value = serde_json::from_str(text).map_err(|error| RecordError::Damaged(error.to_string()))?;
         let schema = value.get("schema").and_then(Value::as_u64).unwrap_or(0);
         if schema > u64::from(SCHEMA) {
-            return Err(Verdict::Newer { schema });
+            return Err(RecordError::Newer { schema });
         }
-        serde_json::from_value(value).map_err(|error| Verdict::Damaged(error.to_string()))
+        serde_json::from_value(value).map_err(|error| RecordError::Damaged(error.to_string()))
     }
 }
 

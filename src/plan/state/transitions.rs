@@ -1,9 +1,9 @@
 //! Changes on their way, as the record keeps them: begun, gone on with, ended or taken back. A run that was killed leaves
 //! one behind, and the next run knows from it what to do.
 
+use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::operations::REVISIONS;
 use crate::plan::state::operations::Update;
-use crate::plan::state::operations::Wish;
 use jiff::Timestamp;
 
 use super::operations::{Phase, Revision, RevisionKind, Upgrade};
@@ -18,7 +18,7 @@ impl Record {
 
     /// Whether the last change was taken back, or was itself a rollback: then there is nothing more to take back.
     #[must_use]
-    pub fn is_taken_back(&self) -> bool {
+    pub fn is_rolled_back(&self) -> bool {
         !self.is_changing() && self.history.first().is_some_and(|last| last.kind != RevisionKind::Change)
     }
 
@@ -33,7 +33,7 @@ impl Record {
     }
 
     /// Turns the change on its way back: the control plane is to be reached as it was before.
-    pub fn turn_back(&mut self) {
+    pub fn begin_rollback(&mut self) {
         self.set_phase(Phase::Back);
         if let Some(update) = &self.update {
             self.exposure = update.exposure;
@@ -44,27 +44,27 @@ impl Record {
     /// Ends the change on its way: the control plane has the new version or settings now. `documents` are those before.
     pub fn finish(&mut self, now: Timestamp, by: String, documents: String) {
         if let Some(upgrade) = self.upgrade.take() {
-            let Upgrade { from, to, undo, .. } = upgrade;
+            let Upgrade { from, to, is_rollback, .. } = upgrade;
             self.spec.version = to;
-            self.remember(Revision::of_version(now, [from, to], by.clone(), RevisionKind::of(undo)));
+            self.remember(Revision::of_version(now, [from, to], by.clone(), RevisionKind::of(is_rollback)));
         }
         if let Some(update) = self.update.take() {
-            let before = Wish { spec: self.spec.clone(), documents };
+            let before = DesiredSpec { spec: self.spec.clone(), documents };
             self.spec = update.to.spec;
             let version = self.spec.version;
-            let (before, kind) = (Some(Box::new(before)), RevisionKind::of(update.undo));
+            let (before, kind) = (Some(Box::new(before)), RevisionKind::of(update.is_rollback));
             self.remember(Revision { at: now, from: version, to: version, by, what: update.what, before, kind });
         }
     }
 
     /// Ends the change on its way: the control plane is again as it was before. A rollback that did not work is not
     /// remembered: the change that it was to take back is still the last one.
-    pub fn abandon(&mut self, now: Timestamp, by: String) {
-        let (version, kind) = (self.spec.version, RevisionKind::TakenBack);
-        if let Some(Upgrade { from, to, undo: false, .. }) = self.upgrade.take() {
+    pub fn finish_rollback(&mut self, now: Timestamp, by: String) {
+        let (version, kind) = (self.spec.version, RevisionKind::RolledBack);
+        if let Some(Upgrade { from, to, is_rollback: false, .. }) = self.upgrade.take() {
             self.remember(Revision::of_version(now, [from, to], by.clone(), kind));
         }
-        if let Some(Update { what, undo: false, .. }) = self.update.take().map(|update| *update) {
+        if let Some(Update { what, is_rollback: false, .. }) = self.update.take().map(|update| *update) {
             self.remember(Revision { at: now, from: version, to: version, by, what, before: None, kind });
         }
     }
@@ -93,10 +93,10 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{KubeVersion, PlaneId};
+    use crate::model::{ControlPlaneId, KubeVersion};
 
     fn record() -> Record {
-        let id = PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        let id = ControlPlaneId::parse("0123456789abcdef0123456789abcdef").unwrap();
         Record::new(id, crate::tenant::fixture::spec("v1.37.2"), at())
     }
 
@@ -104,22 +104,22 @@ mod tests {
         "2027-06-01T12:00:00Z".parse().unwrap()
     }
 
-    fn upgrade(undo: bool) -> Upgrade {
+    fn upgrade(is_rollback: bool) -> Upgrade {
         let (from, to) = (KubeVersion::parse("v1.37.2").unwrap(), KubeVersion::parse("v1.37.3").unwrap());
-        Upgrade { from, to, phase: Phase::Pods, began: at(), undo }
+        Upgrade { from, to, phase: Phase::Pods, began: at(), is_rollback }
     }
 
     #[test]
     fn only_a_change_that_stayed_can_be_taken_back() {
         let mut record = record();
-        assert!(!record.is_taken_back(), "it was never changed");
+        assert!(!record.is_rolled_back(), "it was never changed");
         record.upgrade = Some(upgrade(false));
         record.finish(at(), "anna".into(), String::new());
-        assert!(!record.is_taken_back());
+        assert!(!record.is_rolled_back());
         record.upgrade = Some(upgrade(true));
-        assert!(!record.is_taken_back(), "it is on its way");
+        assert!(!record.is_rolled_back(), "it is on its way");
         record.finish(at(), "anna".into(), String::new());
-        assert!(record.is_taken_back());
+        assert!(record.is_rolled_back());
     }
 
     #[test]
@@ -129,10 +129,10 @@ mod tests {
         record.finish(at(), "anna".into(), String::new());
         let version = record.spec.version;
         record.upgrade = Some(upgrade(false));
-        record.abandon(at(), "anna".into());
-        assert!(record.is_taken_back() && record.spec.version == version);
+        record.finish_rollback(at(), "anna".into());
+        assert!(record.is_rolled_back() && record.spec.version == version);
         let kinds: Vec<RevisionKind> = record.history.iter().map(|revision| revision.kind).collect();
-        assert_eq!(kinds, [RevisionKind::TakenBack, RevisionKind::Change]);
+        assert_eq!(kinds, [RevisionKind::RolledBack, RevisionKind::Change]);
     }
 
     #[test]
@@ -141,8 +141,8 @@ mod tests {
         record.upgrade = Some(upgrade(false));
         record.finish(at(), "anna".into(), String::new());
         record.upgrade = Some(upgrade(true));
-        record.abandon(at(), "anna".into());
-        assert!(!record.is_changing() && !record.is_taken_back());
+        record.finish_rollback(at(), "anna".into());
+        assert!(!record.is_changing() && !record.is_rolled_back());
         assert_eq!(record.history.len(), 1);
     }
 }

@@ -43,11 +43,11 @@ pub fn reset_script() -> String {
 
 /// What a machine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
+pub struct HostProbe {
     /// Whether kubeadm is installed.
     pub has_kubeadm: bool,
     /// The cluster it is in.
-    pub membership: Membership,
+    pub membership: HostMembership,
     /// The authorities (PEM) by which its kubelet knows the API server, and those by which it knows its clients.
     pub authorities: [Option<String>; 2],
     /// The certificate (PEM) that its kubelet shows to the API server.
@@ -56,7 +56,7 @@ pub struct Machine {
 
 /// Which cluster a machine is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Membership {
+pub enum HostMembership {
     /// None.
     Free,
     /// The one in question, as this node; `None` when its certificate cannot be read.
@@ -65,7 +65,7 @@ pub enum Membership {
     Elsewhere(String),
 }
 
-impl Machine {
+impl HostProbe {
     /// Reads what the script printed. `ca_hashes` are the discovery hashes of the cluster in question.
     pub fn read(said: &str, ca_hashes: &[String]) -> Result<Self, String> {
         // What a login shell's profile prints comes first.
@@ -82,12 +82,12 @@ impl Machine {
             let known = authorities[0].as_deref().and_then(|pem| pki::discovery_hashes(pem).ok()).unwrap_or_default();
             if known.iter().any(|hash| ca_hashes.contains(hash)) {
                 let facts = certificate.as_deref().and_then(|pem| pki::inspect(pem).ok());
-                Membership::Here(facts.and_then(|facts| node_of_user(&facts.common_name).map(str::to_owned)))
+                HostMembership::Here(facts.and_then(|facts| node_of_user(&facts.common_name).map(str::to_owned)))
             } else {
-                Membership::Elsewhere(value("server").unwrap_or("an unknown server").trim().to_owned())
+                HostMembership::Elsewhere(value("server").unwrap_or("an unknown server").trim().to_owned())
             }
         } else {
-            Membership::Free
+            HostMembership::Free
         };
         Ok(Self { has_kubeadm: lines.contains(&"kubeadm"), membership, authorities, certificate })
     }
@@ -148,21 +148,21 @@ mod tests {
     fn a_machine_says_which_worker_of_which_cluster_it_is() {
         let (here, elsewhere) = (ca(), ca());
         let hashes = pki::discovery_hashes(&here.certificate).unwrap();
-        let read = |said: &str| Machine::read(said, &hashes).unwrap();
-        assert_eq!(read(&said(&here, "w-1")).membership, Membership::Here(Some("w-1".into())));
+        let read = |said: &str| HostProbe::read(said, &hashes).unwrap();
+        assert_eq!(read(&said(&here, "w-1")).membership, HostMembership::Here(Some("w-1".into())));
         assert_eq!(
             read(&said(&elsewhere, "w-1")).membership,
-            Membership::Elsewhere("https://10.0.0.9:6443".into()),
+            HostMembership::Elsewhere("https://10.0.0.9:6443".into()),
             "an authority of the same name is not the same authority"
         );
         let nothing = read("kamaji\n");
-        assert_eq!((nothing.has_kubeadm, nothing.membership), (false, Membership::Free));
-        assert_eq!(read("kamaji\njoined\n").membership, Membership::Elsewhere("an unknown server".into()));
-        assert!(Machine::read("sh: unknown command", &hashes).is_err());
+        assert_eq!((nothing.has_kubeadm, nothing.membership), (false, HostMembership::Free));
+        assert_eq!(read("kamaji\njoined\n").membership, HostMembership::Elsewhere("an unknown server".into()));
+        assert!(HostProbe::read("sh: unknown command", &hashes).is_err());
         let both = [elsewhere.certificate.as_str(), here.certificate.as_str()].concat();
         let changing = pki::discovery_hashes(&both).unwrap();
-        let membership = Machine::read(&said(&here, "w-1"), &changing).unwrap().membership;
-        assert_eq!(membership, Membership::Here(Some("w-1".into())), "while its authority is changed for another");
+        let membership = HostProbe::read(&said(&here, "w-1"), &changing).unwrap().membership;
+        assert_eq!(membership, HostMembership::Here(Some("w-1".into())), "while its authority is changed for another");
     }
 
     #[test]

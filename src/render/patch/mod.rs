@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Address, DatastoreAccess, KeySecrets, Manifest, deployment};
 use crate::model::{
-    ControlPlaneSpec, Endpoint, Host, ObjectNames, Patch, PatchTarget, PatchType, PlaneId, is_owned_argument,
+    ControlPlaneId, ControlPlaneSpec, Endpoint, Host, ObjectNames, Patch, PatchTarget, PatchType, is_owned_argument,
 };
 
 /// A patch that cannot be applied, or that would make what must not be.
@@ -81,7 +81,7 @@ pub fn check_pod_patches(spec: &ControlPlaneSpec) -> Result<(), PatchError> {
     let endpoint = Endpoint { host: Host::Ip(ip), port: spec.bind_port };
     let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, also: Vec::new() };
     let datastore = DatastoreAccess { endpoints: vec!["etcd:2379".into()] };
-    let id = PlaneId::parse(&"0".repeat(32)).expect("it is an id");
+    let id = ControlPlaneId::parse(&"0".repeat(32)).expect("it is an id");
     let keys = KeySecrets::settled(ObjectNames(&spec.name));
     patch_pods(spec, deployment(spec, &id, &address, &datastore, &keys, "")).map(|_| ())
 }

@@ -6,12 +6,12 @@ use kamaji::config::operator::tenant_control_plane;
 use kamaji::config::operator::tenant_control_plane::Overrides;
 use kamaji::config::{self, KubeadmApi, Problem, Settings, Source};
 use kamaji::error::Advice as _;
-use kamaji::model::{ControlPlaneSpec, Given, KeyAlgorithm, PatchTarget};
+use kamaji::model::{ControlPlaneSpec, KeyAlgorithm, PatchTarget, SuppliedFiles};
 use kamaji::{render, tenant, yaml};
 
 use super::for_a_while;
 use super::mutate::{damaged, damaged_one};
-use crate::plane::Plane;
+use crate::control_plane::Plane;
 
 const TENANT: &str = "apiVersion: kamaji.clastix.io/v1alpha1\nkind: TenantControlPlane\nmetadata: {name: prod, labels: {a: b}}\n\
     spec:\n  dataStore: main\n  controlPlane:\n    deployment:\n      replicas: 2\n      nodeSelector: {disk: ssd}\n\
@@ -69,7 +69,7 @@ fn no_damage_to_a_kubeadm_file_makes_reading_it_fail() {
         |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let source = Source { name: "a.yaml", text: &text };
-            can_be_told(&config::validate(&source, true, &Given::default()).problems);
+            can_be_told(&config::validate(&source, true, &SuppliedFiles::default()).problems);
             let Ok(loaded) = config::load(&source, settings()) else { return };
             read.set(read.get() + 1);
             // What the record keeps means the same as the file.

@@ -7,7 +7,7 @@ use kamaji::pki;
 
 use super::for_a_while;
 use super::mutate::{damaged, damaged_one};
-use crate::plane::{fixture, now};
+use crate::control_plane::{fixture, now};
 
 #[test]
 fn no_damage_to_a_key_or_a_certificate_makes_reading_it_fail() {

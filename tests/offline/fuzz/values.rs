@@ -2,9 +2,9 @@
 
 use std::fmt::{Debug, Display};
 
-use kamaji::cli::Span;
+use kamaji::cli::DurationArg;
 use kamaji::model::{
-    ControlPlaneName, DatastoreName, Endpoint, Host, KubeVersion, Namespace, PlaneId, Quantity, San, Subject,
+    ControlPlaneId, ControlPlaneName, DatastoreName, Endpoint, Host, KubeVersion, Namespace, Quantity, San, Subject,
     check_toleration, parse_amount, parse_component_amounts, parse_given_path, parse_label, parse_node_selector,
     parse_token, parse_toleration,
 };
@@ -89,7 +89,7 @@ fn what_is_read_is_written_and_read_again_as_the_same() {
         same(text, ControlPlaneName::parse);
         same(text, Namespace::parse);
         same(text, DatastoreName::parse);
-        same(text, PlaneId::parse);
+        same(text, ControlPlaneId::parse);
         same(text, KubeVersion::parse);
         same(text, Host::parse);
         same(text, San::parse);
@@ -108,7 +108,7 @@ fn what_is_read_is_written_and_read_again_as_the_same() {
         }
         drop((parse_amount("memory", text), parse_amount(text, "1"), parse_component_amounts(text)));
         drop((Subject::parse(text, &[], false), Subject::parse("jane", &[text.to_owned()], true)));
-        drop((parse_token(text).map(drop), text.parse::<Span>()));
+        drop((parse_token(text).map(drop), text.parse::<DurationArg>()));
     });
 }
 

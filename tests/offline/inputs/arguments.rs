@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::{limited, refused};
-use crate::plane::MINIMAL;
+use crate::control_plane::MINIMAL;
 use crate::program::{Place, Ran};
 
 #[test]

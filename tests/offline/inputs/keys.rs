@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 
 use super::{limited, refused};
-use crate::plane::MINIMAL;
+use crate::control_plane::MINIMAL;
 use crate::program::{Place, Ran};
 
 fn fixture(name: &str) -> Vec<u8> {

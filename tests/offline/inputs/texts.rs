@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{limited, refused};
-use crate::plane::MINIMAL;
+use crate::control_plane::MINIMAL;
 use crate::program::{Place, Ran};
 
 fn laughs() -> String {

@@ -7,8 +7,8 @@ use kamaji::model::{Endpoint, KubeVersion, RELEASES};
 use kamaji::render::Manifest;
 use kamaji::tenant::{self, TenantFacts};
 
+use crate::control_plane::Plane;
 use crate::examples;
-use crate::plane::Plane;
 
 /// An example as one minor gets it.
 struct Rendered {
@@ -36,7 +36,7 @@ fn render(minor: u64) -> Vec<Rendered> {
     let advertise = ["192.0.2.10".parse().unwrap()];
     let facts = TenantFacts { endpoint: &endpoint, advertise: &advertise, secure_port: 6443, ca_pem: "CA" };
     let render = |example: &examples::Example| {
-        let mut spec = example.plane.spec.clone();
+        let mut spec = example.control_plane.spec.clone();
         spec.version = KubeVersion { major: 1, minor, patch: 0 };
         let tenant = tenant::objects(&spec, &facts);
         let management = if example.name == "rsa-certificates" {

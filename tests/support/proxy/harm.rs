@@ -17,7 +17,7 @@ pub(crate) enum Harm {
     /// The server never sees the request; this is answered as an API server would.
     Status(u16),
     /// The same with `Retry-After`, in seconds.
-    Busy(u16, u64),
+    Blocker(u16, u64),
     /// The server has carried it out; 504 is answered.
     Unheard,
     /// The connection breaks off.
@@ -48,7 +48,7 @@ impl Harm {
                 true
             }
             Self::Status(_)
-            | Self::Busy(..)
+            | Self::Blocker(..)
             | Self::Reset(Moment::Before)
             | Self::Stall
             | Self::Page
@@ -61,7 +61,7 @@ impl Harm {
     pub(super) async fn instead(self) -> Result<Answer, Error> {
         match self {
             Self::Status(code) => Ok(answer(code, None, status(code))),
-            Self::Busy(code, seconds) => Ok(answer(code, Some(seconds), status(code))),
+            Self::Blocker(code, seconds) => Ok(answer(code, Some(seconds), status(code))),
             Self::Page => Ok(page()),
             Self::Wrapped => Ok(answer(200, None, status(500))),
             Self::Nonsense => Ok(answer(200, None, "{\"hello\":[1,2,3]}".to_owned())),
@@ -105,7 +105,7 @@ impl Harm {
                 Ok(Response::from_parts(head, whole(half)))
             }
             Self::Status(_)
-            | Self::Busy(..)
+            | Self::Blocker(..)
             | Self::Reset(_)
             | Self::Stall
             | Self::Page

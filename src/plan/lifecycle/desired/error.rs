@@ -1,7 +1,7 @@
 //! Why nothing can be decided, and what to do then.
 
 use crate::error::{Advice, Kind};
-use crate::model::Called;
+use crate::model::NamespacedName;
 use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase};
 use crate::{pki, render};
 
@@ -9,54 +9,60 @@ use crate::{pki, render};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The CA's Secret vanished although there was one.
-    #[error("the certificate authority of control plane `{plane}` is gone: Secret {secret} does not exist any more")]
+    #[error(
+        "the certificate authority of control plane `{control_plane}` is gone: Secret {secret} does not exist any more"
+    )]
     AuthorityLost {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
     /// The Secret of the key that signs tokens vanished although there was one.
-    #[error("the service account key of control plane `{plane}` is gone: Secret {secret} does not exist any more")]
+    #[error(
+        "the service account key of control plane `{control_plane}` is gone: Secret {secret} does not exist any more"
+    )]
     ServiceAccountKeyLost {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
     /// The encryption key's Secret vanished although there was one.
     #[error(
-        "the key that encrypts Secrets of control plane `{plane}` is gone: Secret {secret} does not exist any more"
+        "the key that encrypts Secrets of control plane `{control_plane}` is gone: Secret {secret} does not exist any more"
     )]
     EncryptionLost {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
     /// The Secret with the new key vanished, or holds another one, while keys are changed.
-    #[error("Secret {secret} does not hold the new key of control plane `{plane}` ({rotation})")]
+    #[error("Secret {secret} does not hold the new key of control plane `{control_plane}` ({rotation})")]
     RotationKeyLost {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// Namespace and name of the Secret.
         secret: String,
         /// The change on its way.
         rotation: Box<Rotation>,
     },
     /// The CA's Secret holds another CA than the one recorded.
-    #[error("Secret {secret} does not hold the certificate authority that control plane `{plane}` was made with")]
+    #[error(
+        "Secret {secret} does not hold the certificate authority that control plane `{control_plane}` was made with"
+    )]
     AuthorityChanged {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
     /// The user gave keys for a control plane that has others.
-    #[error("control plane `{plane}` has a {what} already, and --pki gives another one")]
+    #[error("control plane `{control_plane}` has a {what} already, and --pki gives another one")]
     OtherKeysGiven {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// Which.
         what: &'static str,
     },
@@ -64,7 +70,7 @@ pub enum Error {
     #[error("the file that was given for {path} is gone: {object} does not exist any more")]
     FileLost {
         /// The control plane.
-        plane: Called,
+        control_plane: NamespacedName,
         /// The path in the configuration.
         path: String,
         /// The object that held it.
@@ -74,10 +80,10 @@ pub enum Error {
     #[error(transparent)]
     Patch(#[from] render::PatchError),
     /// A key could not be made or read.
-    #[error("{what} of control plane `{plane}` cannot be used")]
+    #[error("{what} of control plane `{control_plane}` cannot be used")]
     Pki {
         /// The control plane.
-        plane: String,
+        control_plane: String,
         /// Which.
         what: String,
         /// Why.
@@ -115,15 +121,19 @@ impl Advice for Error {
             Self::EncryptionLost { secret, .. } => vec![format!(
                 "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
             )],
-            Self::RotationKeyLost { plane, secret, rotation } => {
+            Self::RotationKeyLost { control_plane, secret, rotation } => {
                 let mut hints = vec![format!("restore Secret {secret} from a backup")];
                 if rotation.phase == RotationPhase::Trust {
-                    hints.push(format!("or go back: kamaji certs {} {} --back", rotation.of.verb(), plane.argument()));
+                    hints.push(format!(
+                        "or go back: kamaji certs {} {} --back",
+                        rotation.of.verb(),
+                        control_plane.argument()
+                    ));
                 }
                 hints
             }
-            Self::FileLost { plane, path, .. } => {
-                vec![format!("give it again: kamaji create {} … --file {path}=LOCAL", plane.argument())]
+            Self::FileLost { control_plane, path, .. } => {
+                vec![format!("give it again: kamaji create {} … --file {path}=LOCAL", control_plane.argument())]
             }
             Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
             Self::Patch(_) => vec![PATCH_REMEDY.to_owned()],

@@ -10,12 +10,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::ambient::Ambient;
-use crate::model::{ControlPlaneSpec, Exposure, GivenFile, LABEL_COMPONENT, ObjectNames, PlaneId, Policies};
+use crate::model::{ControlPlaneId, ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, Policies, SuppliedFile};
 use crate::pki::{self, KeyAndCertificate, PartialUserPki};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::certificates::renewal::{Reissue, Reissued};
-use crate::plan::certificates::rotation_keys::{Authorities, Rotating, authority_data, rotating};
-use crate::plan::certificates::rotation_phases::{Rotated, Rotation, RotationPhase};
+use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
+use crate::plan::certificates::rotation_keys::{Authorities, RotationKeys, authority_data, rotating};
+use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase, RotationTarget};
 use crate::plan::datastore::authority::DatastoreAuthority;
 use crate::render::policy::{self, EncryptionKey};
 use crate::render::{self, Address, DatastoreAccess, Manifest, ObjectRef, Write};
@@ -29,7 +29,7 @@ pub struct Inputs<'a> {
     /// The wish.
     pub spec: &'a ControlPlaneSpec,
     /// The identity.
-    pub id: &'a PlaneId,
+    pub id: &'a ControlPlaneId,
     /// What exists.
     pub live: &'a Live,
     /// Keys the user gave.
@@ -43,14 +43,14 @@ pub struct Inputs<'a> {
     /// The datastore, if it is there yet.
     pub datastore: Option<&'a DatastoreAuthority>,
     /// Certificates to be made anew although they could be kept.
-    pub reissue: &'a Reissue,
+    pub reissue: &'a RenewalRequest,
     /// A change of keys on its way.
     pub rotation: Option<&'a Rotation>,
 }
 
 /// How far a decision could go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum ApplyStep {
     /// Authorities, keys, Service: what needs no address.
     Identity,
     /// Everything.
@@ -61,13 +61,13 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Desired {
     /// How far this goes.
-    pub step: Step,
+    pub step: ApplyStep,
     /// The objects in the order they are to be written; the Deployment is after what it mounts.
     pub write: Vec<Manifest>,
     /// Objects that should not be.
     pub delete: Vec<ObjectRef>,
     /// The certificates that are made anew.
-    pub reissued: Vec<Reissued>,
+    pub reissued: Vec<RenewedCertificate>,
     /// The SHA-256 of the CA's public key.
     pub ca: String,
     /// The certificates of the authorities that are trusted, PEM: one, or two while it is changed.
@@ -140,7 +140,7 @@ struct Decision<'a> {
     inputs: &'a Inputs<'a>,
     names: ObjectNames<'a>,
     now: Timestamp,
-    reissued: Vec<Reissued>,
+    reissued: Vec<RenewedCertificate>,
     ends: Vec<Timestamp>,
 }
 
@@ -151,7 +151,10 @@ impl Decision<'_> {
         let fingerprint =
             pki::inspect(&main.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
         if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) && !self.takes_over(&fingerprint) {
-            return Err(Error::AuthorityChanged { plane: spec.name.to_string(), secret: self.place(&self.names.ca()) });
+            return Err(Error::AuthorityChanged {
+                control_plane: spec.name.to_string(),
+                secret: self.place(&self.names.ca()),
+            });
         }
         let front_proxy_ca = self.authority(
             "front proxy's certificate authority",
@@ -189,13 +192,13 @@ impl Decision<'_> {
             self.secret(self.names.encryption(), "encryption", Write::CreateOnly, &[("encryption.yaml", encryption)]),
             self.policies(),
         ];
-        let mut step = Step::Identity;
-        let Rotating { bundle, keys, authorities } =
+        let mut step = ApplyStep::Identity;
+        let RotationKeys { bundle, keys, authorities } =
             rotating(self.inputs.spec, self.inputs.live, self.inputs.rotation)?;
         let Authorities { signer: ca, trusted } =
             authorities.unwrap_or_else(|| Authorities { trusted: main.certificate.clone(), signer: main });
         if let (Some(address), Some(datastore)) = (self.inputs.address, self.inputs.datastore) {
-            step = Step::Complete;
+            step = ApplyStep::Complete;
             write.push(self.kubeadm_config(address));
             write.extend(self.certificates(&ca, &front_proxy_ca, address)?);
             write.extend(self.kubeconfigs(&ca, &trusted, address)?);
@@ -237,7 +240,7 @@ impl Decision<'_> {
     /// Whether an authority is the one that takes the place of the recorded one.
     fn takes_over(&self, fingerprint: &str) -> bool {
         self.inputs.rotation.is_some_and(|rotation| {
-            (rotation.of, rotation.phase) == (Rotated::CertificateAuthority, RotationPhase::Drop)
+            (rotation.of, rotation.phase) == (RotationTarget::CertificateAuthority, RotationPhase::Drop)
                 && rotation.key.as_deref() == Some(fingerprint)
         })
     }
@@ -254,7 +257,7 @@ impl Decision<'_> {
         let (spec, live) = (self.inputs.spec, self.inputs.live);
         (spec.isolation.policies != Policies::Off).then(|| {
             let policy = live.named("NetworkPolicy", &self.names.network_policy());
-            let closed = live.surroundings.closed_to(spec, policy);
+            let closed = live.management_network.denied_cidrs(spec, policy);
             render::network_policy(spec, address.secure_port, datastore, &closed)
         })
     }
@@ -269,11 +272,12 @@ impl Decision<'_> {
     /// The objects of the user's files. One that an earlier run was given must still be there.
     fn files(&self) -> Result<Vec<Manifest>, Error> {
         let spec = self.inputs.spec;
-        let lost =
-            |file: &&GivenFile| file.content.is_none() && self.inputs.live.get(&render::file_ref(spec, file)).is_none();
+        let lost = |file: &&SuppliedFile| {
+            file.content.is_none() && self.inputs.live.get(&render::file_ref(spec, file)).is_none()
+        };
         if let Some(file) = spec.extras.files.iter().find(lost) {
             let object = render::file_ref(spec, file).to_string();
-            return Err(Error::FileLost { plane: spec.called(), path: file.path.clone(), object });
+            return Err(Error::FileLost { control_plane: spec.namespaced_name(), path: file.path.clone(), object });
         }
         Ok(spec.extras.files.iter().filter_map(|file| render::file(spec, file)).collect())
     }
@@ -318,7 +322,10 @@ impl Decision<'_> {
     }
 
     fn encryption_lost(&self) -> Error {
-        Error::EncryptionLost { plane: self.inputs.spec.name.to_string(), secret: self.place(&self.names.encryption()) }
+        Error::EncryptionLost {
+            control_plane: self.inputs.spec.name.to_string(),
+            secret: self.place(&self.names.encryption()),
+        }
     }
 
     fn place(&self, secret: &str) -> String {
@@ -326,6 +333,6 @@ impl Decision<'_> {
     }
 
     fn pki(&self, what: &str, source: pki::Error) -> Error {
-        Error::Pki { plane: self.inputs.spec.name.to_string(), what: what.to_owned(), source }
+        Error::Pki { control_plane: self.inputs.spec.name.to_string(), what: what.to_owned(), source }
     }
 }

@@ -6,7 +6,7 @@ use super::Decision;
 use super::error::Error;
 use crate::model::LeafName;
 use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig};
-use crate::plan::certificates::renewal::Reissued;
+use crate::plan::certificates::renewal::RenewedCertificate;
 use crate::plan::datastore::authority::DatastoreAuthority;
 use crate::render::{Address, Manifest, Write};
 
@@ -31,7 +31,7 @@ impl Decision<'_> {
         [certificate, key]: [&str; 2],
         common_name: &str,
     ) -> Result<KeyAndCertificate, Error> {
-        let plane = || self.inputs.spec.name.to_string();
+        let control_plane = || self.inputs.spec.name.to_string();
         let given = match common_name {
             "kubernetes" => self.inputs.given.ca.as_ref(),
             _ => self.inputs.given.front_proxy_ca.as_ref(),
@@ -40,12 +40,12 @@ impl Decision<'_> {
             (Some(certificate), Some(key)) => {
                 let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
                 if given.is_some_and(|given| given.certificate.trim() != existing.certificate.trim()) {
-                    return Err(Error::OtherKeysGiven { plane: plane(), what });
+                    return Err(Error::OtherKeysGiven { control_plane: control_plane(), what });
                 }
                 existing
             }
             _ if self.inputs.recorded_ca.is_some() => {
-                return Err(Error::AuthorityLost { plane: plane(), secret: self.place(secret) });
+                return Err(Error::AuthorityLost { control_plane: control_plane(), secret: self.place(secret) });
             }
             _ => match given {
                 Some(given) => given.clone(),
@@ -65,13 +65,13 @@ impl Decision<'_> {
             let existing = KeyPair { public: public.expose_secret().to_owned(), private };
             let given = self.inputs.given.service_account.as_ref();
             if given.is_some_and(|given| given.public.trim() != existing.public.trim()) {
-                return Err(Error::OtherKeysGiven { plane: self.inputs.spec.name.to_string(), what });
+                return Err(Error::OtherKeysGiven { control_plane: self.inputs.spec.name.to_string(), what });
             }
             return Ok(existing);
         }
         if self.inputs.recorded_ca.is_some() {
-            let plane = self.inputs.spec.name.to_string();
-            return Err(Error::ServiceAccountKeyLost { plane, secret: self.place(&secret) });
+            let control_plane = self.inputs.spec.name.to_string();
+            return Err(Error::ServiceAccountKeyLost { control_plane, secret: self.place(&secret) });
         }
         match &self.inputs.given.service_account {
             Some(given) => Ok(given.clone()),
@@ -109,7 +109,7 @@ impl Decision<'_> {
         };
         let ends = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?.not_after;
         if let Some(why) = why {
-            self.reissued.push(Reissued { leaf: name, what: what.to_owned(), why, ended, ends });
+            self.reissued.push(RenewedCertificate { leaf: name, what: what.to_owned(), why, ended, ends });
         }
         self.ends.push(ends);
         Ok(pair)

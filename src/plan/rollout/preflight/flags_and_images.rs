@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Check, Facts, Verdict, check, list, unseen};
+use super::{Check, CheckVerdict, PreflightFacts, check, list, unseen};
 use crate::model::{CheckName, Component, Gate, flag_goes_away, gate_in};
 
 /// How many images a kubelet tells of at most.
 const TOLD: usize = 50;
 
 /// The programs with what the user gave them.
-fn programs<'a>(facts: &'a Facts<'_>) -> [(&'static str, &'a Component); 3] {
+fn programs<'a>(facts: &'a PreflightFacts<'_>) -> [(&'static str, &'a Component); 3] {
     let spec = facts.spec;
     [
         ("kube-apiserver", &spec.api_server),
@@ -19,7 +19,7 @@ fn programs<'a>(facts: &'a Facts<'_>) -> [(&'static str, &'a Component); 3] {
 }
 
 /// An argument of the user that the target's program does not know would keep it from starting.
-pub(crate) fn flags(facts: &Facts<'_>) -> Check {
+pub(crate) fn flags(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Flags;
     let (spec, from, to) = (facts.spec, facts.spec.version.minor, facts.to.minor);
     let gone: Vec<String> = programs(facts)
@@ -31,14 +31,14 @@ pub(crate) fn flags(facts: &Facts<'_>) -> Check {
     if gone.is_empty() {
         return check(
             name,
-            Verdict::Ok,
+            CheckVerdict::Ok,
             format!("{} knows every extra argument that {} knew", facts.to, spec.version),
             "",
         );
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("{} does not know {} any more", facts.to, gone.join(", ")),
         "take it out of the kubeadm file's extraArgs, and run create with that file first",
     )
@@ -46,7 +46,7 @@ pub(crate) fn flags(facts: &Facts<'_>) -> Check {
 
 /// A feature gate that the target does not know any more, or that it does not let anybody change, keeps a program from
 /// starting.
-pub(crate) fn feature_gates(facts: &Facts<'_>) -> Check {
+pub(crate) fn feature_gates(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::FeatureGates;
     let (from, to) = (facts.spec.version.minor, facts.to.minor);
     let mut wrong = Vec::new();
@@ -61,11 +61,11 @@ pub(crate) fn feature_gates(facts: &Facts<'_>) -> Check {
         }
     }
     if wrong.is_empty() {
-        return check(name, Verdict::Ok, format!("{} takes every feature gate that was set", facts.to), "");
+        return check(name, CheckVerdict::Ok, format!("{} takes every feature gate that was set", facts.to), "");
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("feature gates that {} does not take: {}", facts.to, wrong.join(", ")),
         "take them out of --feature-gates in the kubeadm file's extraArgs, and run create with that file first",
     )
@@ -73,7 +73,7 @@ pub(crate) fn feature_gates(facts: &Facts<'_>) -> Check {
 
 /// Whether the images are on the nodes already. Whether they could be pulled only a pull can tell; while it fails, the old
 /// pods serve.
-pub(crate) fn images(facts: &Facts<'_>) -> Check {
+pub(crate) fn images(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Images;
     let nodes = match &facts.nodes {
         Ok(nodes) => nodes,
@@ -86,24 +86,24 @@ pub(crate) fn images(facts: &Facts<'_>) -> Check {
     let with = nodes.iter().filter(has).count();
     let from = places(&images).join(", ");
     if with > 0 && with == nodes.len() {
-        return check(name, Verdict::Ok, format!("on each of {with} nodes"), "");
+        return check(name, CheckVerdict::Ok, format!("on each of {with} nodes"), "");
     }
     if with > 0 {
         let finding = format!("on {with} of {} nodes; the others would pull them from {from}", nodes.len());
-        return check(name, Verdict::Ok, finding, "");
+        return check(name, CheckVerdict::Ok, finding, "");
     }
     let full = nodes.iter().any(|node| told(node).count() >= TOLD);
     let unsure = if full { " (kubelets tell of 50 images at most)" } else { "" };
     check(
         name,
-        Verdict::Warning,
+        CheckVerdict::Warning,
         format!("not known to be on any node{unsure}: {}; they would be pulled from {from}", images.join(", ")),
         "see that the nodes can pull from there, or load the images on them first; until they are there the old pods serve",
     )
 }
 
 /// The images of the Deployment with the target's version for a tag; a tag of the user's own stays.
-fn images_of_target(facts: &Facts<'_>) -> Vec<String> {
+fn images_of_target(facts: &PreflightFacts<'_>) -> Vec<String> {
     let (from, to) = (format!(":{}", facts.spec.version), format!(":{}", facts.to));
     let containers = facts.deployment.into_iter().flat_map(|found| list(found, "/spec/template/spec/containers"));
     let mut images: Vec<String> = containers

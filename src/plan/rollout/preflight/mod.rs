@@ -20,7 +20,7 @@ use crate::plan::certificates::inventory::SOON_DAYS;
 /// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// Nothing is in the way.
     Ok,
     /// It could not be looked at, or is worth a look.
@@ -35,7 +35,7 @@ pub struct Check {
     /// Its name, for `--skip-check`.
     pub name: CheckName,
     /// What it found.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// The finding, for people.
     pub finding: String,
     /// What to do about it; empty when there is nothing to do.
@@ -63,7 +63,7 @@ pub struct DeprecatedUse {
 
 /// Everything the checks are made from. `Err` holds why something could not be looked at.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct PreflightFacts<'a> {
     /// What it is now.
     pub spec: &'a ControlPlaneSpec,
     /// Where it is to go.
@@ -94,7 +94,7 @@ pub struct Facts<'a> {
 
 /// Makes all checks.
 #[must_use]
-pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
+pub fn checks(facts: &PreflightFacts<'_>) -> Vec<Check> {
     vec![
         health(facts),
         tenant::kubelet_skew(facts),
@@ -111,15 +111,15 @@ pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
     ]
 }
 
-fn check(name: CheckName, verdict: Verdict, finding: impl Into<String>, remedy: impl Into<String>) -> Check {
+fn check(name: CheckName, verdict: CheckVerdict, finding: impl Into<String>, remedy: impl Into<String>) -> Check {
     Check { name, verdict, finding: finding.into(), remedy: remedy.into() }
 }
 
 fn unseen(name: CheckName, why: &str) -> Check {
-    check(name, Verdict::Warning, format!("could not be looked at: {why}"), "")
+    check(name, CheckVerdict::Warning, format!("could not be looked at: {why}"), "")
 }
 
-fn health(facts: &Facts<'_>) -> Check {
+fn health(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Health;
     let ready = facts
         .deployment
@@ -128,39 +128,39 @@ fn health(facts: &Facts<'_>) -> Check {
         .unwrap_or(0);
     let wanted = u64::from(facts.spec.replicas);
     if ready >= wanted {
-        return check(name, Verdict::Ok, format!("{ready} of {wanted} pods ready"), "");
+        return check(name, CheckVerdict::Ok, format!("{ready} of {wanted} pods ready"), "");
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("{ready} of {wanted} pods ready"),
-        format!("mend it first: kamaji status {}", facts.spec.called().argument()),
+        format!("mend it first: kamaji status {}", facts.spec.namespaced_name().argument()),
     )
 }
 
-fn datastore(facts: &Facts<'_>) -> Check {
+fn datastore(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Datastore;
     match &facts.datastore {
-        Ok(state) => check(name, Verdict::Ok, state.clone(), ""),
+        Ok(state) => check(name, CheckVerdict::Ok, state.clone(), ""),
         Err(why) => check(
             name,
-            Verdict::Blocked,
+            CheckVerdict::Blocked,
             format!("datastore {}: {why}", facts.spec.datastore),
             "mend the datastore first",
         ),
     }
 }
 
-fn certificates(facts: &Facts<'_>) -> Check {
+fn certificates(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Certificates;
     let Some(end) = facts.certificates_end else { return unseen(name, "the record does not tell when they end") };
     let days = (end.as_second() - facts.now.as_second()).div_euclid(24 * 3600);
     if days >= SOON_DAYS {
-        return check(name, Verdict::Ok, format!("the first ends in {days} days"), "");
+        return check(name, CheckVerdict::Ok, format!("the first ends in {days} days"), "");
     }
     let finding =
         if days < 0 { format!("the first ended {} days ago", -days) } else { format!("the first ends in {days} days") };
-    check(name, Verdict::Warning, finding, "kamaji certs check tells which, kamaji certs renew makes them anew")
+    check(name, CheckVerdict::Warning, finding, "kamaji certs check tells which, kamaji certs renew makes them anew")
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Check, Facts, Verdict, check, list, unseen};
+use super::{Check, CheckVerdict, PreflightFacts, check, list, unseen};
 use crate::model::CheckName;
 
 /// Amounts by resource, in base units (cores, bytes).
 type Amounts = BTreeMap<String, f64>;
 
 /// While old and new pods run side by side the namespace holds more of them.
-pub(crate) fn quota(facts: &Facts<'_>) -> Check {
+pub(crate) fn quota(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Quota;
     let quotas = match &facts.quotas {
         Ok(quotas) => quotas,
@@ -21,11 +21,11 @@ pub(crate) fn quota(facts: &Facts<'_>) -> Check {
     let new = NewPods { deployment: facts.deployment, number: surge(facts), limit_ranges: Some(ranges) };
     let short = shortages(quotas, &new);
     if short.is_empty() {
-        return check(name, Verdict::Ok, "the namespace has room for the new pods beside the old ones", "");
+        return check(name, CheckVerdict::Ok, "the namespace has room for the new pods beside the old ones", "");
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("no room for the new pods beside the old ones: {}", short.join("; ")),
         "raise the ResourceQuota for the time of the upgrade",
     )
@@ -68,7 +68,7 @@ pub(in crate::plan) fn shortages(quotas: &[Value], new: &NewPods<'_>) -> Vec<Str
 }
 
 /// Limits of single pods and containers that the namespace got since the old pods were made.
-pub(crate) fn limit_ranges(facts: &Facts<'_>) -> Check {
+pub(crate) fn limit_ranges(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::LimitRanges;
     let ranges = match &facts.limit_ranges {
         Ok(ranges) => ranges,
@@ -103,11 +103,11 @@ pub(crate) fn limit_ranges(facts: &Facts<'_>) -> Check {
         }
     }
     if wrong.is_empty() {
-        return check(name, Verdict::Ok, "no LimitRange refuses the new pods", "");
+        return check(name, CheckVerdict::Ok, "no LimitRange refuses the new pods", "");
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("the new pods would be refused: {}", wrong.join("; ")),
         "change the LimitRange, or the pods' --requests and --limits with create",
     )
@@ -143,7 +143,7 @@ fn beyond(limit: &Value, requests: &Amounts, limits: &Amounts) -> Vec<String> {
 }
 
 /// How many pods there are more than before, at most, while the Deployment rolls.
-fn surge(facts: &Facts<'_>) -> u32 {
+fn surge(facts: &PreflightFacts<'_>) -> u32 {
     let replicas = facts.spec.replicas;
     let Some(strategy) = facts.deployment.and_then(|found| found.pointer("/spec/strategy")) else { return replicas };
     if strategy["type"] == "Recreate" {

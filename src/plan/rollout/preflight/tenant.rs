@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Check, DeprecatedUse, Facts, Verdict, check, list, unseen};
+use super::{Check, CheckVerdict, DeprecatedUse, PreflightFacts, check, list, unseen};
 use crate::model::{CheckName, Skew};
 
-pub(crate) fn kubelet_skew(facts: &Facts<'_>) -> Check {
+pub(crate) fn kubelet_skew(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::KubeletSkew;
     let workers = match &facts.workers {
         Ok(workers) => workers,
@@ -24,20 +24,20 @@ pub(crate) fn kubelet_skew(facts: &Facts<'_>) -> Check {
     if wrong.is_empty() {
         return check(
             name,
-            Verdict::Ok,
+            CheckVerdict::Ok,
             format!("{0} of {0} workers within {1} minors of {2}", workers.len(), Skew::OLDEST, facts.to),
             "",
         );
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("kubelets that {} does not support: {}", facts.to, wrong.join(", ")),
         "upgrade the kubelets of these workers first, or remove the workers",
     )
 }
 
-pub(crate) fn removed_apis(facts: &Facts<'_>) -> Check {
+pub(crate) fn removed_apis(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::RemovedApis;
     let used = match &facts.deprecated {
         Ok(used) => used,
@@ -49,11 +49,11 @@ pub(crate) fn removed_apis(facts: &Facts<'_>) -> Check {
         .map(|used| format!("{} (removed in v1.{})", used.api, used.removed_in))
         .collect();
     if gone.is_empty() {
-        return check(name, Verdict::Ok, format!("no API in use is removed by {}", facts.to), "");
+        return check(name, CheckVerdict::Ok, format!("no API in use is removed by {}", facts.to), "");
     }
     check(
         name,
-        Verdict::Blocked,
+        CheckVerdict::Blocked,
         format!("in use since the API server started, and removed by {}: {}", facts.to, gone.join(", ")),
         "move their users to a newer API version; the audit log names them (annotation k8s.io/deprecated)",
     )
@@ -61,7 +61,7 @@ pub(crate) fn removed_apis(facts: &Facts<'_>) -> Check {
 
 /// Webhooks that must answer before pods, Deployments and `ConfigMap`s in kube-system can be written: the addons' upgrade
 /// and the pods of the workers depend on them.
-pub(crate) fn webhooks(facts: &Facts<'_>) -> Check {
+pub(crate) fn webhooks(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Webhooks;
     let configurations = match &facts.webhooks {
         Ok(configurations) => configurations,
@@ -69,11 +69,11 @@ pub(crate) fn webhooks(facts: &Facts<'_>) -> Check {
     };
     let strict: Vec<String> = strict_webhooks(configurations).into_iter().map(|webhook| webhook.name).collect();
     if strict.is_empty() {
-        return check(name, Verdict::Ok, "no webhook has to agree to the addons' upgrade", "");
+        return check(name, CheckVerdict::Ok, "no webhook has to agree to the addons' upgrade", "");
     }
     check(
         name,
-        Verdict::Warning,
+        CheckVerdict::Warning,
         format!("must answer while the addons are upgraded (failurePolicy Fail): {}", strict.join(", ")),
         "see that their servers run, or let them leave out the namespace kube-system",
     )
@@ -141,7 +141,7 @@ pub(crate) fn selects_kube_system(webhook: &Value) -> bool {
 }
 
 /// Budgets do not hinder new pods of the control plane, but the drain of workers whose kubelets are upgraded by hand then.
-pub(crate) fn budgets(facts: &Facts<'_>) -> Check {
+pub(crate) fn budgets(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Budgets;
     let budgets = match &facts.budgets {
         Ok(budgets) => budgets,
@@ -158,11 +158,11 @@ pub(crate) fn budgets(facts: &Facts<'_>) -> Check {
         .collect();
     // Only another minor asks for other kubelets.
     if tight.is_empty() || facts.to.minor == facts.spec.version.minor {
-        return check(name, Verdict::Ok, "no disruption budget keeps pods on workers that are to be drained", "");
+        return check(name, CheckVerdict::Ok, "no disruption budget keeps pods on workers that are to be drained", "");
     }
     check(
         name,
-        Verdict::Warning,
+        CheckVerdict::Warning,
         format!("allow no disruption now, so that workers cannot be drained for their kubelets: {}", tight.join(", ")),
         "the control plane is upgraded all the same; give these workloads one more pod before you drain workers",
     )

@@ -32,8 +32,8 @@ fn usual() -> Value {
 }
 
 /// Facts with nothing in the way; two replicas go from v1.36.3 to v1.37.2.
-fn facts<'a>(spec: &'a ControlPlaneSpec, deployment: &'a Value) -> Facts<'a> {
-    Facts {
+fn facts<'a>(spec: &'a ControlPlaneSpec, deployment: &'a Value) -> PreflightFacts<'a> {
+    PreflightFacts {
         spec,
         to: version("v1.37.2"),
         workers: Ok(Vec::new()),
@@ -50,9 +50,9 @@ fn facts<'a>(spec: &'a ControlPlaneSpec, deployment: &'a Value) -> Facts<'a> {
     }
 }
 
-fn verdict(facts: &Facts<'_>, name: CheckName) -> (Verdict, String) {
+fn verdict(facts: &PreflightFacts<'_>, name: CheckName) -> (CheckVerdict, String) {
     let check = checks(facts).into_iter().find(|check| check.name == name).unwrap();
-    assert!(check.verdict == Verdict::Ok || !check.remedy.is_empty(), "{check:?} says what to do");
+    assert!(check.verdict == CheckVerdict::Ok || !check.remedy.is_empty(), "{check:?} says what to do");
     (check.verdict, check.finding)
 }
 
@@ -70,19 +70,19 @@ fn every_check_is_made_once_and_has_a_name_to_waive_it_by() {
 fn kubelets_must_be_at_most_three_minors_older_and_never_newer() {
     let (spec, deployment) = (spec("v1.36.3"), usual());
     for (kubelet, wanted) in [
-        ("v1.37.2", Verdict::Ok),
-        ("v1.36.3", Verdict::Ok),
-        ("v1.34.0+k3s1", Verdict::Ok),
-        ("v1.33.13", Verdict::Blocked),
-        ("v1.38.0", Verdict::Blocked),
-        ("v1.38.0-alpha.1", Verdict::Blocked),
-        ("mine", Verdict::Blocked),
+        ("v1.37.2", CheckVerdict::Ok),
+        ("v1.36.3", CheckVerdict::Ok),
+        ("v1.34.0+k3s1", CheckVerdict::Ok),
+        ("v1.33.13", CheckVerdict::Blocked),
+        ("v1.38.0", CheckVerdict::Blocked),
+        ("v1.38.0-alpha.1", CheckVerdict::Blocked),
+        ("mine", CheckVerdict::Blocked),
     ] {
         let worker = Worker { name: "worker-1".into(), kubelet: kubelet.into() };
-        let facts = Facts { workers: Ok(vec![worker]), ..facts(&spec, &deployment) };
+        let facts = PreflightFacts { workers: Ok(vec![worker]), ..facts(&spec, &deployment) };
         let (verdict, finding) = verdict(&facts, CheckName::KubeletSkew);
         assert_eq!(verdict, wanted, "{kubelet}: {finding}");
-        assert!(verdict == Verdict::Ok || finding.contains("worker-1"), "{finding}");
+        assert!(verdict == CheckVerdict::Ok || finding.contains("worker-1"), "{finding}");
     }
 }
 
@@ -96,12 +96,12 @@ fn feature_gates_that_are_gone_or_locked_are_named_with_their_program() {
         spec
     };
     for (value, wanted, word) in [
-        ("AllAlpha=true,WatchList=false", Verdict::Ok, ""),
-        ("NobodyKnowsIt=true", Verdict::Ok, ""),
-        ("GONE=true", Verdict::Blocked, "GONE of kube-scheduler is gone"),
-        ("LOCKED=false", Verdict::Blocked, "LOCKED of kube-scheduler is always true"),
-        ("LOCKED=true", Verdict::Ok, ""),
-        ("WatchList=true, LOCKED=False", Verdict::Blocked, "LOCKED"),
+        ("AllAlpha=true,WatchList=false", CheckVerdict::Ok, ""),
+        ("NobodyKnowsIt=true", CheckVerdict::Ok, ""),
+        ("GONE=true", CheckVerdict::Blocked, "GONE of kube-scheduler is gone"),
+        ("LOCKED=false", CheckVerdict::Blocked, "LOCKED of kube-scheduler is always true"),
+        ("LOCKED=true", CheckVerdict::Ok, ""),
+        ("WatchList=true, LOCKED=False", CheckVerdict::Blocked, "LOCKED"),
     ] {
         // Of 1.36: 1.37 does not know the one, and does not let anybody change the other.
         let real = |text: &str| text.replace("GONE", "APIServerTracing").replace("LOCKED", "HPAConfigurableTolerance");
@@ -122,16 +122,18 @@ fn images_are_looked_for_on_the_nodes_that_take_pods() {
             "status": {"images": [image("kube-apiserver"), image("kube-controller-manager"), image("kube-scheduler")]},
         })
     };
-    let seen = |nodes: Vec<Value>| verdict(&Facts { nodes: Ok(nodes), ..facts(&spec, &deployment) }, CheckName::Images);
-    assert_eq!(seen(vec![node("v1.37.2", false)]), (Verdict::Ok, "on each of 1 nodes".into()));
+    let seen = |nodes: Vec<Value>| {
+        verdict(&PreflightFacts { nodes: Ok(nodes), ..facts(&spec, &deployment) }, CheckName::Images)
+    };
+    assert_eq!(seen(vec![node("v1.37.2", false)]), (CheckVerdict::Ok, "on each of 1 nodes".into()));
     let (some, finding) = seen(vec![node("v1.37.2", false), node("v1.36.3", false)]);
-    assert_eq!(some, Verdict::Ok);
+    assert_eq!(some, CheckVerdict::Ok);
     assert!(finding.contains("on 1 of 2 nodes") && finding.contains("from registry.k8s.io"), "{finding}");
     let (cordoned, finding) = seen(vec![node("v1.37.2", true), node("v1.36.3", false)]);
-    assert_eq!(cordoned, Verdict::Warning);
+    assert_eq!(cordoned, CheckVerdict::Warning);
     assert!(finding.contains("registry.k8s.io/kube-apiserver:v1.37.2"), "{finding}");
-    assert_eq!(seen(vec![]).0, Verdict::Warning);
-    let unseen = Facts { nodes: Err("forbidden".into()), ..facts(&spec, &deployment) };
+    assert_eq!(seen(vec![]).0, CheckVerdict::Warning);
+    let unseen = PreflightFacts { nodes: Err("forbidden".into()), ..facts(&spec, &deployment) };
     assert!(checks(&unseen).iter().any(|check| check.name == CheckName::Images && check.finding.contains("forbidden")));
 }
 
@@ -140,15 +142,15 @@ fn budgets_matter_when_kubelets_are_upgraded_afterwards() {
     let (spec, deployment) = (spec("v1.36.3"), usual());
     let budget = |allowed: u64, pods: u64| json!({"metadata": {"namespace": "shop", "name": "db"}, "status": {"disruptionsAllowed": allowed, "expectedPods": pods}});
     let seen = |to: &str, budget: Value| {
-        let facts = Facts { to: version(to), budgets: Ok(vec![budget]), ..facts(&spec, &deployment) };
+        let facts = PreflightFacts { to: version(to), budgets: Ok(vec![budget]), ..facts(&spec, &deployment) };
         verdict(&facts, CheckName::Budgets)
     };
     let (verdict, finding) = seen("v1.37.2", budget(0, 1));
-    assert_eq!(verdict, Verdict::Warning);
+    assert_eq!(verdict, CheckVerdict::Warning);
     assert!(finding.contains("shop/db"), "{finding}");
-    assert_eq!(seen("v1.37.2", budget(1, 2)).0, Verdict::Ok);
-    assert_eq!(seen("v1.37.2", budget(0, 0)).0, Verdict::Ok);
-    assert_eq!(seen("v1.36.4", budget(0, 1)).0, Verdict::Ok);
+    assert_eq!(seen("v1.37.2", budget(1, 2)).0, CheckVerdict::Ok);
+    assert_eq!(seen("v1.37.2", budget(0, 0)).0, CheckVerdict::Ok);
+    assert_eq!(seen("v1.36.4", budget(0, 1)).0, CheckVerdict::Ok);
 }
 
 fn quota(hard: &Value, used: &Value, spec: &Value) -> Value {
@@ -161,7 +163,7 @@ fn quotas_must_take_as_many_new_pods_as_the_deployment_makes() {
     let seen = |resource: &str, hard: &str, used: &str| {
         let (spec, deployment) = (spec("v1.36.3"), usual());
         let quota = quota(&json!({resource: hard}), &json!({resource: used}), &json!({}));
-        verdict(&Facts { quotas: Ok(vec![quota]), ..facts(&spec, &deployment) }, CheckName::Quota)
+        verdict(&PreflightFacts { quotas: Ok(vec![quota]), ..facts(&spec, &deployment) }, CheckName::Quota)
     };
     for (resource, just_enough, too_little, used) in [
         ("pods", "4", "3", "2"),
@@ -174,11 +176,11 @@ fn quotas_must_take_as_many_new_pods_as_the_deployment_makes() {
         ("limits.memory", "2400Mi", "2Gi", "1200Mi"),
         ("secrets", "1", "0", "1"),
     ] {
-        assert_eq!(seen(resource, just_enough, used).0, Verdict::Ok, "{resource}");
+        assert_eq!(seen(resource, just_enough, used).0, CheckVerdict::Ok, "{resource}");
         let (verdict, finding) = seen(resource, too_little, used);
-        let wanted = if resource == "secrets" { Verdict::Ok } else { Verdict::Blocked };
+        let wanted = if resource == "secrets" { CheckVerdict::Ok } else { CheckVerdict::Blocked };
         assert_eq!(verdict, wanted, "{resource}: {finding}");
-        assert!(verdict == Verdict::Ok || finding.contains(&format!("team: {resource}")), "{finding}");
+        assert!(verdict == CheckVerdict::Ok || finding.contains(&format!("team: {resource}")), "{finding}");
     }
 }
 
@@ -189,43 +191,43 @@ fn the_need_follows_the_deployments_own_strategy() {
         let mut deployment = usual();
         deployment["spec"]["strategy"] = strategy;
         let quota = quota(&json!({"pods": hard}), &json!({"pods": "2"}), &json!({}));
-        verdict(&Facts { quotas: Ok(vec![quota]), ..facts(&spec, &deployment) }, CheckName::Quota).0
+        verdict(&PreflightFacts { quotas: Ok(vec![quota]), ..facts(&spec, &deployment) }, CheckName::Quota).0
     };
     let rolling = |surge: Value| json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge}});
-    assert_eq!(seen(rolling(json!(1)), "3"), Verdict::Ok);
-    assert_eq!(seen(rolling(json!(1)), "2"), Verdict::Blocked);
-    assert_eq!(seen(rolling(json!("50%")), "3"), Verdict::Ok);
-    assert_eq!(seen(rolling(json!("51%")), "3"), Verdict::Blocked);
-    assert_eq!(seen(rolling(Value::Null), "3"), Verdict::Ok);
-    assert_eq!(seen(json!({"type": "Recreate"}), "2"), Verdict::Ok);
+    assert_eq!(seen(rolling(json!(1)), "3"), CheckVerdict::Ok);
+    assert_eq!(seen(rolling(json!(1)), "2"), CheckVerdict::Blocked);
+    assert_eq!(seen(rolling(json!("50%")), "3"), CheckVerdict::Ok);
+    assert_eq!(seen(rolling(json!("51%")), "3"), CheckVerdict::Blocked);
+    assert_eq!(seen(rolling(Value::Null), "3"), CheckVerdict::Ok);
+    assert_eq!(seen(json!({"type": "Recreate"}), "2"), CheckVerdict::Ok);
 }
 
 #[test]
 fn a_quota_of_other_pods_is_in_nobodys_way_and_one_that_demands_what_is_not_said_is() {
     let (spec, deployment) = (spec("v1.36.3"), usual());
     let seen = |quota: Value, ranges: Vec<Value>| {
-        let facts = Facts { quotas: Ok(vec![quota]), limit_ranges: Ok(ranges), ..facts(&spec, &deployment) };
+        let facts = PreflightFacts { quotas: Ok(vec![quota]), limit_ranges: Ok(ranges), ..facts(&spec, &deployment) };
         verdict(&facts, CheckName::Quota)
     };
     let full = |spec: Value| quota(&json!({"pods": "2"}), &json!({"pods": "2"}), &spec);
-    assert_eq!(seen(full(json!({})), vec![]).0, Verdict::Blocked);
-    assert_eq!(seen(full(json!({"scopes": ["NotBestEffort"]})), vec![]).0, Verdict::Blocked);
+    assert_eq!(seen(full(json!({})), vec![]).0, CheckVerdict::Blocked);
+    assert_eq!(seen(full(json!({"scopes": ["NotBestEffort"]})), vec![]).0, CheckVerdict::Blocked);
     for other in ["BestEffort", "Terminating"] {
-        assert_eq!(seen(full(json!({"scopes": [other]})), vec![]).0, Verdict::Ok, "{other}");
+        assert_eq!(seen(full(json!({"scopes": [other]})), vec![]).0, CheckVerdict::Ok, "{other}");
     }
     let class = |operator: &str| {
         full(json!({"scopeSelector": {"matchExpressions": [
             {"scopeName": "PriorityClass", "operator": operator, "values": ["high"]}]}}))
     };
-    assert_eq!(seen(class("In"), vec![]).0, Verdict::Ok);
-    assert_eq!(seen(class("NotIn"), vec![]).0, Verdict::Blocked);
+    assert_eq!(seen(class("In"), vec![]).0, CheckVerdict::Ok);
+    assert_eq!(seen(class("NotIn"), vec![]).0, CheckVerdict::Blocked);
 
     let demands = quota(&json!({"limits.cpu": "100"}), &json!({"limits.cpu": "0"}), &json!({}));
     let (verdict, finding) = seen(demands.clone(), vec![]);
-    assert_eq!(verdict, Verdict::Blocked);
+    assert_eq!(verdict, CheckVerdict::Blocked);
     assert!(finding.contains("every pod must say its limits.cpu"), "{finding}");
     let default = json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}});
-    assert_eq!(seen(demands, vec![default]).0, Verdict::Ok);
+    assert_eq!(seen(demands, vec![default]).0, CheckVerdict::Ok);
 }
 
 #[test]
@@ -233,22 +235,22 @@ fn limit_ranges_that_came_later_can_refuse_the_new_pods() {
     let (spec, deployment) = (spec("v1.36.3"), usual());
     let seen = |limit: Value| {
         let range = json!({"metadata": {"name": "small"}, "spec": {"limits": [limit]}});
-        verdict(&Facts { limit_ranges: Ok(vec![range]), ..facts(&spec, &deployment) }, CheckName::LimitRanges)
+        verdict(&PreflightFacts { limit_ranges: Ok(vec![range]), ..facts(&spec, &deployment) }, CheckName::LimitRanges)
     };
     for (limit, wanted) in [
-        (json!({"type": "Container", "max": {"memory": "200Mi"}}), Verdict::Ok),
-        (json!({"type": "Container", "max": {"memory": "199Mi"}}), Verdict::Blocked),
-        (json!({"type": "Container", "min": {"cpu": "100m"}}), Verdict::Ok),
-        (json!({"type": "Container", "min": {"cpu": "101m"}}), Verdict::Blocked),
-        (json!({"type": "Container", "maxLimitRequestRatio": {"memory": "2"}}), Verdict::Ok),
-        (json!({"type": "Container", "maxLimitRequestRatio": {"memory": "1"}}), Verdict::Blocked),
-        (json!({"type": "Pod", "max": {"memory": "600Mi"}}), Verdict::Ok),
-        (json!({"type": "Pod", "max": {"memory": "599Mi"}}), Verdict::Blocked),
-        (json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}), Verdict::Ok),
+        (json!({"type": "Container", "max": {"memory": "200Mi"}}), CheckVerdict::Ok),
+        (json!({"type": "Container", "max": {"memory": "199Mi"}}), CheckVerdict::Blocked),
+        (json!({"type": "Container", "min": {"cpu": "100m"}}), CheckVerdict::Ok),
+        (json!({"type": "Container", "min": {"cpu": "101m"}}), CheckVerdict::Blocked),
+        (json!({"type": "Container", "maxLimitRequestRatio": {"memory": "2"}}), CheckVerdict::Ok),
+        (json!({"type": "Container", "maxLimitRequestRatio": {"memory": "1"}}), CheckVerdict::Blocked),
+        (json!({"type": "Pod", "max": {"memory": "600Mi"}}), CheckVerdict::Ok),
+        (json!({"type": "Pod", "max": {"memory": "599Mi"}}), CheckVerdict::Blocked),
+        (json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}), CheckVerdict::Ok),
     ] {
         let (verdict, finding) = seen(limit.clone());
         assert_eq!(verdict, wanted, "{limit}: {finding}");
-        assert!(verdict == Verdict::Ok || finding.contains("small: "), "{finding}");
+        assert!(verdict == CheckVerdict::Ok || finding.contains("small: "), "{finding}");
     }
 }
 

@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use kamaji::ambient::Ambient;
 use kamaji::config::{self, Settings, Source};
 use kamaji::model::{
-    ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Family, Host, Namespace, PlaneId,
+    ControlPlaneId, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Family, Host, Namespace,
 };
 use kamaji::pki::{KeyAndCertificate, PartialUserPki};
 use kamaji::plan::apply::live_objects::Live;
-use kamaji::plan::certificates::renewal::Reissue;
+use kamaji::plan::certificates::renewal::RenewalRequest;
 use kamaji::plan::certificates::rotation_phases::Rotation;
 use kamaji::plan::datastore::authority::DatastoreAuthority;
 use kamaji::plan::lifecycle::desired::error::Error;
 use kamaji::plan::lifecycle::desired::{Desired, Inputs, desire};
-use kamaji::plan::network::management_network::Surroundings;
+use kamaji::plan::network::management_network::ManagementNetwork;
 use kamaji::render::Address;
 
 /// The smallest file that is a cluster.
@@ -33,7 +33,7 @@ pub(crate) fn spec(text: &str) -> ControlPlaneSpec {
         endpoint: None,
         datastore: DatastoreName::parse("default").unwrap(),
         allow_experimental: false,
-        given: kamaji::model::Given::default(),
+        given: kamaji::model::SuppliedFiles::default(),
     };
     config::load(&Source { name: "kubeadm.yaml", text }, settings).unwrap().spec
 }
@@ -44,14 +44,17 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// The id of every control plane here.
-pub(crate) fn id() -> PlaneId {
-    PlaneId::parse("0123456789abcdef0123456789abcdef").unwrap()
+pub(crate) fn id() -> ControlPlaneId {
+    ControlPlaneId::parse("0123456789abcdef0123456789abcdef").unwrap()
 }
 
 /// A management cluster of two nodes, whose API server is on the first.
-fn surroundings() -> Surroundings {
+fn management_network() -> ManagementNetwork {
     let closed = ["10.89.0.2/31", "10.90.0.0/16", "172.31.0.0/20", "fd31::/112", "fd90::/48"];
-    Surroundings { closed: closed.iter().map(|range| range.parse().unwrap()).collect(), ..Surroundings::default() }
+    ManagementNetwork {
+        closed: closed.iter().map(|range| range.parse().unwrap()).collect(),
+        ..ManagementNetwork::default()
+    }
 }
 
 /// A key and its certificate out of `tests/fixtures/pki`.
@@ -70,7 +73,7 @@ pub(crate) struct Plane {
     pub(crate) exposure: (Exposure, u16, Option<u16>),
     pub(crate) address: Option<Address>,
     pub(crate) now: Timestamp,
-    pub(crate) reissue: Reissue,
+    pub(crate) reissue: RenewalRequest,
     pub(crate) rotation: Option<Rotation>,
 }
 
@@ -90,13 +93,13 @@ impl Plane {
         let port = endpoint.port;
         Self {
             spec,
-            live: Live::within(surroundings()),
+            live: Live::within(management_network()),
             given: PartialUserPki::default(),
             recorded_ca: None,
             exposure: (Exposure::LoadBalancer, port, None),
             address: Some(Address { endpoint, advertise, secure_port: port, also }),
             now: now(),
-            reissue: Reissue::default(),
+            reissue: RenewalRequest::default(),
             rotation: None,
         }
     }
