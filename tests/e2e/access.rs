@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::completions;
+use crate::support::cluster::management_addresses;
 use crate::support::command::start;
 use crate::support::{Host, Kube, Space, management, run, wait_until};
 
@@ -176,7 +177,8 @@ fn nothing_is_left_of_a_command_whose_kamaji_was_killed(space: &Space) {
 
 fn commands_work_where_only_the_management_api_is_reached(space: &Space) {
     let laptop = Host::add("e2e-access-laptop", &["--without-kubelet"]);
-    laptop.restrict(&["10.89.0.2:6443"]);
+    let [address, _] = management_addresses();
+    laptop.restrict(&[&format!("{address}:6443")]);
     let kubeconfig = format!("KUBECONFIG={}", management().kubeconfig().display());
     let home = format!("HOME={}", space.files.path().display());
     let kubectl = crate::support::cluster::kubectl().display().to_string();

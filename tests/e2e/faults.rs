@@ -12,9 +12,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::support::Space;
 use crate::support::sweep::{Plane, Sweep, Verb};
 use crate::support::trouble::{TROUBLES, Trouble};
-use crate::support::{Space, make_places};
 
 /// The verbs. The states of a control plane are all one verb away from the first one.
 const VERBS: [Verb; 13] = [
@@ -246,8 +246,6 @@ fn sweep() {
     let done = std::fs::read_to_string(&file).unwrap_or_default();
     let done = done.lines().map(|line| line.split('\t').take(3).collect::<Vec<_>>().join("\t")).collect();
     let book = Book { file: Path::new(&file), taken: Mutex::new(done) };
-    // All but one or two of their control planes sleep or find no node.
-    make_places(lanes.len() * beside);
     std::thread::scope(|scope| {
         for verbs in &lanes {
             for nth in 0..beside {

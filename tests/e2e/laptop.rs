@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::support::cluster::{MACHINE, management_addresses};
+use crate::support::cluster::{machine, management_addresses};
 use crate::support::{Gate, Host, Space, management, wait_until};
 
 #[test]
@@ -50,7 +50,7 @@ fn kamaji_works_where_only_the_management_api_is_reached() {
 #[test]
 fn an_endpoint_that_goes_while_it_is_asked_is_gone_around() {
     let space = Space::new("e2e-gone");
-    let free = TcpListener::bind((MACHINE, 0)).and_then(|listener| listener.local_addr());
+    let free = TcpListener::bind((machine(), 0)).and_then(|listener| listener.local_addr());
     let endpoint = free.expect("a port is free").to_string();
     space.create("gone", &["--endpoint", &endpoint]).ok().says(&["does not answer from here"]);
     let service = &space.objects("services")[0];

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::cluster::{kubectl, sources};
+use crate::support::cluster::{kubectl, sources, with_addresses};
 use crate::support::console::{agrees, find_line, steps};
 use crate::support::{Host, Space, management, run, wait_until};
 
 /// Follows a page. What is typed on a machine is typed on `worker`; a line that was printed for the reader to copy is
 /// copied.
 fn follow(space: &Space, page: &str, worker: &Host) {
-    let text = std::fs::read_to_string(sources().join(page)).expect("the page is there");
+    let text = with_addresses(&std::fs::read_to_string(sources().join(page)).expect("the page is there"));
     let mut printed = String::new();
     for step in steps(&text) {
         let command = find_line(&step.command, &printed).unwrap_or(&step.command).to_owned();

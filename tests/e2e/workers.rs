@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::cluster::management_addresses;
 use crate::support::command::{Run, start};
 use crate::support::processes::CommandLines;
 use crate::support::ssh::Way;
@@ -113,7 +114,8 @@ fn a_machine_of_another_cluster_is_left_alone(space: &Space, ssh: &Ssh, host: &H
     host.run(&["cp", &admin, "/etc/kubernetes/kubelet.conf"]).ok();
     let config = ssh.config();
     let join = space.run(&["join", NAME, "--ssh-config", &config, "--host", OTHER]).exits(1);
-    assert!(join.stdout.contains("it is in another cluster (https://10.89.0.2:6443)"), "{join}");
+    let [address, _] = management_addresses();
+    assert!(join.stdout.contains(&format!("it is in another cluster (https://{address}:6443)")), "{join}");
     let remove = ["node", "remove", NAME, ROOT, "--host", OTHER, "--ssh-config", &config, "--yes"];
     space.run(&remove).exits(4).says(&["is in another cluster", "nothing was changed"]);
     host.run(&["test", "-e", "/etc/kubernetes/kubelet.conf"]).ok();

@@ -10,8 +10,6 @@ use super::command::{self, Run, run};
 
 /// How the test cluster is started.
 const REMEDY: &str = "start it: tests/cluster/up";
-/// Where hosts of the test cluster find the machine.
-pub(crate) const MACHINE: &str = "10.89.0.1";
 
 /// The folder of the sources.
 pub(crate) fn sources() -> &'static Path {
@@ -72,10 +70,25 @@ pub(crate) fn etcdctl() -> PathBuf {
     program("etcd", &version("ETCD_VERSION"), "etcdctl")
 }
 
+/// The number in the addresses of the test cluster.
+fn subnet() -> String {
+    variable("KAMAJI_TEST_SUBNET").map_or_else(|| "89".to_owned(), |subnet| subnet.display().to_string())
+}
+
+/// Where hosts of the test cluster find the machine.
+pub(crate) fn machine() -> String {
+    format!("10.{}.0.1", subnet())
+}
+
 /// The management host's addresses: IPv4, IPv6.
 pub(crate) fn management_addresses() -> [String; 2] {
-    let subnet = variable("KAMAJI_TEST_SUBNET").map_or_else(|| "89".to_owned(), |subnet| subnet.display().to_string());
+    let subnet = subnet();
     [format!("10.{subnet}.0.2"), format!("fd{subnet}::2")]
+}
+
+/// A page of the documentation with the addresses of this cluster in place of those of the default one.
+pub(crate) fn with_addresses(page: &str) -> String {
+    page.replace("10.89.0.", &format!("10.{}.0.", subnet()))
 }
 
 /// A script of `tests/cluster`.
@@ -108,7 +121,8 @@ impl Kube {
     /// A command line of kubectl, not yet run.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(kubectl());
-        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        // A run is over before there is memory to collect.
+        command.env("GOGC", "1000").arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
         command
     }
 

@@ -23,6 +23,7 @@ pub(crate) mod ssh;
 pub(crate) mod sweep;
 pub(crate) mod tls;
 pub(crate) mod trouble;
+pub(crate) mod turn;
 pub(crate) mod wait;
 
 pub(crate) use cluster::{Kube, management};
@@ -32,6 +33,7 @@ pub(crate) use gate::Gate;
 pub(crate) use host::Host;
 pub(crate) use kubeconfig::Identity;
 pub(crate) use proxy::Proxy;
-pub(crate) use space::{Space, make_places};
+pub(crate) use space::Space;
 pub(crate) use ssh::Ssh;
+pub(crate) use turn::Turn;
 pub(crate) use wait::{eventually, read_settled, wait_until};

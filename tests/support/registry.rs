@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
-use super::cluster::{MACHINE, script, sources};
+use super::cluster::{machine, script, sources};
 use super::command::{Run, run};
 
 const USER: &str = "robot";
@@ -25,15 +25,16 @@ impl Registry {
         let mut find = Command::new("bash");
         find.args(["-c", "source tests/cluster/lib.sh && part_folder images"]).current_dir(sources());
         let images = run(find).text();
+        let machine = machine();
         let mut command = Command::new("python3");
-        command.arg(sources().join("tests/cluster/registry.py")).args(["--address", MACHINE, "--images", &images]);
+        command.arg(sources().join("tests/cluster/registry.py")).args(["--address", &machine, "--images", &images]);
         let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3 is there");
         let mut stdin = server.stdin.take().expect("stdin is a pipe");
         writeln!(stdin, "{USER}:{PASSWORD}").expect("the registry reads its password");
         let mut port = String::new();
         let mut stdout = BufReader::new(server.stdout.take().expect("stdout is a pipe"));
         stdout.read_line(&mut port).expect("the registry says its port");
-        let registry = Self { server, host: format!("{MACHINE}:{}", port.trim()) };
+        let registry = Self { server, host: format!("{machine}:{}", port.trim()) };
         let (host, folder) = (&registry.host, registry.folder());
         on_management(&format!("mkdir -p {folder} && echo 'server = \"http://{host}\"' >{folder}/hosts.toml")).ok();
         registry

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::cluster::{Kube, management, sources};
 use super::command::{Run, Running, start};
 use super::kept::Kept;
-use super::{Identity, Proxy, etcd, read_settled, wait_until};
+use super::{Identity, Proxy, Turn, etcd, read_settled, wait_until};
 
 /// How long one run of kamaji may take.
 const LIMIT: Duration = Duration::from_secs(330);
@@ -20,18 +20,6 @@ const LIMIT: Duration = Duration::from_secs(330);
 const FOLLOW_SERVICES: [&str; 2] = ["EndpointSlice/", "Endpoints/"];
 /// The `ServiceAccount` as which kamaji runs.
 const RUNNER: &str = "runner";
-/// How many tests use the cluster at once: a control plane takes 450 MiB and most of a core while it starts.
-const AT_ONCE: usize = 2;
-
-static PLACES: Mutex<usize> = Mutex::new(AT_ONCE);
-static PLACE_FREE: Condvar = Condvar::new();
-
-/// Makes room for more namespaces at once than there is place for, where their control planes cost next to nothing.
-pub(crate) fn make_places(more: usize) {
-    *PLACES.lock().unwrap_or_else(PoisonError::into_inner) += more;
-    PLACE_FREE.notify_all();
-}
-
 /// A run of kamaji, and whether its stdout was asked to hold secrets.
 #[derive(Debug, Clone)]
 pub(crate) struct Said {
@@ -41,7 +29,7 @@ pub(crate) struct Said {
     pub(crate) asked: bool,
 }
 
-/// A namespace with a place among the tests that run at once.
+/// A namespace of a test that has its turn.
 #[derive(Debug)]
 pub(crate) struct Space {
     /// Its name.
@@ -51,15 +39,17 @@ pub(crate) struct Space {
     /// As whom kamaji runs.
     kubeconfig: PathBuf,
     said: Mutex<Vec<Said>>,
+    turn: Turn,
 }
 
 impl Space {
-    /// Makes a namespace with Pod Security `restricted`, when there is a datastore and a place among the tests. kamaji has
+    /// Makes a namespace with Pod Security `restricted`, when it is the test's turn and there is a datastore. kamaji has
     /// exactly the rights there that `kamaji rbac` prints.
     #[track_caller]
     pub(crate) fn new(namespace: &str) -> Self {
+        let turn = Turn::take();
         crate::first_use::datastore_is_made_once_however_often_it_is_killed();
-        let mut space = Self::at_once(namespace);
+        let mut space = Self::with_namespace(namespace, turn);
         space.kubeconfig = space.with_the_rights_of(&["rbac", "--service-account", &format!("{namespace}:{RUNNER}")]);
         space
     }
@@ -101,10 +91,23 @@ impl Space {
         format!("system:serviceaccount:{}:{RUNNER}", self.namespace)
     }
 
-    /// Makes a namespace, where kamaji is administrator; what an earlier run left in it goes first.
+    /// Makes a namespace, where kamaji is administrator, whether or not there is a datastore.
     #[track_caller]
     pub(crate) fn at_once(namespace: &str) -> Self {
-        let space = Self::reserve(namespace);
+        Self::with_namespace(namespace, Turn::take())
+    }
+
+    /// A namespace that the test makes itself.
+    #[track_caller]
+    pub(crate) fn without_namespace(namespace: &str) -> Self {
+        let turn = Turn::take();
+        crate::first_use::datastore_is_made_once_however_often_it_is_killed();
+        Self::reserve(namespace, turn)
+    }
+
+    #[track_caller]
+    fn with_namespace(namespace: &str, turn: Turn) -> Self {
+        let space = Self::reserve(namespace, turn);
         let kube = management();
         kube.create(&format!(
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
@@ -114,31 +117,25 @@ impl Space {
         space
     }
 
-    /// A place for a test that makes the namespace itself.
-    #[track_caller]
-    pub(crate) fn without_namespace(namespace: &str) -> Self {
-        crate::first_use::datastore_is_made_once_however_often_it_is_killed();
-        Self::reserve(namespace)
-    }
-
-    fn reserve(namespace: &str) -> Self {
+    /// What an earlier run left in the namespace goes first.
+    fn reserve(namespace: &str, turn: Turn) -> Self {
         let kube = management();
-        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
-        while *places == 0 {
-            places = PLACE_FREE.wait(places).unwrap_or_else(PoisonError::into_inner);
-        }
-        *places -= 1;
-        drop(places);
         let space = Self {
             namespace: namespace.to_owned(),
             files: tempfile::tempdir().expect("a temporary folder can be made"),
             kubeconfig: kube.kubeconfig().to_owned(),
             said: Mutex::default(),
+            turn,
         };
         if kube.run(&["get", "namespace", namespace]).code == Some(0) {
-            space.clear();
+            space.clear("--wait");
         }
         space
+    }
+
+    /// Waits for long, and lets other tests run meanwhile.
+    pub(crate) fn idle<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.turn.idle(wait)
     }
 
     /// A command line of kamaji in this namespace, with nothing of the caller's environment.
@@ -363,7 +360,7 @@ impl Space {
     }
 
     /// Deletes every control plane in the namespace, then the namespace.
-    fn clear(&self) {
+    fn clear(&self, wait: &str) {
         let kube = management();
         let list = start(self.kamaji(&["list", "-o", "name"]), "").finish(LIMIT);
         for name in list.stdout.lines().filter_map(|line| line.strip_prefix("controlplane/")) {
@@ -375,7 +372,7 @@ impl Space {
         let binding = format!("kamaji-{}", self.namespace);
         drop(kube.run(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]));
         drop(kube.run(&["delete", "rolebinding", "-n", etcd::NAMESPACE, &binding, "--ignore-not-found"]));
-        drop(kube.run(&["delete", "namespace", &self.namespace, "--wait", "--timeout=120s"]));
+        drop(kube.run(&["delete", "namespace", &self.namespace, wait, "--timeout=120s"]));
     }
 
     /// What helps to find out why a test failed.
@@ -397,13 +394,13 @@ impl Drop for Space {
             if failed {
                 self.tell();
             }
-            self.clear();
+            // The next test need not wait for what ends by itself.
+            self.turn.end(failed);
+            self.clear("--wait=false");
         };
         // On a thread of its own, because a panic in here would end the whole run.
         if std::thread::scope(|scope| scope.spawn(cleaning).join()).is_err() {
             eprintln!("namespace {} could not be cleaned", self.namespace);
         }
-        *PLACES.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        PLACE_FREE.notify_one();
     }
 }

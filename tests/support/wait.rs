@@ -4,17 +4,22 @@ use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `look` gives a value; `Err` says what was seen instead.
+/// The time from one look to the next, at least and at most.
+const PAUSE: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+
+/// Waits until `look` gives a value; `Err` says what was seen instead. Where a look takes long because the machine is busy,
+/// so does the pause after it.
 #[track_caller]
 pub(crate) fn wait_until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
     let begun = Instant::now();
     loop {
+        let looked = Instant::now();
         match look() {
             Ok(value) => return value,
             Err(seen) if begun.elapsed() > limit => {
                 panic!("{what}: not within {} s; last seen: {seen}", limit.as_secs())
             }
-            Err(_) => thread::sleep(Duration::from_millis(200)),
+            Err(_) => thread::sleep(looked.elapsed().clamp(PAUSE[0], PAUSE[1])),
         }
     }
 }
