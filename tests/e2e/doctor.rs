@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kill::kill;
-use crate::support::cluster::kubectl;
+use crate::lifecycle::killed::kill;
+use crate::support::cluster::kubeconfig::encoded;
+use crate::support::cluster::management::kubectl;
 use crate::support::command::{Run, start};
-use crate::support::kubeconfig::encoded;
-use crate::support::proxy::{Moment, Request};
+use crate::support::faults::proxy::{Moment, Request};
 use crate::support::{Host, Identity, Kube, Proxy, Space, management, read_settled, secrets, wait_until};
 
 const NAME: &str = "sick";
@@ -93,7 +93,7 @@ fn paste(space: &Space, line: &str) -> Run {
 }
 
 #[test]
-fn each_broken_link_is_named_and_what_doctor_says_mends_it() {
+fn doctor_names_each_fault_and_its_remedy_fixes_it() {
     let space = Space::new("e2e-doctor");
     space.run(&["doctor", NAME]).exits(3).says(&["there is no control plane `sick`"]);
     space.create(NAME, &[]).ok();
@@ -308,7 +308,10 @@ fn values_of(secrets: &[Value]) -> Vec<(String, String)> {
                 continue;
             }
             values.push((format!("{name}/{key} in base64"), encoded.to_owned()));
-            values.push((format!("{name}/{key}"), crate::support::kubeconfig::decoded(encoded).trim().to_owned()));
+            values.push((
+                format!("{name}/{key}"),
+                crate::support::cluster::kubeconfig::decoded(encoded).trim().to_owned(),
+            ));
         }
     }
     values
@@ -393,7 +396,7 @@ fn nothing_confidential_was_said(space: &Space) {
 }
 
 #[test]
-fn a_creation_that_was_cut_off_is_named_and_finished() {
+fn doctor_names_an_interrupted_create_and_the_remedy_completes_it() {
     let space = Space::new("e2e-doctor-cut");
     let proxy = Proxy::start(&Identity::of(&management()));
     let file = space.quickstart();
@@ -415,7 +418,7 @@ fn a_creation_that_was_cut_off_is_named_and_finished() {
 }
 
 #[test]
-fn a_datastore_that_is_away_is_named_and_not_what_waits_for_it() {
+fn doctor_names_an_unreachable_datastore_and_not_what_depends_on_it() {
     const AWAY: &str = "e2eaway";
     let space = Space::new("e2e-doctor-away");
     let kube = management();
@@ -438,7 +441,7 @@ fn a_datastore_that_is_away_is_named_and_not_what_waits_for_it() {
 }
 
 #[test]
-fn a_worker_whose_kubelet_stopped_is_named() {
+fn doctor_names_a_worker_whose_kubelet_stopped() {
     let space = Space::new("e2e-doctor-worker");
     let host = Host::add("e2e-doctor-1", &[]);
     space.create(NAME, &[]).ok();
@@ -484,7 +487,7 @@ fn a_webhook_without_a_server_is_named(space: &Space, tenant: &Kube) {
 }
 
 #[test]
-fn what_is_shared_is_looked_at_without_a_name() {
+fn doctor_without_a_name_checks_what_is_shared() {
     let space = Space::at_once("e2e-doctor-shared");
     // Who is in the datastore, by etcdctl: an orphan of ours is found.
     let root = crate::support::Etcd::root();

@@ -7,36 +7,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what tests print is shown when they fail")]
 
 mod access;
-mod again;
-mod authority;
-mod certs;
-mod completions;
-mod days;
+mod certificates;
 mod doctor;
-mod document;
-mod faults;
-mod files;
-mod first_use;
-mod interrupted;
-mod keys;
-mod kill;
-mod laptop;
-mod life;
-mod neighbours;
-mod networks;
-mod no_ipv6;
-mod outages;
-mod pods;
-mod policies;
-mod refusals;
-mod rights;
-mod signals;
+mod documentation;
+mod lifecycle;
+mod network;
+mod robustness;
+mod rollout;
 mod snapshot;
-mod stale;
 #[path = "../support/mod.rs"]
 mod support;
-mod together;
-mod tutorial;
-mod update;
-mod upgrade;
 mod workers;

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kill::kill;
+use crate::lifecycle::killed::kill;
+use crate::support::cluster::kubeconfig::{decoded, encoded};
 use crate::support::command::start;
-use crate::support::kubeconfig::{decoded, encoded};
-use crate::support::proxy::{Moment, Request};
+use crate::support::faults::proxy::{Moment, Request};
 use crate::support::{Etcd, Identity, Kube, Proxy, Space, management, run, wait_until};
 
 const NAME: &str = "saved";
 
 #[test]
-fn a_snapshot_is_what_etcd_has_at_one_revision_and_can_be_put_back() {
+fn a_snapshot_holds_one_etcd_revision_and_can_be_restored() {
     let space = Space::new("e2e-snapshot");
     space.create(NAME, &[]).ok();
     let tenant = space.tenant(NAME);

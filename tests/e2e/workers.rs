@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::cluster::management_addresses;
+use crate::support::cluster::management::management_addresses;
+use crate::support::cluster::ssh::Way;
 use crate::support::command::{Run, start};
 use crate::support::processes::CommandLines;
-use crate::support::ssh::Way;
 use crate::support::{Host, Kube, Space, Ssh, management, secrets, wait_until};
 
 const NAME: &str = "workers";
@@ -17,7 +17,7 @@ const SUDO: &str = "e2e-workers-2";
 const OTHER: &str = "e2e-workers-3";
 
 #[test]
-fn workers_join_over_ssh_are_drained_and_taken_out() {
+fn workers_join_over_ssh_are_drained_and_removed() {
     let space = Space::new("e2e-workers");
     let (root, sudo) = (Host::add(ROOT, &[]), Host::add(SUDO, &["--version", "1.36"]));
     let other = Host::add(OTHER, &["--without-kubelet"]);

@@ -29,7 +29,7 @@ mod update;
 #[allow(dead_code, reason = "some of it is for sessions with a cluster")]
 #[path = "../support/console.rs"]
 mod console;
-#[path = "../support/server.rs"]
+#[path = "../support/servers/tls_server.rs"]
 mod server;
 
 #[path = "../support/control_plane.rs"]

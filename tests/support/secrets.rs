@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::kubeconfig::decoded;
+use super::cluster::kubeconfig::decoded;
 
 /// A text that must not be seen, and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

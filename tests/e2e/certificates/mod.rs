@@ -1,0 +1,5 @@
+//! Certificates and keys: renewal and rotation.
+
+mod renew;
+mod rotate_ca;
+mod rotate_keys;

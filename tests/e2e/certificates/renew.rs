@@ -1,0 +1,216 @@
+//! Certificates and keys over the years: looked at, renewed when all have expired or while everybody is asking.
+
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::faults::proxy::Moment;
+use crate::support::servers::poller::Poller;
+use crate::support::{Identity, Proxy, Space, management, run, wait_until};
+
+const NAME: &str = "aging";
+
+/// Each certificate and kubeconfig that can be renewed, with its Secret and key there.
+const LEAVES: [(&str, &str, &str); 8] = [
+    ("apiserver", "api-server-certificate", "apiserver.crt"),
+    ("apiserver-kubelet-client", "api-server-kubelet-client-certificate", "apiserver-kubelet-client.crt"),
+    ("front-proxy-client", "front-proxy-client-certificate", "front-proxy-client.crt"),
+    ("datastore-client", "datastore-certificate", "server.crt"),
+    ("admin.conf", "admin-kubeconfig", "admin.conf"),
+    ("super-admin.conf", "admin-kubeconfig", "super-admin.conf"),
+    ("controller-manager.conf", "controller-manager-kubeconfig", "controller-manager.conf"),
+    ("scheduler.conf", "scheduler-kubeconfig", "scheduler.conf"),
+];
+
+/// The quickstart's file with certificates that live so long.
+fn file(space: &Space, lives: &str) -> String {
+    let text = std::fs::read_to_string(space.quickstart()).expect("it was just written");
+    let text = text.replacen(
+        "kind: ClusterConfiguration\n",
+        &format!("kind: ClusterConfiguration\ncertificateValidityPeriod: {lives}\n"),
+        1,
+    );
+    assert!(text.contains(lives), "the example is a ClusterConfiguration: {text}");
+    space.file(&format!("{lives}.yaml"), &text).display().to_string()
+}
+
+/// The certificate of a leaf, PEM, also out of a kubeconfig.
+fn certificate(space: &Space, secret: &str, key: &str) -> String {
+    let text = space.secret_value(&format!("{NAME}-{secret}"), key);
+    match text.lines().find_map(|line| line.trim().strip_prefix("client-certificate-data: ")) {
+        Some(data) => crate::support::cluster::kubeconfig::decoded(data.trim_matches('"')),
+        None => text,
+    }
+}
+
+fn certificates(space: &Space) -> Vec<String> {
+    LEAVES.iter().map(|(_, secret, key)| certificate(space, secret, key)).collect()
+}
+
+/// Whether openssl says that it has not ended.
+fn lives(space: &Space, pem: &str) -> bool {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-noout", "-checkend", "0", "-in"]).arg(space.file("look.crt", pem));
+    run(openssl).code == Some(0)
+}
+
+/// How long openssl says that it lives on.
+fn left(space: &Space, pem: &str) -> Duration {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"]).arg(space.file("look.crt", pem));
+    let end = run(openssl).text().trim_start_matches("notAfter=").replace(' ', "T");
+    let end: jiff::Timestamp = end.parse().expect("openssl prints a time");
+    end.duration_since(jiff::Timestamp::now()).try_into().unwrap_or_default()
+}
+
+/// The states that `certs check` tells, by name.
+fn states(space: &Space, words: &[&str], code: i32) -> Vec<(String, String)> {
+    let check = space.run(&[&["certs", "check", NAME, "-o", "json"], words].concat()).exits(code);
+    let check: Value = serde_json::from_str(&check.stdout).expect("it is JSON");
+    let items = check["items"][0]["certificates"].as_array().cloned().unwrap_or_default();
+    let text = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    items.iter().map(|item| (text(item, "name"), text(item, "state"))).collect()
+}
+
+#[test]
+fn expired_certificates_are_renewed_and_a_renewal_fails_no_request() {
+    let space = Space::new("e2e-certs");
+    let short = file(&space, "4m");
+    space.create_with(NAME, &short).ok();
+    what_ends_soon_is_told(&space);
+    all_have_expired_and_are_made_anew(&space);
+    let long = file(&space, "8760h");
+    space.run(&["create", NAME, "--kubeadm-config", &long, "--expose", "node-port", "--yes"]).ok();
+    space.run(&["certs", "renew", NAME, "--yes"]).ok();
+    all_is_well(&space);
+    a_renewal_fails_no_request(&space);
+    an_administrators_kubeconfig_alone_replaces_no_pod(&space);
+    a_renewal_that_is_killed_is_finished(&space);
+    a_fleet_with_a_broken_member_is_told(&space);
+}
+
+fn all_is_well(space: &Space) {
+    let fine = |(name, state): &(String, String)| state == if name == "kubelets" { "Elsewhere" } else { "Ok" };
+    let told = states(space, &[], 0);
+    assert!(told.len() > 10 && told.iter().all(fine), "{told:?}");
+}
+
+fn what_ends_soon_is_told(space: &Space) {
+    let told = states(space, &[], 10);
+    for (name, ..) in LEAVES {
+        assert!(told.contains(&(name.to_owned(), "EndsSoon".to_owned())), "{name} in {told:?}");
+    }
+    assert!(
+        told.contains(&("ca".to_owned(), "Ok".to_owned()))
+            && told.contains(&("encryption-key".to_owned(), "Ok".to_owned()))
+    );
+    let table = space.run(&["certs", "check", NAME]).exits(10);
+    assert!(table.stdout.contains("CN=kubernetes-super-admin, O=system:masters"), "{table}");
+    space.run(&["certs", "check", "nobody"]).exits(3);
+}
+
+fn all_have_expired_and_are_made_anew(space: &Space) {
+    let longest = certificates(space).iter().map(|pem| left(space, pem)).max().expect("there are certificates");
+    assert!(longest < Duration::from_secs(300), "{longest:?}");
+    space.idle(|| std::thread::sleep(longest));
+    wait_until("all certificates have expired", Duration::from_secs(30), || {
+        let alive = certificates(space).iter().filter(|pem| lives(space, pem)).count();
+        if alive == 0 { Ok(()) } else { Err(format!("{alive} are valid")) }
+    });
+    let told = states(space, &[], 10);
+    assert!(told.contains(&("apiserver".to_owned(), "Ended".to_owned())), "{told:?}");
+    space.tenant(NAME).run(&["get", "namespaces"]).exits(1);
+
+    let authority = space.secret_value(&format!("{NAME}-ca"), "ca.crt");
+    let before = certificates(space);
+    space.run(&["certs", "renew", NAME]).exits(8).says(&["--yes", "apiserver"]);
+    let dry = space.run(&["certs", "renew", NAME, "--dry-run"]).ok();
+    assert!(dry.stdout.contains("certificate apiserver: expired on") && dry.stdout.contains("notAfter"), "{dry}");
+    assert!(dry.stdout.contains("replaces its pods, new ones first"), "{dry}");
+    assert_eq!(certificates(space), before, "nothing was changed");
+    let renewed = space.run(&["certs", "renew", NAME, "--yes"]).ok();
+    println!("an expired set was renewed in {:.1} s", renewed.took.as_secs_f32());
+    assert!(certificates(space).iter().all(|pem| lives(space, pem)));
+    assert_eq!(space.secret_value(&format!("{NAME}-ca"), "ca.crt"), authority, "the authority stays");
+    wait_until("the cluster can be used again", Duration::from_secs(30), || {
+        let look = space.tenant(NAME).run(&["create", "configmap", "works", "--from-literal=a=1"]);
+        if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
+    });
+}
+
+fn a_renewal_fails_no_request(space: &Space) {
+    let tenant = space.tenant(NAME);
+    tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
+    let before = certificates(space);
+    let poller = Poller::with_a_watch(&Identity::of(&tenant), "/readyz", "polled");
+    std::thread::sleep(Duration::from_secs(2));
+    let run = space.run(&["certs", "renew", NAME, "--yes"]).ok();
+    // Until the old pod has drained.
+    std::thread::sleep(Duration::from_secs(12));
+    let seen = poller.stop();
+    println!("renewed in {:.1} s; {} requests answered", run.took.as_secs_f32(), seen.answered);
+    assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered);
+    assert!(seen.answered > 300, "too few requests to count: {seen:?}");
+    for ((name, ..), (old, new)) in LEAVES.iter().zip(before.iter().zip(certificates(space))) {
+        assert_ne!(*old, new, "{name} is new");
+    }
+    let endpoint = Identity::of(&tenant).server;
+    let mut show = Command::new("sh");
+    show.args(["-c", &format!("openssl s_client -connect {endpoint} </dev/null 2>/dev/null | openssl x509")]);
+    assert_eq!(run_text(show), certificate(space, "api-server-certificate", "apiserver.crt").trim(), "it is served");
+    // Files that a kubeconfig of before was copied from go on until they end.
+    tenant.run(&["get", "namespaces"]).ok();
+}
+
+fn run_text(command: Command) -> String {
+    run(command).text()
+}
+
+fn pods(space: &Space) -> Vec<String> {
+    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let alive = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    space.objects("pods").iter().filter(alive).map(name).collect()
+}
+
+fn an_administrators_kubeconfig_alone_replaces_no_pod(space: &Space) {
+    let (pods_before, before) = (pods(space), certificates(space));
+    let renewed = space.run(&["certs", "renew", NAME, "--only", "admin.conf", "--yes", "-o", "json"]).json();
+    assert_eq!(renewed["items"][0]["renewed"], serde_json::json!(["admin.conf"]));
+    let after = certificates(space);
+    let new: Vec<&str> = (0..8).filter(|n| before[*n] != after[*n]).map(|n| LEAVES[n].0).collect();
+    assert_eq!(new, ["admin.conf"]);
+    assert_eq!(pods(space), pods_before);
+    let unchanged = space.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
+    assert!(unchanged.stdout.contains("unchanged"), "{unchanged}");
+}
+
+/// Killed after the first Secret was written, and before the Deployment: its pods would read some new files.
+fn a_renewal_that_is_killed_is_finished(space: &Space) {
+    let proxy = Proxy::start(&Identity::of(&management()));
+    let words = ["certs", "renew", NAME, "--yes"];
+    for last in ["/secrets/aging-admin-kubeconfig", "/deployments/aging"] {
+        let like = move |request: &crate::support::faults::proxy::Request| {
+            request.method == "PATCH" && request.path.contains(last) && !request.path.contains("dryRun")
+        };
+        let (_, harmed) = crate::lifecycle::killed::kill(space, &proxy, &words, Moment::Before, like);
+        println!("killed before {harmed}");
+        space.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
+        space.run(&["diff", NAME]).ok();
+        all_is_well(space);
+        space.tenant(NAME).run(&["get", "namespaces"]).ok();
+    }
+}
+
+fn a_fleet_with_a_broken_member_is_told(space: &Space) {
+    management().create(&format!(
+        "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: broken-record, namespace: {}, labels: \
+         {{kamaji.clastix.io/component: record, kamaji.clastix.io/name: broken}}}}, data: {{record.json: '{{'}}}}",
+        space.namespace
+    ));
+    let check = space.run(&["certs", "check"]).exits(7).says(&["1 of 2 control planes could not be looked at"]);
+    assert!(check.stdout.contains("e2e-certs/broken\n  could not be looked at"), "{check}");
+    assert!(check.stdout.contains("e2e-certs/aging\n"), "{check}");
+    space.run(&["certs", "check", "-l", "nobody=has-this"]).exits(3);
+    management().run(&["delete", "configmap", "broken-record", "-n", &space.namespace]).ok();
+}

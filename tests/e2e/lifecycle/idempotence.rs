@@ -1,0 +1,139 @@
+//! Running the same command again changes nothing; another wish is refused, or asked about.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::cluster::management::management_addresses;
+use crate::support::{Identity, Proxy, Space, management, wait_until};
+
+const NAME: &str = "again";
+
+#[test]
+fn a_second_create_changes_nothing_and_a_changed_spec_is_refused_or_confirmed() {
+    let space = Space::new("e2e-again");
+    space.create(NAME, &[]).ok();
+    the_same_command_writes_nothing(&space);
+    values_that_cannot_change_are_refused(&space);
+    more_replicas_need_consent(&space);
+    what_is_missing_is_made_again_and_a_lost_authority_is_not(&space);
+}
+
+fn restarts(space: &Space) -> BTreeMap<String, u64> {
+    let mut restarts = BTreeMap::new();
+    for pod in space.objects("pods") {
+        let statuses = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+        let sum = statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum();
+        restarts.insert(pod["metadata"]["name"].as_str().unwrap_or_default().to_owned(), sum);
+    }
+    restarts
+}
+
+fn the_same_command_writes_nothing(space: &Space) {
+    let proxy = Proxy::start(&Identity::of(&management()));
+    let file = space.quickstart();
+    let (before, pods) = (space.everything_settled(), restarts(space));
+    let same = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
+    let again = space.run_through(&proxy, &same).ok();
+    assert!(
+        again.stdout.starts_with(&format!("again: unchanged, v1.37.2 at {}:", management_addresses()[0])),
+        "{again}"
+    );
+    let requests = proxy.requests();
+    let read = |what: &str| requests.iter().any(|request| request.method == "GET" && request.path.contains(what));
+    assert!(read("/deployments/again") && read("/secrets?"), "it looked: {requests:#?}");
+    assert!(!read("/secrets/again-ca"), "what is on the list of Secrets is not read again: {requests:#?}");
+    assert!(!requests.iter().any(|request| request.path.contains("dryRun")), "book-keeping settles it: {requests:#?}");
+    let writes: Vec<String> = requests.iter().filter(|request| request.writes()).map(ToString::to_string).collect();
+    assert_eq!(writes, Vec::<String>::new(), "an unchanged control plane is not written to");
+    assert_eq!(space.everything(), before, "no resourceVersion changes");
+    assert_eq!(restarts(space), pods, "no pod is new, no container restarts");
+
+    // What others only look at writes nothing either.
+    proxy.reset();
+    for words in [&["status", NAME][..], &["list"], &["kubeconfig", NAME], &["delete", NAME, "--dry-run"]] {
+        space.note(space.start_through(&proxy, words).finish(Duration::from_secs(60)), true).ok();
+    }
+    let writes: Vec<String> =
+        proxy.requests().iter().filter(|request| request.writes()).map(ToString::to_string).collect();
+    assert_eq!(writes, Vec::<String>::new());
+    assert_eq!(space.everything(), before);
+}
+
+fn values_that_cannot_change_are_refused(space: &Space) {
+    let text = std::fs::read_to_string(space.quickstart()).expect("it was just written");
+    let before = space.everything();
+    let cases = [
+        ("10.96.0.0/12", "10.100.0.0/16", "networking.serviceSubnet"),
+        ("10.244.0.0/16", "10.245.0.0/16", "networking.podSubnet"),
+        ("v1.37.2", "v1.36.3", "kubernetesVersion"),
+        (
+            "serviceSubnet: 10.96.0.0/12",
+            "serviceSubnet: 10.96.0.0/12\n  dnsDomain: other.local",
+            "networking.dnsDomain",
+        ),
+    ];
+    for (from, to, field) in cases {
+        let file = space.file("other.yaml", &text.replace(from, to)).display().to_string();
+        let refused = space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]);
+        refused.exits(4).says(&[field, "cannot change"]);
+    }
+    assert_eq!(space.everything(), before, "a refusal changes nothing");
+}
+
+fn more_replicas_need_consent(space: &Space) {
+    let before = space.everything_settled();
+    space.create(NAME, &["--replicas", "2"]).exits(8).says(&["--yes"]);
+    assert_eq!(space.everything(), before, "without consent nothing changes");
+    space.create(NAME, &["--replicas", "2", "--yes"]).ok();
+    let deployment = management().json(&["deployment", "-n", &space.namespace, NAME]);
+    assert_eq!(deployment["status"]["readyReplicas"], 2);
+    wait_until("the budget counts the pods", Duration::from_secs(30), || {
+        let status = &space.objects("poddisruptionbudgets")[0]["status"];
+        if status["expectedPods"] == 2 { Ok(()) } else { Err(status.to_string()) }
+    });
+    space.no_container_failed();
+    space.create(NAME, &["--replicas", "2"]).ok();
+    space.create(NAME, &[]).ok();
+    assert_eq!(space.objects("poddisruptionbudgets").len(), 1, "who says nothing of pods keeps their number");
+    space.create(NAME, &["--replicas", "1", "--yes"]).ok();
+    assert_eq!(space.objects("poddisruptionbudgets"), Vec::<Value>::new(), "one pod has no budget");
+}
+
+/// K10: a created object that somebody deletes comes back; a lost authority is never replaced by a new one.
+fn what_is_missing_is_made_again_and_a_lost_authority_is_not(space: &Space) {
+    let kube = management();
+    let delete = |what: &[&str]| kube.run(&[&["delete", "-n", &space.namespace], what].concat()).ok();
+    let authority = space.secret_value("again-ca", "ca.crt");
+    delete(&["secret/again-scheduler-kubeconfig", "configmap/again-apiserver-policies", "service/again"]);
+    let file = space.quickstart();
+    space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]).ok();
+    assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
+    space.tenant_that_answers(NAME).run(&["get", "namespaces"]).ok();
+
+    let label = |value: &str| {
+        kube.run(&[
+            "label",
+            "-n",
+            &space.namespace,
+            "secret/again-ca",
+            &format!("app.kubernetes.io/managed-by{value}"),
+        ])
+        .ok();
+    };
+    label("-");
+    let before = space.everything_settled();
+    space.run(&["certs", "check", NAME]).ok();
+    space.create(NAME, &["--yes"]).exits(4).says(&["again-ca", "other hands"]);
+    assert_eq!(space.everything(), before, "a Secret without its label is not a lost one");
+    label("=kamaji");
+    space.create(NAME, &["--yes"]).ok();
+    assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
+
+    delete(&["secret/again-ca"]);
+    let refused = space.create(NAME, &["--yes"]);
+    assert!(refused.code.is_some_and(|code| code != 0), "no new authority for old data: {refused}");
+    assert!(refused.stderr.contains("again-ca"), "it says what is lost: {refused}");
+    assert!(!space.everything().contains_key("Secret/again-ca"));
+}

@@ -1,0 +1,5 @@
+//! IP families, load balancers and network policies.
+
+mod ip_families;
+mod network_policies;
+mod no_ipv6;

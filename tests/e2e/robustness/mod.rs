@@ -1,0 +1,5 @@
+//! Faults, outages and signals.
+
+mod faults;
+mod outages;
+mod signals;

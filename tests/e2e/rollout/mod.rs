@@ -1,0 +1,5 @@
+//! Upgrades and updates without downtime, and their rollback.
+
+mod interrupted;
+mod update;
+mod upgrade;
