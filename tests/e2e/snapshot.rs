@@ -12,46 +12,46 @@ use serde_json::{Value, json};
 use crate::lifecycle::killed::kill;
 use crate::support::cluster::kubeconfig::{decoded, encoded};
 use crate::support::command::start;
-use crate::support::faults::proxy::{Moment, Request};
-use crate::support::{Etcd, Identity, Kube, Proxy, Space, management, run, wait_until};
+use crate::support::faults::proxy::{Request, Timing};
+use crate::support::{Etcd, Identity, Kube, Proxy, TestNamespace, management, run, wait_until};
 
 const NAME: &str = "saved";
 
 #[test]
 fn a_snapshot_holds_one_etcd_revision_and_can_be_restored() {
-    let space = Space::new("e2e-snapshot");
-    space.create(NAME, &[]).ok();
-    let tenant = space.tenant(NAME);
-    let prefix = format!("/{}/", space.id(NAME));
-    let path = space.files.path().join("saved.snapshot");
+    let test = TestNamespace::new("e2e-snapshot");
+    test.create(NAME, &[]).ok();
+    let tenant = test.tenant(NAME);
+    let prefix = format!("/{}/", test.id(NAME));
+    let path = test.files.path().join("saved.snapshot");
     let file = path.display().to_string();
     let etcd = Etcd::root();
     many_and_large_objects(&tenant);
 
-    it_is_a_consistent_cut(&space, &etcd, &prefix, &path);
-    a_file_is_whole_or_not_there(&space, &path);
-    other_files_are_not_replaced(&space, &path);
-    damaged_and_foreign_files_change_nothing(&space, &path);
+    it_is_a_consistent_cut(&test, &etcd, &prefix, &path);
+    a_file_is_whole_or_not_there(&test, &path);
+    other_files_are_not_replaced(&test, &path);
+    damaged_and_foreign_files_change_nothing(&test, &path);
 
     users_go_on(&tenant);
-    what_came_since_is_told_and_asked_for(&space, &file);
+    what_came_since_is_told_and_asked_for(&test, &file);
     let before = revision(&tenant);
     let uid = tenant.text(&["get", "configmap", "kept", "-o", "jsonpath={.metadata.uid}"]);
     let lost = tenant.text(&["get", "configmap", "later", "-o", "jsonpath={.metadata.resourceVersion}"]);
-    let restored = space.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]);
+    let restored = test.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]);
     println!("restored in {:.1} s", restored.took.as_secs_f32());
     let report = restored.json();
     assert!(report["removed"].as_u64() > Some(0) && report["putBack"].as_u64() > Some(0), "{report:#}");
-    it_is_as_it_was(&space.tenant_that_answers(NAME), &uid);
+    it_is_as_it_was(&test.tenant_that_answers(NAME), &uid);
     assert!(revision(&tenant) > before, "revisions go forwards");
     a_watch_from_before_is_told_to_begin_anew(&tenant, &lost);
-    assert_eq!(space.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Ready");
-    let kubeadm = space.quickstart();
-    let create = space.run(&["create", NAME, "--kubeadm-config", &kubeadm, "--expose", "node-port"]).ok();
+    assert_eq!(test.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Ready");
+    let kubeadm = test.quickstart();
+    let create = test.run(&["create", NAME, "--kubeadm-config", &kubeadm, "--expose", "node-port"]).ok();
     assert!(create.stdout.contains("unchanged"), "{create}");
 
-    a_killed_restore_is_finished_by_the_same_command(&space, &tenant, &file, &uid);
-    asleep_it_can_be_saved_and_put_back(&space);
+    a_killed_restore_is_finished_by_the_same_command(&test, &tenant, &file, &uid);
+    asleep_it_can_be_saved_and_put_back(&test);
 }
 
 /// More than one page of keys, and pages that would be longer than an answer may be.
@@ -69,13 +69,13 @@ fn many_and_large_objects(tenant: &Kube) {
 }
 
 /// Somebody writes a key at the very beginning and then one at the very end, all the time.
-fn it_is_a_consistent_cut(space: &Space, etcd: &Etcd, prefix: &str, path: &Path) {
+fn it_is_a_consistent_cut(test: &TestNamespace, etcd: &Etcd, prefix: &str, path: &Path) {
     let file = path.display().to_string();
     let (first, last) = (format!("{prefix}!first"), format!("{prefix}~last"));
     let end = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let etcd = Etcd::tenant(&space.namespace, NAME);
+            let etcd = Etcd::tenant(&test.namespace, NAME);
             let mut number = 0;
             while !end.load(Ordering::Acquire) {
                 number += 1;
@@ -87,7 +87,7 @@ fn it_is_a_consistent_cut(space: &Space, etcd: &Etcd, prefix: &str, path: &Path)
         wait_until("the writer writes", Duration::from_secs(30), || {
             if etcd.count(&last) == 1 { Ok(()) } else { Err("nothing yet".into()) }
         });
-        let taken = space.run(&["snapshot", NAME, &file, "-o", "json"]);
+        let taken = test.run(&["snapshot", NAME, &file, "-o", "json"]);
         end.store(true, Ordering::Release);
         let reached = writer.join().expect("the writer does not fail");
         println!("snapshot in {:.2} s, while a writer got to {reached}", taken.took.as_secs_f32());
@@ -167,10 +167,10 @@ fn half_written(path: &Path) -> Option<PathBuf> {
 }
 
 /// Kills a run that replaces a snapshot; whether that came before it was done.
-fn is_killed_while_it_writes(space: &Space, path: &Path) -> bool {
+fn is_killed_while_it_writes(test: &TestNamespace, path: &Path) -> bool {
     let before = std::fs::read(path).expect("it is there");
     let file = path.display().to_string();
-    let mut running = start(space.kamaji(&["snapshot", NAME, &file]), "");
+    let mut running = start(test.kamaji(&["snapshot", NAME, &file]), "");
     wait_until("it writes", Duration::from_secs(60), || {
         let size = half_written(path).and_then(|half| std::fs::metadata(half).ok()).map_or(0, |meta| meta.len());
         if size > 0 || running.ended().is_some() { Ok(()) } else { Err("nothing yet".into()) }
@@ -183,50 +183,50 @@ fn is_killed_while_it_writes(space: &Space, path: &Path) -> bool {
     true
 }
 
-fn a_file_is_whole_or_not_there(space: &Space, path: &Path) {
+fn a_file_is_whole_or_not_there(test: &TestNamespace, path: &Path) {
     let file = path.display().to_string();
-    assert!((0..5).any(|_| is_killed_while_it_writes(space, path)), "each run was done before it was killed");
-    let again = space.run(&["snapshot", NAME, &file]).ok();
+    assert!((0..5).any(|_| is_killed_while_it_writes(test, path)), "each run was done before it was killed");
+    let again = test.run(&["snapshot", NAME, &file]).ok();
     assert!(again.stdout.contains("put it back: kamaji restore saved"), "{again}");
-    space.run(&["snapshot", NAME, "/dev/full"]).exits(2).says(&["not a regular file"]);
-    space.run(&["snapshot", "nobody", &format!("{file}.2")]).exits(3);
+    test.run(&["snapshot", NAME, "/dev/full"]).exits(2).says(&["not a regular file"]);
+    test.run(&["snapshot", "nobody", &format!("{file}.2")]).exits(3);
     assert_eq!(beside(path).len(), 1);
 }
 
-fn other_files_are_not_replaced(space: &Space, path: &Path) {
-    let other = space.file("notes.txt", "mine\n");
-    space.run(&["snapshot", NAME, &other.display().to_string()]).exits(2).says(&["exists and is not replaced"]);
+fn other_files_are_not_replaced(test: &TestNamespace, path: &Path) {
+    let other = test.file("notes.txt", "mine\n");
+    test.run(&["snapshot", NAME, &other.display().to_string()]).exits(2).says(&["exists and is not replaced"]);
     assert_eq!(std::fs::read_to_string(other).expect("it is there"), "mine\n");
     let text = std::fs::read_to_string(path).expect("a snapshot is text");
-    let foreign = space.file("foreign.snapshot", &text.replacen(&space.id(NAME), &"0".repeat(32), 1));
-    space.run(&["snapshot", NAME, &foreign.display().to_string()]).exits(2).says(&["is not of control plane `saved`"]);
+    let foreign = test.file("foreign.snapshot", &text.replacen(&test.id(NAME), &"0".repeat(32), 1));
+    test.run(&["snapshot", NAME, &foreign.display().to_string()]).exits(2).says(&["is not of control plane `saved`"]);
     std::fs::remove_file(foreign).expect("it can be removed");
 }
 
-fn damaged_and_foreign_files_change_nothing(space: &Space, path: &Path) {
-    let before = versions(space);
+fn damaged_and_foreign_files_change_nothing(test: &TestNamespace, path: &Path) {
+    let before = versions(test);
     let text = std::fs::read_to_string(path).expect("a snapshot is text");
     let restore = |name: &str, text: &str| {
-        let file = space.file(name, text).display().to_string();
-        let run = space.run(&["restore", NAME, "--from", &file, "--yes"]);
+        let file = test.file(name, text).display().to_string();
+        let run = test.run(&["restore", NAME, "--from", &file, "--yes"]);
         std::fs::remove_file(file).expect("it can be removed");
         run.exits(2)
     };
     restore("cut.snapshot", &text[..text.len() / 2]).says(&["cut.snapshot cannot be used", "it ends after"]);
     restore("changed.snapshot", &text.replacen("eHh4eHh4", "eHh4eHh5", 1)).says(&["not what was written"]);
     restore("kubeadm.snapshot", "apiVersion: v1\n").says(&["no snapshot"]);
-    space.run(&["restore", NAME, "--from", "/nowhere", "--yes"]).exits(2).says(&["does not exist"]);
-    space.create("other", &["--wait=false"]).ok();
+    test.run(&["restore", NAME, "--from", "/nowhere", "--yes"]).exits(2).says(&["does not exist"]);
+    test.create("other", &["--wait=false"]).ok();
     let file = path.display().to_string();
-    let other = space.run(&["restore", "other", "--from", &file, "--yes"]);
+    let other = test.run(&["restore", "other", "--from", &file, "--yes"]);
     assert!(matches!(other.code, Some(2 | 4)), "{other}");
-    space.run(&["delete", "other", "--yes"]).ok();
-    assert_eq!(versions(space), before, "nothing was changed");
+    test.run(&["delete", "other", "--yes"]).ok();
+    assert_eq!(versions(test), before, "nothing was changed");
 }
 
 /// The resourceVersions of what makes the control plane.
-fn versions(space: &Space) -> Vec<String> {
-    let everything = space.everything();
+fn versions(test: &TestNamespace) -> Vec<String> {
+    let everything = test.everything();
     let own = |name: &str| name.contains(&format!("/{NAME}")) && !name.starts_with("Lease/");
     everything.into_iter().filter(|(name, _)| own(name)).map(|(name, version)| format!("{name} {version}")).collect()
 }
@@ -238,16 +238,16 @@ fn users_go_on(tenant: &Kube) {
     tenant.run(&["delete", "secret", "hidden"]).ok();
 }
 
-fn what_came_since_is_told_and_asked_for(space: &Space, file: &str) {
-    let before = versions(space);
-    let dry = space.run(&["restore", NAME, "--from", file, "--dry-run", "-o", "json"]);
+fn what_came_since_is_told_and_asked_for(test: &TestNamespace, file: &str) {
+    let before = versions(test);
+    let dry = test.run(&["restore", NAME, "--from", file, "--dry-run", "-o", "json"]);
     assert!(dry.stderr.contains("is lost") && dry.stderr.contains("v1.37.2"), "{dry}");
     let report = dry.json();
     assert_eq!(report["changed"], false);
     assert!(report["putBack"].as_u64() >= Some(4) && report["removed"].as_u64() >= Some(1), "{report:#}");
     assert!(report["unchanged"].as_u64() > Some(600), "{report:#}");
-    space.run(&["restore", NAME, "--from", file]).exits(8).says(&["--yes"]);
-    assert_eq!(versions(space), before, "nothing was changed");
+    test.run(&["restore", NAME, "--from", file]).exits(8).says(&["--yes"]);
+    assert_eq!(versions(test), before, "nothing was changed");
 }
 
 fn revision(tenant: &Kube) -> u64 {
@@ -287,7 +287,7 @@ fn a_watch_from_before_is_told_to_begin_anew(tenant: &Kube, resource_version: &s
 
 type Like = fn(&Request) -> bool;
 
-fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube, file: &str, uid: &str) {
+fn a_killed_restore_is_finished_by_the_same_command(test: &TestNamespace, tenant: &Kube, file: &str, uid: &str) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["restore", NAME, "--from", file, "--yes"];
     let points: [(&str, usize, Like); 3] = [
@@ -301,30 +301,30 @@ fn a_killed_restore_is_finished_by_the_same_command(space: &Space, tenant: &Kube
         let like = move |request: &Request| {
             request.writes() && like(request) && seen.fetch_add(1, Ordering::AcqRel) + 1 == which
         };
-        let (_, harmed) = kill(space, &proxy, &words, Moment::After, like);
+        let (_, harmed) = kill(test, &proxy, &words, Timing::After, like);
         println!("restore, killed at {what}: {harmed}");
-        let status = space.run(&["status", NAME, "-o", "json"]).json();
+        let status = test.run(&["status", NAME, "-o", "json"]).json();
         assert_eq!(status["unfinished"]["interrupted"], true, "killed at {what}: {status:#}");
         assert!(status["unfinished"]["state"].as_str().is_some_and(|state| state.contains("restore")), "{status:#}");
-        let list = space.run(&["list"]).ok();
+        let list = test.run(&["list"]).ok();
         assert!(list.stdout.contains("Restoring") && list.stdout.contains("interrupted"), "{list}");
-        space.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["is being restored", "kamaji restore"]);
-        space.run(&["upgrade", NAME, "--to", "v1.37.1", "--allow-patch-downgrade", "--yes"]).exits(4);
-        space.run(&["snapshot", NAME, &format!("{file}.half")]).exits(4);
-        space.run(&words).ok();
-        it_is_as_it_was(&space.tenant_that_answers(NAME), uid);
-        let list = space.run(&["list", "-o", "json"]).json();
+        test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["is being restored", "kamaji restore"]);
+        test.run(&["upgrade", NAME, "--to", "v1.37.1", "--allow-patch-downgrade", "--yes"]).exits(4);
+        test.run(&["snapshot", NAME, &format!("{file}.half")]).exits(4);
+        test.run(&words).ok();
+        it_is_as_it_was(&test.tenant_that_answers(NAME), uid);
+        let list = test.run(&["list", "-o", "json"]).json();
         assert_eq!((&list["items"][0]["status"], &list["items"][0]["unfinished"]), (&json!("Ready"), &Value::Null));
     }
 }
 
-fn asleep_it_can_be_saved_and_put_back(space: &Space) {
-    space.run(&["scale", NAME, "--replicas", "0", "--yes"]).ok();
-    let file = space.files.path().join("asleep").display().to_string();
-    space.run(&["snapshot", NAME, &file]).ok();
-    let restored = space.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]).json();
+fn asleep_it_can_be_saved_and_put_back(test: &TestNamespace) {
+    test.run(&["scale", NAME, "--replicas", "0", "--yes"]).ok();
+    let file = test.files.path().join("asleep").display().to_string();
+    test.run(&["snapshot", NAME, &file]).ok();
+    let restored = test.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]).json();
     // Events may have ended meanwhile.
     assert_eq!((&restored["removed"], &restored["changed"]), (&json!(0), &json!(true)), "{restored:#}");
-    assert!(space.objects("pods").is_empty(), "it sleeps on");
-    assert_eq!(space.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Asleep");
+    assert!(test.objects("pods").is_empty(), "it sleeps on");
+    assert_eq!(test.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Asleep");
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::cluster::kept_connections::Kept;
+use super::cluster::clients::KubeClient;
 use super::cluster::management::{Kube, management, sources};
 use super::command::{Run, Running, start};
-use super::{Identity, Proxy, Turn, etcd, read_settled, wait_until};
+use super::{Identity, Proxy, Slot, etcd, read_settled, wait_until};
 
 /// How long one run of kamaji may take.
 const LIMIT: Duration = Duration::from_secs(330);
@@ -22,7 +22,7 @@ const FOLLOW_SERVICES: [&str; 2] = ["EndpointSlice/", "Endpoints/"];
 const RUNNER: &str = "runner";
 /// A run of kamaji, and whether its stdout was asked to hold secrets.
 #[derive(Debug, Clone)]
-pub(crate) struct Said {
+pub(crate) struct RecordedRun {
     /// The run.
     pub(crate) run: Run,
     /// Whether it was asked for secrets.
@@ -31,27 +31,27 @@ pub(crate) struct Said {
 
 /// A namespace of a test that has its turn.
 #[derive(Debug)]
-pub(crate) struct Space {
+pub(crate) struct TestNamespace {
     /// Its name.
     pub(crate) namespace: String,
     /// A folder for files; also the home of kamaji.
     pub(crate) files: tempfile::TempDir,
     /// As whom kamaji runs.
     kubeconfig: PathBuf,
-    said: Mutex<Vec<Said>>,
-    turn: Turn,
+    said: Mutex<Vec<RecordedRun>>,
+    turn: Slot,
 }
 
-impl Space {
+impl TestNamespace {
     /// Makes a namespace with Pod Security `restricted`, when it is the test's turn and there is a datastore. kamaji has
     /// exactly the rights there that `kamaji rbac` prints.
     #[track_caller]
     pub(crate) fn new(namespace: &str) -> Self {
-        let turn = Turn::take();
+        let turn = Slot::take();
         crate::lifecycle::first_use::datastore_is_made_once_however_often_it_is_killed();
-        let mut space = Self::with_namespace(namespace, turn);
-        space.kubeconfig = space.with_the_rights_of(&["rbac", "--service-account", &format!("{namespace}:{RUNNER}")]);
-        space
+        let mut test = Self::with_namespace(namespace, turn);
+        test.kubeconfig = test.with_the_rights_of(&["rbac", "--service-account", &format!("{namespace}:{RUNNER}")]);
+        test
     }
 
     /// Gives a `ServiceAccount` of the namespace what `kamaji rbac` prints, and makes a kubeconfig for it.
@@ -94,33 +94,33 @@ impl Space {
     /// Makes a namespace, where kamaji is administrator, whether or not there is a datastore.
     #[track_caller]
     pub(crate) fn at_once(namespace: &str) -> Self {
-        Self::with_namespace(namespace, Turn::take())
+        Self::with_namespace(namespace, Slot::take())
     }
 
     /// A namespace that the test makes itself.
     #[track_caller]
     pub(crate) fn without_namespace(namespace: &str) -> Self {
-        let turn = Turn::take();
+        let turn = Slot::take();
         crate::lifecycle::first_use::datastore_is_made_once_however_often_it_is_killed();
         Self::reserve(namespace, turn)
     }
 
     #[track_caller]
-    fn with_namespace(namespace: &str, turn: Turn) -> Self {
-        let space = Self::reserve(namespace, turn);
+    fn with_namespace(namespace: &str, turn: Slot) -> Self {
+        let test = Self::reserve(namespace, turn);
         let kube = management();
         kube.create(&format!(
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
              {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
         ));
         kube.await_service_account(namespace);
-        space
+        test
     }
 
     /// What an earlier run left in the namespace goes first.
-    fn reserve(namespace: &str, turn: Turn) -> Self {
+    fn reserve(namespace: &str, turn: Slot) -> Self {
         let kube = management();
-        let space = Self {
+        let test = Self {
             namespace: namespace.to_owned(),
             files: tempfile::tempdir().expect("a temporary folder can be made"),
             kubeconfig: kube.kubeconfig().to_owned(),
@@ -128,9 +128,9 @@ impl Space {
             turn,
         };
         if kube.run(&["get", "namespace", namespace]).code == Some(0) {
-            space.clear("--wait");
+            test.clear("--wait");
         }
-        space
+        test
     }
 
     /// Waits for long, and lets other tests run meanwhile.
@@ -189,12 +189,12 @@ impl Space {
     /// Keeps what a run said.
     pub(crate) fn note(&self, run: Run, asked: bool) -> Run {
         assert!(!run.stderr.contains("panicked at"), "a panic: {run}");
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(Said { run: run.clone(), asked });
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).push(RecordedRun { run: run.clone(), asked });
         run
     }
 
     /// All that kamaji said so far.
-    pub(crate) fn said(&self) -> Vec<Said> {
+    pub(crate) fn said(&self) -> Vec<RecordedRun> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -319,7 +319,7 @@ impl Space {
         let named = |item: Value| (format!("{}/{}", text(&item, "/kind"), text(&item, "/metadata/name")), item);
         let own = ["ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "ServiceAccount/runner", "Role/kamaji"];
         let binding = format!("RoleBinding/kamaji-{}", self.namespace);
-        let all = Kept::management().objects(&self.namespace, &passed_over).into_iter().map(named);
+        let all = KubeClient::management().objects(&self.namespace, &passed_over).into_iter().map(named);
         all.filter(|(name, _)| !own.contains(&name.as_str()) && *name != binding).collect()
     }
 
@@ -387,7 +387,7 @@ impl Space {
     }
 }
 
-impl Drop for Space {
+impl Drop for TestNamespace {
     fn drop(&mut self) {
         let failed = std::thread::panicking();
         let cleaning = || {

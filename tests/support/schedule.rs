@@ -95,7 +95,7 @@ thread_local! {
 
 /// The turn of a test; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn(Option<Running>);
+pub(crate) struct Slot(Option<Running>);
 
 #[derive(Debug)]
 struct Running {
@@ -104,7 +104,7 @@ struct Running {
     begun: Instant,
 }
 
-impl Turn {
+impl Slot {
     /// Waits for the turn of the test that calls, which is known by its thread's name. Threads without a name belong to a
     /// test that has its turn already, and so does one that calls twice.
     pub(crate) fn take() -> Self {
@@ -161,7 +161,7 @@ fn give_back(weight: i32) {
     MOVED.notify_all();
 }
 
-impl Drop for Turn {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.end(std::thread::panicking());
     }

@@ -1,41 +1,41 @@
 //! What kamaji may do: exactly what `kamaji rbac` prints. Every other test runs with those rights too.
 
 use crate::support::command::start;
-use crate::support::{Space, management};
+use crate::support::{TestNamespace, management};
 
 #[test]
 fn missing_permissions_are_reported_together_before_any_write() {
-    let space = Space::new("e2e-rights");
-    space.create("rich", &[]).ok();
-    let before = space.everything_settled();
+    let test = TestNamespace::new("e2e-rights");
+    test.create("rich", &[]).ok();
+    let before = test.everything_settled();
     let kube = management();
     // Everything but writing Secrets and PodDisruptionBudgets.
-    let role = kube.json(&["role", "kamaji", "-n", &space.namespace]);
+    let role = kube.json(&["role", "kamaji", "-n", &test.namespace]);
     let mut rules = role["rules"].as_array().cloned().expect("a Role has rules");
     rules.retain(|rule| rule["resources"][0] != "secrets" && rule["resources"][0] != "poddisruptionbudgets");
     rules.push(serde_json::json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}));
     let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
-    kube.run(&["patch", "role", "kamaji", "-n", &space.namespace, "--type=json", "-p", &patch]).ok();
-    kube.await_right(&space.runner(), &["create", "secrets", "-n", &space.namespace], "no");
+    kube.run(&["patch", "role", "kamaji", "-n", &test.namespace, "--type=json", "-p", &patch]).ok();
+    kube.await_right(&test.runner(), &["create", "secrets", "-n", &test.namespace], "no");
 
     let all = [
         "create, delete, patch secrets",
         "create, delete, get, list, patch poddisruptionbudgets.policy",
         "kamaji rbac -n e2e-rights",
     ];
-    space.create("poor", &[]).exits(1).says(&all);
+    test.create("poor", &[]).exits(1).says(&all);
     for verb in VERBS {
-        space.run(verb).exits(1).says(&all);
+        test.run(verb).exits(1).says(&all);
     }
     // Also where the record cannot be read.
     rules.retain(|rule| rule["resources"][0] != "configmaps");
     let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
-    kube.run(&["patch", "role", "kamaji", "-n", &space.namespace, "--type=json", "-p", &patch]).ok();
-    kube.await_right(&space.runner(), &["get", "configmaps", "-n", &space.namespace], "no");
+    kube.run(&["patch", "role", "kamaji", "-n", &test.namespace, "--type=json", "-p", &patch]).ok();
+    kube.await_right(&test.runner(), &["get", "configmaps", "-n", &test.namespace], "no");
     for verb in VERBS {
-        space.run(verb).exits(1).says(&[&all[..], &["create, delete, get, list, patch, update configmaps"]].concat());
+        test.run(verb).exits(1).says(&[&all[..], &["create, delete, get, list, patch, update configmaps"]].concat());
     }
-    assert_eq!(space.everything(), before, "something was written");
+    assert_eq!(test.everything(), before, "something was written");
 }
 
 /// What changes a control plane.
@@ -51,9 +51,9 @@ const VERBS: [&[&str]; 7] = [
 
 #[test]
 fn a_viewer_sees_the_fleet_and_no_secret() {
-    let space = Space::new("e2e-viewer");
+    let test = TestNamespace::new("e2e-viewer");
     let kube = management();
-    let roles = space.run(&["rbac", "--viewer", "--user", "e2e-viewer"]).text();
+    let roles = test.run(&["rbac", "--viewer", "--user", "e2e-viewer"]).text();
     start(kube.command(&["apply", "-f", "-"]), &roles).finish(std::time::Duration::from_secs(30)).ok();
     kube.await_right("e2e-viewer", &["list", "configmaps", "-A"], "yes");
     let may =

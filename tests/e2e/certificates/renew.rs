@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::faults::proxy::Moment;
+use crate::support::faults::proxy::Timing;
 use crate::support::servers::poller::Poller;
-use crate::support::{Identity, Proxy, Space, management, run, wait_until};
+use crate::support::{Identity, Proxy, TestNamespace, management, run, wait_until};
 
 const NAME: &str = "aging";
 
@@ -24,49 +24,49 @@ const LEAVES: [(&str, &str, &str); 8] = [
 ];
 
 /// The quickstart's file with certificates that live so long.
-fn file(space: &Space, lives: &str) -> String {
-    let text = std::fs::read_to_string(space.quickstart()).expect("it was just written");
+fn file(test: &TestNamespace, lives: &str) -> String {
+    let text = std::fs::read_to_string(test.quickstart()).expect("it was just written");
     let text = text.replacen(
         "kind: ClusterConfiguration\n",
         &format!("kind: ClusterConfiguration\ncertificateValidityPeriod: {lives}\n"),
         1,
     );
     assert!(text.contains(lives), "the example is a ClusterConfiguration: {text}");
-    space.file(&format!("{lives}.yaml"), &text).display().to_string()
+    test.file(&format!("{lives}.yaml"), &text).display().to_string()
 }
 
 /// The certificate of a leaf, PEM, also out of a kubeconfig.
-fn certificate(space: &Space, secret: &str, key: &str) -> String {
-    let text = space.secret_value(&format!("{NAME}-{secret}"), key);
+fn certificate(test: &TestNamespace, secret: &str, key: &str) -> String {
+    let text = test.secret_value(&format!("{NAME}-{secret}"), key);
     match text.lines().find_map(|line| line.trim().strip_prefix("client-certificate-data: ")) {
         Some(data) => crate::support::cluster::kubeconfig::decoded(data.trim_matches('"')),
         None => text,
     }
 }
 
-fn certificates(space: &Space) -> Vec<String> {
-    LEAVES.iter().map(|(_, secret, key)| certificate(space, secret, key)).collect()
+fn certificates(test: &TestNamespace) -> Vec<String> {
+    LEAVES.iter().map(|(_, secret, key)| certificate(test, secret, key)).collect()
 }
 
 /// Whether openssl says that it has not ended.
-fn lives(space: &Space, pem: &str) -> bool {
+fn lives(test: &TestNamespace, pem: &str) -> bool {
     let mut openssl = Command::new("openssl");
-    openssl.args(["x509", "-noout", "-checkend", "0", "-in"]).arg(space.file("look.crt", pem));
+    openssl.args(["x509", "-noout", "-checkend", "0", "-in"]).arg(test.file("look.crt", pem));
     run(openssl).code == Some(0)
 }
 
 /// How long openssl says that it lives on.
-fn left(space: &Space, pem: &str) -> Duration {
+fn left(test: &TestNamespace, pem: &str) -> Duration {
     let mut openssl = Command::new("openssl");
-    openssl.args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"]).arg(space.file("look.crt", pem));
+    openssl.args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"]).arg(test.file("look.crt", pem));
     let end = run(openssl).text().trim_start_matches("notAfter=").replace(' ', "T");
     let end: jiff::Timestamp = end.parse().expect("openssl prints a time");
     end.duration_since(jiff::Timestamp::now()).try_into().unwrap_or_default()
 }
 
 /// The states that `certs check` tells, by name.
-fn states(space: &Space, words: &[&str], code: i32) -> Vec<(String, String)> {
-    let check = space.run(&[&["certs", "check", NAME, "-o", "json"], words].concat()).exits(code);
+fn states(test: &TestNamespace, words: &[&str], code: i32) -> Vec<(String, String)> {
+    let check = test.run(&[&["certs", "check", NAME, "-o", "json"], words].concat()).exits(code);
     let check: Value = serde_json::from_str(&check.stdout).expect("it is JSON");
     let items = check["items"][0]["certificates"].as_array().cloned().unwrap_or_default();
     let text = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
@@ -75,29 +75,29 @@ fn states(space: &Space, words: &[&str], code: i32) -> Vec<(String, String)> {
 
 #[test]
 fn expired_certificates_are_renewed_and_a_renewal_fails_no_request() {
-    let space = Space::new("e2e-certs");
-    let short = file(&space, "4m");
-    space.create_with(NAME, &short).ok();
-    what_ends_soon_is_told(&space);
-    all_have_expired_and_are_made_anew(&space);
-    let long = file(&space, "8760h");
-    space.run(&["create", NAME, "--kubeadm-config", &long, "--expose", "node-port", "--yes"]).ok();
-    space.run(&["certs", "renew", NAME, "--yes"]).ok();
-    all_is_well(&space);
-    a_renewal_fails_no_request(&space);
-    an_administrators_kubeconfig_alone_replaces_no_pod(&space);
-    a_renewal_that_is_killed_is_finished(&space);
-    a_fleet_with_a_broken_member_is_told(&space);
+    let test = TestNamespace::new("e2e-certs");
+    let short = file(&test, "4m");
+    test.create_with(NAME, &short).ok();
+    what_ends_soon_is_told(&test);
+    all_have_expired_and_are_made_anew(&test);
+    let long = file(&test, "8760h");
+    test.run(&["create", NAME, "--kubeadm-config", &long, "--expose", "node-port", "--yes"]).ok();
+    test.run(&["certs", "renew", NAME, "--yes"]).ok();
+    all_is_well(&test);
+    a_renewal_fails_no_request(&test);
+    an_administrators_kubeconfig_alone_replaces_no_pod(&test);
+    a_renewal_that_is_killed_is_finished(&test);
+    a_fleet_with_a_broken_member_is_told(&test);
 }
 
-fn all_is_well(space: &Space) {
+fn all_is_well(test: &TestNamespace) {
     let fine = |(name, state): &(String, String)| state == if name == "kubelets" { "Elsewhere" } else { "Ok" };
-    let told = states(space, &[], 0);
+    let told = states(test, &[], 0);
     assert!(told.len() > 10 && told.iter().all(fine), "{told:?}");
 }
 
-fn what_ends_soon_is_told(space: &Space) {
-    let told = states(space, &[], 10);
+fn what_ends_soon_is_told(test: &TestNamespace) {
+    let told = states(test, &[], 10);
     for (name, ..) in LEAVES {
         assert!(told.contains(&(name.to_owned(), "EndsSoon".to_owned())), "{name} in {told:?}");
     }
@@ -105,60 +105,60 @@ fn what_ends_soon_is_told(space: &Space) {
         told.contains(&("ca".to_owned(), "Ok".to_owned()))
             && told.contains(&("encryption-key".to_owned(), "Ok".to_owned()))
     );
-    let table = space.run(&["certs", "check", NAME]).exits(10);
+    let table = test.run(&["certs", "check", NAME]).exits(10);
     assert!(table.stdout.contains("CN=kubernetes-super-admin, O=system:masters"), "{table}");
-    space.run(&["certs", "check", "nobody"]).exits(3);
+    test.run(&["certs", "check", "nobody"]).exits(3);
 }
 
-fn all_have_expired_and_are_made_anew(space: &Space) {
-    let longest = certificates(space).iter().map(|pem| left(space, pem)).max().expect("there are certificates");
+fn all_have_expired_and_are_made_anew(test: &TestNamespace) {
+    let longest = certificates(test).iter().map(|pem| left(test, pem)).max().expect("there are certificates");
     assert!(longest < Duration::from_secs(300), "{longest:?}");
-    space.idle(|| std::thread::sleep(longest));
+    test.idle(|| std::thread::sleep(longest));
     wait_until("all certificates have expired", Duration::from_secs(30), || {
-        let alive = certificates(space).iter().filter(|pem| lives(space, pem)).count();
+        let alive = certificates(test).iter().filter(|pem| lives(test, pem)).count();
         if alive == 0 { Ok(()) } else { Err(format!("{alive} are valid")) }
     });
-    let told = states(space, &[], 10);
+    let told = states(test, &[], 10);
     assert!(told.contains(&("apiserver".to_owned(), "Ended".to_owned())), "{told:?}");
-    space.tenant(NAME).run(&["get", "namespaces"]).exits(1);
+    test.tenant(NAME).run(&["get", "namespaces"]).exits(1);
 
-    let authority = space.secret_value(&format!("{NAME}-ca"), "ca.crt");
-    let before = certificates(space);
-    space.run(&["certs", "renew", NAME]).exits(8).says(&["--yes", "apiserver"]);
-    let dry = space.run(&["certs", "renew", NAME, "--dry-run"]).ok();
+    let authority = test.secret_value(&format!("{NAME}-ca"), "ca.crt");
+    let before = certificates(test);
+    test.run(&["certs", "renew", NAME]).exits(8).says(&["--yes", "apiserver"]);
+    let dry = test.run(&["certs", "renew", NAME, "--dry-run"]).ok();
     assert!(dry.stdout.contains("certificate apiserver: expired on") && dry.stdout.contains("notAfter"), "{dry}");
     assert!(dry.stdout.contains("replaces its pods, new ones first"), "{dry}");
-    assert_eq!(certificates(space), before, "nothing was changed");
-    let renewed = space.run(&["certs", "renew", NAME, "--yes"]).ok();
+    assert_eq!(certificates(test), before, "nothing was changed");
+    let renewed = test.run(&["certs", "renew", NAME, "--yes"]).ok();
     println!("an expired set was renewed in {:.1} s", renewed.took.as_secs_f32());
-    assert!(certificates(space).iter().all(|pem| lives(space, pem)));
-    assert_eq!(space.secret_value(&format!("{NAME}-ca"), "ca.crt"), authority, "the authority stays");
+    assert!(certificates(test).iter().all(|pem| lives(test, pem)));
+    assert_eq!(test.secret_value(&format!("{NAME}-ca"), "ca.crt"), authority, "the authority stays");
     wait_until("the cluster can be used again", Duration::from_secs(30), || {
-        let look = space.tenant(NAME).run(&["create", "configmap", "works", "--from-literal=a=1"]);
+        let look = test.tenant(NAME).run(&["create", "configmap", "works", "--from-literal=a=1"]);
         if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
     });
 }
 
-fn a_renewal_fails_no_request(space: &Space) {
-    let tenant = space.tenant(NAME);
+fn a_renewal_fails_no_request(test: &TestNamespace) {
+    let tenant = test.tenant(NAME);
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
-    let before = certificates(space);
+    let before = certificates(test);
     let poller = Poller::with_a_watch(&Identity::of(&tenant), "/readyz", "polled");
     std::thread::sleep(Duration::from_secs(2));
-    let run = space.run(&["certs", "renew", NAME, "--yes"]).ok();
+    let run = test.run(&["certs", "renew", NAME, "--yes"]).ok();
     // Until the old pod has drained.
     std::thread::sleep(Duration::from_secs(12));
     let seen = poller.stop();
     println!("renewed in {:.1} s; {} requests answered", run.took.as_secs_f32(), seen.answered);
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered);
     assert!(seen.answered > 300, "too few requests to count: {seen:?}");
-    for ((name, ..), (old, new)) in LEAVES.iter().zip(before.iter().zip(certificates(space))) {
+    for ((name, ..), (old, new)) in LEAVES.iter().zip(before.iter().zip(certificates(test))) {
         assert_ne!(*old, new, "{name} is new");
     }
     let endpoint = Identity::of(&tenant).server;
     let mut show = Command::new("sh");
     show.args(["-c", &format!("openssl s_client -connect {endpoint} </dev/null 2>/dev/null | openssl x509")]);
-    assert_eq!(run_text(show), certificate(space, "api-server-certificate", "apiserver.crt").trim(), "it is served");
+    assert_eq!(run_text(show), certificate(test, "api-server-certificate", "apiserver.crt").trim(), "it is served");
     // Files that a kubeconfig of before was copied from go on until they end.
     tenant.run(&["get", "namespaces"]).ok();
 }
@@ -167,50 +167,50 @@ fn run_text(command: Command) -> String {
     run(command).text()
 }
 
-fn pods(space: &Space) -> Vec<String> {
+fn pods(test: &TestNamespace) -> Vec<String> {
     let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let alive = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
-    space.objects("pods").iter().filter(alive).map(name).collect()
+    test.objects("pods").iter().filter(alive).map(name).collect()
 }
 
-fn an_administrators_kubeconfig_alone_replaces_no_pod(space: &Space) {
-    let (pods_before, before) = (pods(space), certificates(space));
-    let renewed = space.run(&["certs", "renew", NAME, "--only", "admin.conf", "--yes", "-o", "json"]).json();
+fn an_administrators_kubeconfig_alone_replaces_no_pod(test: &TestNamespace) {
+    let (pods_before, before) = (pods(test), certificates(test));
+    let renewed = test.run(&["certs", "renew", NAME, "--only", "admin.conf", "--yes", "-o", "json"]).json();
     assert_eq!(renewed["items"][0]["renewed"], serde_json::json!(["admin.conf"]));
-    let after = certificates(space);
+    let after = certificates(test);
     let new: Vec<&str> = (0..8).filter(|n| before[*n] != after[*n]).map(|n| LEAVES[n].0).collect();
     assert_eq!(new, ["admin.conf"]);
-    assert_eq!(pods(space), pods_before);
-    let unchanged = space.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
+    assert_eq!(pods(test), pods_before);
+    let unchanged = test.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
     assert!(unchanged.stdout.contains("unchanged"), "{unchanged}");
 }
 
 /// Killed after the first Secret was written, and before the Deployment: its pods would read some new files.
-fn a_renewal_that_is_killed_is_finished(space: &Space) {
+fn a_renewal_that_is_killed_is_finished(test: &TestNamespace) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["certs", "renew", NAME, "--yes"];
     for last in ["/secrets/aging-admin-kubeconfig", "/deployments/aging"] {
         let like = move |request: &crate::support::faults::proxy::Request| {
             request.method == "PATCH" && request.path.contains(last) && !request.path.contains("dryRun")
         };
-        let (_, harmed) = crate::lifecycle::killed::kill(space, &proxy, &words, Moment::Before, like);
+        let (_, harmed) = crate::lifecycle::killed::kill(test, &proxy, &words, Timing::Before, like);
         println!("killed before {harmed}");
-        space.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
-        space.run(&["diff", NAME]).ok();
-        all_is_well(space);
-        space.tenant(NAME).run(&["get", "namespaces"]).ok();
+        test.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
+        test.run(&["diff", NAME]).ok();
+        all_is_well(test);
+        test.tenant(NAME).run(&["get", "namespaces"]).ok();
     }
 }
 
-fn a_fleet_with_a_broken_member_is_told(space: &Space) {
+fn a_fleet_with_a_broken_member_is_told(test: &TestNamespace) {
     management().create(&format!(
         "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: broken-record, namespace: {}, labels: \
          {{kamaji.clastix.io/component: record, kamaji.clastix.io/name: broken}}}}, data: {{record.json: '{{'}}}}",
-        space.namespace
+        test.namespace
     ));
-    let check = space.run(&["certs", "check"]).exits(7).says(&["1 of 2 control planes could not be looked at"]);
+    let check = test.run(&["certs", "check"]).exits(7).says(&["1 of 2 control planes could not be looked at"]);
     assert!(check.stdout.contains("e2e-certs/broken\n  could not be looked at"), "{check}");
     assert!(check.stdout.contains("e2e-certs/aging\n"), "{check}");
-    space.run(&["certs", "check", "-l", "nobody=has-this"]).exits(3);
-    management().run(&["delete", "configmap", "broken-record", "-n", &space.namespace]).ok();
+    test.run(&["certs", "check", "-l", "nobody=has-this"]).exits(3);
+    management().run(&["delete", "configmap", "broken-record", "-n", &test.namespace]).ok();
 }

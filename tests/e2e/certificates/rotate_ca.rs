@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::support::cluster::ssh::Way;
 use crate::support::command::{Run, run};
-use crate::support::faults::proxy::{Moment, Request};
+use crate::support::faults::proxy::{Request, Timing};
 use crate::support::servers::poller::Poller;
-use crate::support::{Host, Identity, Kube, Proxy, Space, Ssh, kubeconfig, management, wait_until};
+use crate::support::{Host, Identity, Kube, Proxy, Ssh, TestNamespace, kubeconfig, management, wait_until};
 
 const NAME: &str = "authority";
 const CA: &str = "authority-ca";
@@ -18,18 +18,18 @@ const CERTIFICATE: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
 /// A control plane with workers, and the way to them.
 struct Scene {
-    space: Space,
+    test: TestNamespace,
     ssh: Ssh,
 }
 
 #[test]
 fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request() {
-    let space = Space::new("e2e-ca");
+    let test = TestNamespace::new("e2e-ca");
     let (first, second, third) = (Host::add(FIRST, &[]), Host::add(SECOND, &[]), Host::add(THIRD, &[]));
-    space.create(NAME, &[]).ok();
-    let mut ssh = Ssh::new(space.files.path());
+    test.create(NAME, &[]).ok();
+    let mut ssh = Ssh::new(test.files.path());
     ssh.serve(&first, &Way { user: "root", jump: None, known: true });
-    let scene = Scene { space, ssh };
+    let scene = Scene { test, ssh };
     let tenant = scene.tenant();
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
     scene.joins(&first);
@@ -57,7 +57,7 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
             tenant.text(&["get", "configmap", "-n", namespace, "kube-root-ca.crt", "-o", "jsonpath={.data.ca\\.crt}"]);
         assert!(published.contains(old_ca.trim()) && published.contains(new_ca.trim()), "{namespace}: {published}");
     }
-    let status = scene.space.run(&["status", NAME, "-o", "json"]).json();
+    let status = scene.test.run(&["status", NAME, "-o", "json"]).json();
     assert_eq!(
         (&status["rotation"]["of"], &status["rotation"]["phase"]),
         (&"certificate-authority".into(), &"trust".into())
@@ -122,16 +122,16 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     scene.joins(&third);
     scene.everything_works("the end", &[&first, &second, &third]);
     scene.the_old_files_ask_for_nothing();
-    scene.space.run(&["certs", "check", NAME]).ok();
+    scene.test.run(&["certs", "check", NAME]).ok();
     let nothing = scene.go(&["--phase", "drop", "--yes"]).ok();
     assert!(nothing.stdout.contains("there is one certificate authority"), "{nothing}");
 }
 
 #[test]
 fn a_supplied_ca_is_rotated_only_to_another_supplied_ca() {
-    let space = Space::new("e2e-ca-given");
+    let test = TestNamespace::new("e2e-ca-given");
     let make = |name: &str| {
-        let folder = space.files.path().join(name);
+        let folder = test.files.path().join(name);
         std::fs::create_dir(&folder).expect("a temporary folder takes folders");
         let words = format!(
             "req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout ca.key -out ca.crt -subj /CN={name} -addext \
@@ -144,36 +144,36 @@ fn a_supplied_ca_is_rotated_only_to_another_supplied_ca() {
         (folder.display().to_string(), certificate)
     };
     let ((old, old_ca), (new, new_ca), (other, _)) = (make("old"), make("new"), make("other"));
-    space.create("given", &["--pki", &old]).ok();
-    let go = |how: &[&str]| space.run(&[&["certs", "rotate-ca", "given", "--yes"], how].concat());
+    test.create("given", &["--pki", &old]).ok();
+    let go = |how: &[&str]| test.run(&[&["certs", "rotate-ca", "given", "--yes"], how].concat());
 
     go(&["--phase", "trust"]).exits(2).says(&["was given with --pki", "--pki DIR"]);
     go(&["--phase", "trust", "--pki", &old]).exits(2).says(&["the authority that control plane `given` has"]);
-    let file = space.files.path().join("before.jsonl").display().to_string();
-    space.run(&["snapshot", "given", &file]).ok();
-    space.tenant("given").run(&["create", "configmap", "later"]).ok();
+    let file = test.files.path().join("before.jsonl").display().to_string();
+    test.run(&["snapshot", "given", &file]).ok();
+    test.tenant("given").run(&["create", "configmap", "later"]).ok();
 
     go(&["--phase", "trust", "--pki", &new]).ok();
     go(&["--phase", "use", "--pki", &other]).exits(4).says(&["has a new authority already"]);
-    let hashes = space.run_for_secrets(&["join", "given", "-o", "json"]).json();
+    let hashes = test.run_for_secrets(&["join", "given", "-o", "json"]).json();
     assert_eq!(hashes["caCertHashes"].as_array().map(Vec::len), Some(2), "{hashes}");
     go(&["--phase", "use"]).ok();
-    assert_eq!(space.secret_value("given-ca", "ca.crt").trim(), old_ca.trim());
+    assert_eq!(test.secret_value("given-ca", "ca.crt").trim(), old_ca.trim());
     go(&["--phase", "drop"]).ok();
-    assert_eq!(space.secret_value("given-ca", "ca.crt").trim(), new_ca.trim());
-    space.tenant("given").run(&["get", "namespaces"]).ok();
-    let check = space.run(&["certs", "check", "given", "-o", "json"]).ok();
+    assert_eq!(test.secret_value("given-ca", "ca.crt").trim(), new_ca.trim());
+    test.tenant("given").run(&["get", "namespaces"]).ok();
+    let check = test.run(&["certs", "check", "given", "-o", "json"]).ok();
     let found = check.stdout.contains("\"CN=new\"") && check.stdout.contains("\"given\"");
     assert!(found && !check.stdout.contains("CN=old"), "{check}");
     go(&["--phase", "trust"]).exits(2).says(&["was given with --pki"]);
 
     // What was saved before is still its own.
-    space.run(&["restore", "given", "--from", &file, "--yes"]).ok();
-    let tenant = space.tenant("given");
+    test.run(&["restore", "given", "--from", &file, "--yes"]).ok();
+    let tenant = test.tenant("given");
     tenant.run(&["get", "configmap", "later"]).exits(1);
     let info =
         tenant.text(&["get", "configmap", "-n", "kube-public", "cluster-info", "-o", "jsonpath={.data.kubeconfig}"]);
-    assert!(info.contains(&kubeconfig::encoded(&space.secret_value("given-ca", "ca.crt"))), "{info}");
+    assert!(info.contains(&kubeconfig::encoded(&test.secret_value("given-ca", "ca.crt"))), "{info}");
 }
 
 fn certificate_of(host: &Host) -> String {
@@ -182,11 +182,11 @@ fn certificate_of(host: &Host) -> String {
 
 impl Scene {
     fn tenant(&self) -> Kube {
-        self.space.tenant(NAME)
+        self.test.tenant(NAME)
     }
 
     fn ca(&self, secret: &str) -> String {
-        self.space.secret_value(secret, "ca.crt")
+        self.test.secret_value(secret, "ca.crt")
     }
 
     fn admin_conf(&self) -> Identity {
@@ -194,12 +194,12 @@ impl Scene {
     }
 
     fn go(&self, how: &[&str]) -> Run {
-        self.space.run(&[&["certs", "rotate-ca", NAME], how].concat())
+        self.test.run(&[&["certs", "rotate-ca", NAME], how].concat())
     }
 
     /// Refuses because of a worker. Of one whose kubelet is not heard in time, something else would be said.
     fn refuses(&self, how: &[&str], said: &[&str]) {
-        self.space.workers_that_answer(NAME);
+        self.test.workers_that_answer(NAME);
         self.go(how).exits(4).says(said);
     }
 
@@ -210,18 +210,18 @@ impl Scene {
     }
 
     fn follows_by_script(&self, host: &Host) {
-        let script = self.space.run_for_secrets(&["certs", "rotate-ca", NAME, "--worker-script"]).text();
-        let file = self.space.file("worker.sh", &script).display().to_string();
+        let script = self.test.run_for_secrets(&["certs", "rotate-ca", NAME, "--worker-script"]).text();
+        let file = self.test.file("worker.sh", &script).display().to_string();
         host.run(&["sh", &file]).ok();
         host.run(&["sh", "-c", "ls /var/lib/kubelet/pki/*.before /etc/kubernetes/*.before"]).exits(2);
     }
 
     fn left(&self) -> Vec<String> {
-        self.space.everything().into_keys().filter(|name| name.contains("rotation")).collect()
+        self.test.everything().into_keys().filter(|name| name.contains("rotation")).collect()
     }
 
     fn joins(&self, host: &Host) {
-        let join = self.space.run_for_secrets(&["join", NAME]).text();
+        let join = self.test.run_for_secrets(&["join", NAME]).text();
         host.run(&join.split_whitespace().collect::<Vec<_>>()).ok();
         self.is_ready(host);
     }
@@ -243,7 +243,7 @@ impl Scene {
     }
 
     fn unnoticed(&self, how: &[&str], act: impl FnOnce()) {
-        self.space.workers_that_answer(NAME);
+        self.test.workers_that_answer(NAME);
         let poller = Poller::with_a_watch(&Identity::of(&self.tenant()), "/readyz", "polled");
         std::thread::sleep(Duration::from_secs(1));
         act();
@@ -258,10 +258,10 @@ impl Scene {
         let like = |request: &Request| request.method == "PATCH" && request.path.contains("/deployments/");
         let words = [&["certs", "rotate-ca", NAME, "--yes"], how].concat();
         self.unnoticed(how, || {
-            let (_, harmed) = crate::lifecycle::killed::kill(&self.space, &proxy, &words, Moment::Before, like);
+            let (_, harmed) = crate::lifecycle::killed::kill(&self.test, &proxy, &words, Timing::Before, like);
             assert!(harmed.contains("PATCH"), "{harmed}");
             let made = self.ca("authority-rotation-key");
-            self.space.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", how[1]]);
+            self.test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", how[1]]);
             let run = self.go(&[how, &["--yes"]].concat()).ok();
             println!("{} after a kill before {harmed} in {:.1} s", how.join(" "), run.took.as_secs_f32());
             assert_eq!(self.ca("authority-rotation-key"), made, "it is made once");
@@ -273,10 +273,10 @@ impl Scene {
         let like = |request: &Request| request.method == "POST" && request.path.contains("/secrets");
         let words = ["certs", "rotate-ca", NAME, "--yes", "--phase", "drop"];
         self.unnoticed(&words, || {
-            let (_, harmed) = crate::lifecycle::killed::kill(&self.space, &proxy, &words, Moment::Before, like);
+            let (_, harmed) = crate::lifecycle::killed::kill(&self.test, &proxy, &words, Timing::Before, like);
             assert!(harmed.contains("POST"), "{harmed}");
-            assert!(!self.space.everything().contains_key(&format!("Secret/{CA}")), "the kill came too late");
-            self.space.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
+            assert!(!self.test.everything().contains_key(&format!("Secret/{CA}")), "the kill came too late");
+            self.test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
             self.go(&["--back", "--yes"]).exits(4).says(&["--phase drop"]);
             let run = self.follow(&["--phase", "drop", "--yes"]).ok();
             assert!(run.stdout.contains("follows now"), "{run}");
@@ -284,17 +284,17 @@ impl Scene {
     }
 
     fn the_old_files_ask_for_nothing(&self) {
-        let file = self.space.quickstart();
-        let again = self.space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
+        let file = self.test.quickstart();
+        let again = self.test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
         assert!(again.stdout.contains("unchanged"), "{again}");
-        self.space.run(&["diff", NAME]).ok();
+        self.test.run(&["diff", NAME]).ok();
     }
 
     /// openssl's word on who signed a certificate.
     fn signed_by(&self, ca: &str, certificate: &str, what: &str) {
         let mut openssl = Command::new("openssl");
-        openssl.args(["verify", "-CAfile"]).arg(self.space.file("by.crt", ca));
-        openssl.arg(self.space.file("of.crt", certificate));
+        openssl.args(["verify", "-CAfile"]).arg(self.test.file("by.crt", ca));
+        openssl.arg(self.test.file("of.crt", certificate));
         let verified = run(openssl);
         assert_eq!(verified.code, Some(0), "{what}: {verified}");
     }
@@ -304,7 +304,7 @@ impl Scene {
         let mut openssl = Command::new("openssl");
         openssl
             .args(["s_client", "-connect", &server, "-verify_return_error", "-CAfile"])
-            .arg(self.space.file("serves.crt", ca));
+            .arg(self.test.file("serves.crt", ca));
         let said = run(openssl);
         assert!(said.stdout.contains("Verification: OK"), "{said}");
     }
@@ -326,7 +326,7 @@ impl Scene {
             "users": [{"name": "it", "user": user}],
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
         });
-        Kube::with(&self.space.file("it.conf", &config.to_string()))
+        Kube::with(&self.test.file("it.conf", &config.to_string()))
     }
 
     fn pods_start(&self) {

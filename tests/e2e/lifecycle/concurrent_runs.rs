@@ -3,44 +3,44 @@
 use std::time::Duration;
 
 use crate::support::command::{Run, start};
-use crate::support::{Etcd, Space, management};
+use crate::support::{Etcd, TestNamespace, management};
 
 const NAME: &str = "shared";
 
 #[test]
 fn of_concurrent_creates_and_deletes_one_runs_and_the_others_name_its_holder() {
-    let space = Space::new("e2e-together");
-    let file = space.quickstart();
+    let test = TestNamespace::new("e2e-together");
+    let file = test.quickstart();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
-    let runs = at_once(&space, &[&create, &create, &create]);
+    let runs = at_once(&test, &[&create, &create, &create]);
     assert!(runs.iter().any(|run| run.code == Some(0)), "nobody succeeded: {}", told(&runs));
     for run in runs.iter().filter(|run| run.code != Some(0)) {
         run.clone().exits(4).says(&["is being changed by", "run the command again"]);
     }
-    let again = space.run(&create).ok();
+    let again = test.run(&create).ok();
     assert!(again.stdout.contains("unchanged"), "it is whole: {again}");
-    let secrets = management().items(&["secrets", "-n", &space.namespace]);
+    let secrets = management().items(&["secrets", "-n", &test.namespace]);
     let made =
         |suffix: &str| secrets.iter().filter(|secret| secret["metadata"]["name"] == format!("{NAME}{suffix}")).count();
     assert_eq!(made("-ca"), 1);
-    space.tenant(NAME).run(&["get", "namespaces"]).ok();
-    let id = space.id(NAME);
+    test.tenant(NAME).run(&["get", "namespaces"]).ok();
+    let id = test.id(NAME);
 
     let delete = ["delete", NAME, "--yes"];
-    let runs = at_once(&space, &[&delete, &create, &delete]);
+    let runs = at_once(&test, &[&delete, &create, &delete]);
     for run in &runs {
         assert!(matches!(run.code, Some(0 | 4)), "{}", told(&runs));
     }
-    space.run(&delete).ok();
-    space.nothing_is_left();
+    test.run(&delete).ok();
+    test.nothing_is_left();
     let root = Etcd::root();
     assert!(!root.names("user").contains(&id));
     assert_eq!(root.count(&format!("/{id}/")), 0);
 }
 
-fn at_once(space: &Space, lines: &[&[&str]]) -> Vec<Run> {
-    let running: Vec<_> = lines.iter().map(|words| start(space.kamaji(words), "")).collect();
-    running.into_iter().map(|running| space.note(running.finish(Duration::from_secs(180)), false)).collect()
+fn at_once(test: &TestNamespace, lines: &[&[&str]]) -> Vec<Run> {
+    let running: Vec<_> = lines.iter().map(|words| start(test.kamaji(words), "")).collect();
+    running.into_iter().map(|running| test.note(running.finish(Duration::from_secs(180)), false)).collect()
 }
 
 fn told(runs: &[Run]) -> String {

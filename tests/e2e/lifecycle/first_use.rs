@@ -7,21 +7,21 @@ use std::sync::Once;
 use serde_json::Value;
 
 use crate::lifecycle::killed::kill;
-use crate::support::faults::proxy::{Moment, Request};
-use crate::support::{Identity, Proxy, Space, management};
+use crate::support::faults::proxy::{Request, Timing};
+use crate::support::{Identity, Proxy, TestNamespace, management};
 
 static ONCE: Once = Once::new();
 const NAMESPACE: &str = "kamaji-system";
 const NAME: &str = "first";
 /// At which requests the creates are killed, one after the other: method, and what the path holds.
-const KILLS: [(Moment, &str, &str); 7] = [
-    (Moment::After, "POST", "/namespaces/kamaji-system/secrets"),
-    (Moment::Before, "PATCH", "/etcd-default-member-certificate"),
-    (Moment::After, "PATCH", "/etcd-default-root-client-certificate"),
-    (Moment::After, "PATCH", "/statefulsets/etcd-default"),
-    (Moment::Before, "PATCH", "/secrets/datastore-default"),
-    (Moment::After, "PATCH", "/secrets/datastore-default"),
-    (Moment::After, "GET", "/portforward"),
+const KILLS: [(Timing, &str, &str); 7] = [
+    (Timing::After, "POST", "/namespaces/kamaji-system/secrets"),
+    (Timing::Before, "PATCH", "/etcd-default-member-certificate"),
+    (Timing::After, "PATCH", "/etcd-default-root-client-certificate"),
+    (Timing::After, "PATCH", "/statefulsets/etcd-default"),
+    (Timing::Before, "PATCH", "/secrets/datastore-default"),
+    (Timing::After, "PATCH", "/secrets/datastore-default"),
+    (Timing::After, "GET", "/portforward"),
 ];
 
 /// Sees to it that there is a datastore, and that making it survives being killed.
@@ -31,24 +31,24 @@ pub(crate) fn datastore_is_made_once_however_often_it_is_killed() {
             println!("there is a datastore already: killing its making is not tried");
             return;
         }
-        let space = Space::at_once("e2e-first");
+        let test = TestNamespace::at_once("e2e-first");
         let proxy = Proxy::start(&Identity::of(&management()));
-        let file = space.quickstart();
+        let file = test.quickstart();
         let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
         let mut authority = Value::Null;
         for (moment, method, part) in KILLS {
             let like = move |request: &Request| request.method == method && request.path.contains(part);
-            let (_, harmed) = kill(&space, &proxy, &create, moment, like);
+            let (_, harmed) = kill(&test, &proxy, &create, moment, like);
             let now = secret("etcd-default-ca");
             println!("first create, killed {moment:?} {harmed}");
             assert!(authority.is_null() || authority == now, "the datastore got a second authority");
             authority = now;
         }
-        space.run(&create).ok();
+        test.run(&create).ok();
         assert!(!authority.is_null(), "no kill came after the authority was made");
         assert_eq!(secret("etcd-default-ca"), authority, "the datastore got a second authority");
-        space.tenant_that_answers(NAME).run(&["get", "namespace", "kube-system"]).ok();
-        space.run(&["delete", NAME, "--yes"]).ok();
+        test.tenant_that_answers(NAME).run(&["get", "namespace", "kube-system"]).ok();
+        test.run(&["delete", NAME, "--yes"]).ok();
     });
 }
 

@@ -6,23 +6,23 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::cluster::management::management_addresses;
-use crate::support::{Identity, Proxy, Space, management, wait_until};
+use crate::support::{Identity, Proxy, TestNamespace, management, wait_until};
 
 const NAME: &str = "again";
 
 #[test]
 fn a_second_create_changes_nothing_and_a_changed_spec_is_refused_or_confirmed() {
-    let space = Space::new("e2e-again");
-    space.create(NAME, &[]).ok();
-    the_same_command_writes_nothing(&space);
-    values_that_cannot_change_are_refused(&space);
-    more_replicas_need_consent(&space);
-    what_is_missing_is_made_again_and_a_lost_authority_is_not(&space);
+    let test = TestNamespace::new("e2e-again");
+    test.create(NAME, &[]).ok();
+    the_same_command_writes_nothing(&test);
+    values_that_cannot_change_are_refused(&test);
+    more_replicas_need_consent(&test);
+    what_is_missing_is_made_again_and_a_lost_authority_is_not(&test);
 }
 
-fn restarts(space: &Space) -> BTreeMap<String, u64> {
+fn restarts(test: &TestNamespace) -> BTreeMap<String, u64> {
     let mut restarts = BTreeMap::new();
-    for pod in space.objects("pods") {
+    for pod in test.objects("pods") {
         let statuses = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
         let sum = statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum();
         restarts.insert(pod["metadata"]["name"].as_str().unwrap_or_default().to_owned(), sum);
@@ -30,12 +30,12 @@ fn restarts(space: &Space) -> BTreeMap<String, u64> {
     restarts
 }
 
-fn the_same_command_writes_nothing(space: &Space) {
+fn the_same_command_writes_nothing(test: &TestNamespace) {
     let proxy = Proxy::start(&Identity::of(&management()));
-    let file = space.quickstart();
-    let (before, pods) = (space.everything_settled(), restarts(space));
+    let file = test.quickstart();
+    let (before, pods) = (test.everything_settled(), restarts(test));
     let same = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
-    let again = space.run_through(&proxy, &same).ok();
+    let again = test.run_through(&proxy, &same).ok();
     assert!(
         again.stdout.starts_with(&format!("again: unchanged, v1.37.2 at {}:", management_addresses()[0])),
         "{again}"
@@ -47,23 +47,23 @@ fn the_same_command_writes_nothing(space: &Space) {
     assert!(!requests.iter().any(|request| request.path.contains("dryRun")), "book-keeping settles it: {requests:#?}");
     let writes: Vec<String> = requests.iter().filter(|request| request.writes()).map(ToString::to_string).collect();
     assert_eq!(writes, Vec::<String>::new(), "an unchanged control plane is not written to");
-    assert_eq!(space.everything(), before, "no resourceVersion changes");
-    assert_eq!(restarts(space), pods, "no pod is new, no container restarts");
+    assert_eq!(test.everything(), before, "no resourceVersion changes");
+    assert_eq!(restarts(test), pods, "no pod is new, no container restarts");
 
     // What others only look at writes nothing either.
     proxy.reset();
     for words in [&["status", NAME][..], &["list"], &["kubeconfig", NAME], &["delete", NAME, "--dry-run"]] {
-        space.note(space.start_through(&proxy, words).finish(Duration::from_secs(60)), true).ok();
+        test.note(test.start_through(&proxy, words).finish(Duration::from_secs(60)), true).ok();
     }
     let writes: Vec<String> =
         proxy.requests().iter().filter(|request| request.writes()).map(ToString::to_string).collect();
     assert_eq!(writes, Vec::<String>::new());
-    assert_eq!(space.everything(), before);
+    assert_eq!(test.everything(), before);
 }
 
-fn values_that_cannot_change_are_refused(space: &Space) {
-    let text = std::fs::read_to_string(space.quickstart()).expect("it was just written");
-    let before = space.everything();
+fn values_that_cannot_change_are_refused(test: &TestNamespace) {
+    let text = std::fs::read_to_string(test.quickstart()).expect("it was just written");
+    let before = test.everything();
     let cases = [
         ("10.96.0.0/12", "10.100.0.0/16", "networking.serviceSubnet"),
         ("10.244.0.0/16", "10.245.0.0/16", "networking.podSubnet"),
@@ -75,65 +75,59 @@ fn values_that_cannot_change_are_refused(space: &Space) {
         ),
     ];
     for (from, to, field) in cases {
-        let file = space.file("other.yaml", &text.replace(from, to)).display().to_string();
-        let refused = space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]);
+        let file = test.file("other.yaml", &text.replace(from, to)).display().to_string();
+        let refused = test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]);
         refused.exits(4).says(&[field, "cannot change"]);
     }
-    assert_eq!(space.everything(), before, "a refusal changes nothing");
+    assert_eq!(test.everything(), before, "a refusal changes nothing");
 }
 
-fn more_replicas_need_consent(space: &Space) {
-    let before = space.everything_settled();
-    space.create(NAME, &["--replicas", "2"]).exits(8).says(&["--yes"]);
-    assert_eq!(space.everything(), before, "without consent nothing changes");
-    space.create(NAME, &["--replicas", "2", "--yes"]).ok();
-    let deployment = management().json(&["deployment", "-n", &space.namespace, NAME]);
+fn more_replicas_need_consent(test: &TestNamespace) {
+    let before = test.everything_settled();
+    test.create(NAME, &["--replicas", "2"]).exits(8).says(&["--yes"]);
+    assert_eq!(test.everything(), before, "without consent nothing changes");
+    test.create(NAME, &["--replicas", "2", "--yes"]).ok();
+    let deployment = management().json(&["deployment", "-n", &test.namespace, NAME]);
     assert_eq!(deployment["status"]["readyReplicas"], 2);
     wait_until("the budget counts the pods", Duration::from_secs(30), || {
-        let status = &space.objects("poddisruptionbudgets")[0]["status"];
+        let status = &test.objects("poddisruptionbudgets")[0]["status"];
         if status["expectedPods"] == 2 { Ok(()) } else { Err(status.to_string()) }
     });
-    space.no_container_failed();
-    space.create(NAME, &["--replicas", "2"]).ok();
-    space.create(NAME, &[]).ok();
-    assert_eq!(space.objects("poddisruptionbudgets").len(), 1, "who says nothing of pods keeps their number");
-    space.create(NAME, &["--replicas", "1", "--yes"]).ok();
-    assert_eq!(space.objects("poddisruptionbudgets"), Vec::<Value>::new(), "one pod has no budget");
+    test.no_container_failed();
+    test.create(NAME, &["--replicas", "2"]).ok();
+    test.create(NAME, &[]).ok();
+    assert_eq!(test.objects("poddisruptionbudgets").len(), 1, "who says nothing of pods keeps their number");
+    test.create(NAME, &["--replicas", "1", "--yes"]).ok();
+    assert_eq!(test.objects("poddisruptionbudgets"), Vec::<Value>::new(), "one pod has no budget");
 }
 
 /// K10: a created object that somebody deletes comes back; a lost authority is never replaced by a new one.
-fn what_is_missing_is_made_again_and_a_lost_authority_is_not(space: &Space) {
+fn what_is_missing_is_made_again_and_a_lost_authority_is_not(test: &TestNamespace) {
     let kube = management();
-    let delete = |what: &[&str]| kube.run(&[&["delete", "-n", &space.namespace], what].concat()).ok();
-    let authority = space.secret_value("again-ca", "ca.crt");
+    let delete = |what: &[&str]| kube.run(&[&["delete", "-n", &test.namespace], what].concat()).ok();
+    let authority = test.secret_value("again-ca", "ca.crt");
     delete(&["secret/again-scheduler-kubeconfig", "configmap/again-apiserver-policies", "service/again"]);
-    let file = space.quickstart();
-    space.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]).ok();
-    assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
-    space.tenant_that_answers(NAME).run(&["get", "namespaces"]).ok();
+    let file = test.quickstart();
+    test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--yes"]).ok();
+    assert_eq!(test.secret_value("again-ca", "ca.crt"), authority);
+    test.tenant_that_answers(NAME).run(&["get", "namespaces"]).ok();
 
     let label = |value: &str| {
-        kube.run(&[
-            "label",
-            "-n",
-            &space.namespace,
-            "secret/again-ca",
-            &format!("app.kubernetes.io/managed-by{value}"),
-        ])
-        .ok();
+        kube.run(&["label", "-n", &test.namespace, "secret/again-ca", &format!("app.kubernetes.io/managed-by{value}")])
+            .ok();
     };
     label("-");
-    let before = space.everything_settled();
-    space.run(&["certs", "check", NAME]).ok();
-    space.create(NAME, &["--yes"]).exits(4).says(&["again-ca", "other hands"]);
-    assert_eq!(space.everything(), before, "a Secret without its label is not a lost one");
+    let before = test.everything_settled();
+    test.run(&["certs", "check", NAME]).ok();
+    test.create(NAME, &["--yes"]).exits(4).says(&["again-ca", "other hands"]);
+    assert_eq!(test.everything(), before, "a Secret without its label is not a lost one");
     label("=kamaji");
-    space.create(NAME, &["--yes"]).ok();
-    assert_eq!(space.secret_value("again-ca", "ca.crt"), authority);
+    test.create(NAME, &["--yes"]).ok();
+    assert_eq!(test.secret_value("again-ca", "ca.crt"), authority);
 
     delete(&["secret/again-ca"]);
-    let refused = space.create(NAME, &["--yes"]);
+    let refused = test.create(NAME, &["--yes"]);
     assert!(refused.code.is_some_and(|code| code != 0), "no new authority for old data: {refused}");
     assert!(refused.stderr.contains("again-ca"), "it says what is lost: {refused}");
-    assert!(!space.everything().contains_key("Secret/again-ca"));
+    assert!(!test.everything().contains_key("Secret/again-ca"));
 }

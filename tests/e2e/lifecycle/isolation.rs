@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::support::cluster::etcd::Etcd;
 use crate::support::command::Run;
 use crate::support::servers::poller::Poller;
-use crate::support::{Identity, Space, management, secrets, wait_until};
+use crate::support::{Identity, TestNamespace, management, secrets, wait_until};
 
 #[test]
 fn deleting_a_control_plane_leaves_nothing_behind_and_its_neighbour_serving() {
-    let space = Space::new("e2e-neighbours");
-    space.create("stays", &["--replicas", "2"]).ok();
-    let stays = space.tenant("stays");
+    let test = TestNamespace::new("e2e-neighbours");
+    test.create("stays", &["--replicas", "2"]).ok();
+    let stays = test.tenant("stays");
     stays.run(&["create", "configmap", "kept", "--from-literal=value=1"]).ok();
     let root = Etcd::root();
-    let (kept_id, kept_prefix) = (space.id("stays"), format!("/{}/", space.id("stays")));
+    let (kept_id, kept_prefix) = (test.id("stays"), format!("/{}/", test.id("stays")));
     let registry = |etcd: &Etcd| -> Vec<String> {
         // Leases and events come and go by themselves.
         etcd.keys(&kept_prefix)
@@ -26,22 +26,22 @@ fn deleting_a_control_plane_leaves_nothing_behind_and_its_neighbour_serving() {
     std::thread::sleep(Duration::from_secs(3));
 
     let poller = Poller::start(&Identity::of(&stays), "/readyz", "/api/v1/namespaces/default/configmaps/kept");
-    space.create("goes", &[]).ok();
-    let goes_id = space.id("goes");
+    test.create("goes", &[]).ok();
+    let goes_id = test.id("goes");
     let goes_prefix = format!("/{goes_id}/");
     assert!(root.count(&goes_prefix) > 50);
-    let secrets_before: Vec<secrets::Hidden> = space.objects("secrets").iter().flat_map(secrets::of_secret).collect();
+    let secrets_before: Vec<secrets::Hidden> = test.objects("secrets").iter().flat_map(secrets::of_secret).collect();
     assert!(!secrets_before.is_empty());
     let keys_before = registry(&root);
 
-    space.run(&["delete", "goes", "--yes"]).ok();
+    test.run(&["delete", "goes", "--yes"]).ok();
     std::thread::sleep(Duration::from_secs(2));
     let seen = poller.stop();
     println!("neighbour: {} answers, {} failures, the longest {:?}", seen.answered, seen.failures.len(), seen.longest);
     assert!(seen.answered > 200, "too few requests to count: {}", seen.answered);
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered + seen.failures.len());
 
-    space.nothing_is_left_where(|name| name.contains("/goes"));
+    test.nothing_is_left_where(|name| name.contains("/goes"));
     for what in ["user", "role"] {
         let names = root.names(what);
         assert!(!names.contains(&goes_id), "{what} {goes_id} is left");
@@ -50,47 +50,47 @@ fn deleting_a_control_plane_leaves_nothing_behind_and_its_neighbour_serving() {
     assert_eq!(root.count(&goes_prefix), 0);
     assert_eq!(registry(&root), keys_before, "the neighbour's keys are the same");
     assert_eq!(stays.text(&["get", "configmap", "kept", "-o", "jsonpath={.data.value}"]), "1");
-    let again = space.run(&["delete", "goes", "--yes"]).ok();
+    let again = test.run(&["delete", "goes", "--yes"]).ok();
     assert!(again.stdout.contains("nothing to delete"), "{again}");
 }
 
 #[test]
 fn a_delete_waits_for_finalizers_and_names_their_owner() {
     const HELD: [(&str, &str); 2] = [("service", "held"), ("secret", "held-ca")];
-    let space = Space::new("e2e-held");
-    space.create("held", &["--wait=false"]).ok();
+    let test = TestNamespace::new("e2e-held");
+    test.create("held", &["--wait=false"]).ok();
     let kube = management();
     let patch = |(kind, name): (&str, &str), patch: &str| {
-        kube.run(&["patch", kind, name, "-n", &space.namespace, "--type=merge", "-p", patch]).ok();
+        kube.run(&["patch", kind, name, "-n", &test.namespace, "--type=merge", "-p", patch]).ok();
     };
     for held in HELD {
         patch(held, r#"{"metadata":{"finalizers":["example.org/others"]}}"#);
     }
     let delete = ["delete", "held", "--yes", "--timeout", "15s"];
     let told = "held by whoever put the finalizer example.org/others on it";
-    let run = space.run(&delete).exits(6).says(&["timed out waiting for the objects to go", told]);
+    let run = test.run(&delete).exits(6).says(&["timed out waiting for the objects to go", told]);
     for (_, name) in HELD {
         assert!(run.stderr.contains(&format!("e2e-held/{name} is {told}")), "{run}");
     }
-    let kept = space.everything();
+    let kept = test.everything();
     assert!(kept.contains_key("ConfigMap/held-record"), "the record goes last: {:?}", kept.keys());
     assert!(!kept.contains_key("Secret/held-sa-certificate"), "the rest is gone: {:?}", kept.keys());
 
     patch(HELD[0], r#"{"metadata":{"finalizers":null}}"#);
-    space.run(&delete).exits(6).says(&[told]);
+    test.run(&delete).exits(6).says(&[told]);
     patch(HELD[1], r#"{"metadata":{"finalizers":null}}"#);
-    space.run(&delete).ok();
-    let left: Vec<String> = space.everything().into_keys().filter(|key| key.contains("/held")).collect();
+    test.run(&delete).ok();
+    let left: Vec<String> = test.everything().into_keys().filter(|key| key.contains("/held")).collect();
     assert_eq!(left, Vec::<String>::new());
 }
 
 /// D2: what an API server that was broken into could try with its own certificate.
 #[test]
 fn a_tenants_datastore_certificate_opens_no_other_tenants_data() {
-    let space = Space::new("e2e-isolation");
-    space.create("thief", &[]).ok();
-    space.create("owner", &[]).ok();
-    let owner = format!("/{}/", space.id("owner"));
+    let test = TestNamespace::new("e2e-isolation");
+    test.create("thief", &[]).ok();
+    test.create("owner", &[]).ok();
+    let owner = format!("/{}/", test.id("owner"));
     let root = Etcd::root();
     let key = format!("{owner}configmaps/kube-system/kubeadm-config");
     let victim = root.run(&["get", &key, "--print-value-only"]).text();
@@ -99,10 +99,10 @@ fn a_tenants_datastore_certificate_opens_no_other_tenants_data() {
     let granted = root.run(&["lease", "grant", "600"]).text();
     let lease = granted.split(' ').nth(1).expect("etcdctl says `lease ID granted …`").to_owned();
     root.run(&["put", &format!("--lease={lease}"), &format!("{owner}leased"), "until later"]).ok();
-    let owner_id = space.id("owner");
+    let owner_id = test.id("owner");
 
-    let thief = Etcd::tenant(&space.namespace, "thief");
-    let own = format!("/{}/", space.id("thief"));
+    let thief = Etcd::tenant(&test.namespace, "thief");
+    let own = format!("/{}/", test.id("thief"));
     thief.run(&["get", &own, "--prefix", "--keys-only", "--limit=1"]).ok();
 
     let end = range_end(&owner);
@@ -168,7 +168,7 @@ fn a_tenants_datastore_certificate_opens_no_other_tenants_data() {
     assert!(done.is_empty(), "these were not refused:\n{}", done.join("\n"));
     assert_eq!(root.run(&["get", &key, "--print-value-only"]).text(), victim);
     assert!(root.run(&["lease", "timetolive", &lease]).ok().stdout.contains("remaining"));
-    space.tenant("owner").run(&["get", "namespaces"]).ok();
+    test.tenant("owner").run(&["get", "namespaces"]).ok();
 }
 
 /// What etcd answers, in the end: to hear nothing is not to be refused.

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::support::command::{Run, Running};
 use crate::support::faults::final_state::{NAMED_AT_RANDOM, orphans};
-use crate::support::faults::proxy::{Fault, Moment, Request};
-use crate::support::{Etcd, Identity, Proxy, Space, management, wait_until};
+use crate::support::faults::proxy::{Injection, Request, Timing};
+use crate::support::{Etcd, Identity, Proxy, TestNamespace, management, wait_until};
 
 const NAME: &str = "killed";
 /// What must never be made twice.
@@ -24,55 +24,55 @@ const LOCK: &str = "Lease/";
 
 #[test]
 fn a_killed_create_or_delete_is_completed_by_the_same_command() {
-    let space = Space::new("e2e-kill");
+    let test = TestNamespace::new("e2e-kill");
     let proxy = Proxy::start(&Identity::of(&management()));
-    let file = space.quickstart();
+    let file = test.quickstart();
     let root = Etcd::root();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
     let delete = ["delete", NAME, "--yes"];
 
-    space.run_through(&proxy, &create).ok();
+    test.run_through(&proxy, &create).ok();
     let creating = proxy.requests().len();
     let last_write = proxy.requests().iter().rposition(Request::writes).unwrap_or(creating);
-    let shape: Vec<String> = names(&space);
+    let shape: Vec<String> = names(&test);
     proxy.reset();
-    space.run_through(&proxy, &delete).ok();
+    test.run_through(&proxy, &delete).ok();
     let deleting = proxy.requests().len();
     println!("create: {creating} requests, the last write is {last_write}; delete: {deleting}");
 
     let kills = std::env::var("KAMAJI_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     for (index, at) in spread(kills, last_write).enumerate() {
-        let moment = if index % 2 == 0 { Moment::After } else { Moment::Before };
+        let moment = if index % 2 == 0 { Timing::After } else { Timing::Before };
         let users = root.names("user");
-        let (_, harmed) = kill(&space, &proxy, &create, moment, move |request| request.number == at);
-        let before = identity(&space);
+        let (_, harmed) = kill(&test, &proxy, &create, moment, move |request| request.number == at);
+        let before = identity(&test);
         println!("create, killed at {at} {moment:?}: {harmed}; then there are {:?}", before.keys().collect::<Vec<_>>());
 
-        let finished = space.run(&create).ok();
-        let after = identity(&space);
+        let finished = test.run(&create).ok();
+        let after = identity(&test);
         for (secret, data) in &before {
             assert_eq!(after.get(secret), Some(data), "{secret} was made twice; killed at {at} {moment:?}: {finished}");
         }
         assert_eq!(after.len(), IDENTITY.len());
-        assert_eq!(names(&space), shape, "killed at {at} {moment:?}");
-        let id = space.id(NAME);
+        assert_eq!(names(&test), shape, "killed at {at} {moment:?}");
+        let id = test.id(NAME);
         assert!(root.names("user").contains(&id) && root.names("role").contains(&id));
         // Neighbours of other tests have a user for a moment before they say that it is theirs.
         wait_until("no user is left of the killed run", Duration::from_secs(60), || {
             let orphans = orphans(root.names("user"), &users, Some(&id));
             if orphans.is_empty() { Ok(()) } else { Err(format!("{orphans:?}, killed at {at} {moment:?}")) }
         });
-        space.tenant(NAME).run(&["get", "configmap", "-n", "kube-public", "cluster-info"]).ok();
-        let again = space.run(&create).ok();
+        test.tenant(NAME).run(&["get", "configmap", "-n", "kube-public", "cluster-info"]).ok();
+        let again = test.run(&create).ok();
         assert!(again.stdout.contains("unchanged"), "killed at {at} {moment:?}: {again}");
 
         // Each of these control planes also has a deletion to be killed in.
         let at = 1 + index * deleting / kills;
-        let moment = if index % 2 == 0 { Moment::Before } else { Moment::After };
-        let (_, harmed) = kill(&space, &proxy, &delete, moment, move |request| request.number == at);
+        let moment = if index % 2 == 0 { Timing::Before } else { Timing::After };
+        let (_, harmed) = kill(&test, &proxy, &delete, moment, move |request| request.number == at);
         println!("delete, killed at {at} {moment:?}: {harmed}");
-        space.run(&delete).ok();
-        space.nothing_is_left_where(|name| !name.starts_with(LOCK));
+        test.run(&delete).ok();
+        test.nothing_is_left_where(|name| !name.starts_with(LOCK));
         assert!(
             !root.names("user").contains(&id) && !root.names("role").contains(&id),
             "delete killed at {at} {moment:?}"
@@ -84,12 +84,12 @@ fn a_killed_create_or_delete_is_completed_by_the_same_command() {
 /// While the first pod starts, the endpoint leads to it although it is not ready.
 #[test]
 fn an_endpoint_that_routes_to_an_unready_pod_does_so_only_until_the_next_create() {
-    let space = Space::new("e2e-early");
+    let test = TestNamespace::new("e2e-early");
     let proxy = Proxy::start(&Identity::of(&management()));
-    let file = space.quickstart();
+    let file = test.quickstart();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
     let leads_early = || {
-        let service = management().json(&["service", "-n", &space.namespace, NAME]);
+        let service = management().json(&["service", "-n", &test.namespace, NAME]);
         service.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true))
     };
     let pods_are_made = AtomicBool::new(false);
@@ -98,34 +98,34 @@ fn an_endpoint_that_routes_to_an_unready_pod_does_so_only_until_the_next_create(
         pods_are_made.fetch_or(writes("/deployments/"), Relaxed);
         writes("/services/") && pods_are_made.load(Relaxed)
     };
-    kill(&space, &proxy, &create, Moment::Before, at_the_end);
+    kill(&test, &proxy, &create, Timing::Before, at_the_end);
     assert!(leads_early(), "the kill came too late");
-    space.run(&create).ok();
+    test.run(&create).ok();
     assert!(!leads_early());
-    assert!(space.run(&create).ok().stdout.contains("unchanged"));
+    assert!(test.run(&create).ok().stdout.contains("unchanged"));
 }
 
 #[test]
 fn the_next_create_removes_the_lock_of_one_killed_at_its_end() {
-    let space = Space::new("e2e-create-lock");
-    let file = space.quickstart();
-    the_lock_goes_with_the_next(&space, &["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]);
+    let test = TestNamespace::new("e2e-create-lock");
+    let file = test.quickstart();
+    the_lock_goes_with_the_next(&test, &["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]);
 }
 
 #[test]
 fn the_next_delete_removes_the_lock_of_one_killed_at_its_end() {
-    let space = Space::new("e2e-delete-lock");
-    space.create(NAME, &["--wait=false"]).ok();
-    the_lock_goes_with_the_next(&space, &["delete", NAME, "--yes"]);
+    let test = TestNamespace::new("e2e-delete-lock");
+    test.create(NAME, &["--wait=false"]).ok();
+    the_lock_goes_with_the_next(&test, &["delete", NAME, "--yes"]);
 }
 
-fn the_lock_goes_with_the_next(space: &Space, words: &[&str]) {
+fn the_lock_goes_with_the_next(test: &TestNamespace, words: &[&str]) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let giving_back = |request: &Request| request.method == "DELETE" && request.path.contains("/leases/");
-    kill(space, &proxy, words, Moment::Before, giving_back);
-    assert!(space.everything().contains_key("Lease/killed-lock"), "the kill came too late");
-    space.run(words).ok();
-    assert!(!space.everything().contains_key("Lease/killed-lock"), "the lock stays");
+    kill(test, &proxy, words, Timing::Before, giving_back);
+    assert!(test.everything().contains_key("Lease/killed-lock"), "the kill came too late");
+    test.run(words).ok();
+    assert!(!test.everything().contains_key("Lease/killed-lock"), "the lock stays");
 }
 
 /// `count` numbers from 1 to `last`, evenly apart.
@@ -135,14 +135,14 @@ fn spread(count: usize, last: usize) -> impl Iterator<Item = usize> {
 
 /// Runs kamaji and kills it at the first request that is like this. Says which one it was.
 pub(crate) fn kill(
-    space: &Space,
+    test: &TestNamespace,
     proxy: &Proxy,
     words: &[&str],
-    moment: Moment,
+    moment: Timing,
     like: impl Fn(&Request) -> bool + Send + 'static,
 ) -> (Run, String) {
     proxy.reset();
-    let victim = strike(space, proxy, words, moment, like, Running::kill);
+    let victim = strike(test, proxy, words, moment, like, Running::kill);
     let code = loop {
         match victim.lock().expect("nobody panics with it").as_mut().and_then(Running::ended) {
             Some(status) => break status.code(),
@@ -150,7 +150,7 @@ pub(crate) fn kill(
         }
     };
     let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
-    let run = space.note(running.collected(code), false);
+    let run = test.note(running.collected(code), false);
     assert!(run.code.is_none() || run.code == Some(0), "{run}");
     let request = proxy.requests().iter().find(|request| request.harmed).map(ToString::to_string);
     match (run.code, request) {
@@ -162,10 +162,10 @@ pub(crate) fn kill(
 
 /// Starts kamaji, and does something to it at the first request that is like this.
 pub(crate) fn strike(
-    space: &Space,
+    test: &TestNamespace,
     proxy: &Proxy,
     words: &[&str],
-    moment: Moment,
+    moment: Timing,
     like: impl Fn(&Request) -> bool + Send + 'static,
     blow: impl FnOnce(&mut Running) + Send + 'static,
 ) -> Arc<Mutex<Option<Running>>> {
@@ -180,14 +180,14 @@ pub(crate) fn strike(
             std::thread::sleep(Duration::from_millis(1));
         }
     };
-    proxy.harm_where(like, Fault::Call(moment, Box::new(call)));
-    *victim.lock().expect("nobody panics with it") = Some(space.start_through(proxy, words));
+    proxy.harm_where(like, Injection::Call(moment, Box::new(call)));
+    *victim.lock().expect("nobody panics with it") = Some(test.start_through(proxy, words));
     victim
 }
 
 /// The data of the Secrets that must never be made twice.
-fn identity(space: &Space) -> BTreeMap<String, Value> {
-    let secrets = space.objects("secrets");
+fn identity(test: &TestNamespace) -> BTreeMap<String, Value> {
+    let secrets = test.objects("secrets");
     let named = secrets
         .iter()
         .map(|secret| (secret["metadata"]["name"].as_str().unwrap_or_default().to_owned(), secret["data"].clone()));
@@ -195,6 +195,6 @@ fn identity(space: &Space) -> BTreeMap<String, Value> {
 }
 
 /// What there is, without what Kubernetes names at random, and without the lock.
-fn names(space: &Space) -> Vec<String> {
-    space.every_object_but(&NAMED_AT_RANDOM).into_keys().filter(|name| !name.starts_with(LOCK)).collect()
+fn names(test: &TestNamespace) -> Vec<String> {
+    test.every_object_but(&NAMED_AT_RANDOM).into_keys().filter(|name| !name.starts_with(LOCK)).collect()
 }

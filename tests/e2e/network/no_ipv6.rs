@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::cluster::management::{etcd, kube_apiserver, sources};
-use crate::support::{Kube, Turn, run, wait_until};
+use crate::support::{Kube, Slot, run, wait_until};
 
 /// A program that ends with the test.
 struct Running(Child);
@@ -100,7 +100,7 @@ fn ipv4_only(folder: &Path) -> Option<(Kube, [Running; 2])> {
 
 #[test]
 fn ipv6_is_refused_where_the_management_cluster_has_none() {
-    let _turn = Turn::take();
+    let _turn = Slot::take();
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let served = ["first", "second", "third"].iter().find_map(|attempt| ipv4_only(&folder.path().join(attempt)));
     let (kube, _running) = served.expect("one of them has its ports for itself");

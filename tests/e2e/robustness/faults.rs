@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::Space;
-use crate::support::faults::fault::{TROUBLES, Trouble};
+use crate::support::TestNamespace;
+use crate::support::faults::scenario::{SCENARIOS, Scenario};
 use crate::support::faults::sweep::{Plane, Sweep, Verb};
 
 /// The verbs. The states of a control plane are all one verb away from the first one.
@@ -147,26 +147,26 @@ fn verb(name: &str) -> &'static Verb {
     VERBS.iter().find(|verb| verb.name == name).unwrap_or_else(|| panic!("no verb is called {name}"))
 }
 
-fn trouble(name: &str) -> Trouble {
-    TROUBLES.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no trouble is called {name}")).1
+fn scenario(name: &str) -> Scenario {
+    SCENARIOS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no trouble is called {name}")).1
 }
 
 /// Makes what the verbs need: the real control plane is made only where one of them is tried on it.
-fn stage(space: &Space, verbs: &[&Verb]) -> [(Plane, &'static str); 2] {
-    space.quickstart();
+fn stage(test: &TestNamespace, verbs: &[&Verb]) -> [(Plane, &'static str); 2] {
+    test.quickstart();
     if verbs.iter().any(|verb| verb.control_plane == Plane::Real) {
-        space.create(Plane::Real.name(), &[]).ok();
+        test.create(Plane::Real.name(), &[]).ok();
     }
     [(Plane::Parked, "absent"), (Plane::Real, "up")]
 }
 
 #[test]
 fn after_a_fault_at_any_request_the_same_command_converges() {
-    let space = Space::new("e2e-faults");
+    let test = TestNamespace::new("e2e-faults");
     if let Some(point) = variable("KAMAJI_TEST_FAULT") {
         let [name, kind, at] = point.split('/').collect::<Vec<_>>()[..] else { panic!("VERB/TROUBLE/REQUEST") };
-        let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &[verb(name)]));
-        let outcome = sweep.point(verb(name), trouble(kind), at.parse().expect("REQUEST is a number"));
+        let mut sweep = Sweep::new(&test, &VERBS, &stage(&test, &[verb(name)]));
+        let outcome = sweep.point(verb(name), scenario(kind), at.parse().expect("REQUEST is a number"));
         println!("{point}: {outcome:?}");
         assert!(outcome.wrong.is_empty(), "{point}: {:#?}", outcome.wrong);
         return;
@@ -177,7 +177,7 @@ fn after_a_fault_at_any_request_the_same_command_converges() {
     let group = GROUPS[usize::try_from(seed % GROUPS.len() as u64).expect("a small number")];
     let verbs: Vec<&Verb> = group.iter().map(|name| verb(name)).collect();
     println!("KAMAJI_TEST_SEED={seed} repeats this: {group:?}");
-    let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, &verbs));
+    let mut sweep = Sweep::new(&test, &VERBS, &stage(&test, &verbs));
     let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
 
     let begun = Instant::now();
@@ -186,12 +186,12 @@ fn after_a_fault_at_any_request_the_same_command_converges() {
     let goes_on = |tried: usize| begun.elapsed() < patience || tried <= TOO_FEW;
     while goes_on(tried) {
         for (verb, length) in verbs.iter().zip(&lengths) {
-            let (kind, trouble) = TROUBLES[dice.below(TROUBLES.len())];
+            let (kind, scenario) = SCENARIOS[dice.below(SCENARIOS.len())];
             let at = 1 + dice.below(*length);
-            if !sweep.has(verb, trouble, at) || !goes_on(tried) {
+            if !sweep.has(verb, scenario, at) || !goes_on(tried) {
                 continue;
             }
-            let outcome = sweep.point(verb, trouble, at);
+            let outcome = sweep.point(verb, scenario, at);
             println!("{}/{kind}/{at}: {:?} after {:?}: {}", verb.name, outcome.code, outcome.took, outcome.request);
             tried += 1;
             if !outcome.wrong.is_empty() {
@@ -230,11 +230,12 @@ fn chosen<'a>(names: &[&'a str], list: Option<String>) -> Vec<&'a str> {
 #[test]
 #[ignore = "takes hours; tests/faults/sweep runs it"]
 fn sweep() {
-    let kinds: Vec<&str> = TROUBLES.iter().map(|(kind, _)| *kind).collect();
+    let kinds: Vec<&str> = SCENARIOS.iter().map(|(kind, _)| *kind).collect();
     let verbs: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
-    let wanted_kinds = chosen(&kinds, variable("KAMAJI_FAULTS_TROUBLES"));
+    let wanted_kinds = chosen(&kinds, variable("KAMAJI_FAULTS_SCENARIOS"));
     let wanted_verbs = chosen(&verbs, variable("KAMAJI_FAULTS_VERBS"));
-    let troubles: Vec<(&str, Trouble)> = TROUBLES.into_iter().filter(|(kind, _)| wanted_kinds.contains(kind)).collect();
+    let scenarios: Vec<(&str, Scenario)> =
+        SCENARIOS.into_iter().filter(|(kind, _)| wanted_kinds.contains(kind)).collect();
     let lanes: Vec<Vec<&Verb>> = GROUPS
         .iter()
         .map(|group| group.iter().map(|name| verb(name)).filter(|verb| wanted_verbs.contains(&verb.name)).collect())
@@ -249,12 +250,12 @@ fn sweep() {
     std::thread::scope(|scope| {
         for verbs in &lanes {
             for nth in 0..beside {
-                let mut troubles = troubles.clone();
+                let mut scenarios = scenarios.clone();
                 // Where some wait for what does not come, others have the processors.
-                let first = nth * troubles.len() / beside;
-                troubles.rotate_left(first);
+                let first = nth * scenarios.len() / beside;
+                scenarios.rotate_left(first);
                 let book = &book;
-                scope.spawn(move || sweep_group(verbs, &troubles, every, book, nth));
+                scope.spawn(move || sweep_group(verbs, &scenarios, every, book, nth));
             }
         }
     });
@@ -280,20 +281,20 @@ impl Book<'_> {
 
 /// One group of verbs, by turns, so that one brings back what the other took away. Those of the same group take points
 /// out of each other's way.
-fn sweep_group(verbs: &[&Verb], troubles: &[(&str, Trouble)], every: usize, book: &Book, nth: usize) {
-    let space = Space::new(&format!("e2e-faults-{}-{nth}", verbs[0].name));
-    let mut sweep = Sweep::new(&space, &VERBS, &stage(&space, verbs));
+fn sweep_group(verbs: &[&Verb], scenarios: &[(&str, Scenario)], every: usize, book: &Book, nth: usize) {
+    let test = TestNamespace::new(&format!("e2e-faults-{}-{nth}", verbs[0].name));
+    let mut sweep = Sweep::new(&test, &VERBS, &stage(&test, verbs));
     let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
 
-    for (kind, trouble) in troubles {
+    for (kind, scenario) in scenarios {
         for at in (1..=longest).filter(|at| at.is_multiple_of(every)) {
             for (verb, length) in verbs.iter().zip(&lengths) {
                 let point = format!("{}\t{kind}\t{at}", verb.name);
-                if at > *length || !sweep.has(verb, *trouble, at) || !book.take(&point) {
+                if at > *length || !sweep.has(verb, *scenario, at) || !book.take(&point) {
                     continue;
                 }
-                let outcome = sweep.point(verb, *trouble, at);
+                let outcome = sweep.point(verb, *scenario, at);
                 let code = outcome.code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
                 let verdict = if outcome.wrong.is_empty() { "ok".to_owned() } else { outcome.wrong.join("; ") };
                 let took = outcome.took.as_secs();

@@ -5,71 +5,71 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::support::faults::proxy::{Fault, Harm, Moment, Request};
-use crate::support::{Identity, Proxy, Space, management, secrets};
+use crate::support::faults::proxy::{Fault, Injection, Request, Timing};
+use crate::support::{Identity, Proxy, TestNamespace, management, secrets};
 
 const NAME: &str = "patient";
 
 #[test]
 fn an_unavailable_or_slow_management_cluster_is_waited_for_within_the_timeout() {
-    let space = Space::new("e2e-outages");
+    let test = TestNamespace::new("e2e-outages");
     let proxy = Proxy::start(&Identity::of(&management()));
-    let words = space.parked(NAME);
+    let words = test.parked(NAME);
     let create: Vec<&str> = words.iter().map(String::as_str).collect();
     let delete = ["delete", NAME, "--yes"];
-    nobody_there_is_told_at_once(&space);
-    every_request_may_fail_once(&space, &proxy, &create, &delete);
-    an_outage_is_told_and_waited_for(&space, &proxy, &create, &delete);
-    a_server_that_is_busy_for_hours_is_not_waited_for(&space, &proxy, &create);
-    a_server_that_stands_still_does_not_make_us_stand_still(&space, &proxy, &create);
-    every_answer_may_be_late(&space, &proxy, &create, &delete);
-    what_cannot_be_read_is_not_shown(&space, &proxy, &create, &delete);
-    nothing_is_made_by_a_wrong_clock(&space, &proxy, &create);
+    nobody_there_is_told_at_once(&test);
+    every_request_may_fail_once(&test, &proxy, &create, &delete);
+    an_outage_is_told_and_waited_for(&test, &proxy, &create, &delete);
+    a_server_that_is_busy_for_hours_is_not_waited_for(&test, &proxy, &create);
+    a_server_that_stands_still_does_not_make_us_stand_still(&test, &proxy, &create);
+    every_answer_may_be_late(&test, &proxy, &create, &delete);
+    what_cannot_be_read_is_not_shown(&test, &proxy, &create, &delete);
+    nothing_is_made_by_a_wrong_clock(&test, &proxy, &create);
 }
 
 /// A14.
-fn nothing_is_made_by_a_wrong_clock(space: &Space, proxy: &Proxy, create: &[&str]) {
+fn nothing_is_made_by_a_wrong_clock(test: &TestNamespace, proxy: &Proxy, create: &[&str]) {
     for (ahead, words) in [(-600, "ahead of"), (-86_400, "ahead of"), (172_800, "behind")] {
         proxy.reset();
-        proxy.harm_often(usize::MAX, |_| true, Fault::Harm(Harm::Ahead(ahead)));
-        space.run_through(proxy, create).exits(1).says(&["the clock of this machine", words, "hint: set the clock"]);
-        space.nothing_is_left();
-        space.run_through(proxy, &["list"]).ok().says(&["warning:", "s apart"]);
+        proxy.harm_often(usize::MAX, |_| true, Injection::Fault(Fault::Ahead(ahead)));
+        test.run_through(proxy, create).exits(1).says(&["the clock of this machine", words, "hint: set the clock"]);
+        test.nothing_is_left();
+        test.run_through(proxy, &["list"]).ok().says(&["warning:", "s apart"]);
     }
     proxy.reset();
-    proxy.harm_often(usize::MAX, |_| true, Fault::Harm(Harm::Ahead(-120)));
-    space.run_through(proxy, create).ok().says(&["warning:", "s apart"]);
+    proxy.harm_often(usize::MAX, |_| true, Injection::Fault(Fault::Ahead(-120)));
+    test.run_through(proxy, create).ok().says(&["warning:", "s apart"]);
     proxy.reset();
-    space.run(&["delete", NAME, "--yes"]).ok();
+    test.run(&["delete", NAME, "--yes"]).ok();
 }
 
 /// A1.
-fn nobody_there_is_told_at_once(space: &Space) {
+fn nobody_there_is_told_at_once(test: &TestNamespace) {
     let config = "apiVersion: v1\nkind: Config\ncurrent-context: gone\nclusters: [{name: gone, cluster: {server: 'https://127.0.0.1:9'}}]\n\
                   users: [{name: gone, user: {token: a}}]\ncontexts: [{name: gone, context: {cluster: gone, user: gone}}]\n";
     for config in [config.to_owned(), config.replace("127.0.0.1:9", "no-such-host.invalid:6443")] {
-        let file = space.file("gone.conf", &config).display().to_string();
-        let refused = space.run(&["list", "--kubeconfig", &file]).exits(5);
+        let file = test.file("gone.conf", &config).display().to_string();
+        let refused = test.run(&["list", "--kubeconfig", &file]).exits(5);
         assert!(refused.took < Duration::from_secs(30), "{refused}");
         refused.says(&["context `gone`", "cannot be reached", "hint:"]);
     }
 }
 
 /// A4, A5: each request is refused the first time that it is made, in each of these ways.
-fn every_request_may_fail_once(space: &Space, proxy: &Proxy, create: &[&str], delete: &[&str]) {
+fn every_request_may_fail_once(test: &TestNamespace, proxy: &Proxy, create: &[&str], delete: &[&str]) {
     let ways = [
-        ("busy", Harm::Blocker(503, 1)),
-        ("reset", Harm::Reset(Moment::After)),
-        ("unheard", Harm::Unheard),
-        ("conflict", Harm::Status(409)),
-        ("fault", Harm::Status(500)),
+        ("busy", Fault::Blocker(503, 1)),
+        ("reset", Fault::Reset(Timing::After)),
+        ("unheard", Fault::Unheard),
+        ("conflict", Fault::Status(409)),
+        ("fault", Fault::Status(500)),
     ];
-    for (way, harm) in ways {
+    for (way, fault) in ways {
         for words in [create, delete] {
             proxy.reset();
             let seen = Mutex::new(BTreeMap::<String, usize>::new());
             let first = move |request: &Request| {
-                if request.method == "GET" && harm == Harm::Status(409) {
+                if request.method == "GET" && fault == Fault::Status(409) {
                     return false;
                 }
                 let mut seen = seen.lock().expect("nobody panics with it");
@@ -78,19 +78,19 @@ fn every_request_may_fail_once(space: &Space, proxy: &Proxy, create: &[&str], de
                 // All objects of a kind are posted to one path: each one's second attempt goes through.
                 if request.method == "POST" { *times % 2 == 1 } else { *times == 1 }
             };
-            proxy.harm_often(usize::MAX, first, Fault::Harm(harm));
-            let run = space.run_through(proxy, words);
+            proxy.harm_often(usize::MAX, first, Injection::Fault(fault));
+            let run = test.run_through(proxy, words);
             assert_eq!(run.code, Some(0), "{way}: {run}");
             let harmed = proxy.requests().iter().filter(|request| request.harmed).count();
             println!("{way}: {} with {harmed} of {} requests harmed", words[0], proxy.requests().len());
             assert!(harmed > 15, "{way}: too few to count: {harmed}");
         }
-        space.nothing_is_left();
+        test.nothing_is_left();
     }
 }
 
 /// A2.
-fn an_outage_is_told_and_waited_for(space: &Space, proxy: &Proxy, create: &[&str], delete: &[&str]) {
+fn an_outage_is_told_and_waited_for(test: &TestNamespace, proxy: &Proxy, create: &[&str], delete: &[&str]) {
     proxy.reset();
     let begun = Mutex::new(None::<Instant>);
     let away = move |request: &Request| {
@@ -100,50 +100,50 @@ fn an_outage_is_told_and_waited_for(space: &Space, proxy: &Proxy, create: &[&str
         }
         begun.is_some_and(|begun| begun.elapsed() < Duration::from_secs(30))
     };
-    proxy.harm_often(usize::MAX, away, Fault::Harm(Harm::Reset(Moment::Before)));
-    let run = space.run_through(proxy, create).ok();
+    proxy.harm_often(usize::MAX, away, Injection::Fault(Fault::Reset(Timing::Before)));
+    let run = test.run_through(proxy, create).ok();
     assert!(run.took > Duration::from_secs(30), "it was not away: {run}");
     run.says(&["cannot be reached", "trying again"]);
     proxy.reset();
-    space.run(delete).ok();
+    test.run(delete).ok();
 }
 
 /// A3.
-fn a_server_that_is_busy_for_hours_is_not_waited_for(space: &Space, proxy: &Proxy, create: &[&str]) {
+fn a_server_that_is_busy_for_hours_is_not_waited_for(test: &TestNamespace, proxy: &Proxy, create: &[&str]) {
     proxy.reset();
     let secrets = |request: &Request| request.path.contains("/secrets");
-    proxy.harm_often(usize::MAX, secrets, Fault::Harm(Harm::Blocker(429, 9999)));
-    let run = space.run_through(proxy, &[create, &["--timeout", "40s"]].concat()).exits(5);
+    proxy.harm_often(usize::MAX, secrets, Injection::Fault(Fault::Blocker(429, 9999)));
+    let run = test.run_through(proxy, &[create, &["--timeout", "40s"]].concat()).exits(5);
     assert!(run.took < Duration::from_secs(40), "{run}");
     run.says(&["429", "come back in 9999 s", "hint:"]);
 
     // One that says how long is left alone for so long.
     proxy.reset();
-    proxy.harm_where(secrets, Fault::Harm(Harm::Blocker(429, 7)));
-    let run = space.run_through(proxy, create).ok();
+    proxy.harm_where(secrets, Injection::Fault(Fault::Blocker(429, 7)));
+    let run = test.run_through(proxy, create).ok();
     assert!(run.took > Duration::from_secs(7), "{run}");
     proxy.reset();
-    space.run(&["delete", NAME, "--yes"]).ok();
+    test.run(&["delete", NAME, "--yes"]).ok();
 }
 
 /// A9.
-fn a_server_that_stands_still_does_not_make_us_stand_still(space: &Space, proxy: &Proxy, create: &[&str]) {
+fn a_server_that_stands_still_does_not_make_us_stand_still(test: &TestNamespace, proxy: &Proxy, create: &[&str]) {
     proxy.reset();
-    proxy.harm_often(usize::MAX, |request| request.path.contains("/secrets"), Fault::Harm(Harm::Stall));
-    let run = space.run_through(proxy, &[create, &["--timeout", "8s"]].concat()).exits(5);
+    proxy.harm_often(usize::MAX, |request| request.path.contains("/secrets"), Injection::Fault(Fault::Stall));
+    let run = test.run_through(proxy, &[create, &["--timeout", "8s"]].concat()).exits(5);
     assert!(run.took < Duration::from_secs(35), "{run}");
     run.says(&["no answer within", "hint:"]);
     proxy.reset();
-    space.run(create).ok();
-    space.run(&["delete", NAME, "--yes"]).ok();
+    test.run(create).ok();
+    test.run(&["delete", NAME, "--yes"]).ok();
 }
 
 /// A10.
-fn every_answer_may_be_late(space: &Space, proxy: &Proxy, create: &[&str], delete: &[&str]) {
+fn every_answer_may_be_late(test: &TestNamespace, proxy: &Proxy, create: &[&str], delete: &[&str]) {
     for words in [create, delete] {
         proxy.reset();
-        proxy.harm_often(usize::MAX, |_| true, Fault::Harm(Harm::Late(400)));
-        let run = space.run_through(proxy, words).ok();
+        proxy.harm_often(usize::MAX, |_| true, Injection::Fault(Fault::Late(400)));
+        let run = test.run_through(proxy, words).ok();
         let all = Duration::from_millis(400) * u32::try_from(proxy.requests().len()).expect("not so many");
         println!("{}: {:?}, where one after the other is {all:?} at least", words[0], run.took);
     }
@@ -151,16 +151,16 @@ fn every_answer_may_be_late(space: &Space, proxy: &Proxy, create: &[&str], delet
 }
 
 /// A8: also who asks for every message sees nothing of a Secret whose answer is cut off.
-fn what_cannot_be_read_is_not_shown(space: &Space, proxy: &Proxy, create: &[&str], delete: &[&str]) {
-    space.run(create).ok();
-    let hidden: Vec<_> = space.objects("secrets").iter().flat_map(secrets::of_secret).collect();
+fn what_cannot_be_read_is_not_shown(test: &TestNamespace, proxy: &Proxy, create: &[&str], delete: &[&str]) {
+    test.run(create).ok();
+    let hidden: Vec<_> = test.objects("secrets").iter().flat_map(secrets::of_secret).collect();
     assert!(hidden.len() > 10);
     proxy.reset();
-    proxy.harm_often(usize::MAX, |request| request.path.contains("/secrets"), Fault::Harm(Harm::Half));
-    let run = space.run_through(proxy, &[create, &["-vv"]].concat()).exits(1);
+    proxy.harm_often(usize::MAX, |request| request.path.contains("/secrets"), Injection::Fault(Fault::Half));
+    let run = test.run_through(proxy, &[create, &["-vv"]].concat()).exits(1);
     run.clone().says(&["not a Kubernetes API's", "hint:"]);
     let told: Vec<&str> = hidden.iter().filter(|hidden| hidden.is_in(&run.stderr)).map(|h| h.what.as_str()).collect();
     assert_eq!(told, Vec::<&str>::new());
     proxy.reset();
-    space.run(delete).ok();
+    test.run(delete).ok();
 }

@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use crate::lifecycle::killed::strike;
 use crate::support::command::Running;
-use crate::support::faults::proxy::Moment;
-use crate::support::{Identity, Proxy, Space, management, run};
+use crate::support::faults::proxy::Timing;
+use crate::support::{Identity, Proxy, TestNamespace, management, run};
 
 const NAME: &str = "signalled";
 
 #[test]
 fn signals_closed_pipes_and_full_disks_only_end_the_process() {
-    let space = Space::new("e2e-signals");
-    let words = space.parked(NAME);
+    let test = TestNamespace::new("e2e-signals");
+    let words = test.parked(NAME);
     let create: Vec<&str> = words.iter().map(String::as_str).collect();
-    a_signal_ends_it_and_the_next_run_goes_on(&space, &create);
-    readers_may_go_away(&space);
-    a_full_disk_leaves_the_kubeconfig_as_it_was(&space);
-    it_needs_little_memory(&space);
+    a_signal_ends_it_and_the_next_run_goes_on(&test, &create);
+    readers_may_go_away(&test);
+    a_full_disk_leaves_the_kubeconfig_as_it_was(&test);
+    it_needs_little_memory(&test);
 }
 
-fn a_signal_ends_it_and_the_next_run_goes_on(space: &Space, create: &[&str]) {
+fn a_signal_ends_it_and_the_next_run_goes_on(test: &TestNamespace, create: &[&str]) {
     let proxy = Proxy::start(&Identity::of(&management()));
     for (index, signal) in ["INT", "TERM", "HUP"].into_iter().enumerate() {
         proxy.reset();
@@ -32,32 +32,32 @@ fn a_signal_ends_it_and_the_next_run_goes_on(space: &Space, create: &[&str]) {
             running.signal(signal);
             struck.send(()).expect("the test waits for it");
         };
-        let victim = strike(space, &proxy, create, Moment::After, move |request| request.number == at, blow);
+        let victim = strike(test, &proxy, create, Timing::After, move |request| request.number == at, blow);
         sent.recv_timeout(Duration::from_secs(60)).expect("there is such a request");
         let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
-        let ended = space.note(running.finish(Duration::from_secs(30)), false);
+        let ended = test.note(running.finish(Duration::from_secs(30)), false);
         assert_eq!(ended.code, None, "{signal} ends it: {ended}");
-        space.run(create).ok();
-        let authority = space.secret_value("signalled-ca", "ca.crt");
-        space.run(create).ok();
-        assert_eq!(space.secret_value("signalled-ca", "ca.crt"), authority);
-        assert!(!space.everything().contains_key("Lease/signalled-lock"));
+        test.run(create).ok();
+        let authority = test.secret_value("signalled-ca", "ca.crt");
+        test.run(create).ok();
+        assert_eq!(test.secret_value("signalled-ca", "ca.crt"), authority);
+        assert!(!test.everything().contains_key("Lease/signalled-lock"));
     }
 }
 
-fn readers_may_go_away(space: &Space) {
+fn readers_may_go_away(test: &TestNamespace) {
     let shell = |line: &str| {
         let mut command = Command::new("bash");
         let kamaji = env!("CARGO_BIN_EXE_kamaji");
-        let words = space.kamaji(&[]);
+        let words = test.kamaji(&[]);
         let environment = words.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
         command.env_clear().envs(environment).env("PATH", "/usr/bin:/bin");
-        command.args(["-c", &line.replace("KAMAJI", &format!("{kamaji} -n {}", space.namespace))]);
-        space.note(run(command), false)
+        command.args(["-c", &line.replace("KAMAJI", &format!("{kamaji} -n {}", test.namespace))]);
+        test.note(run(command), false)
     };
     for command in ["list", "status signalled -o json", "render signalled --kubeadm-config kubeadm.yaml"] {
         let line =
-            format!("cd {}; set -o pipefail; KAMAJI {command} | head -c 1 >/dev/null", space.files.path().display());
+            format!("cd {}; set -o pipefail; KAMAJI {command} | head -c 1 >/dev/null", test.files.path().display());
         let piped = shell(&line);
         assert!(!piped.stderr.contains("panicked"), "{piped}");
     }
@@ -69,9 +69,9 @@ fn readers_may_go_away(space: &Space) {
     full.exits(1).says(&["write the result", "No space left on device"]);
 }
 
-fn a_full_disk_leaves_the_kubeconfig_as_it_was(space: &Space) {
+fn a_full_disk_leaves_the_kubeconfig_as_it_was(test: &TestNamespace) {
     // Its pods never ran, but its kubeconfig is there; `create` did not wait, so it is not handed out as ready.
-    let small = space.files.path().join("small");
+    let small = test.files.path().join("small");
     std::fs::create_dir(&small).expect("a temporary folder takes folders");
     let mut mount = Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"]).arg(&small);
@@ -82,10 +82,10 @@ fn a_full_disk_leaves_the_kubeconfig_as_it_was(space: &Space) {
     std::fs::write(&target, before).expect("there is a page left");
     std::fs::write(small.join("filler"), vec![b'x'; 12 * 1024]).expect("there are three pages");
 
-    space.create("whole", &[]).ok();
-    let mut command = space.kamaji(&["kubeconfig", "whole", "--file", &target.display().to_string()]);
+    test.create("whole", &[]).ok();
+    let mut command = test.kamaji(&["kubeconfig", "whole", "--file", &target.display().to_string()]);
     command.stdin(Stdio::null());
-    let refused = space.note(run(command), true);
+    let refused = test.note(run(command), true);
     assert!(refused.code.is_some_and(|code| code != 0), "it cannot have been written: {refused}");
     refused.says(&["No space left on device"]);
     assert_eq!(std::fs::read_to_string(&target).expect("it is still there"), before);
@@ -102,10 +102,10 @@ impl Drop for Unmount {
     }
 }
 
-fn it_needs_little_memory(space: &Space) {
+fn it_needs_little_memory(test: &TestNamespace) {
     const ENOUGH: u64 = 64 * 1024;
     for words in [&["list", "-A"][..], &["status", "whole"], &["delete", "whole", "--yes"]] {
-        let mut running = space.start(words);
+        let mut running = test.start(words);
         let mut peak = 0;
         while running.ended().is_none() {
             peak = running.peak_memory().unwrap_or(peak).max(peak);

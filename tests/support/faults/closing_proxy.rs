@@ -7,9 +7,9 @@ use std::thread::spawn;
 
 /// Passes TCP connections on to a server. It holds how many more it lets through; `None` is any number.
 #[derive(Clone)]
-pub(crate) struct Gate(Arc<Mutex<Option<u32>>>);
+pub(crate) struct ClosingProxy(Arc<Mutex<Option<u32>>>);
 
-impl Gate {
+impl ClosingProxy {
     /// A gate at this address (`HOST:PORT`) to a server (`HOST:PORT`).
     pub(crate) fn open(at: &str, server: &str) -> Self {
         let gate = Self(Arc::new(Mutex::new(None)));

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::Space;
-use crate::support::cluster::kept_connections::{Kept, KeptEtcd};
+use crate::support::TestNamespace;
+use crate::support::cluster::clients::{EtcdClient, KubeClient};
 use crate::support::cluster::kubeconfig::decoded;
 use crate::support::secrets::{Hidden, of_secret};
 
@@ -20,7 +20,7 @@ pub(crate) const NAMED_AT_RANDOM: [&str; 5] =
 
 /// What there is of a control plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Sight {
+pub(crate) struct FinalState {
     /// Every object by kind and name, without what differs from one run to the next.
     pub(crate) shape: BTreeMap<String, String>,
     /// What must never be made twice.
@@ -33,16 +33,16 @@ pub(crate) struct Sight {
     pub(crate) hidden: Vec<Hidden>,
 }
 
-impl Sight {
+impl FinalState {
     /// Looks at a control plane.
     #[track_caller]
-    pub(crate) fn of(space: &Space, root: &KeptEtcd, name: &str) -> Self {
+    pub(crate) fn of(test: &TestNamespace, root: &EtcdClient, name: &str) -> Self {
         let ours = |object: &Value| {
             let namespaced_name = object["metadata"]["name"].as_str().unwrap_or_default();
             namespaced_name == name || namespaced_name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
         };
         let objects: BTreeMap<String, Value> =
-            space.every_object_but(&NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
+            test.every_object_but(&NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
         let datastore = objects.get(&format!("Secret/{name}-datastore-config"));
         let record = record(&objects);
         let id = datastore
@@ -196,7 +196,7 @@ pub(crate) fn orphans(users: Vec<String>, before: &[String], own: Option<&str>) 
     if new.is_empty() {
         return new;
     }
-    let secrets = Kept::management().secrets("app.kubernetes.io/managed-by=kamaji");
+    let secrets = KubeClient::management().secrets("app.kubernetes.io/managed-by=kamaji");
     let known: Vec<String> =
         secrets.iter().filter_map(|secret| Some(decoded(secret["data"]["DB_USER"].as_str()?))).collect();
     new.into_iter().filter(|user| !known.contains(user)).collect()

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::lifecycle::killed::kill;
-use crate::support::cluster::kept_connections::KeptEtcd;
+use crate::support::cluster::clients::EtcdClient;
 use crate::support::command::Run;
-use crate::support::faults::fault::Trouble;
-use crate::support::faults::final_state::{Sight, orphans};
-use crate::support::faults::proxy::{Fault, Request};
+use crate::support::faults::final_state::{FinalState, orphans};
+use crate::support::faults::proxy::{Injection, Request};
+use crate::support::faults::scenario::Scenario;
 use crate::support::secrets::Hidden;
-use crate::support::{Identity, Proxy, Space, management};
+use crate::support::{Identity, Proxy, TestNamespace, management};
 
 /// How much longer than its time a run may take: to begin, to tidy up, on a busy machine.
 const GRACE: Duration = Duration::from_secs(60);
@@ -55,20 +55,20 @@ pub(crate) struct Verb {
 #[derive(Debug, Clone)]
 struct Undisturbed {
     requests: Vec<Request>,
-    before: Sight,
-    after: Sight,
+    before: FinalState,
+    after: FinalState,
 }
 
 /// A sweep at work.
 pub(crate) struct Sweep<'a> {
-    space: &'a Space,
+    test: &'a TestNamespace,
     proxy: Proxy,
-    root: KeptEtcd,
+    root: EtcdClient,
     verbs: &'a [Verb],
     states: BTreeMap<Plane, &'static str>,
     known: BTreeMap<&'static str, Undisturbed>,
     /// What was seen last of a control plane, while nothing was done to it since.
-    seen: BTreeMap<Plane, Sight>,
+    seen: BTreeMap<Plane, FinalState>,
 }
 
 /// What became of one point.
@@ -86,14 +86,14 @@ pub(crate) struct Outcome {
 
 impl<'a> Sweep<'a> {
     /// Begins, with the states that the control planes are in.
-    pub(crate) fn new(space: &'a Space, verbs: &'a [Verb], states: &[(Plane, &'static str)]) -> Self {
+    pub(crate) fn new(test: &'a TestNamespace, verbs: &'a [Verb], states: &[(Plane, &'static str)]) -> Self {
         let proxy = Proxy::start(&Identity::of(&management()));
         let states = states.iter().copied().collect();
-        Self { space, proxy, root: KeptEtcd::root(), verbs, states, known: BTreeMap::new(), seen: BTreeMap::new() }
+        Self { test, proxy, root: EtcdClient::root(), verbs, states, known: BTreeMap::new(), seen: BTreeMap::new() }
     }
 
     fn words(&self, verb: &Verb, time: &str) -> Vec<String> {
-        let file = self.space.files.path().join("kubeadm.yaml").display().to_string();
+        let file = self.test.files.path().join("kubeadm.yaml").display().to_string();
         let word = |word: &&str| match *word {
             "NAME" => verb.control_plane.name().to_owned(),
             "FILE" => file.clone(),
@@ -105,11 +105,11 @@ impl<'a> Sweep<'a> {
 
     fn plain(&self, verb: &Verb) -> Run {
         let words = self.words(verb, "120s");
-        self.space.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        self.test.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn sight(&self, control_plane: Plane) -> Sight {
-        Sight::of(self.space, &self.root, control_plane.name())
+    fn sight(&self, control_plane: Plane) -> FinalState {
+        FinalState::of(self.test, &self.root, control_plane.name())
     }
 
     /// Brings a control plane to a state, by undisturbed verbs.
@@ -141,7 +141,7 @@ impl<'a> Sweep<'a> {
         self.seen.remove(&verb.control_plane);
         self.proxy.reset();
         let words = self.words(verb, "120s");
-        self.space.run_through(&self.proxy, &words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+        self.test.run_through(&self.proxy, &words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
         let requests = self.proxy.requests();
         self.states.insert(verb.control_plane, verb.states.1);
         let after = self.sight(verb.control_plane);
@@ -157,12 +157,12 @@ impl<'a> Sweep<'a> {
     }
 
     /// Whether a verb has a request `at` that this can happen to.
-    pub(crate) fn has(&mut self, verb: &Verb, trouble: Trouble, at: usize) -> bool {
-        self.undisturbed(verb).requests.get(at - 1).is_some_and(|request| trouble.fits(request))
+    pub(crate) fn has(&mut self, verb: &Verb, scenario: Scenario, at: usize) -> bool {
+        self.undisturbed(verb).requests.get(at - 1).is_some_and(|request| scenario.fits(request))
     }
 
     /// Runs a verb into trouble at its request `at`, then again undisturbed, and says what is wrong.
-    pub(crate) fn point(&mut self, verb: &Verb, trouble: Trouble, at: usize) -> Outcome {
+    pub(crate) fn point(&mut self, verb: &Verb, scenario: Scenario, at: usize) -> Outcome {
         let known = self.undisturbed(verb);
         self.bring(verb.control_plane, verb.states.0);
         let begun = Instant::now();
@@ -171,10 +171,10 @@ impl<'a> Sweep<'a> {
         let mut wrong: Vec<String> =
             before.against(&known.before).iter().map(|what| format!("before it began: {what}")).collect();
 
-        let (run, request) = self.disturb(verb, trouble, at, known.requests.len());
+        let (run, request) = self.disturb(verb, scenario, at, known.requests.len());
         let harmed: Vec<Request> = self.proxy.requests().into_iter().filter(|request| request.harmed).collect();
-        let limit = GRACE + Duration::from_secs(trouble.timeout().trim_end_matches('s').parse().unwrap_or(60));
-        wrong.extend(trouble.judge(&run, limit, &harmed));
+        let limit = GRACE + Duration::from_secs(scenario.timeout().trim_end_matches('s').parse().unwrap_or(60));
+        wrong.extend(scenario.judge(&run, limit, &harmed));
         let between = self.sight(verb.control_plane);
         let told = |hidden: &&Hidden| hidden.is_in(&run.stderr) || hidden.is_in(&run.stdout);
         let told = before.hidden.iter().chain(&between.hidden).filter(told);
@@ -192,14 +192,15 @@ impl<'a> Sweep<'a> {
         let after = self.sight(verb.control_plane);
         wrong.extend(after.against(&known.after));
         if !after.shape.is_empty() {
-            let lost =
-                |was: &Sight| after.lost(was).into_iter().filter(|key| was.id == after.id || key == "id").collect();
+            let lost = |was: &FinalState| {
+                after.lost(was).into_iter().filter(|key| was.id == after.id || key == "id").collect()
+            };
             let (kept, made): (Vec<String>, Vec<String>) = (lost(&before), lost(&between));
             wrong.extend(kept.into_iter().chain(made).map(|what| format!("{what} was made twice")));
         }
         let mut last = after.clone();
         // What a read left when it failed is what the write before it left.
-        let wrote = trouble == Trouble::KillTwice || harmed.iter().any(Request::writes);
+        let wrote = scenario == Scenario::KillTwice || harmed.iter().any(Request::writes);
         if succeeded {
             wrong.extend(between.rewritten(&after).map(|what| format!("a second run writes {what} again")));
         } else if verb.again && wrote && finished.code == Some(0) {
@@ -227,36 +228,36 @@ impl<'a> Sweep<'a> {
         self.seen.insert(verb.control_plane, last);
         if !wrong.is_empty() {
             println!(
-                "--- {} {trouble:?} at {at}: {wrong:#?}\nthe disturbed run: {run}\nthe next run: {finished}",
+                "--- {} {scenario:?} at {at}: {wrong:#?}\nthe disturbed run: {run}\nthe next run: {finished}",
                 verb.name
             );
         }
         Outcome { request, code: run.code, wrong, took: begun.elapsed() }
     }
 
-    fn disturb(&self, verb: &Verb, trouble: Trouble, at: usize, length: usize) -> (Run, String) {
-        let words = self.words(verb, trouble.timeout());
+    fn disturb(&self, verb: &Verb, scenario: Scenario, at: usize, length: usize) -> (Run, String) {
+        let words = self.words(verb, scenario.timeout());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let (first, harm, times) = match trouble {
-            Trouble::Kill(moment) => {
-                return kill(self.space, &self.proxy, &words, moment, move |request| request.number == at);
+        let (first, fault, times) = match scenario {
+            Scenario::Kill(moment) => {
+                return kill(self.test, &self.proxy, &words, moment, move |request| request.number == at);
             }
-            Trouble::KillTwice => {
-                use crate::support::faults::proxy::Moment;
-                kill(self.space, &self.proxy, &words, Moment::After, move |request| request.number == at);
+            Scenario::KillTwice => {
+                use crate::support::faults::proxy::Timing;
+                kill(self.test, &self.proxy, &words, Timing::After, move |request| request.number == at);
                 let second = 1 + (at + length / 2) % length;
-                return kill(self.space, &self.proxy, &words, Moment::Before, move |request| request.number == second);
+                return kill(self.test, &self.proxy, &words, Timing::Before, move |request| request.number == second);
             }
-            Trouble::Once(harm) => (at, harm, 1),
-            Trouble::On(harm) => (at, harm, usize::MAX),
+            Scenario::Once(fault) => (at, fault, 1),
+            Scenario::On(fault) => (at, fault, usize::MAX),
         };
         self.proxy.reset();
         self.proxy.harm_often(
             times,
-            move |request| request.number >= first && trouble.fits(request),
-            Fault::Harm(harm),
+            move |request| request.number >= first && scenario.fits(request),
+            Injection::Fault(fault),
         );
-        let run = self.space.run_through(&self.proxy, &words);
+        let run = self.test.run_through(&self.proxy, &words);
         let requests = self.proxy.requests();
         let request = requests.iter().find(|request| request.harmed).map(ToString::to_string);
         (run, request.unwrap_or_else(|| "it was done before".to_owned()))

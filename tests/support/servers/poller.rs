@@ -60,7 +60,7 @@ enum Way {
     /// GET, a new connection each time.
     Fresh(String),
     /// GET, one HTTP/2 connection until the server says that it goes away.
-    Kept(String),
+    KubeClient(String),
     /// PATCH of a `ConfigMap` on a kept connection: `data.count` is the number of the last write that was answered.
     Write(String, Arc<AtomicU64>),
     /// A watch of that `ConfigMap`, from where a list of them stands; ends when it has told the last write.
@@ -70,7 +70,7 @@ enum Way {
 impl Poller {
     /// Asks for `fresh` on a new connection each time, and for `kept` on one that is kept.
     pub(crate) fn start(identity: &Identity, fresh: &str, kept: &str) -> Self {
-        Self::of(identity, vec![Way::Fresh(fresh.to_owned()), Way::Kept(kept.to_owned())], Arc::default())
+        Self::of(identity, vec![Way::Fresh(fresh.to_owned()), Way::KubeClient(kept.to_owned())], Arc::default())
     }
 
     /// The same, and writes a `ConfigMap` of that name in `default`, and watches it.
@@ -81,7 +81,7 @@ impl Poller {
         let written = Arc::new(AtomicU64::new(0));
         let ways = vec![
             Way::Fresh(fresh.to_owned()),
-            Way::Kept(object.clone()),
+            Way::KubeClient(object.clone()),
             Way::Write(object, Arc::clone(&written)),
             Way::Watch(watch, list.to_owned(), Arc::clone(&written)),
         ];
@@ -152,7 +152,9 @@ impl Client {
             let asked = Instant::now();
             let (what, answer) = match way {
                 Way::Fresh(path) => (format!("GET {path}, new connection"), timeout(LIMIT, self.fresh(path)).await),
-                Way::Kept(path) => (format!("GET {path}, kept connection"), timeout(LIMIT, self.kept(get(path))).await),
+                Way::KubeClient(path) => {
+                    (format!("GET {path}, kept connection"), timeout(LIMIT, self.kept(get(path))).await)
+                }
                 Way::Write(path, written) => {
                     let next = written.load(Ordering::Acquire) + 1;
                     let answer = timeout(LIMIT, self.kept(patch(path, next))).await;

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Harm, Moment, Shared, Strike};
+use super::{Fault, Shared, Strike, Timing};
 
 pub(super) type Answer = Response<BoxBody<Bytes, Error>>;
 
@@ -72,12 +72,12 @@ pub(super) async fn pass(
         std::future::pending::<()>().await;
     }
     let after = match strike {
-        Some(Strike::Call(Moment::Before, call)) => {
+        Some(Strike::Call(Timing::Before, call)) => {
             call();
             return Err(Error::other("harmed before it was passed on"));
         }
-        Some(Strike::Harm(harm)) if !harm.reaches_server() => return harm.instead().await,
-        Some(Strike::Harm(Harm::Late(milliseconds))) => {
+        Some(Strike::Fault(fault)) if !fault.reaches_server() => return fault.instead().await,
+        Some(Strike::Fault(Fault::Late(milliseconds))) => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             None
         }
@@ -92,7 +92,7 @@ pub(super) async fn pass(
             call();
             Err(Error::other("harmed after it was carried out"))
         }
-        Some(Strike::Harm(harm)) => harm.instead_of(answer).await,
+        Some(Strike::Fault(fault)) => fault.instead_of(answer).await,
         None => Ok(answer),
     }
 }

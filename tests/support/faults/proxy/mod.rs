@@ -1,11 +1,11 @@
 //! The chaos proxy: stands between a program and an API server, numbers and logs every request, and does harm where
 //! asked. It speaks HTTP/1.1 to both sides; an upgrade (port-forward) becomes a tunnel that it does not look into.
 
+mod fault;
 mod forward;
-mod harm;
 
+pub(crate) use fault::Fault;
 pub(in crate::support) use forward::dial;
-pub(crate) use harm::Harm;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +51,7 @@ impl std::fmt::Display for Request {
 
 /// When harm is done to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum Timing {
     /// The server never sees the request.
     Before,
     /// The server has carried it out; the answer is lost.
@@ -59,18 +59,18 @@ pub(crate) enum Moment {
 }
 
 /// Harm.
-pub(crate) enum Fault {
+pub(crate) enum Injection {
     /// Calls this at that moment, then drops the connection. Killing the client is done so.
-    Call(Moment, Box<dyn FnOnce() + Send>),
+    Call(Timing, Box<dyn FnOnce() + Send>),
     /// Something that can be done as often as one likes.
-    Harm(Harm),
+    Fault(Fault),
 }
 
-impl std::fmt::Debug for Fault {
+impl std::fmt::Debug for Injection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Call(moment, _) => write!(f, "Call({moment:?})"),
-            Self::Harm(harm) => write!(f, "{harm:?}"),
+            Self::Fault(fault) => write!(f, "{fault:?}"),
         }
     }
 }
@@ -81,7 +81,7 @@ type Trigger = Box<dyn Fn(&Request) -> bool + Send>;
 /// Harm that is meant for requests of a kind.
 struct Rule {
     like: Trigger,
-    fault: Fault,
+    fault: Injection,
     /// How many requests it is meant for; a call is for one.
     left: usize,
 }
@@ -96,8 +96,8 @@ struct State {
 
 /// Harm that a request meets.
 enum Strike {
-    Call(Moment, Box<dyn FnOnce() + Send>),
-    Harm(Harm),
+    Call(Timing, Box<dyn FnOnce() + Send>),
+    Fault(Fault),
 }
 
 impl State {
@@ -116,10 +116,10 @@ impl State {
         let strike = struck.map(|index| {
             self.rules[index].left -= 1;
             match &self.rules[index].fault {
-                Fault::Harm(harm) if self.rules[index].left > 0 => Strike::Harm(*harm),
-                Fault::Harm(_) | Fault::Call(..) => match self.rules.remove(index).fault {
-                    Fault::Harm(harm) => Strike::Harm(harm),
-                    Fault::Call(moment, call) => Strike::Call(moment, call),
+                Injection::Fault(fault) if self.rules[index].left > 0 => Strike::Fault(*fault),
+                Injection::Fault(_) | Injection::Call(..) => match self.rules.remove(index).fault {
+                    Injection::Fault(fault) => Strike::Fault(fault),
+                    Injection::Call(moment, call) => Strike::Call(moment, call),
                 },
             }
         });
@@ -188,17 +188,17 @@ impl Proxy {
     }
 
     /// Does harm to request `number`.
-    pub(crate) fn harm(&self, number: usize, fault: Fault) {
+    pub(crate) fn fault(&self, number: usize, fault: Injection) {
         self.harm_where(move |request| request.number == number, fault);
     }
 
     /// Does harm to the next request that is like this.
-    pub(crate) fn harm_where(&self, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
+    pub(crate) fn harm_where(&self, like: impl Fn(&Request) -> bool + Send + 'static, fault: Injection) {
         self.harm_often(1, like, fault);
     }
 
     /// Does harm to the next so many requests that are like this.
-    pub(crate) fn harm_often(&self, times: usize, like: impl Fn(&Request) -> bool + Send + 'static, fault: Fault) {
+    pub(crate) fn harm_often(&self, times: usize, like: impl Fn(&Request) -> bool + Send + 'static, fault: Injection) {
         self.shared.lock().rules.push(Rule { like: Box::new(like), fault, left: times });
     }
 

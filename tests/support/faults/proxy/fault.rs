@@ -8,12 +8,12 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 use hyper::{Response, StatusCode, header};
 
-use super::Moment;
+use super::Timing;
 use super::forward::Answer;
 
 /// Harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Harm {
+pub(crate) enum Fault {
     /// The server never sees the request; this is answered as an API server would.
     Status(u16),
     /// The same with `Retry-After`, in seconds.
@@ -21,7 +21,7 @@ pub(crate) enum Harm {
     /// The server has carried it out; 504 is answered.
     Unheard,
     /// The connection breaks off.
-    Reset(Moment),
+    Reset(Timing),
     /// Nothing comes, for longer than anybody waits.
     Stall,
     /// The connection breaks off in the middle of the server's answer.
@@ -40,16 +40,16 @@ pub(crate) enum Harm {
     Ahead(i64),
 }
 
-impl Harm {
+impl Fault {
     /// Whether the server sees the request.
     pub(super) fn reaches_server(self) -> bool {
         match self {
-            Self::Unheard | Self::Reset(Moment::After) | Self::Broken | Self::Half | Self::Late(_) | Self::Ahead(_) => {
+            Self::Unheard | Self::Reset(Timing::After) | Self::Broken | Self::Half | Self::Late(_) | Self::Ahead(_) => {
                 true
             }
             Self::Status(_)
             | Self::Blocker(..)
-            | Self::Reset(Moment::Before)
+            | Self::Reset(Timing::Before)
             | Self::Stall
             | Self::Page
             | Self::Wrapped

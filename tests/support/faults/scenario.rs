@@ -3,63 +3,63 @@
 use std::time::Duration;
 
 use crate::support::command::Run;
-use crate::support::faults::proxy::{Harm, Moment, Request};
+use crate::support::faults::proxy::{Fault, Request, Timing};
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum Scenario {
     /// kamaji is killed.
-    Kill(Moment),
+    Kill(Timing),
     /// kamaji is killed, and the next run too, at the request that comes as far after the middle as this before.
     KillTwice,
     /// This happens to one request.
-    Once(Harm),
+    Once(Fault),
     /// This happens to it and to every one that comes after.
-    On(Harm),
+    On(Fault),
 }
 
 /// Every kind of trouble, by the name that it has in tables and variables.
-pub(crate) const TROUBLES: [(&str, Trouble); 32] = [
-    ("kill-before", Trouble::Kill(Moment::Before)),
-    ("kill-after", Trouble::Kill(Moment::After)),
-    ("kill-twice", Trouble::KillTwice),
-    ("unheard-504", Trouble::Once(Harm::Unheard)),
-    ("once-401", Trouble::Once(Harm::Status(401))),
-    ("once-403", Trouble::Once(Harm::Status(403))),
-    ("once-409", Trouble::Once(Harm::Status(409))),
-    ("once-410", Trouble::Once(Harm::Status(410))),
-    ("once-422", Trouble::Once(Harm::Status(422))),
-    ("once-429", Trouble::Once(Harm::Blocker(429, 1))),
-    ("once-429-for-9999", Trouble::Once(Harm::Blocker(429, 9999))),
-    ("once-500", Trouble::Once(Harm::Status(500))),
-    ("once-502", Trouble::Once(Harm::Status(502))),
-    ("once-503", Trouble::Once(Harm::Status(503))),
-    ("once-504", Trouble::Once(Harm::Status(504))),
-    ("reset-before", Trouble::Once(Harm::Reset(Moment::Before))),
-    ("reset-after", Trouble::Once(Harm::Reset(Moment::After))),
-    ("broken", Trouble::Once(Harm::Broken)),
-    ("half", Trouble::Once(Harm::Half)),
-    ("page", Trouble::Once(Harm::Page)),
-    ("wrapped", Trouble::Once(Harm::Wrapped)),
-    ("nonsense", Trouble::Once(Harm::Nonsense)),
-    ("late", Trouble::Once(Harm::Late(3000))),
-    ("stall", Trouble::Once(Harm::Stall)),
-    ("on-401", Trouble::On(Harm::Status(401))),
-    ("on-403", Trouble::On(Harm::Status(403))),
-    ("on-429-for-9999", Trouble::On(Harm::Blocker(429, 9999))),
-    ("on-500", Trouble::On(Harm::Status(500))),
-    ("on-503", Trouble::On(Harm::Status(503))),
-    ("on-page", Trouble::On(Harm::Page)),
-    ("on-nonsense", Trouble::On(Harm::Nonsense)),
-    ("on-stall", Trouble::On(Harm::Stall)),
+pub(crate) const SCENARIOS: [(&str, Scenario); 32] = [
+    ("kill-before", Scenario::Kill(Timing::Before)),
+    ("kill-after", Scenario::Kill(Timing::After)),
+    ("kill-twice", Scenario::KillTwice),
+    ("unheard-504", Scenario::Once(Fault::Unheard)),
+    ("once-401", Scenario::Once(Fault::Status(401))),
+    ("once-403", Scenario::Once(Fault::Status(403))),
+    ("once-409", Scenario::Once(Fault::Status(409))),
+    ("once-410", Scenario::Once(Fault::Status(410))),
+    ("once-422", Scenario::Once(Fault::Status(422))),
+    ("once-429", Scenario::Once(Fault::Blocker(429, 1))),
+    ("once-429-for-9999", Scenario::Once(Fault::Blocker(429, 9999))),
+    ("once-500", Scenario::Once(Fault::Status(500))),
+    ("once-502", Scenario::Once(Fault::Status(502))),
+    ("once-503", Scenario::Once(Fault::Status(503))),
+    ("once-504", Scenario::Once(Fault::Status(504))),
+    ("reset-before", Scenario::Once(Fault::Reset(Timing::Before))),
+    ("reset-after", Scenario::Once(Fault::Reset(Timing::After))),
+    ("broken", Scenario::Once(Fault::Broken)),
+    ("half", Scenario::Once(Fault::Half)),
+    ("page", Scenario::Once(Fault::Page)),
+    ("wrapped", Scenario::Once(Fault::Wrapped)),
+    ("nonsense", Scenario::Once(Fault::Nonsense)),
+    ("late", Scenario::Once(Fault::Late(3000))),
+    ("stall", Scenario::Once(Fault::Stall)),
+    ("on-401", Scenario::On(Fault::Status(401))),
+    ("on-403", Scenario::On(Fault::Status(403))),
+    ("on-429-for-9999", Scenario::On(Fault::Blocker(429, 9999))),
+    ("on-500", Scenario::On(Fault::Status(500))),
+    ("on-503", Scenario::On(Fault::Status(503))),
+    ("on-page", Scenario::On(Fault::Page)),
+    ("on-nonsense", Scenario::On(Fault::Nonsense)),
+    ("on-stall", Scenario::On(Fault::Stall)),
 ];
 
-impl Trouble {
+impl Scenario {
     /// Whether it can happen to a request. Nobody answers a question with a conflict.
     pub(crate) fn fits(self, request: &Request) -> bool {
         match self {
-            Self::Once(Harm::Status(409 | 422)) => request.method != "GET",
-            Self::Once(Harm::Status(410)) => request.method == "GET",
+            Self::Once(Fault::Status(409 | 422)) => request.method != "GET",
+            Self::Once(Fault::Status(410)) => request.method == "GET",
             Self::Once(_) | Self::On(_) | Self::Kill(_) | Self::KillTwice => true,
         }
     }
@@ -75,7 +75,7 @@ impl Trouble {
     /// Whether kamaji must go on as if nothing had been.
     pub(crate) fn passes(self) -> bool {
         match self {
-            Self::Once(Harm::Status(403 | 422) | Harm::Blocker(_, 9999))
+            Self::Once(Fault::Status(403 | 422) | Fault::Blocker(_, 9999))
             | Self::On(_)
             | Self::Kill(_)
             | Self::KillTwice => false,

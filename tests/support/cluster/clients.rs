@@ -23,18 +23,18 @@ const AT_ONCE: usize = 4;
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A connection to the management cluster as its administrator.
-pub(crate) struct Kept {
+pub(crate) struct KubeClient {
     runtime: Runtime,
     client: Client,
     /// What can be listed in a namespace.
     resources: Vec<ApiResource>,
 }
 
-impl Kept {
+impl KubeClient {
     /// The one of this process.
     #[track_caller]
     pub(crate) fn management() -> &'static Self {
-        static KEPT: OnceLock<Kept> = OnceLock::new();
+        static KEPT: OnceLock<KubeClient> = OnceLock::new();
         KEPT.get_or_init(|| {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
             let runtime = runtime.expect("a runtime can be made");
@@ -92,13 +92,13 @@ fn full_name(resource: &ApiResource) -> String {
 }
 
 /// A connection to the shared etcd as root.
-pub(crate) struct KeptEtcd {
+pub(crate) struct EtcdClient {
     client: etcd_client::Client,
     /// The way to it.
     _way: Etcd,
 }
 
-impl KeptEtcd {
+impl EtcdClient {
     /// Opens it.
     #[track_caller]
     pub(crate) fn root() -> Self {
@@ -147,5 +147,5 @@ impl KeptEtcd {
 }
 
 fn wait<T>(answer: impl Future<Output = T>) -> T {
-    Kept::management().runtime.block_on(answer)
+    KubeClient::management().runtime.block_on(answer)
 }
