@@ -1,4 +1,5 @@
 //! A connection to one API server, and what it shares with its clones. Requests are `client.rs`, retries `retry.rs`.
+#![expect(clippy::disallowed_types, reason = "edge: holds the client")]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::support::{Host, TestNamespace, management, run, wait_until};
 
 /// Follows a page. What is typed on a machine is typed on `worker`; a line that was printed for the reader to copy is
 /// copied.
-fn follow(test: &TestNamespace, page: &str, worker: &Host) {
+fn follow(sandbox: &TestNamespace, page: &str, worker: &Host) {
     let text = with_addresses(&std::fs::read_to_string(sources().join(page)).expect("the page is there"));
     let mut printed = String::new();
     for step in steps(&text) {
@@ -21,7 +21,7 @@ fn follow(test: &TestNamespace, page: &str, worker: &Host) {
         let what = format!("{page}:{} shows\n{}", step.line, step.shown);
         printed += &wait_until(&what, patience, || {
             let done = match &step.machine {
-                None => run(shell(test, &format!("exec 2>&1\n{command}"))),
+                None => run(shell(sandbox, &format!("exec 2>&1\n{command}"))),
                 Some(machine) => {
                     assert_eq!(machine, worker.name(), "{page}:{}", step.line);
                     worker.run(&["sh", "-c", &format!("exec 2>&1\n{command}")])
@@ -34,27 +34,27 @@ fn follow(test: &TestNamespace, page: &str, worker: &Host) {
 }
 
 /// bash with what a reader has: kamaji, kubectl, and a kubeconfig.
-fn shell(test: &TestNamespace, command: &str) -> Command {
+fn shell(sandbox: &TestNamespace, command: &str) -> Command {
     let folder = |program: &Path| program.parent().expect("programs are in folders").display().to_string();
     let kamaji = folder(Path::new(env!("CARGO_BIN_EXE_kamaji")));
     let path = format!("{kamaji}:{}:/usr/bin:/bin", folder(&kubectl()));
     let mut shell = Command::new("bash");
-    shell.args(["-c", command]).current_dir(test.files.path());
-    shell.env_clear().env("PATH", path).env("HOME", test.files.path()).env("KUBECONFIG", management().kubeconfig());
+    shell.args(["-c", command]).current_dir(sandbox.files.path());
+    shell.env_clear().env("PATH", path).env("HOME", sandbox.files.path()).env("KUBECONFIG", management().kubeconfig());
     shell
 }
 
 #[test]
 fn the_readme_session_works_as_printed() {
-    let test = TestNamespace::at_once("docs");
-    std::os::unix::fs::symlink(sources().join("examples"), test.files.path().join("examples")).expect("it is new");
+    let sandbox = TestNamespace::at_once("docs");
+    std::os::unix::fs::symlink(sources().join("examples"), sandbox.files.path().join("examples")).expect("it is new");
     let worker = Host::add("docs-1", &[]);
-    follow(&test, "README.md", &worker);
+    follow(&sandbox, "README.md", &worker);
 }
 
 #[test]
 fn the_tutorial_works_as_printed() {
-    let test = TestNamespace::without_namespace("tutorial");
+    let sandbox = TestNamespace::without_namespace("tutorial");
     let worker = Host::add("first-worker", &[]);
-    follow(&test, "docs/tutorials/first-control-plane.md", &worker);
+    follow(&sandbox, "docs/tutorials/first-control-plane.md", &worker);
 }

@@ -19,39 +19,39 @@ const NAME: &str = "saved";
 
 #[test]
 fn a_snapshot_holds_one_etcd_revision_and_can_be_restored() {
-    let test = TestNamespace::new("e2e-snapshot");
-    test.create(NAME, &[]).ok();
-    let tenant = test.tenant(NAME);
-    let prefix = format!("/{}/", test.id(NAME));
-    let path = test.files.path().join("saved.snapshot");
+    let sandbox = TestNamespace::new("e2e-snapshot");
+    sandbox.create(NAME, &[]).ok();
+    let tenant = sandbox.tenant(NAME);
+    let prefix = format!("/{}/", sandbox.id(NAME));
+    let path = sandbox.files.path().join("saved.snapshot");
     let file = path.display().to_string();
     let etcd = Etcd::root();
     many_and_large_objects(&tenant);
 
-    it_is_a_consistent_cut(&test, &etcd, &prefix, &path);
-    a_file_is_whole_or_not_there(&test, &path);
-    other_files_are_not_replaced(&test, &path);
-    damaged_and_foreign_files_change_nothing(&test, &path);
+    it_is_a_consistent_cut(&sandbox, &etcd, &prefix, &path);
+    a_file_is_whole_or_not_there(&sandbox, &path);
+    other_files_are_not_replaced(&sandbox, &path);
+    damaged_and_foreign_files_change_nothing(&sandbox, &path);
 
     users_go_on(&tenant);
-    what_came_since_is_told_and_asked_for(&test, &file);
+    what_came_since_is_told_and_asked_for(&sandbox, &file);
     let before = revision(&tenant);
     let uid = tenant.text(&["get", "configmap", "kept", "-o", "jsonpath={.metadata.uid}"]);
     let lost = tenant.text(&["get", "configmap", "later", "-o", "jsonpath={.metadata.resourceVersion}"]);
-    let restored = test.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]);
+    let restored = sandbox.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]);
     println!("restored in {:.1} s", restored.took.as_secs_f32());
     let report = restored.json();
     assert!(report["removed"].as_u64() > Some(0) && report["putBack"].as_u64() > Some(0), "{report:#}");
-    it_is_as_it_was(&test.tenant_that_answers(NAME), &uid);
+    it_is_as_it_was(&sandbox.tenant_that_answers(NAME), &uid);
     assert!(revision(&tenant) > before, "revisions go forwards");
     a_watch_from_before_is_told_to_begin_anew(&tenant, &lost);
-    assert_eq!(test.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Ready");
-    let kubeadm = test.quickstart();
-    let create = test.run(&["create", NAME, "--kubeadm-config", &kubeadm, "--expose", "node-port"]).ok();
+    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Ready");
+    let kubeadm = sandbox.quickstart();
+    let create = sandbox.run(&["create", NAME, "--kubeadm-config", &kubeadm, "--expose", "node-port"]).ok();
     assert!(create.stdout.contains("unchanged"), "{create}");
 
-    a_killed_restore_is_finished_by_the_same_command(&test, &tenant, &file, &uid);
-    asleep_it_can_be_saved_and_put_back(&test);
+    a_killed_restore_is_finished_by_the_same_command(&sandbox, &tenant, &file, &uid);
+    asleep_it_can_be_saved_and_put_back(&sandbox);
 }
 
 /// More than one page of keys, and pages that would be longer than an answer may be.
@@ -69,13 +69,13 @@ fn many_and_large_objects(tenant: &Kube) {
 }
 
 /// Somebody writes a key at the very beginning and then one at the very end, all the time.
-fn it_is_a_consistent_cut(test: &TestNamespace, etcd: &Etcd, prefix: &str, path: &Path) {
+fn it_is_a_consistent_cut(sandbox: &TestNamespace, etcd: &Etcd, prefix: &str, path: &Path) {
     let file = path.display().to_string();
     let (first, last) = (format!("{prefix}!first"), format!("{prefix}~last"));
     let end = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let etcd = Etcd::tenant(&test.namespace, NAME);
+            let etcd = Etcd::tenant(&sandbox.namespace, NAME);
             let mut number = 0;
             while !end.load(Ordering::Acquire) {
                 number += 1;
@@ -87,7 +87,7 @@ fn it_is_a_consistent_cut(test: &TestNamespace, etcd: &Etcd, prefix: &str, path:
         wait_until("the writer writes", Duration::from_secs(30), || {
             if etcd.count(&last) == 1 { Ok(()) } else { Err("nothing yet".into()) }
         });
-        let taken = test.run(&["snapshot", NAME, &file, "-o", "json"]);
+        let taken = sandbox.run(&["snapshot", NAME, &file, "-o", "json"]);
         end.store(true, Ordering::Release);
         let reached = writer.join().expect("the writer does not fail");
         println!("snapshot in {:.2} s, while a writer got to {reached}", taken.took.as_secs_f32());
@@ -167,10 +167,10 @@ fn half_written(path: &Path) -> Option<PathBuf> {
 }
 
 /// Kills a run that replaces a snapshot; whether that came before it was done.
-fn is_killed_while_it_writes(test: &TestNamespace, path: &Path) -> bool {
+fn is_killed_while_it_writes(sandbox: &TestNamespace, path: &Path) -> bool {
     let before = std::fs::read(path).expect("it is there");
     let file = path.display().to_string();
-    let mut running = start(test.kamaji(&["snapshot", NAME, &file]), "");
+    let mut running = start(sandbox.kamaji(&["snapshot", NAME, &file]), "");
     wait_until("it writes", Duration::from_secs(60), || {
         let size = half_written(path).and_then(|half| std::fs::metadata(half).ok()).map_or(0, |meta| meta.len());
         if size > 0 || running.ended().is_some() { Ok(()) } else { Err("nothing yet".into()) }
@@ -183,50 +183,53 @@ fn is_killed_while_it_writes(test: &TestNamespace, path: &Path) -> bool {
     true
 }
 
-fn a_file_is_whole_or_not_there(test: &TestNamespace, path: &Path) {
+fn a_file_is_whole_or_not_there(sandbox: &TestNamespace, path: &Path) {
     let file = path.display().to_string();
-    assert!((0..5).any(|_| is_killed_while_it_writes(test, path)), "each run was done before it was killed");
-    let again = test.run(&["snapshot", NAME, &file]).ok();
+    assert!((0..5).any(|_| is_killed_while_it_writes(sandbox, path)), "each run was done before it was killed");
+    let again = sandbox.run(&["snapshot", NAME, &file]).ok();
     assert!(again.stdout.contains("put it back: kamaji restore saved"), "{again}");
-    test.run(&["snapshot", NAME, "/dev/full"]).exits(2).says(&["not a regular file"]);
-    test.run(&["snapshot", "nobody", &format!("{file}.2")]).exits(3);
+    sandbox.run(&["snapshot", NAME, "/dev/full"]).exits(2).says(&["not a regular file"]);
+    sandbox.run(&["snapshot", "nobody", &format!("{file}.2")]).exits(3);
     assert_eq!(beside(path).len(), 1);
 }
 
-fn other_files_are_not_replaced(test: &TestNamespace, path: &Path) {
-    let other = test.file("notes.txt", "mine\n");
-    test.run(&["snapshot", NAME, &other.display().to_string()]).exits(2).says(&["exists and is not replaced"]);
+fn other_files_are_not_replaced(sandbox: &TestNamespace, path: &Path) {
+    let other = sandbox.file("notes.txt", "mine\n");
+    sandbox.run(&["snapshot", NAME, &other.display().to_string()]).exits(2).says(&["exists and is not replaced"]);
     assert_eq!(std::fs::read_to_string(other).expect("it is there"), "mine\n");
     let text = std::fs::read_to_string(path).expect("a snapshot is text");
-    let foreign = test.file("foreign.snapshot", &text.replacen(&test.id(NAME), &"0".repeat(32), 1));
-    test.run(&["snapshot", NAME, &foreign.display().to_string()]).exits(2).says(&["is not of control plane `saved`"]);
+    let foreign = sandbox.file("foreign.snapshot", &text.replacen(&sandbox.id(NAME), &"0".repeat(32), 1));
+    sandbox
+        .run(&["snapshot", NAME, &foreign.display().to_string()])
+        .exits(2)
+        .says(&["is not of control plane `saved`"]);
     std::fs::remove_file(foreign).expect("it can be removed");
 }
 
-fn damaged_and_foreign_files_change_nothing(test: &TestNamespace, path: &Path) {
-    let before = versions(test);
+fn damaged_and_foreign_files_change_nothing(sandbox: &TestNamespace, path: &Path) {
+    let before = versions(sandbox);
     let text = std::fs::read_to_string(path).expect("a snapshot is text");
     let restore = |name: &str, text: &str| {
-        let file = test.file(name, text).display().to_string();
-        let run = test.run(&["restore", NAME, "--from", &file, "--yes"]);
+        let file = sandbox.file(name, text).display().to_string();
+        let run = sandbox.run(&["restore", NAME, "--from", &file, "--yes"]);
         std::fs::remove_file(file).expect("it can be removed");
         run.exits(2)
     };
     restore("cut.snapshot", &text[..text.len() / 2]).says(&["cut.snapshot cannot be used", "it ends after"]);
     restore("changed.snapshot", &text.replacen("eHh4eHh4", "eHh4eHh5", 1)).says(&["not what was written"]);
     restore("kubeadm.snapshot", "apiVersion: v1\n").says(&["no snapshot"]);
-    test.run(&["restore", NAME, "--from", "/nowhere", "--yes"]).exits(2).says(&["does not exist"]);
-    test.create("other", &["--wait=false"]).ok();
+    sandbox.run(&["restore", NAME, "--from", "/nowhere", "--yes"]).exits(2).says(&["does not exist"]);
+    sandbox.create("other", &["--wait=false"]).ok();
     let file = path.display().to_string();
-    let other = test.run(&["restore", "other", "--from", &file, "--yes"]);
+    let other = sandbox.run(&["restore", "other", "--from", &file, "--yes"]);
     assert!(matches!(other.code, Some(2 | 4)), "{other}");
-    test.run(&["delete", "other", "--yes"]).ok();
-    assert_eq!(versions(test), before, "nothing was changed");
+    sandbox.run(&["delete", "other", "--yes"]).ok();
+    assert_eq!(versions(sandbox), before, "nothing was changed");
 }
 
 /// The resourceVersions of what makes the control plane.
-fn versions(test: &TestNamespace) -> Vec<String> {
-    let everything = test.everything();
+fn versions(sandbox: &TestNamespace) -> Vec<String> {
+    let everything = sandbox.everything();
     let own = |name: &str| name.contains(&format!("/{NAME}")) && !name.starts_with("Lease/");
     everything.into_iter().filter(|(name, _)| own(name)).map(|(name, version)| format!("{name} {version}")).collect()
 }
@@ -238,16 +241,16 @@ fn users_go_on(tenant: &Kube) {
     tenant.run(&["delete", "secret", "hidden"]).ok();
 }
 
-fn what_came_since_is_told_and_asked_for(test: &TestNamespace, file: &str) {
-    let before = versions(test);
-    let dry = test.run(&["restore", NAME, "--from", file, "--dry-run", "-o", "json"]);
+fn what_came_since_is_told_and_asked_for(sandbox: &TestNamespace, file: &str) {
+    let before = versions(sandbox);
+    let dry = sandbox.run(&["restore", NAME, "--from", file, "--dry-run", "-o", "json"]);
     assert!(dry.stderr.contains("is lost") && dry.stderr.contains("v1.37.2"), "{dry}");
     let report = dry.json();
     assert_eq!(report["changed"], false);
     assert!(report["putBack"].as_u64() >= Some(4) && report["removed"].as_u64() >= Some(1), "{report:#}");
     assert!(report["unchanged"].as_u64() > Some(600), "{report:#}");
-    test.run(&["restore", NAME, "--from", file]).exits(8).says(&["--yes"]);
-    assert_eq!(versions(test), before, "nothing was changed");
+    sandbox.run(&["restore", NAME, "--from", file]).exits(8).says(&["--yes"]);
+    assert_eq!(versions(sandbox), before, "nothing was changed");
 }
 
 fn revision(tenant: &Kube) -> u64 {
@@ -287,7 +290,7 @@ fn a_watch_from_before_is_told_to_begin_anew(tenant: &Kube, resource_version: &s
 
 type Like = fn(&Request) -> bool;
 
-fn a_killed_restore_is_finished_by_the_same_command(test: &TestNamespace, tenant: &Kube, file: &str, uid: &str) {
+fn a_killed_restore_is_finished_by_the_same_command(sandbox: &TestNamespace, tenant: &Kube, file: &str, uid: &str) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["restore", NAME, "--from", file, "--yes"];
     let points: [(&str, usize, Like); 3] = [
@@ -301,30 +304,30 @@ fn a_killed_restore_is_finished_by_the_same_command(test: &TestNamespace, tenant
         let like = move |request: &Request| {
             request.writes() && like(request) && seen.fetch_add(1, Ordering::AcqRel) + 1 == which
         };
-        let (_, harmed) = kill(test, &proxy, &words, Timing::After, like);
+        let (_, harmed) = kill(sandbox, &proxy, &words, Timing::After, like);
         println!("restore, killed at {what}: {harmed}");
-        let status = test.run(&["status", NAME, "-o", "json"]).json();
+        let status = sandbox.run(&["status", NAME, "-o", "json"]).json();
         assert_eq!(status["unfinished"]["interrupted"], true, "killed at {what}: {status:#}");
         assert!(status["unfinished"]["state"].as_str().is_some_and(|state| state.contains("restore")), "{status:#}");
-        let list = test.run(&["list"]).ok();
+        let list = sandbox.run(&["list"]).ok();
         assert!(list.stdout.contains("Restoring") && list.stdout.contains("interrupted"), "{list}");
-        test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["is being restored", "kamaji restore"]);
-        test.run(&["upgrade", NAME, "--to", "v1.37.1", "--allow-patch-downgrade", "--yes"]).exits(4);
-        test.run(&["snapshot", NAME, &format!("{file}.half")]).exits(4);
-        test.run(&words).ok();
-        it_is_as_it_was(&test.tenant_that_answers(NAME), uid);
-        let list = test.run(&["list", "-o", "json"]).json();
+        sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["is being restored", "kamaji restore"]);
+        sandbox.run(&["upgrade", NAME, "--to", "v1.37.1", "--allow-patch-downgrade", "--yes"]).exits(4);
+        sandbox.run(&["snapshot", NAME, &format!("{file}.half")]).exits(4);
+        sandbox.run(&words).ok();
+        it_is_as_it_was(&sandbox.tenant_that_answers(NAME), uid);
+        let list = sandbox.run(&["list", "-o", "json"]).json();
         assert_eq!((&list["items"][0]["status"], &list["items"][0]["unfinished"]), (&json!("Ready"), &Value::Null));
     }
 }
 
-fn asleep_it_can_be_saved_and_put_back(test: &TestNamespace) {
-    test.run(&["scale", NAME, "--replicas", "0", "--yes"]).ok();
-    let file = test.files.path().join("asleep").display().to_string();
-    test.run(&["snapshot", NAME, &file]).ok();
-    let restored = test.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]).json();
+fn asleep_it_can_be_saved_and_put_back(sandbox: &TestNamespace) {
+    sandbox.run(&["scale", NAME, "--replicas", "0", "--yes"]).ok();
+    let file = sandbox.files.path().join("asleep").display().to_string();
+    sandbox.run(&["snapshot", NAME, &file]).ok();
+    let restored = sandbox.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]).json();
     // Events may have ended meanwhile.
     assert_eq!((&restored["removed"], &restored["changed"]), (&json!(0), &json!(true)), "{restored:#}");
-    assert!(test.objects("pods").is_empty(), "it sleeps on");
-    assert_eq!(test.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Asleep");
+    assert!(sandbox.objects("pods").is_empty(), "it sleeps on");
+    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Asleep");
 }

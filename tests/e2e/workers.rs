@@ -18,23 +18,23 @@ const OTHER: &str = "e2e-workers-3";
 
 #[test]
 fn workers_join_over_ssh_are_drained_and_removed() {
-    let test = TestNamespace::new("e2e-workers");
+    let sandbox = TestNamespace::new("e2e-workers");
     let (root, sudo) = (Host::add(ROOT, &[]), Host::add(SUDO, &["--version", "1.36"]));
     let other = Host::add(OTHER, &["--without-kubelet"]);
-    test.create(NAME, &[]).ok();
-    let tenant = test.tenant(NAME);
-    let mut ssh = Ssh::new(test.files.path());
+    sandbox.create(NAME, &[]).ok();
+    let tenant = sandbox.tenant(NAME);
+    let mut ssh = Ssh::new(sandbox.files.path());
     ssh.serve(&root, &Way { user: "root", jump: None, known: true });
     ssh.serve(&sudo, &Way { user: "admin", jump: Some(ROOT), known: true });
     ssh.serve(&other, &Way { user: "root", jump: None, known: false });
     ssh.run(&[SUDO, "sudo -n true"]).ok();
 
-    machines_join_each_with_its_outcome(&test, &ssh, &tenant, [&root, &sudo]);
-    a_machine_of_another_cluster_is_left_alone(&test, &ssh, &other);
-    list_tells_what_workers_are(&test, &tenant);
-    pods_leave_as_their_budgets_allow(&test, &tenant);
-    a_worker_is_taken_out_with_its_machine(&test, &ssh, &tenant, &root);
-    a_worker_that_is_not_heard_of_is_taken_out_without_a_drain(&test, &tenant, sudo);
+    machines_join_each_with_its_outcome(&sandbox, &ssh, &tenant, [&root, &sudo]);
+    a_machine_of_another_cluster_is_left_alone(&sandbox, &ssh, &other);
+    list_tells_what_workers_are(&sandbox, &tenant);
+    pods_leave_as_their_budgets_allow(&sandbox, &tenant);
+    a_worker_is_taken_out_with_its_machine(&sandbox, &ssh, &tenant, &root);
+    a_worker_that_is_not_heard_of_is_taken_out_without_a_drain(&sandbox, &tenant, sudo);
 }
 
 fn outcomes(run: &Run) -> Vec<(String, String)> {
@@ -48,12 +48,12 @@ fn expected(outcomes: [&str; 3]) -> Vec<(String, String)> {
     [ROOT, SUDO, OTHER].iter().zip(outcomes).map(|(host, outcome)| ((*host).to_owned(), outcome.to_owned())).collect()
 }
 
-fn machines_join_each_with_its_outcome(test: &TestNamespace, ssh: &Ssh, tenant: &Kube, hosts: [&Host; 2]) {
+fn machines_join_each_with_its_outcome(sandbox: &TestNamespace, ssh: &Ssh, tenant: &Kube, hosts: [&Host; 2]) {
     let config = ssh.config();
     let join = |more: &[&str]| {
         let words =
             ["join", NAME, "--ssh-config", &config, "--host", ROOT, "--host", SUDO, "--host", OTHER, "-o", "json"];
-        test.run(&[&words, more].concat())
+        sandbox.run(&[&words, more].concat())
     };
     let tokens = || tenant.text(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
     let before = tokens();
@@ -103,9 +103,10 @@ fn machines_join_each_with_its_outcome(test: &TestNamespace, ssh: &Ssh, tenant: 
 }
 
 /// Of the management cluster, as it happens: the file of its administrator is put where a kubelet's would be.
-fn a_machine_of_another_cluster_is_left_alone(test: &TestNamespace, ssh: &Ssh, host: &Host) {
-    let known = test.files.path().join("ssh/known");
-    let key = fs::read_to_string(test.files.path().join(format!("ssh/{OTHER}-host.pub"))).expect("the server has one");
+fn a_machine_of_another_cluster_is_left_alone(sandbox: &TestNamespace, ssh: &Ssh, host: &Host) {
+    let known = sandbox.files.path().join("ssh/known");
+    let key =
+        fs::read_to_string(sandbox.files.path().join(format!("ssh/{OTHER}-host.pub"))).expect("the server has one");
     let lines = fs::read_to_string(&known).expect("it was written");
     let others: String =
         lines.lines().filter(|line| !line.starts_with(OTHER)).map(|line| format!("{line}\n")).collect();
@@ -113,17 +114,17 @@ fn a_machine_of_another_cluster_is_left_alone(test: &TestNamespace, ssh: &Ssh, h
     let admin = management().kubeconfig().display().to_string();
     host.run(&["cp", &admin, "/etc/kubernetes/kubelet.conf"]).ok();
     let config = ssh.config();
-    let join = test.run(&["join", NAME, "--ssh-config", &config, "--host", OTHER]).exits(1);
+    let join = sandbox.run(&["join", NAME, "--ssh-config", &config, "--host", OTHER]).exits(1);
     let [address, _] = management_addresses();
     assert!(join.stdout.contains(&format!("it is in another cluster (https://{address}:6443)")), "{join}");
     let remove = ["node", "remove", NAME, ROOT, "--host", OTHER, "--ssh-config", &config, "--yes"];
-    test.run(&remove).exits(4).says(&["is in another cluster", "nothing was changed"]);
+    sandbox.run(&remove).exits(4).says(&["is in another cluster", "nothing was changed"]);
     host.run(&["test", "-e", "/etc/kubernetes/kubelet.conf"]).ok();
     host.run(&["rm", "/etc/kubernetes/kubelet.conf"]).ok();
 }
 
-fn list_tells_what_workers_are(test: &TestNamespace, tenant: &Kube) {
-    let items = test.workers_that_answer(NAME);
+fn list_tells_what_workers_are(sandbox: &TestNamespace, tenant: &Kube) {
+    let items = sandbox.workers_that_answer(NAME);
     assert_eq!(items.iter().map(|item| &item["name"]).collect::<Vec<_>>(), [ROOT, SUDO]);
     for item in &items {
         let node = tenant.json(&["node", item["name"].as_str().expect("a node has a name")]);
@@ -138,9 +139,9 @@ fn list_tells_what_workers_are(test: &TestNamespace, tenant: &Kube) {
         assert!((300..=366).contains(&days), "a kubelet's certificate is signed for a year: {days}");
     }
     assert_eq!((&items[0]["minorsOlder"], &items[1]["minorsOlder"]), (&Value::from(0), &Value::from(1)));
-    let shown = test.run(&["node", "ls", NAME, "-o", "wide"]).ok();
+    let shown = sandbox.run(&["node", "ls", NAME, "-o", "wide"]).ok();
     assert!(shown.stdout.contains("1 older") && shown.stdout.contains("containerd://"), "{shown}");
-    assert_eq!(test.run(&["node", "list", NAME, "-o", "name"]).text(), format!("node/{ROOT}\nnode/{SUDO}"));
+    assert_eq!(sandbox.run(&["node", "list", NAME, "-o", "name"]).text(), format!("node/{ROOT}\nnode/{SUDO}"));
 }
 
 const PODS: &str = "
@@ -170,7 +171,7 @@ spec:
   volumes: [{name: d, emptyDir: {}}]
 ";
 
-fn pods_leave_as_their_budgets_allow(test: &TestNamespace, tenant: &Kube) {
+fn pods_leave_as_their_budgets_allow(sandbox: &TestNamespace, tenant: &Kube) {
     tenant.await_service_account("default");
     // The web pod must begin on the first worker.
     tenant.run(&["cordon", SUDO]).ok();
@@ -178,15 +179,15 @@ fn pods_leave_as_their_budgets_allow(test: &TestNamespace, tenant: &Kube) {
     // `kubectl wait` waits for the pods that are there.
     tenant.run(&["rollout", "status", "deployment/web", "--timeout=90s"]).ok();
     tenant.run(&["wait", "--for=condition=Ready", "pod", "--all", "--timeout=90s"]).ok();
-    test.run(&["node", "uncordon", NAME, SUDO]).ok();
+    sandbox.run(&["node", "uncordon", NAME, SUDO]).ok();
     wait_until("the budget counts its pod", Duration::from_secs(30), || {
         let healthy = tenant.text(&["get", "pdb", "web-budget", "-o", "jsonpath={.status.currentHealthy}"]);
         if healthy == "1" { Ok(()) } else { Err(healthy) }
     });
     let cordoned = || tenant.text(&["get", "node", ROOT, "-o", "jsonpath={.spec.unschedulable}"]);
-    let drain = |more: &[&str]| test.run(&[&["node", "drain", NAME, ROOT], more].concat());
+    let drain = |more: &[&str]| sandbox.run(&[&["node", "drain", NAME, ROOT], more].concat());
 
-    test.run(&["node", "drain", NAME, ROOT, "nobody"]).exits(3).says(&["`nobody`", "nothing was changed"]);
+    sandbox.run(&["node", "drain", NAME, ROOT, "nobody"]).exits(3).says(&["`nobody`", "nothing was changed"]);
     drain(&[]).exits(8).says(&["default/bare", "--force", "nothing was changed"]);
     drain(&["--force"]).exits(8).says(&["emptyDir", "--delete-emptydir-data"]);
     let flags = ["--force", "--delete-emptydir-data"];
@@ -208,9 +209,9 @@ fn pods_leave_as_their_budgets_allow(test: &TestNamespace, tenant: &Kube) {
     assert_eq!(pods[0]["spec"]["nodeName"], ROOT);
 
     // A second replica elsewhere makes room for the first to leave.
-    let waiting = start(test.kamaji(&["node", "drain", NAME, ROOT, "--timeout", "90s"]), "");
+    let waiting = start(sandbox.kamaji(&["node", "drain", NAME, ROOT, "--timeout", "90s"]), "");
     tenant.run(&["scale", "deployment", "web", "--replicas=2"]).ok();
-    let drained = test.note(waiting.finish(Duration::from_secs(120)), false).ok();
+    let drained = sandbox.note(waiting.finish(Duration::from_secs(120)), false).ok();
     assert!(drained.stdout.starts_with(&format!("{ROOT}: drained")), "{drained}");
     println!("drained after the budget allowed it in {:.1} s", drained.took.as_secs_f32());
     let of_web = |pod: &Value| pod["spec"]["nodeName"] == ROOT && pod["metadata"]["deletionTimestamp"].is_null();
@@ -218,19 +219,20 @@ fn pods_leave_as_their_budgets_allow(test: &TestNamespace, tenant: &Kube) {
     let system = tenant.items(&["pods", "-n", "kube-system", "--field-selector", &format!("spec.nodeName={ROOT}")]);
     assert!(system.iter().all(|pod| pod["metadata"]["ownerReferences"][0]["kind"] == "DaemonSet"), "only those stay");
     assert!(!system.is_empty());
-    let list = test.run(&["node", "list", NAME]).ok();
+    let list = sandbox.run(&["node", "list", NAME]).ok();
     assert!(list.stdout.contains("Ready,SchedulingDisabled"), "{list}");
-    test.run(&["node", "uncordon", NAME, ROOT]).ok();
+    sandbox.run(&["node", "uncordon", NAME, ROOT]).ok();
     assert_eq!(cordoned(), "");
     tenant.run(&["delete", "deployment/web", "pdb/web-budget", "--wait=false"]).ok();
 }
 
-fn a_worker_is_taken_out_with_its_machine(test: &TestNamespace, ssh: &Ssh, tenant: &Kube, host: &Host) {
+fn a_worker_is_taken_out_with_its_machine(sandbox: &TestNamespace, ssh: &Ssh, tenant: &Kube, host: &Host) {
     let config = ssh.config();
     let remove = |more: &[&str]| {
-        test.run(&[&["node", "remove", NAME, ROOT, "--host", ROOT, "--ssh-config", &config], more].concat())
+        sandbox.run(&[&["node", "remove", NAME, ROOT, "--host", ROOT, "--ssh-config", &config], more].concat())
     };
-    test.run(&["node", "remove", NAME, ROOT, "--host", SUDO, "--ssh-config", &config, "--yes"])
+    sandbox
+        .run(&["node", "remove", NAME, ROOT, "--host", SUDO, "--ssh-config", &config, "--yes"])
         .exits(2)
         .says(&[&format!("is node `{SUDO}`"), "nothing was changed"]);
     remove(&["--dry-run"]).ok().says(&[&format!("- Node {ROOT}"), "kubeadm reset"]);
@@ -246,19 +248,19 @@ fn a_worker_is_taken_out_with_its_machine(test: &TestNamespace, ssh: &Ssh, tenan
     assert_eq!(requests.len(), 1, "that of the other worker stays: {requests:#?}");
     host.run(&["test", "-e", "/etc/kubernetes/kubelet.conf"]).exits(1);
     remove(&["--yes"]).exits(2).says(&["is in no cluster"]);
-    test.run(&["node", "remove", NAME, ROOT, "--yes"]).exits(3);
+    sandbox.run(&["node", "remove", NAME, ROOT, "--yes"]).exits(3);
 }
 
-fn a_worker_that_is_not_heard_of_is_taken_out_without_a_drain(test: &TestNamespace, tenant: &Kube, host: Host) {
+fn a_worker_that_is_not_heard_of_is_taken_out_without_a_drain(sandbox: &TestNamespace, tenant: &Kube, host: Host) {
     // What the control plane writes itself when it has not heard of a kubelet for 40 s.
     drop(host);
     let condition = "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"Unknown\",\"reason\":\"NodeStatusUnknown\",\
         \"message\":\"Kubelet stopped posting node status.\"}]}}";
     tenant.run(&["patch", "node", SUDO, "--subresource=status", "-p", condition]).ok();
-    let list = test.run(&["node", "list", NAME]).ok();
+    let list = sandbox.run(&["node", "list", NAME]).ok();
     assert!(list.stdout.contains(&format!("{SUDO} is not ready: NodeStatusUnknown")), "{list}");
-    let removed = test.run(&["node", "remove", NAME, SUDO, "--yes"]).ok();
+    let removed = sandbox.run(&["node", "remove", NAME, SUDO, "--yes"]).ok();
     let removed = removed.says(&["is not drained: it is not ready"]);
     assert!(removed.stdout.contains("its machine was not touched"), "{removed}");
-    assert!(test.run(&["node", "list", NAME]).text().starts_with("no workers yet"));
+    assert!(sandbox.run(&["node", "list", NAME]).text().starts_with("no workers yet"));
 }

@@ -49,9 +49,10 @@ impl TestNamespace {
     pub(crate) fn new(namespace: &str) -> Self {
         let turn = Slot::take();
         crate::lifecycle::first_use::datastore_is_made_once_however_often_it_is_killed();
-        let mut test = Self::with_namespace(namespace, turn);
-        test.kubeconfig = test.with_the_rights_of(&["rbac", "--service-account", &format!("{namespace}:{RUNNER}")]);
-        test
+        let mut sandbox = Self::with_namespace(namespace, turn);
+        sandbox.kubeconfig =
+            sandbox.with_the_rights_of(&["rbac", "--service-account", &format!("{namespace}:{RUNNER}")]);
+        sandbox
     }
 
     /// Gives a `ServiceAccount` of the namespace what `kamaji rbac` prints, and makes a kubeconfig for it.
@@ -107,20 +108,20 @@ impl TestNamespace {
 
     #[track_caller]
     fn with_namespace(namespace: &str, turn: Slot) -> Self {
-        let test = Self::reserve(namespace, turn);
+        let sandbox = Self::reserve(namespace, turn);
         let kube = management();
         kube.create(&format!(
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {namespace}, labels: \
              {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
         ));
         kube.await_service_account(namespace);
-        test
+        sandbox
     }
 
     /// What an earlier run left in the namespace goes first.
     fn reserve(namespace: &str, turn: Slot) -> Self {
         let kube = management();
-        let test = Self {
+        let sandbox = Self {
             namespace: namespace.to_owned(),
             files: tempfile::tempdir().expect("a temporary folder can be made"),
             kubeconfig: kube.kubeconfig().to_owned(),
@@ -128,9 +129,9 @@ impl TestNamespace {
             turn,
         };
         if kube.run(&["get", "namespace", namespace]).code == Some(0) {
-            test.clear("--wait");
+            sandbox.clear("--wait");
         }
-        test
+        sandbox
     }
 
     /// Waits for long, and lets other tests run meanwhile.

@@ -14,31 +14,31 @@ const LABEL: &str = "fleet=e2e-access";
 
 #[test]
 fn kubeconfigs_user_certificates_and_exec_give_access() {
-    let test = TestNamespace::new("e2e-access");
-    test.create("east", &["--label", LABEL]).ok();
-    test.create("west", &["--label", LABEL]).ok();
-    let east = test.tenant("east");
-    a_fleet_is_one_file(&test);
-    a_user_gets_a_certificate_that_is_stored_nowhere(&test, &east);
-    a_command_ends_as_it_ends_and_gets_the_signals(&test);
-    nothing_is_left_of_a_command_whose_kamaji_was_killed(&test);
-    commands_work_where_only_the_management_api_is_reached(&test);
+    let sandbox = TestNamespace::new("e2e-access");
+    sandbox.create("east", &["--label", LABEL]).ok();
+    sandbox.create("west", &["--label", LABEL]).ok();
+    let east = sandbox.tenant("east");
+    a_fleet_is_one_file(&sandbox);
+    a_user_gets_a_certificate_that_is_stored_nowhere(&sandbox, &east);
+    a_command_ends_as_it_ends_and_gets_the_signals(&sandbox);
+    nothing_is_left_of_a_command_whose_kamaji_was_killed(&sandbox);
+    commands_work_where_only_the_management_api_is_reached(&sandbox);
     east.create("{apiVersion: v1, kind: Node, metadata: {name: tab-worker}}");
-    shell_completion::names_are_completed_in_every_shell(&test, "east", "tab-worker");
-    shell_completion::nothing_is_said_where_nobody_answers(&test);
-    those_that_are_not_ready_are_told(&test);
+    shell_completion::names_are_completed_in_every_shell(&sandbox, "east", "tab-worker");
+    shell_completion::nothing_is_said_where_nobody_answers(&sandbox);
+    those_that_are_not_ready_are_told(&sandbox);
 }
 
 fn contexts(kube: &Kube) -> Vec<String> {
     kube.text(&["config", "get-contexts", "-o", "name"]).lines().map(str::to_owned).collect()
 }
 
-fn a_fleet_is_one_file(test: &TestNamespace) {
-    let path = test.files.path().join("fleet.conf");
+fn a_fleet_is_one_file(sandbox: &TestNamespace) {
+    let path = sandbox.files.path().join("fleet.conf");
     let file = path.display().to_string();
     for words in [&["kubeconfig", "-A", "-l", LABEL][..], &["kubeconfig", "-l", LABEL], &["kubeconfig", "east", "west"]]
     {
-        let written = test.run_as_administrator(&[words, &["--file", &file]].concat()).ok();
+        let written = sandbox.run_as_administrator(&[words, &["--file", &file]].concat()).ok();
         assert!(written.took < Duration::from_secs(30), "{written}");
         let fleet = Kube::with(&path);
         assert_eq!(contexts(&fleet), ["kamaji-e2e-access-east", "kamaji-e2e-access-west"]);
@@ -48,23 +48,25 @@ fn a_fleet_is_one_file(test: &TestNamespace) {
         assert_ne!(fleet.run(&["get", "namespaces"]).code, Some(0), "of several, none is used without a word");
         std::fs::remove_file(&path).expect("it was written");
     }
-    let mine = test.file("mine.conf", "");
-    let mut merge = test.kamaji_by(&mine, &["kubeconfig", "-l", LABEL, "--merge", "--kubeconfig"]);
+    let mine = sandbox.file("mine.conf", "");
+    let mut merge = sandbox.kamaji_by(&mine, &["kubeconfig", "-l", LABEL, "--merge", "--kubeconfig"]);
     merge.arg(management().kubeconfig());
-    test.note(run(merge), false).ok();
+    sandbox.note(run(merge), false).ok();
     assert_eq!(contexts(&Kube::with(&mine)).len(), 2);
-    test.run(&["kubeconfig", "east", "nobody"]).exits(3).says(&["`nobody`"]);
-    test.run(&["kubeconfig", "-l", "fleet=none"]).exits(3);
+    sandbox.run(&["kubeconfig", "east", "nobody"]).exits(3).says(&["`nobody`"]);
+    sandbox.run(&["kubeconfig", "-l", "fleet=none"]).exits(3);
 }
 
-fn a_user_gets_a_certificate_that_is_stored_nowhere(test: &TestNamespace, east: &Kube) {
-    let before = test.everything_settled();
-    let path = test.files.path().join("jane.conf");
+fn a_user_gets_a_certificate_that_is_stored_nowhere(sandbox: &TestNamespace, east: &Kube) {
+    let before = sandbox.everything_settled();
+    let path = sandbox.files.path().join("jane.conf");
     let file = path.display().to_string();
     let words =
         ["kubeconfig", "east", "--user", "jane@example.com", "--group", "viewers", "--group", "ops", "--ttl", "1h"];
-    let told =
-        test.run(&[&words[..], &["--file", &file, "-o", "json"]].concat()).says(&["cannot be revoked before"]).json();
+    let told = sandbox
+        .run(&[&words[..], &["--file", &file, "-o", "json"]].concat())
+        .says(&["cannot be revoked before"])
+        .json();
     let jane = Kube::with(&path);
     let whoami: Value = jane.run(&["auth", "whoami", "-o", "json"]).json();
     assert_eq!(whoami["status"]["userInfo"]["username"], "jane@example.com");
@@ -77,8 +79,8 @@ fn a_user_gets_a_certificate_that_is_stored_nowhere(test: &TestNamespace, east: 
         if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
     });
 
-    let certificate = test.file("jane.crt", &crate::support::Identity::of(&jane).certificate);
-    let ca = test.file("east-ca.crt", &test.secret_value("east-ca", "ca.crt"));
+    let certificate = sandbox.file("jane.crt", &crate::support::Identity::of(&jane).certificate);
+    let ca = sandbox.file("east-ca.crt", &sandbox.secret_value("east-ca", "ca.crt"));
     let openssl = |words: &[&str]| {
         let mut openssl = Command::new("openssl");
         openssl.args(words).arg(&certificate);
@@ -101,28 +103,28 @@ fn a_user_gets_a_certificate_that_is_stored_nowhere(test: &TestNamespace, east: 
         (&["--user", "jane", "--ttl", "87800h"], "the authority itself ends on"),
         (&["--user", "admin", "--group", "ops"], "--user jane"),
     ] {
-        let refused = test.run(&[&["kubeconfig", "east"], words].concat()).exits(2).says(&[said]);
+        let refused = sandbox.run(&[&["kubeconfig", "east"], words].concat()).exits(2).says(&[said]);
         assert_eq!(refused.stdout, "");
     }
     let allowed = ["kubeconfig", "east", "--user", "jane", "--group", "system:masters", "--allow-system"];
-    test.run_for_secrets(&allowed).ok();
-    assert_eq!(test.everything(), before, "nothing of it is in the management cluster");
+    sandbox.run_for_secrets(&allowed).ok();
+    assert_eq!(sandbox.everything(), before, "nothing of it is in the management cluster");
 }
 
-fn a_command_ends_as_it_ends_and_gets_the_signals(test: &TestNamespace) {
-    test.run(&["exec", "east", "--", "sh", "-c", "exit 37"]).exits(37);
-    test.run(&["exec", "east", "--", "sh", "-c", "kill -9 $$"]).exits(137);
-    test.run(&["exec", "east", "--", "no-such-program"]).exits(3);
+fn a_command_ends_as_it_ends_and_gets_the_signals(sandbox: &TestNamespace) {
+    sandbox.run(&["exec", "east", "--", "sh", "-c", "exit 37"]).exits(37);
+    sandbox.run(&["exec", "east", "--", "sh", "-c", "kill -9 $$"]).exits(137);
+    sandbox.run(&["exec", "east", "--", "no-such-program"]).exits(3);
     // What programs that care look at: a regular file that nobody else reads.
     let look = "test -f $KUBECONFIG && stat -L -c %a $KUBECONFIG && cat $KUBECONFIG >/dev/null";
-    assert_eq!(test.run(&["exec", "east", "--", "sh", "-c", look]).text(), "600");
+    assert_eq!(sandbox.run(&["exec", "east", "--", "sh", "-c", look]).text(), "600");
     for (signal, code) in [("TERM", 40), ("HUP", 41), ("USR1", 42), ("INT", 43)] {
-        let started = test.files.path().join(signal);
+        let started = sandbox.files.path().join(signal);
         let script =
             format!("trap 'exit {code}' {signal}; touch '{}'; while :; do sleep 0.05; done", started.display());
         // In a session of its own, as a service has it: no terminal sends the signal to the command as well.
         let mut command = Command::new("setsid");
-        let kamaji = test.kamaji(&["exec", "east", "--", "sh", "-c", &script]);
+        let kamaji = sandbox.kamaji(&["exec", "east", "--", "sh", "-c", &script]);
         command.env_clear().envs(kamaji.get_envs().filter_map(|(key, value)| Some((key, value?))));
         command.arg("--wait").arg(kamaji.get_program()).args(kamaji.get_args());
         let running = start(command, "");
@@ -130,7 +132,7 @@ fn a_command_ends_as_it_ends_and_gets_the_signals(test: &TestNamespace) {
             if started.exists() { Ok(()) } else { Err("no".to_owned()) }
         });
         send(signal, &id_of_kamaji(&script));
-        test.note(running.finish(Duration::from_secs(20)), false).exits(code);
+        sandbox.note(running.finish(Duration::from_secs(20)), false).exits(code);
     }
 }
 
@@ -152,14 +154,14 @@ fn send(signal: &str, id: &str) {
     run(kill).ok();
 }
 
-fn nothing_is_left_of_a_command_whose_kamaji_was_killed(test: &TestNamespace) {
-    let temporary = test.files.path().join("tmp");
+fn nothing_is_left_of_a_command_whose_kamaji_was_killed(sandbox: &TestNamespace) {
+    let temporary = sandbox.files.path().join("tmp");
     std::fs::create_dir(&temporary).expect("a temporary folder takes folders");
     // Of a kamaji that was killed where memory cannot be shown, as a folder with the id of a process that is no more.
     std::fs::create_dir(temporary.join("kamaji-exec-4194999-left")).expect("a temporary folder takes folders");
     let told = temporary.join("told");
     let script = format!("echo $KUBECONFIG >'{}'; sleep 60", told.display());
-    let mut command = test.kamaji(&["exec", "east", "--", "sh", "-c", &script]);
+    let mut command = sandbox.kamaji(&["exec", "east", "--", "sh", "-c", &script]);
     command.env("TMPDIR", &temporary);
     let mut running = start(command, "");
     let path = wait_until("the command runs", Duration::from_secs(20), || {
@@ -175,16 +177,16 @@ fn nothing_is_left_of_a_command_whose_kamaji_was_killed(test: &TestNamespace) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-fn commands_work_where_only_the_management_api_is_reached(test: &TestNamespace) {
+fn commands_work_where_only_the_management_api_is_reached(sandbox: &TestNamespace) {
     let laptop = Host::add("e2e-access-laptop", &["--without-kubelet"]);
     let [address, _] = management_addresses();
     laptop.restrict(&[&format!("{address}:6443")]);
     let kubeconfig = format!("KUBECONFIG={}", management().kubeconfig().display());
-    let home = format!("HOME={}", test.files.path().display());
+    let home = format!("HOME={}", sandbox.files.path().display());
     let kubectl = crate::support::cluster::management::kubectl().display().to_string();
     let kamaji = |words: &[&str]| {
-        let line = [&["env", "-i", &kubeconfig, &home, env!("CARGO_BIN_EXE_kamaji"), "-n", &test.namespace], words];
-        test.note(laptop.run(&line.concat()), false)
+        let line = [&["env", "-i", &kubeconfig, &home, env!("CARGO_BIN_EXE_kamaji"), "-n", &sandbox.namespace], words];
+        sandbox.note(laptop.run(&line.concat()), false)
     };
     let server =
         kamaji(&["exec", "east", "--", &kubectl, "config", "view", "--minify", "-o", "jsonpath={..server}"]).text();
@@ -195,17 +197,17 @@ fn commands_work_where_only_the_management_api_is_reached(test: &TestNamespace) 
     assert!(kamaji(&["node", "list", "east"]).text().starts_with("no workers yet"));
 }
 
-fn those_that_are_not_ready_are_told(test: &TestNamespace) {
-    management().run(&["scale", "deployment", "west", "-n", &test.namespace, "--replicas=0"]).ok();
+fn those_that_are_not_ready_are_told(sandbox: &TestNamespace) {
+    management().run(&["scale", "deployment", "west", "-n", &sandbox.namespace, "--replicas=0"]).ok();
     wait_until("no pod is ready", Duration::from_secs(60), || {
-        let deployment = management().json(&["deployment", "west", "-n", &test.namespace]);
+        let deployment = management().json(&["deployment", "west", "-n", &sandbox.namespace]);
         if deployment["status"]["readyReplicas"].is_null() { Ok(()) } else { Err(deployment["status"].to_string()) }
     });
     let begun = Instant::now();
-    let printed = test.run_as_administrator(&["kubeconfig", "-A", "-l", LABEL]).exits(7);
+    let printed = sandbox.run_as_administrator(&["kubeconfig", "-A", "-l", LABEL]).exits(7);
     let printed = printed.says(&["e2e-access/west: none of its pods is ready", "1 of 2"]);
     println!("two kubeconfigs in {:.1} s", begun.elapsed().as_secs_f32());
-    let fleet = Kube::with(&test.file("fleet.conf", &printed.stdout));
+    let fleet = Kube::with(&sandbox.file("fleet.conf", &printed.stdout));
     fleet.run(&["--context", "kamaji-e2e-access-east", "get", "namespaces"]).ok();
     assert_eq!(contexts(&fleet).len(), 2);
 }

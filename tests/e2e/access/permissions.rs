@@ -5,37 +5,37 @@ use crate::support::{TestNamespace, management};
 
 #[test]
 fn missing_permissions_are_reported_together_before_any_write() {
-    let test = TestNamespace::new("e2e-rights");
-    test.create("rich", &[]).ok();
-    let before = test.everything_settled();
+    let sandbox = TestNamespace::new("e2e-rights");
+    sandbox.create("rich", &[]).ok();
+    let before = sandbox.everything_settled();
     let kube = management();
     // Everything but writing Secrets and PodDisruptionBudgets.
-    let role = kube.json(&["role", "kamaji", "-n", &test.namespace]);
+    let role = kube.json(&["role", "kamaji", "-n", &sandbox.namespace]);
     let mut rules = role["rules"].as_array().cloned().expect("a Role has rules");
     rules.retain(|rule| rule["resources"][0] != "secrets" && rule["resources"][0] != "poddisruptionbudgets");
     rules.push(serde_json::json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}));
     let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
-    kube.run(&["patch", "role", "kamaji", "-n", &test.namespace, "--type=json", "-p", &patch]).ok();
-    kube.await_right(&test.runner(), &["create", "secrets", "-n", &test.namespace], "no");
+    kube.run(&["patch", "role", "kamaji", "-n", &sandbox.namespace, "--type=json", "-p", &patch]).ok();
+    kube.await_right(&sandbox.runner(), &["create", "secrets", "-n", &sandbox.namespace], "no");
 
     let all = [
         "create, delete, patch secrets",
         "create, delete, get, list, patch poddisruptionbudgets.policy",
         "kamaji rbac -n e2e-rights",
     ];
-    test.create("poor", &[]).exits(1).says(&all);
+    sandbox.create("poor", &[]).exits(1).says(&all);
     for verb in VERBS {
-        test.run(verb).exits(1).says(&all);
+        sandbox.run(verb).exits(1).says(&all);
     }
     // Also where the record cannot be read.
     rules.retain(|rule| rule["resources"][0] != "configmaps");
     let patch = serde_json::json!([{"op": "replace", "path": "/rules", "value": rules}]).to_string();
-    kube.run(&["patch", "role", "kamaji", "-n", &test.namespace, "--type=json", "-p", &patch]).ok();
-    kube.await_right(&test.runner(), &["get", "configmaps", "-n", &test.namespace], "no");
+    kube.run(&["patch", "role", "kamaji", "-n", &sandbox.namespace, "--type=json", "-p", &patch]).ok();
+    kube.await_right(&sandbox.runner(), &["get", "configmaps", "-n", &sandbox.namespace], "no");
     for verb in VERBS {
-        test.run(verb).exits(1).says(&[&all[..], &["create, delete, get, list, patch, update configmaps"]].concat());
+        sandbox.run(verb).exits(1).says(&[&all[..], &["create, delete, get, list, patch, update configmaps"]].concat());
     }
-    assert_eq!(test.everything(), before, "something was written");
+    assert_eq!(sandbox.everything(), before, "something was written");
 }
 
 /// What changes a control plane.
@@ -51,9 +51,9 @@ const VERBS: [&[&str]; 7] = [
 
 #[test]
 fn a_viewer_sees_the_fleet_and_no_secret() {
-    let test = TestNamespace::new("e2e-viewer");
+    let sandbox = TestNamespace::new("e2e-viewer");
     let kube = management();
-    let roles = test.run(&["rbac", "--viewer", "--user", "e2e-viewer"]).text();
+    let roles = sandbox.run(&["rbac", "--viewer", "--user", "e2e-viewer"]).text();
     start(kube.command(&["apply", "-f", "-"]), &roles).finish(std::time::Duration::from_secs(30)).ok();
     kube.await_right("e2e-viewer", &["list", "configmaps", "-A"], "yes");
     let may =

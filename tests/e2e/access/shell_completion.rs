@@ -63,9 +63,9 @@ eval "KAMAJI_COMPLETE=powershell kamaji -- $LINE" | cut -f 1"#,
 ];
 
 /// `control_plane` is a control plane, `node` one of its workers.
-pub(crate) fn names_are_completed_in_every_shell(test: &TestNamespace, control_plane: &str, node: &str) {
+pub(crate) fn names_are_completed_in_every_shell(sandbox: &TestNamespace, control_plane: &str, node: &str) {
     let admin = management().kubeconfig().display().to_string();
-    let namespace = &test.namespace;
+    let namespace = &sandbox.namespace;
     for (shell, ..) in SHELLS {
         for (line, wanted) in [
             (format!("kamaji -n {namespace} status {}", &control_plane[..2]), control_plane),
@@ -76,7 +76,7 @@ pub(crate) fn names_are_completed_in_every_shell(test: &TestNamespace, control_p
             let added = if shell == "zsh" { &wanted[2..] } else { wanted };
             // On a machine that is busy with other tests a second may be too short, and then nothing is said.
             wait_until(&format!("{shell} completes to {wanted}"), Duration::from_secs(30), || {
-                let ran = tab(test, shell, &line, &admin);
+                let ran = tab(sandbox, shell, &line, &admin);
                 if ran.stdout.contains(added) { Ok(()) } else { Err(ran.to_string()) }
             });
         }
@@ -84,7 +84,7 @@ pub(crate) fn names_are_completed_in_every_shell(test: &TestNamespace, control_p
 }
 
 /// Where there is no cluster, no kubeconfig, or a server that takes connections and says nothing.
-pub(crate) fn nothing_is_said_where_nobody_answers(test: &TestNamespace) {
+pub(crate) fn nothing_is_said_where_nobody_answers(sandbox: &TestNamespace) {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = silent.local_addr().expect("it is bound");
     let kubeconfig = |name: &str, server: &str| {
@@ -92,7 +92,7 @@ pub(crate) fn nothing_is_said_where_nobody_answers(test: &TestNamespace) {
             "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
              contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n"
         );
-        test.file(name, &text).display().to_string()
+        sandbox.file(name, &text).display().to_string()
     };
     let nowhere = [
         "/nonexistent".to_owned(),
@@ -104,7 +104,7 @@ pub(crate) fn nothing_is_said_where_nobody_answers(test: &TestNamespace) {
             for line in ["kamaji status ", "kamaji node drain prod "] {
                 // A busy machine may take longer once.
                 wait_until(&format!("{shell} is done at once"), Duration::from_secs(30), || {
-                    let ran = tab(test, shell, line, kubeconfig).ok();
+                    let ran = tab(sandbox, shell, line, kubeconfig).ok();
                     // Options need no cluster; fish tells what they are for behind them.
                     let is_name = |line: &&str| !line.is_empty() && !line.starts_with('-');
                     let said = ran.stdout.lines().map(str::trim).filter(is_name).count();
@@ -118,13 +118,13 @@ pub(crate) fn nothing_is_said_where_nobody_answers(test: &TestNamespace) {
 }
 
 /// What the Tab key gives after a line.
-fn tab(test: &TestNamespace, shell: &str, line: &str, kubeconfig: &str) -> Run {
+fn tab(sandbox: &TestNamespace, shell: &str, line: &str, kubeconfig: &str) -> Run {
     let (_, program, options, script) =
         SHELLS.into_iter().find(|(name, ..)| *name == shell).expect("it is in the table");
     let programs = Path::new(env!("CARGO_BIN_EXE_kamaji")).parent().expect("a program is in a folder");
     let mut command = Command::new(program);
-    command.env_clear().env("HOME", test.files.path()).env("KUBECONFIG", kubeconfig).env("TERM", "xterm");
+    command.env_clear().env("HOME", sandbox.files.path()).env("KUBECONFIG", kubeconfig).env("TERM", "xterm");
     command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display())).env("LINE", line);
-    command.args(options).arg(script).current_dir(test.files.path());
+    command.args(options).arg(script).current_dir(sandbox.files.path());
     run(command)
 }

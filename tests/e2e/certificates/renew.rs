@@ -24,49 +24,49 @@ const LEAVES: [(&str, &str, &str); 8] = [
 ];
 
 /// The quickstart's file with certificates that live so long.
-fn file(test: &TestNamespace, lives: &str) -> String {
-    let text = std::fs::read_to_string(test.quickstart()).expect("it was just written");
+fn file(sandbox: &TestNamespace, lives: &str) -> String {
+    let text = std::fs::read_to_string(sandbox.quickstart()).expect("it was just written");
     let text = text.replacen(
         "kind: ClusterConfiguration\n",
         &format!("kind: ClusterConfiguration\ncertificateValidityPeriod: {lives}\n"),
         1,
     );
     assert!(text.contains(lives), "the example is a ClusterConfiguration: {text}");
-    test.file(&format!("{lives}.yaml"), &text).display().to_string()
+    sandbox.file(&format!("{lives}.yaml"), &text).display().to_string()
 }
 
 /// The certificate of a leaf, PEM, also out of a kubeconfig.
-fn certificate(test: &TestNamespace, secret: &str, key: &str) -> String {
-    let text = test.secret_value(&format!("{NAME}-{secret}"), key);
+fn certificate(sandbox: &TestNamespace, secret: &str, key: &str) -> String {
+    let text = sandbox.secret_value(&format!("{NAME}-{secret}"), key);
     match text.lines().find_map(|line| line.trim().strip_prefix("client-certificate-data: ")) {
         Some(data) => crate::support::cluster::kubeconfig::decoded(data.trim_matches('"')),
         None => text,
     }
 }
 
-fn certificates(test: &TestNamespace) -> Vec<String> {
-    LEAVES.iter().map(|(_, secret, key)| certificate(test, secret, key)).collect()
+fn certificates(sandbox: &TestNamespace) -> Vec<String> {
+    LEAVES.iter().map(|(_, secret, key)| certificate(sandbox, secret, key)).collect()
 }
 
 /// Whether openssl says that it has not ended.
-fn lives(test: &TestNamespace, pem: &str) -> bool {
+fn lives(sandbox: &TestNamespace, pem: &str) -> bool {
     let mut openssl = Command::new("openssl");
-    openssl.args(["x509", "-noout", "-checkend", "0", "-in"]).arg(test.file("look.crt", pem));
+    openssl.args(["x509", "-noout", "-checkend", "0", "-in"]).arg(sandbox.file("look.crt", pem));
     run(openssl).code == Some(0)
 }
 
 /// How long openssl says that it lives on.
-fn left(test: &TestNamespace, pem: &str) -> Duration {
+fn left(sandbox: &TestNamespace, pem: &str) -> Duration {
     let mut openssl = Command::new("openssl");
-    openssl.args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"]).arg(test.file("look.crt", pem));
+    openssl.args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"]).arg(sandbox.file("look.crt", pem));
     let end = run(openssl).text().trim_start_matches("notAfter=").replace(' ', "T");
     let end: jiff::Timestamp = end.parse().expect("openssl prints a time");
     end.duration_since(jiff::Timestamp::now()).try_into().unwrap_or_default()
 }
 
 /// The states that `certs check` tells, by name.
-fn states(test: &TestNamespace, words: &[&str], code: i32) -> Vec<(String, String)> {
-    let check = test.run(&[&["certs", "check", NAME, "-o", "json"], words].concat()).exits(code);
+fn states(sandbox: &TestNamespace, words: &[&str], code: i32) -> Vec<(String, String)> {
+    let check = sandbox.run(&[&["certs", "check", NAME, "-o", "json"], words].concat()).exits(code);
     let check: Value = serde_json::from_str(&check.stdout).expect("it is JSON");
     let items = check["items"][0]["certificates"].as_array().cloned().unwrap_or_default();
     let text = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
@@ -75,29 +75,29 @@ fn states(test: &TestNamespace, words: &[&str], code: i32) -> Vec<(String, Strin
 
 #[test]
 fn expired_certificates_are_renewed_and_a_renewal_fails_no_request() {
-    let test = TestNamespace::new("e2e-certs");
-    let short = file(&test, "4m");
-    test.create_with(NAME, &short).ok();
-    what_ends_soon_is_told(&test);
-    all_have_expired_and_are_made_anew(&test);
-    let long = file(&test, "8760h");
-    test.run(&["create", NAME, "--kubeadm-config", &long, "--expose", "node-port", "--yes"]).ok();
-    test.run(&["certs", "renew", NAME, "--yes"]).ok();
-    all_is_well(&test);
-    a_renewal_fails_no_request(&test);
-    an_administrators_kubeconfig_alone_replaces_no_pod(&test);
-    a_renewal_that_is_killed_is_finished(&test);
-    a_fleet_with_a_broken_member_is_told(&test);
+    let sandbox = TestNamespace::new("e2e-certs");
+    let short = file(&sandbox, "4m");
+    sandbox.create_with(NAME, &short).ok();
+    what_ends_soon_is_told(&sandbox);
+    all_have_expired_and_are_made_anew(&sandbox);
+    let long = file(&sandbox, "8760h");
+    sandbox.run(&["create", NAME, "--kubeadm-config", &long, "--expose", "node-port", "--yes"]).ok();
+    sandbox.run(&["certs", "renew", NAME, "--yes"]).ok();
+    all_is_well(&sandbox);
+    a_renewal_fails_no_request(&sandbox);
+    an_administrators_kubeconfig_alone_replaces_no_pod(&sandbox);
+    a_renewal_that_is_killed_is_finished(&sandbox);
+    a_fleet_with_a_broken_member_is_told(&sandbox);
 }
 
-fn all_is_well(test: &TestNamespace) {
+fn all_is_well(sandbox: &TestNamespace) {
     let fine = |(name, state): &(String, String)| state == if name == "kubelets" { "Elsewhere" } else { "Ok" };
-    let told = states(test, &[], 0);
+    let told = states(sandbox, &[], 0);
     assert!(told.len() > 10 && told.iter().all(fine), "{told:?}");
 }
 
-fn what_ends_soon_is_told(test: &TestNamespace) {
-    let told = states(test, &[], 10);
+fn what_ends_soon_is_told(sandbox: &TestNamespace) {
+    let told = states(sandbox, &[], 10);
     for (name, ..) in LEAVES {
         assert!(told.contains(&(name.to_owned(), "EndsSoon".to_owned())), "{name} in {told:?}");
     }
@@ -105,60 +105,60 @@ fn what_ends_soon_is_told(test: &TestNamespace) {
         told.contains(&("ca".to_owned(), "Ok".to_owned()))
             && told.contains(&("encryption-key".to_owned(), "Ok".to_owned()))
     );
-    let table = test.run(&["certs", "check", NAME]).exits(10);
+    let table = sandbox.run(&["certs", "check", NAME]).exits(10);
     assert!(table.stdout.contains("CN=kubernetes-super-admin, O=system:masters"), "{table}");
-    test.run(&["certs", "check", "nobody"]).exits(3);
+    sandbox.run(&["certs", "check", "nobody"]).exits(3);
 }
 
-fn all_have_expired_and_are_made_anew(test: &TestNamespace) {
-    let longest = certificates(test).iter().map(|pem| left(test, pem)).max().expect("there are certificates");
+fn all_have_expired_and_are_made_anew(sandbox: &TestNamespace) {
+    let longest = certificates(sandbox).iter().map(|pem| left(sandbox, pem)).max().expect("there are certificates");
     assert!(longest < Duration::from_secs(300), "{longest:?}");
-    test.idle(|| std::thread::sleep(longest));
+    sandbox.idle(|| std::thread::sleep(longest));
     wait_until("all certificates have expired", Duration::from_secs(30), || {
-        let alive = certificates(test).iter().filter(|pem| lives(test, pem)).count();
+        let alive = certificates(sandbox).iter().filter(|pem| lives(sandbox, pem)).count();
         if alive == 0 { Ok(()) } else { Err(format!("{alive} are valid")) }
     });
-    let told = states(test, &[], 10);
+    let told = states(sandbox, &[], 10);
     assert!(told.contains(&("apiserver".to_owned(), "Ended".to_owned())), "{told:?}");
-    test.tenant(NAME).run(&["get", "namespaces"]).exits(1);
+    sandbox.tenant(NAME).run(&["get", "namespaces"]).exits(1);
 
-    let authority = test.secret_value(&format!("{NAME}-ca"), "ca.crt");
-    let before = certificates(test);
-    test.run(&["certs", "renew", NAME]).exits(8).says(&["--yes", "apiserver"]);
-    let dry = test.run(&["certs", "renew", NAME, "--dry-run"]).ok();
+    let authority = sandbox.secret_value(&format!("{NAME}-ca"), "ca.crt");
+    let before = certificates(sandbox);
+    sandbox.run(&["certs", "renew", NAME]).exits(8).says(&["--yes", "apiserver"]);
+    let dry = sandbox.run(&["certs", "renew", NAME, "--dry-run"]).ok();
     assert!(dry.stdout.contains("certificate apiserver: expired on") && dry.stdout.contains("notAfter"), "{dry}");
     assert!(dry.stdout.contains("replaces its pods, new ones first"), "{dry}");
-    assert_eq!(certificates(test), before, "nothing was changed");
-    let renewed = test.run(&["certs", "renew", NAME, "--yes"]).ok();
+    assert_eq!(certificates(sandbox), before, "nothing was changed");
+    let renewed = sandbox.run(&["certs", "renew", NAME, "--yes"]).ok();
     println!("an expired set was renewed in {:.1} s", renewed.took.as_secs_f32());
-    assert!(certificates(test).iter().all(|pem| lives(test, pem)));
-    assert_eq!(test.secret_value(&format!("{NAME}-ca"), "ca.crt"), authority, "the authority stays");
+    assert!(certificates(sandbox).iter().all(|pem| lives(sandbox, pem)));
+    assert_eq!(sandbox.secret_value(&format!("{NAME}-ca"), "ca.crt"), authority, "the authority stays");
     wait_until("the cluster can be used again", Duration::from_secs(30), || {
-        let look = test.tenant(NAME).run(&["create", "configmap", "works", "--from-literal=a=1"]);
+        let look = sandbox.tenant(NAME).run(&["create", "configmap", "works", "--from-literal=a=1"]);
         if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
     });
 }
 
-fn a_renewal_fails_no_request(test: &TestNamespace) {
-    let tenant = test.tenant(NAME);
+fn a_renewal_fails_no_request(sandbox: &TestNamespace) {
+    let tenant = sandbox.tenant(NAME);
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
-    let before = certificates(test);
+    let before = certificates(sandbox);
     let poller = Poller::with_a_watch(&Identity::of(&tenant), "/readyz", "polled");
     std::thread::sleep(Duration::from_secs(2));
-    let run = test.run(&["certs", "renew", NAME, "--yes"]).ok();
+    let run = sandbox.run(&["certs", "renew", NAME, "--yes"]).ok();
     // Until the old pod has drained.
     std::thread::sleep(Duration::from_secs(12));
     let seen = poller.stop();
     println!("renewed in {:.1} s; {} requests answered", run.took.as_secs_f32(), seen.answered);
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered);
     assert!(seen.answered > 300, "too few requests to count: {seen:?}");
-    for ((name, ..), (old, new)) in LEAVES.iter().zip(before.iter().zip(certificates(test))) {
+    for ((name, ..), (old, new)) in LEAVES.iter().zip(before.iter().zip(certificates(sandbox))) {
         assert_ne!(*old, new, "{name} is new");
     }
     let endpoint = Identity::of(&tenant).server;
     let mut show = Command::new("sh");
     show.args(["-c", &format!("openssl s_client -connect {endpoint} </dev/null 2>/dev/null | openssl x509")]);
-    assert_eq!(run_text(show), certificate(test, "api-server-certificate", "apiserver.crt").trim(), "it is served");
+    assert_eq!(run_text(show), certificate(sandbox, "api-server-certificate", "apiserver.crt").trim(), "it is served");
     // Files that a kubeconfig of before was copied from go on until they end.
     tenant.run(&["get", "namespaces"]).ok();
 }
@@ -167,50 +167,50 @@ fn run_text(command: Command) -> String {
     run(command).text()
 }
 
-fn pods(test: &TestNamespace) -> Vec<String> {
+fn pods(sandbox: &TestNamespace) -> Vec<String> {
     let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let alive = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
-    test.objects("pods").iter().filter(alive).map(name).collect()
+    sandbox.objects("pods").iter().filter(alive).map(name).collect()
 }
 
-fn an_administrators_kubeconfig_alone_replaces_no_pod(test: &TestNamespace) {
-    let (pods_before, before) = (pods(test), certificates(test));
-    let renewed = test.run(&["certs", "renew", NAME, "--only", "admin.conf", "--yes", "-o", "json"]).json();
+fn an_administrators_kubeconfig_alone_replaces_no_pod(sandbox: &TestNamespace) {
+    let (pods_before, before) = (pods(sandbox), certificates(sandbox));
+    let renewed = sandbox.run(&["certs", "renew", NAME, "--only", "admin.conf", "--yes", "-o", "json"]).json();
     assert_eq!(renewed["items"][0]["renewed"], serde_json::json!(["admin.conf"]));
-    let after = certificates(test);
+    let after = certificates(sandbox);
     let new: Vec<&str> = (0..8).filter(|n| before[*n] != after[*n]).map(|n| LEAVES[n].0).collect();
     assert_eq!(new, ["admin.conf"]);
-    assert_eq!(pods(test), pods_before);
-    let unchanged = test.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
+    assert_eq!(pods(sandbox), pods_before);
+    let unchanged = sandbox.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
     assert!(unchanged.stdout.contains("unchanged"), "{unchanged}");
 }
 
 /// Killed after the first Secret was written, and before the Deployment: its pods would read some new files.
-fn a_renewal_that_is_killed_is_finished(test: &TestNamespace) {
+fn a_renewal_that_is_killed_is_finished(sandbox: &TestNamespace) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let words = ["certs", "renew", NAME, "--yes"];
     for last in ["/secrets/aging-admin-kubeconfig", "/deployments/aging"] {
         let like = move |request: &crate::support::faults::proxy::Request| {
             request.method == "PATCH" && request.path.contains(last) && !request.path.contains("dryRun")
         };
-        let (_, harmed) = crate::lifecycle::killed::kill(test, &proxy, &words, Timing::Before, like);
+        let (_, harmed) = crate::lifecycle::killed::kill(sandbox, &proxy, &words, Timing::Before, like);
         println!("killed before {harmed}");
-        test.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
-        test.run(&["diff", NAME]).ok();
-        all_is_well(test);
-        test.tenant(NAME).run(&["get", "namespaces"]).ok();
+        sandbox.run(&["certs", "renew", NAME, "--within", "30d", "--yes"]).ok();
+        sandbox.run(&["diff", NAME]).ok();
+        all_is_well(sandbox);
+        sandbox.tenant(NAME).run(&["get", "namespaces"]).ok();
     }
 }
 
-fn a_fleet_with_a_broken_member_is_told(test: &TestNamespace) {
+fn a_fleet_with_a_broken_member_is_told(sandbox: &TestNamespace) {
     management().create(&format!(
         "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: broken-record, namespace: {}, labels: \
          {{kamaji.clastix.io/component: record, kamaji.clastix.io/name: broken}}}}, data: {{record.json: '{{'}}}}",
-        test.namespace
+        sandbox.namespace
     ));
-    let check = test.run(&["certs", "check"]).exits(7).says(&["1 of 2 control planes could not be looked at"]);
+    let check = sandbox.run(&["certs", "check"]).exits(7).says(&["1 of 2 control planes could not be looked at"]);
     assert!(check.stdout.contains("e2e-certs/broken\n  could not be looked at"), "{check}");
     assert!(check.stdout.contains("e2e-certs/aging\n"), "{check}");
-    test.run(&["certs", "check", "-l", "nobody=has-this"]).exits(3);
-    management().run(&["delete", "configmap", "broken-record", "-n", &test.namespace]).ok();
+    sandbox.run(&["certs", "check", "-l", "nobody=has-this"]).exits(3);
+    management().run(&["delete", "configmap", "broken-record", "-n", &sandbox.namespace]).ok();
 }

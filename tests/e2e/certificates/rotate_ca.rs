@@ -18,18 +18,18 @@ const CERTIFICATE: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
 /// A control plane with workers, and the way to them.
 struct Scene {
-    test: TestNamespace,
+    sandbox: TestNamespace,
     ssh: Ssh,
 }
 
 #[test]
 fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request() {
-    let test = TestNamespace::new("e2e-ca");
+    let sandbox = TestNamespace::new("e2e-ca");
     let (first, second, third) = (Host::add(FIRST, &[]), Host::add(SECOND, &[]), Host::add(THIRD, &[]));
-    test.create(NAME, &[]).ok();
-    let mut ssh = Ssh::new(test.files.path());
+    sandbox.create(NAME, &[]).ok();
+    let mut ssh = Ssh::new(sandbox.files.path());
     ssh.serve(&first, &Way { user: "root", jump: None, known: true });
-    let scene = Scene { test, ssh };
+    let scene = Scene { sandbox, ssh };
     let tenant = scene.tenant();
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
     scene.joins(&first);
@@ -57,7 +57,7 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
             tenant.text(&["get", "configmap", "-n", namespace, "kube-root-ca.crt", "-o", "jsonpath={.data.ca\\.crt}"]);
         assert!(published.contains(old_ca.trim()) && published.contains(new_ca.trim()), "{namespace}: {published}");
     }
-    let status = scene.test.run(&["status", NAME, "-o", "json"]).json();
+    let status = scene.sandbox.run(&["status", NAME, "-o", "json"]).json();
     assert_eq!(
         (&status["rotation"]["of"], &status["rotation"]["phase"]),
         (&"certificate-authority".into(), &"trust".into())
@@ -122,16 +122,16 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     scene.joins(&third);
     scene.everything_works("the end", &[&first, &second, &third]);
     scene.the_old_files_ask_for_nothing();
-    scene.test.run(&["certs", "check", NAME]).ok();
+    scene.sandbox.run(&["certs", "check", NAME]).ok();
     let nothing = scene.go(&["--phase", "drop", "--yes"]).ok();
     assert!(nothing.stdout.contains("there is one certificate authority"), "{nothing}");
 }
 
 #[test]
 fn a_supplied_ca_is_rotated_only_to_another_supplied_ca() {
-    let test = TestNamespace::new("e2e-ca-given");
+    let sandbox = TestNamespace::new("e2e-ca-given");
     let make = |name: &str| {
-        let folder = test.files.path().join(name);
+        let folder = sandbox.files.path().join(name);
         std::fs::create_dir(&folder).expect("a temporary folder takes folders");
         let words = format!(
             "req -x509 -newkey rsa:2048 -nodes -days 3650 -keyout ca.key -out ca.crt -subj /CN={name} -addext \
@@ -144,36 +144,36 @@ fn a_supplied_ca_is_rotated_only_to_another_supplied_ca() {
         (folder.display().to_string(), certificate)
     };
     let ((old, old_ca), (new, new_ca), (other, _)) = (make("old"), make("new"), make("other"));
-    test.create("given", &["--pki", &old]).ok();
-    let go = |how: &[&str]| test.run(&[&["certs", "rotate-ca", "given", "--yes"], how].concat());
+    sandbox.create("given", &["--pki", &old]).ok();
+    let go = |how: &[&str]| sandbox.run(&[&["certs", "rotate-ca", "given", "--yes"], how].concat());
 
     go(&["--phase", "trust"]).exits(2).says(&["was given with --pki", "--pki DIR"]);
     go(&["--phase", "trust", "--pki", &old]).exits(2).says(&["the authority that control plane `given` has"]);
-    let file = test.files.path().join("before.jsonl").display().to_string();
-    test.run(&["snapshot", "given", &file]).ok();
-    test.tenant("given").run(&["create", "configmap", "later"]).ok();
+    let file = sandbox.files.path().join("before.jsonl").display().to_string();
+    sandbox.run(&["snapshot", "given", &file]).ok();
+    sandbox.tenant("given").run(&["create", "configmap", "later"]).ok();
 
     go(&["--phase", "trust", "--pki", &new]).ok();
     go(&["--phase", "use", "--pki", &other]).exits(4).says(&["has a new authority already"]);
-    let hashes = test.run_for_secrets(&["join", "given", "-o", "json"]).json();
+    let hashes = sandbox.run_for_secrets(&["join", "given", "-o", "json"]).json();
     assert_eq!(hashes["caCertHashes"].as_array().map(Vec::len), Some(2), "{hashes}");
     go(&["--phase", "use"]).ok();
-    assert_eq!(test.secret_value("given-ca", "ca.crt").trim(), old_ca.trim());
+    assert_eq!(sandbox.secret_value("given-ca", "ca.crt").trim(), old_ca.trim());
     go(&["--phase", "drop"]).ok();
-    assert_eq!(test.secret_value("given-ca", "ca.crt").trim(), new_ca.trim());
-    test.tenant("given").run(&["get", "namespaces"]).ok();
-    let check = test.run(&["certs", "check", "given", "-o", "json"]).ok();
+    assert_eq!(sandbox.secret_value("given-ca", "ca.crt").trim(), new_ca.trim());
+    sandbox.tenant("given").run(&["get", "namespaces"]).ok();
+    let check = sandbox.run(&["certs", "check", "given", "-o", "json"]).ok();
     let found = check.stdout.contains("\"CN=new\"") && check.stdout.contains("\"given\"");
     assert!(found && !check.stdout.contains("CN=old"), "{check}");
     go(&["--phase", "trust"]).exits(2).says(&["was given with --pki"]);
 
     // What was saved before is still its own.
-    test.run(&["restore", "given", "--from", &file, "--yes"]).ok();
-    let tenant = test.tenant("given");
+    sandbox.run(&["restore", "given", "--from", &file, "--yes"]).ok();
+    let tenant = sandbox.tenant("given");
     tenant.run(&["get", "configmap", "later"]).exits(1);
     let info =
         tenant.text(&["get", "configmap", "-n", "kube-public", "cluster-info", "-o", "jsonpath={.data.kubeconfig}"]);
-    assert!(info.contains(&kubeconfig::encoded(&test.secret_value("given-ca", "ca.crt"))), "{info}");
+    assert!(info.contains(&kubeconfig::encoded(&sandbox.secret_value("given-ca", "ca.crt"))), "{info}");
 }
 
 fn certificate_of(host: &Host) -> String {
@@ -182,11 +182,11 @@ fn certificate_of(host: &Host) -> String {
 
 impl Scene {
     fn tenant(&self) -> Kube {
-        self.test.tenant(NAME)
+        self.sandbox.tenant(NAME)
     }
 
     fn ca(&self, secret: &str) -> String {
-        self.test.secret_value(secret, "ca.crt")
+        self.sandbox.secret_value(secret, "ca.crt")
     }
 
     fn admin_conf(&self) -> Identity {
@@ -194,12 +194,12 @@ impl Scene {
     }
 
     fn go(&self, how: &[&str]) -> Run {
-        self.test.run(&[&["certs", "rotate-ca", NAME], how].concat())
+        self.sandbox.run(&[&["certs", "rotate-ca", NAME], how].concat())
     }
 
     /// Refuses because of a worker. Of one whose kubelet is not heard in time, something else would be said.
     fn refuses(&self, how: &[&str], said: &[&str]) {
-        self.test.workers_that_answer(NAME);
+        self.sandbox.workers_that_answer(NAME);
         self.go(how).exits(4).says(said);
     }
 
@@ -210,18 +210,18 @@ impl Scene {
     }
 
     fn follows_by_script(&self, host: &Host) {
-        let script = self.test.run_for_secrets(&["certs", "rotate-ca", NAME, "--worker-script"]).text();
-        let file = self.test.file("worker.sh", &script).display().to_string();
+        let script = self.sandbox.run_for_secrets(&["certs", "rotate-ca", NAME, "--worker-script"]).text();
+        let file = self.sandbox.file("worker.sh", &script).display().to_string();
         host.run(&["sh", &file]).ok();
         host.run(&["sh", "-c", "ls /var/lib/kubelet/pki/*.before /etc/kubernetes/*.before"]).exits(2);
     }
 
     fn left(&self) -> Vec<String> {
-        self.test.everything().into_keys().filter(|name| name.contains("rotation")).collect()
+        self.sandbox.everything().into_keys().filter(|name| name.contains("rotation")).collect()
     }
 
     fn joins(&self, host: &Host) {
-        let join = self.test.run_for_secrets(&["join", NAME]).text();
+        let join = self.sandbox.run_for_secrets(&["join", NAME]).text();
         host.run(&join.split_whitespace().collect::<Vec<_>>()).ok();
         self.is_ready(host);
     }
@@ -243,7 +243,7 @@ impl Scene {
     }
 
     fn unnoticed(&self, how: &[&str], act: impl FnOnce()) {
-        self.test.workers_that_answer(NAME);
+        self.sandbox.workers_that_answer(NAME);
         let poller = Poller::with_a_watch(&Identity::of(&self.tenant()), "/readyz", "polled");
         std::thread::sleep(Duration::from_secs(1));
         act();
@@ -258,10 +258,10 @@ impl Scene {
         let like = |request: &Request| request.method == "PATCH" && request.path.contains("/deployments/");
         let words = [&["certs", "rotate-ca", NAME, "--yes"], how].concat();
         self.unnoticed(how, || {
-            let (_, harmed) = crate::lifecycle::killed::kill(&self.test, &proxy, &words, Timing::Before, like);
+            let (_, harmed) = crate::lifecycle::killed::kill(&self.sandbox, &proxy, &words, Timing::Before, like);
             assert!(harmed.contains("PATCH"), "{harmed}");
             let made = self.ca("authority-rotation-key");
-            self.test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", how[1]]);
+            self.sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", how[1]]);
             let run = self.go(&[how, &["--yes"]].concat()).ok();
             println!("{} after a kill before {harmed} in {:.1} s", how.join(" "), run.took.as_secs_f32());
             assert_eq!(self.ca("authority-rotation-key"), made, "it is made once");
@@ -273,10 +273,10 @@ impl Scene {
         let like = |request: &Request| request.method == "POST" && request.path.contains("/secrets");
         let words = ["certs", "rotate-ca", NAME, "--yes", "--phase", "drop"];
         self.unnoticed(&words, || {
-            let (_, harmed) = crate::lifecycle::killed::kill(&self.test, &proxy, &words, Timing::Before, like);
+            let (_, harmed) = crate::lifecycle::killed::kill(&self.sandbox, &proxy, &words, Timing::Before, like);
             assert!(harmed.contains("POST"), "{harmed}");
-            assert!(!self.test.everything().contains_key(&format!("Secret/{CA}")), "the kill came too late");
-            self.test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
+            assert!(!self.sandbox.everything().contains_key(&format!("Secret/{CA}")), "the kill came too late");
+            self.sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
             self.go(&["--back", "--yes"]).exits(4).says(&["--phase drop"]);
             let run = self.follow(&["--phase", "drop", "--yes"]).ok();
             assert!(run.stdout.contains("follows now"), "{run}");
@@ -284,17 +284,17 @@ impl Scene {
     }
 
     fn the_old_files_ask_for_nothing(&self) {
-        let file = self.test.quickstart();
-        let again = self.test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
+        let file = self.sandbox.quickstart();
+        let again = self.sandbox.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
         assert!(again.stdout.contains("unchanged"), "{again}");
-        self.test.run(&["diff", NAME]).ok();
+        self.sandbox.run(&["diff", NAME]).ok();
     }
 
     /// openssl's word on who signed a certificate.
     fn signed_by(&self, ca: &str, certificate: &str, what: &str) {
         let mut openssl = Command::new("openssl");
-        openssl.args(["verify", "-CAfile"]).arg(self.test.file("by.crt", ca));
-        openssl.arg(self.test.file("of.crt", certificate));
+        openssl.args(["verify", "-CAfile"]).arg(self.sandbox.file("by.crt", ca));
+        openssl.arg(self.sandbox.file("of.crt", certificate));
         let verified = run(openssl);
         assert_eq!(verified.code, Some(0), "{what}: {verified}");
     }
@@ -304,7 +304,7 @@ impl Scene {
         let mut openssl = Command::new("openssl");
         openssl
             .args(["s_client", "-connect", &server, "-verify_return_error", "-CAfile"])
-            .arg(self.test.file("serves.crt", ca));
+            .arg(self.sandbox.file("serves.crt", ca));
         let said = run(openssl);
         assert!(said.stdout.contains("Verification: OK"), "{said}");
     }
@@ -326,7 +326,7 @@ impl Scene {
             "users": [{"name": "it", "user": user}],
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
         });
-        Kube::with(&self.test.file("it.conf", &config.to_string()))
+        Kube::with(&self.sandbox.file("it.conf", &config.to_string()))
     }
 
     fn pods_start(&self) {

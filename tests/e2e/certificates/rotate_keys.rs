@@ -13,112 +13,112 @@ const SA: &str = "rotate-sa-key";
 const ENCRYPTION: &str = "rotate-encryption-key";
 
 /// What is left of a change of keys.
-fn left(test: &TestNamespace) -> Vec<String> {
-    test.everything().into_keys().filter(|name| name.contains("rotation")).collect()
+fn left(sandbox: &TestNamespace) -> Vec<String> {
+    sandbox.everything().into_keys().filter(|name| name.contains("rotation")).collect()
 }
 
-fn go(test: &TestNamespace, verb: &str, how: &[&str]) -> crate::support::command::Run {
-    let run = test.run(&[&["certs", verb, NAME, "--yes"], how].concat()).ok();
+fn go(sandbox: &TestNamespace, verb: &str, how: &[&str]) -> crate::support::command::Run {
+    let run = sandbox.run(&[&["certs", verb, NAME, "--yes"], how].concat()).ok();
     println!("{verb} {} in {:.1} s", how.join(" "), run.took.as_secs_f32());
     run
 }
 
 /// Goes to a phase while everybody is asking.
-fn go_unnoticed(test: &TestNamespace, verb: &str, how: &[&str]) {
-    let identity = Identity::of(&test.tenant(NAME));
+fn go_unnoticed(sandbox: &TestNamespace, verb: &str, how: &[&str]) {
+    let identity = Identity::of(&sandbox.tenant(NAME));
     let poller = Poller::with_a_watch(&identity, "/readyz", "polled");
     std::thread::sleep(Duration::from_secs(1));
-    go(test, verb, how);
+    go(sandbox, verb, how);
     let seen = poller.stop();
     assert_eq!(seen.failures, Vec::<String>::new(), "{verb} {how:?}, of {} requests", seen.answered);
     assert!(seen.answered > 100, "too few requests to count: {seen:?}");
 }
 
-fn the_old_files_ask_for_nothing(test: &TestNamespace) {
-    let file = test.quickstart();
-    let again = test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
+fn the_old_files_ask_for_nothing(sandbox: &TestNamespace) {
+    let file = sandbox.quickstart();
+    let again = sandbox.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
     assert!(again.stdout.contains("unchanged"), "{again}");
-    test.run(&["diff", NAME]).ok();
+    sandbox.run(&["diff", NAME]).ok();
 }
 
 #[test]
 fn the_service_account_key_is_rotated_and_rolled_back_without_a_failed_request() {
-    let test = TestNamespace::new("e2e-keys-sa");
-    test.create(NAME, &[]).ok();
-    let tenant = test.tenant(NAME);
+    let sandbox = TestNamespace::new("e2e-keys-sa");
+    sandbox.create(NAME, &[]).ok();
+    let tenant = sandbox.tenant(NAME);
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
     tenant.await_service_account("default");
     tenant.create(
         "{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: for-ever, \
          annotations: {kubernetes.io/service-account.name: default}}}",
     );
-    let old_key = test.secret_value("keys-sa-certificate", "sa.pub");
+    let old_key = sandbox.secret_value("keys-sa-certificate", "sa.pub");
     let old = token(&tenant);
 
-    test.run(&["certs", SA, NAME, "--phase", "use", "--yes"]).exits(4).says(&["comes after phase trust"]);
-    let dry = test.run(&["certs", SA, NAME, "--phase", "trust", "--dry-run"]).ok();
-    assert!(dry.stdout.contains("keys-rotation-key") && left(&test).is_empty(), "{dry}");
-    test.run(&["certs", SA, NAME, "--phase", "trust"]).exits(8).says(&["--yes"]);
+    sandbox.run(&["certs", SA, NAME, "--phase", "use", "--yes"]).exits(4).says(&["comes after phase trust"]);
+    let dry = sandbox.run(&["certs", SA, NAME, "--phase", "trust", "--dry-run"]).ok();
+    assert!(dry.stdout.contains("keys-rotation-key") && left(&sandbox).is_empty(), "{dry}");
+    sandbox.run(&["certs", SA, NAME, "--phase", "trust"]).exits(8).says(&["--yes"]);
 
-    go_unnoticed(&test, SA, &["--phase", "trust"]);
+    go_unnoticed(&sandbox, SA, &["--phase", "trust"]);
     assert_eq!(public_keys(&tenant), 2, "both are published");
     assert_eq!(key_id(&token(&tenant)), key_id(&old), "the old one signs");
-    the_old_files_ask_for_nothing(&test);
-    let stand = test.run(&["certs", SA, NAME, "-o", "json"]).json();
+    the_old_files_ask_for_nothing(&sandbox);
+    let stand = sandbox.run(&["certs", SA, NAME, "-o", "json"]).json();
     assert_eq!((&stand["rotation"]["phase"], &stand["rotation"]["done"]), (&"trust".into(), &true.into()), "{stand}");
-    assert_eq!(test.run(&["status", NAME, "-o", "json"]).json()["rotation"]["phase"], "trust");
-    test.run(&["certs", ENCRYPTION, NAME, "--phase", "trust", "--yes"]).exits(4).says(&["service account key"]);
-    test.run(&["certs", SA, NAME, "--phase", "drop", "--yes", "--force"]).exits(4).says(&["comes after phase use"]);
+    assert_eq!(sandbox.run(&["status", NAME, "-o", "json"]).json()["rotation"]["phase"], "trust");
+    sandbox.run(&["certs", ENCRYPTION, NAME, "--phase", "trust", "--yes"]).exits(4).says(&["service account key"]);
+    sandbox.run(&["certs", SA, NAME, "--phase", "drop", "--yes", "--force"]).exits(4).says(&["comes after phase use"]);
 
-    go_unnoticed(&test, SA, &["--phase", "use"]);
+    go_unnoticed(&sandbox, SA, &["--phase", "use"]);
     let new = token(&tenant);
     assert_ne!(key_id(&new), key_id(&old), "the new one signs");
-    assert!(is_taken(&test, &old) && is_taken(&test, &new), "both are taken");
-    let again = go(&test, SA, &["--phase", "use"]);
+    assert!(is_taken(&sandbox, &old) && is_taken(&sandbox, &new), "both are taken");
+    let again = go(&sandbox, SA, &["--phase", "use"]);
     assert!(again.stdout.contains("phase use reached"), "{again}");
-    assert_eq!(test.secret_value("keys-sa-certificate", "sa.pub"), old_key, "the old one is where it was");
+    assert_eq!(sandbox.secret_value("keys-sa-certificate", "sa.pub"), old_key, "the old one is where it was");
 
     // Back, and forth again with the same new key.
-    go(&test, SA, &["--back"]);
+    go(&sandbox, SA, &["--back"]);
     assert_eq!(key_id(&token(&tenant)), key_id(&old));
-    assert!(is_taken(&test, &new), "what was signed meanwhile is still good");
-    test.run(&["certs", SA, NAME, "--back", "--yes"]).exits(4).says(&["pods may have tokens", "--force"]);
-    go(&test, SA, &["--phase", "use"]);
+    assert!(is_taken(&sandbox, &new), "what was signed meanwhile is still good");
+    sandbox.run(&["certs", SA, NAME, "--back", "--yes"]).exits(4).says(&["pods may have tokens", "--force"]);
+    go(&sandbox, SA, &["--phase", "use"]);
     assert_eq!(key_id(&token(&tenant)), key_id(&new));
 
-    let refused = test.run(&["certs", SA, NAME, "--phase", "drop", "--yes"]).exits(4);
+    let refused = sandbox.run(&["certs", SA, NAME, "--phase", "drop", "--yes"]).exits(4);
     refused.says(&["pods may have tokens", "Secret default/for-ever", "--force"]);
-    killed_while_the_old_key_is_replaced(&test, SA, "keys-sa-certificate", &["--phase", "drop", "--force"]);
-    assert_ne!(test.secret_value("keys-sa-certificate", "sa.pub"), old_key);
-    assert_eq!(left(&test), Vec::<String>::new());
+    killed_while_the_old_key_is_replaced(&sandbox, SA, "keys-sa-certificate", &["--phase", "drop", "--force"]);
+    assert_ne!(sandbox.secret_value("keys-sa-certificate", "sa.pub"), old_key);
+    assert_eq!(left(&sandbox), Vec::<String>::new());
     assert_eq!(public_keys(&tenant), 1);
-    assert!(!is_taken(&test, &old), "the old key is gone");
-    assert!(is_taken(&test, &new));
-    assert_eq!(management().json(&["secret", "-n", &test.namespace, "keys-sa-certificate"])["immutable"], true);
-    the_old_files_ask_for_nothing(&test);
-    let nothing = go(&test, SA, &["--phase", "drop"]);
+    assert!(!is_taken(&sandbox, &old), "the old key is gone");
+    assert!(is_taken(&sandbox, &new));
+    assert_eq!(management().json(&["secret", "-n", &sandbox.namespace, "keys-sa-certificate"])["immutable"], true);
+    the_old_files_ask_for_nothing(&sandbox);
+    let nothing = go(&sandbox, SA, &["--phase", "drop"]);
     assert!(nothing.stdout.contains("there is one service account key"), "{nothing}");
 
     // A change that is not wanted any more leaves nothing.
-    let key = test.secret_value("keys-sa-certificate", "sa.pub");
-    go(&test, SA, &["--phase", "trust"]);
-    go_unnoticed(&test, SA, &["--back"]);
-    assert_eq!(test.secret_value("keys-sa-certificate", "sa.pub"), key);
-    assert_eq!((left(&test), public_keys(&tenant)), (Vec::new(), 1));
-    the_old_files_ask_for_nothing(&test);
+    let key = sandbox.secret_value("keys-sa-certificate", "sa.pub");
+    go(&sandbox, SA, &["--phase", "trust"]);
+    go_unnoticed(&sandbox, SA, &["--back"]);
+    assert_eq!(sandbox.secret_value("keys-sa-certificate", "sa.pub"), key);
+    assert_eq!((left(&sandbox), public_keys(&tenant)), (Vec::new(), 1));
+    the_old_files_ask_for_nothing(&sandbox);
 }
 
 /// Killed after the old key's Secret was deleted: nothing has its name. The same command again finishes.
-fn killed_while_the_old_key_is_replaced(test: &TestNamespace, verb: &str, secret: &str, how: &[&str]) {
+fn killed_while_the_old_key_is_replaced(sandbox: &TestNamespace, verb: &str, secret: &str, how: &[&str]) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let like = |request: &Request| request.method == "POST" && request.path.contains("/secrets");
     let words = [&["certs", verb, NAME, "--yes"], how].concat();
-    let (_, harmed) = crate::lifecycle::killed::kill(test, &proxy, &words, Timing::Before, like);
+    let (_, harmed) = crate::lifecycle::killed::kill(sandbox, &proxy, &words, Timing::Before, like);
     assert!(harmed.contains("POST"), "{harmed}");
-    assert!(!test.everything().contains_key(&format!("Secret/{secret}")), "the kill came too late");
-    test.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
-    test.run(&["certs", verb, NAME, "--back", "--yes"]).exits(4).says(&["--phase drop"]);
-    go(test, verb, how);
+    assert!(!sandbox.everything().contains_key(&format!("Secret/{secret}")), "the kill came too late");
+    sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
+    sandbox.run(&["certs", verb, NAME, "--back", "--yes"]).exits(4).says(&["--phase drop"]);
+    go(sandbox, verb, how);
 }
 
 fn token(tenant: &Kube) -> String {
@@ -140,8 +140,8 @@ fn public_keys(tenant: &Kube) -> usize {
 }
 
 /// Whether the API server takes a token.
-fn is_taken(test: &TestNamespace, token: &str) -> bool {
-    let Identity { server, ca, .. } = Identity::of(&test.tenant(NAME));
+fn is_taken(sandbox: &TestNamespace, token: &str) -> bool {
+    let Identity { server, ca, .. } = Identity::of(&sandbox.tenant(NAME));
     let config = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "t",
         "clusters": [{"name": "t", "cluster": {
@@ -149,27 +149,27 @@ fn is_taken(test: &TestNamespace, token: &str) -> bool {
         "users": [{"name": "t", "user": {"token": token}}],
         "contexts": [{"name": "t", "context": {"cluster": "t", "user": "t"}}],
     });
-    let run = Kube::with(&test.file("token.conf", &config.to_string())).run(&["auth", "whoami"]);
+    let run = Kube::with(&sandbox.file("token.conf", &config.to_string())).run(&["auth", "whoami"]);
     assert!(run.code == Some(0) || run.stderr.contains("Unauthorized"), "{run}");
     run.code == Some(0)
 }
 
 #[test]
 fn the_encryption_key_is_rotated_with_every_secret_and_rolled_back() {
-    let test = TestNamespace::new("e2e-keys-enc");
-    test.create(NAME, &[]).ok();
-    let tenant = test.tenant(NAME);
+    let sandbox = TestNamespace::new("e2e-keys-enc");
+    sandbox.create(NAME, &[]).ok();
+    let tenant = sandbox.tenant(NAME);
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
     let many: String = (0..120)
         .map(|n| format!("---\n{{apiVersion: v1, kind: Secret, metadata: {{name: s{n}}}, stringData: {{a: v{n}}}}}\n"))
         .collect();
     tenant.create(&many);
     let etcd = Etcd::root();
-    let id = test.id(NAME);
+    let id = sandbox.id(NAME);
     let stored = || stored_with(&etcd, &id);
     assert_eq!(stored(), ["key1"]);
 
-    go_unnoticed(&test, ENCRYPTION, &["--phase", "trust"]);
+    go_unnoticed(&sandbox, ENCRYPTION, &["--phase", "trust"]);
     assert_eq!(stored(), ["key1"]);
     tenant.run(&["create", "secret", "generic", "between", "--from-literal=a=1"]).ok();
     assert_eq!(stored(), ["key1"], "the old key still writes");
@@ -178,36 +178,36 @@ fn the_encryption_key_is_rotated_with_every_secret_and_rolled_back() {
     let proxy = Proxy::start(&Identity::of(&management()));
     let like = |request: &Request| request.method == "PATCH" && request.path.contains("/deployments/");
     let words = ["certs", ENCRYPTION, NAME, "--phase", "use", "--yes"];
-    let (_, harmed) = crate::lifecycle::killed::kill(&test, &proxy, &words, Timing::Before, like);
+    let (_, harmed) = crate::lifecycle::killed::kill(&sandbox, &proxy, &words, Timing::Before, like);
     println!("killed before {harmed}");
-    test.run(&["upgrade", NAME, "--to", "v1.37.3", "--yes"]).exits(4).says(&["are being changed", "--phase use"]);
-    go_unnoticed(&test, ENCRYPTION, &["--phase", "use"]);
+    sandbox.run(&["upgrade", NAME, "--to", "v1.37.3", "--yes"]).exits(4).says(&["are being changed", "--phase use"]);
+    go_unnoticed(&sandbox, ENCRYPTION, &["--phase", "use"]);
     assert_eq!(stored(), ["key2"], "every Secret was written anew");
     assert_eq!(value_of(&tenant, "s7"), "v7");
-    the_old_files_ask_for_nothing(&test);
+    the_old_files_ask_for_nothing(&sandbox);
 
-    killed_while_the_old_key_is_replaced(&test, ENCRYPTION, "keys-encryption-config", &["--phase", "drop"]);
-    let config = test.secret_value("keys-encryption-config", "encryption.yaml");
+    killed_while_the_old_key_is_replaced(&sandbox, ENCRYPTION, "keys-encryption-config", &["--phase", "drop"]);
+    let config = sandbox.secret_value("keys-encryption-config", "encryption.yaml");
     assert!(config.contains("\"key2\"") && !config.contains("\"key1\""), "the old key is gone");
-    assert_eq!(left(&test), Vec::<String>::new());
+    assert_eq!(left(&sandbox), Vec::<String>::new());
     assert_eq!(value_of(&tenant, "s119"), "v119");
     tenant.run(&["create", "secret", "generic", "after", "--from-literal=a=1"]).ok();
     assert_eq!(stored(), ["key2"]);
-    the_old_files_ask_for_nothing(&test);
-    let check = test.run(&["certs", "check", NAME, "-o", "wide"]).ok();
+    the_old_files_ask_for_nothing(&sandbox);
+    let check = sandbox.run(&["certs", "check", NAME, "-o", "wide"]).ok();
     assert!(check.stdout.contains("key2"), "{check}");
 
     // What a key wrote that is not kept is written anew with the one that is.
-    go(&test, ENCRYPTION, &["--phase", "trust"]);
-    go(&test, ENCRYPTION, &["--phase", "use"]);
+    go(&sandbox, ENCRYPTION, &["--phase", "trust"]);
+    go(&sandbox, ENCRYPTION, &["--phase", "use"]);
     assert_eq!(stored(), ["key3"]);
-    go(&test, ENCRYPTION, &["--back"]);
-    go(&test, ENCRYPTION, &["--back"]);
+    go(&sandbox, ENCRYPTION, &["--back"]);
+    go(&sandbox, ENCRYPTION, &["--back"]);
     assert_eq!(stored(), ["key2"]);
-    assert_eq!(left(&test), Vec::<String>::new());
+    assert_eq!(left(&sandbox), Vec::<String>::new());
     assert_eq!(value_of(&tenant, "s7"), "v7");
-    the_old_files_ask_for_nothing(&test);
-    nothing_confidential_was_said(&test);
+    the_old_files_ask_for_nothing(&sandbox);
+    nothing_confidential_was_said(&sandbox);
 }
 
 /// The names of the keys that the datastore's Secrets are encrypted with.
@@ -235,11 +235,11 @@ fn value_of(tenant: &Kube, secret: &str) -> String {
     kubeconfig::decoded(&value)
 }
 
-fn nothing_confidential_was_said(test: &TestNamespace) {
+fn nothing_confidential_was_said(sandbox: &TestNamespace) {
     use crate::support::secrets;
-    let hidden: Vec<secrets::Hidden> = test.objects("secrets").iter().flat_map(secrets::of_secret).collect();
+    let hidden: Vec<secrets::Hidden> = sandbox.objects("secrets").iter().flat_map(secrets::of_secret).collect();
     assert!(hidden.iter().any(|hidden| hidden.what == "keys-encryption-config/encryption.yaml"));
-    for said in test.said() {
+    for said in sandbox.said() {
         for hidden in &hidden {
             let shown = hidden.is_in(&said.run.stderr) || hidden.is_in(&said.run.stdout);
             assert!(said.asked || !shown, "{} was said by `{}`", hidden.what, said.run.line);

@@ -9,38 +9,38 @@ const NAME: &str = "shared";
 
 #[test]
 fn of_concurrent_creates_and_deletes_one_runs_and_the_others_name_its_holder() {
-    let test = TestNamespace::new("e2e-together");
-    let file = test.quickstart();
+    let sandbox = TestNamespace::new("e2e-together");
+    let file = sandbox.quickstart();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
-    let runs = at_once(&test, &[&create, &create, &create]);
+    let runs = at_once(&sandbox, &[&create, &create, &create]);
     assert!(runs.iter().any(|run| run.code == Some(0)), "nobody succeeded: {}", told(&runs));
     for run in runs.iter().filter(|run| run.code != Some(0)) {
         run.clone().exits(4).says(&["is being changed by", "run the command again"]);
     }
-    let again = test.run(&create).ok();
+    let again = sandbox.run(&create).ok();
     assert!(again.stdout.contains("unchanged"), "it is whole: {again}");
-    let secrets = management().items(&["secrets", "-n", &test.namespace]);
+    let secrets = management().items(&["secrets", "-n", &sandbox.namespace]);
     let made =
         |suffix: &str| secrets.iter().filter(|secret| secret["metadata"]["name"] == format!("{NAME}{suffix}")).count();
     assert_eq!(made("-ca"), 1);
-    test.tenant(NAME).run(&["get", "namespaces"]).ok();
-    let id = test.id(NAME);
+    sandbox.tenant(NAME).run(&["get", "namespaces"]).ok();
+    let id = sandbox.id(NAME);
 
     let delete = ["delete", NAME, "--yes"];
-    let runs = at_once(&test, &[&delete, &create, &delete]);
+    let runs = at_once(&sandbox, &[&delete, &create, &delete]);
     for run in &runs {
         assert!(matches!(run.code, Some(0 | 4)), "{}", told(&runs));
     }
-    test.run(&delete).ok();
-    test.nothing_is_left();
+    sandbox.run(&delete).ok();
+    sandbox.nothing_is_left();
     let root = Etcd::root();
     assert!(!root.names("user").contains(&id));
     assert_eq!(root.count(&format!("/{id}/")), 0);
 }
 
-fn at_once(test: &TestNamespace, lines: &[&[&str]]) -> Vec<Run> {
-    let running: Vec<_> = lines.iter().map(|words| start(test.kamaji(words), "")).collect();
-    running.into_iter().map(|running| test.note(running.finish(Duration::from_secs(180)), false)).collect()
+fn at_once(sandbox: &TestNamespace, lines: &[&[&str]]) -> Vec<Run> {
+    let running: Vec<_> = lines.iter().map(|words| start(sandbox.kamaji(words), "")).collect();
+    running.into_iter().map(|running| sandbox.note(running.finish(Duration::from_secs(180)), false)).collect()
 }
 
 fn told(runs: &[Run]) -> String {

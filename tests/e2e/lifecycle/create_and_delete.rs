@@ -15,29 +15,29 @@ const MARKER: &str = "plain-to-read-if-not-encrypted";
 
 #[test]
 fn a_control_plane_is_created_used_and_deleted() {
-    let test = TestNamespace::new("e2e-life");
-    create_reports_on_stdout_and_talks_on_stderr(&test);
-    its_pods_run_without_a_restart(&test);
-    let tenant = test.tenant(NAME);
+    let sandbox = TestNamespace::new("e2e-life");
+    create_reports_on_stdout_and_talks_on_stderr(&sandbox);
+    its_pods_run_without_a_restart(&sandbox);
+    let tenant = sandbox.tenant(NAME);
     its_administrator_may_do_everything(&tenant);
     it_holds_what_kubeadm_join_reads(&tenant);
-    its_secrets_are_encrypted_in_the_datastore(&test, &tenant);
-    let endpoint = its_certificate_is_for_its_endpoint(&test);
-    tokens_are_made_listed_and_deleted(&test, &tenant);
-    kubeconfigs_are_written_for_their_owner_only(&test);
+    its_secrets_are_encrypted_in_the_datastore(&sandbox, &tenant);
+    let endpoint = its_certificate_is_for_its_endpoint(&sandbox);
+    tokens_are_made_listed_and_deleted(&sandbox, &tenant);
+    kubeconfigs_are_written_for_their_owner_only(&sandbox);
 
     let worker = Host::add("e2e-life-1", &[]);
     let older = Host::add("e2e-life-2", &["--version", "1.36"]);
-    a_worker_joins_with_the_line(&test, &tenant, &worker, &endpoint);
-    a_worker_joins_with_the_line(&test, &tenant, &older, &endpoint);
+    a_worker_joins_with_the_line(&sandbox, &tenant, &worker, &endpoint);
+    a_worker_joins_with_the_line(&sandbox, &tenant, &older, &endpoint);
     pods_run_talk_and_are_talked_to(&tenant, &worker);
-    list_and_status_say_that_it_is_healthy(&test);
-    nothing_confidential_was_said(&test, &tenant);
-    delete_leaves_nothing(&test);
+    list_and_status_say_that_it_is_healthy(&sandbox);
+    nothing_confidential_was_said(&sandbox, &tenant);
+    delete_leaves_nothing(&sandbox);
 }
 
-fn create_reports_on_stdout_and_talks_on_stderr(test: &TestNamespace) {
-    let created = test.create(NAME, &[]).ok();
+fn create_reports_on_stdout_and_talks_on_stderr(sandbox: &TestNamespace) {
+    let created = sandbox.create(NAME, &[]).ok();
     assert!(
         created.stdout.starts_with(&format!("life is ready: v1.37.2 at {}:", management_addresses()[0])),
         "{created}"
@@ -48,16 +48,16 @@ fn create_reports_on_stdout_and_talks_on_stderr(test: &TestNamespace) {
     println!("created in {:.1} s", created.took.as_secs_f32());
 }
 
-fn its_pods_run_without_a_restart(test: &TestNamespace) {
-    let deployment = management().json(&["deployment", "-n", &test.namespace, NAME]);
+fn its_pods_run_without_a_restart(sandbox: &TestNamespace) {
+    let deployment = management().json(&["deployment", "-n", &sandbox.namespace, NAME]);
     assert_eq!(deployment["status"]["readyReplicas"], 1);
-    for pod in test.objects("pods") {
+    for pod in sandbox.objects("pods") {
         let containers = pod["status"]["containerStatuses"].as_array().expect("containers run");
         assert_eq!(containers.len(), 3);
         assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
     }
-    test.no_container_failed();
-    let service = management().json(&["service", "-n", &test.namespace, NAME]);
+    sandbox.no_container_failed();
+    let service = management().json(&["service", "-n", &sandbox.namespace, NAME]);
     assert_eq!(service["spec"]["publishNotReadyAddresses"], Value::Null, "from now on only ready pods are led to");
 }
 
@@ -93,28 +93,28 @@ fn it_holds_what_kubeadm_join_reads(tenant: &Kube) {
     assert!(kubelet.contains("cgroupDriver: cgroupfs"), "the user's KubeletConfiguration is kept: {kubelet}");
 }
 
-fn its_secrets_are_encrypted_in_the_datastore(test: &TestNamespace, tenant: &Kube) {
+fn its_secrets_are_encrypted_in_the_datastore(sandbox: &TestNamespace, tenant: &Kube) {
     tenant.run(&["create", "secret", "generic", "hidden", &format!("--from-literal=value={MARKER}")]).ok();
     let root = Etcd::root();
-    let key = format!("/{}/secrets/default/hidden", test.id(NAME));
+    let key = format!("/{}/secrets/default/hidden", sandbox.id(NAME));
     let stored = root.run(&["get", &key, "--print-value-only"]).ok();
     assert!(stored.stdout.starts_with("k8s:enc:secretbox:v1:"), "{stored}");
     assert!(!stored.stdout.contains(MARKER));
     tenant.run(&["create", "configmap", "open", &format!("--from-literal=value={MARKER}")]).ok();
-    let open = root.run(&["get", &format!("/{}/configmaps/default/open", test.id(NAME)), "--print-value-only"]).ok();
+    let open = root.run(&["get", &format!("/{}/configmaps/default/open", sandbox.id(NAME)), "--print-value-only"]).ok();
     assert!(open.stdout.contains(MARKER), "the comparison would find a plain text");
 }
 
-fn its_certificate_is_for_its_endpoint(test: &TestNamespace) -> String {
+fn its_certificate_is_for_its_endpoint(sandbox: &TestNamespace) -> String {
     let endpoint =
-        test.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned();
-    let ca = test.file("ca.crt", &test.secret_value("life-ca", "ca.crt"));
+        sandbox.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned();
+    let ca = sandbox.file("ca.crt", &sandbox.secret_value("life-ca", "ca.crt"));
     let [address, _] = management_addresses();
     let mut show = Command::new("openssl");
     show.args(["s_client", "-connect", &endpoint, "-verify_return_error", "-verify_ip", &address, "-CAfile"]).arg(&ca);
     let shown = run(show).ok();
     assert!(shown.stdout.contains("Verify return code: 0 (ok)"), "{shown}");
-    let certificate = test.file("served.crt", &shown.stdout);
+    let certificate = sandbox.file("served.crt", &shown.stdout);
     let mut names = Command::new("openssl");
     names.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(&certificate);
     let names = run(names).text();
@@ -125,39 +125,40 @@ fn its_certificate_is_for_its_endpoint(test: &TestNamespace) -> String {
     endpoint
 }
 
-fn tokens_are_made_listed_and_deleted(test: &TestNamespace, tenant: &Kube) {
-    let token = test.run_for_secrets(&["token", "create", NAME, "--ttl", "10m", "--description", "for a test"]).text();
+fn tokens_are_made_listed_and_deleted(sandbox: &TestNamespace, tenant: &Kube) {
+    let token =
+        sandbox.run_for_secrets(&["token", "create", NAME, "--ttl", "10m", "--description", "for a test"]).text();
     let (id, _) = token.split_once('.').expect("a token has a dot");
-    let listed = test.run(&["token", "list", NAME, "-o", "json"]).json();
+    let listed = sandbox.run(&["token", "list", NAME, "-o", "json"]).json();
     let item = listed["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == id)).cloned();
     assert_eq!(item.expect("the token is listed")["description"], "for a test");
     let secret = format!("bootstrap-token-{id}");
     tenant.run(&["get", "secret", "-n", "kube-system", &secret]).ok();
-    test.run(&["token", "delete", NAME, id]).ok();
+    sandbox.run(&["token", "delete", NAME, id]).ok();
     tenant.run(&["get", "secret", "-n", "kube-system", &secret]).exits(1);
-    test.run(&["token", "delete", NAME, id]).exits(3);
+    sandbox.run(&["token", "delete", NAME, id]).exits(3);
 }
 
-fn kubeconfigs_are_written_for_their_owner_only(test: &TestNamespace) {
-    let path = test.files.path().join("admin.conf");
-    let written = test.run(&["kubeconfig", NAME, "--file", &path.display().to_string()]).ok();
+fn kubeconfigs_are_written_for_their_owner_only(sandbox: &TestNamespace) {
+    let path = sandbox.files.path().join("admin.conf");
+    let written = sandbox.run(&["kubeconfig", NAME, "--file", &path.display().to_string()]).ok();
     assert_eq!(written.stdout, "", "the path is talk");
     assert_eq!(fs::metadata(&path).expect("it is written").permissions().mode() & 0o777, 0o600);
     Kube::with(&path).run(&["get", "namespaces"]).ok();
 
-    let printed = test.run_for_secrets(&["kubeconfig", NAME]).ok();
+    let printed = sandbox.run_for_secrets(&["kubeconfig", NAME]).ok();
     assert_eq!(printed.stdout, fs::read_to_string(&path).expect("it is readable"));
 
     // A name that is no file, a disk that is full, a reader that has seen enough.
-    let pipe = test.files.path().join("pipe");
+    let pipe = sandbox.files.path().join("pipe");
     let mut make = Command::new("mkfifo");
     make.arg(&pipe);
     run(make).ok();
-    test.run(&["kubeconfig", NAME, "--file", &pipe.display().to_string()]).exits(2);
+    sandbox.run(&["kubeconfig", NAME, "--file", &pipe.display().to_string()]).exits(2);
     assert!(fs::metadata(&pipe).expect("it is still there").file_type().is_fifo(), "a pipe is not replaced by a file");
     let to = |target: &str| {
         let mut shell = Command::new("bash");
-        let kamaji = format!("'{}' kubeconfig {NAME} -n '{}'", env!("CARGO_BIN_EXE_kamaji"), test.namespace);
+        let kamaji = format!("'{}' kubeconfig {NAME} -n '{}'", env!("CARGO_BIN_EXE_kamaji"), sandbox.namespace);
         shell.env("KUBECONFIG", management().kubeconfig()).args([
             "-o",
             "pipefail",
@@ -169,16 +170,16 @@ fn kubeconfigs_are_written_for_their_owner_only(test: &TestNamespace) {
     assert_ne!(to("> /dev/full").code, Some(0), "what was not written is not reported as written");
     to("| head -1").ok();
 
-    let mine = test.file(
+    let mine = sandbox.file(
         "mine.conf",
         "apiVersion: v1\nkind: Config\ncurrent-context: mine\nclusters:\n- {name: mine, cluster: {server: 'https://127.0.0.1:1'}}\n\
          users:\n- {name: mine, user: {token: abc}}\ncontexts:\n- {name: mine, context: {cluster: mine, user: mine}}\n",
     );
     let merged = Kube::with(&mine);
     for _ in 0..2 {
-        let mut merge = test.kamaji_by(&mine, &["kubeconfig", NAME, "--merge", "--kubeconfig"]);
+        let mut merge = sandbox.kamaji_by(&mine, &["kubeconfig", NAME, "--merge", "--kubeconfig"]);
         merge.arg(management().kubeconfig());
-        test.note(run(merge), false).ok();
+        sandbox.note(run(merge), false).ok();
         assert_eq!(merged.text(&["config", "get-contexts", "-o", "name"]), "kamaji-e2e-life-life\nmine");
         assert_eq!(merged.text(&["config", "current-context"]), "mine");
         assert_eq!(
@@ -190,8 +191,8 @@ fn kubeconfigs_are_written_for_their_owner_only(test: &TestNamespace) {
     merged.run(&["--context", "kamaji-e2e-life-life", "get", "namespaces"]).ok();
 }
 
-fn a_worker_joins_with_the_line(test: &TestNamespace, tenant: &Kube, worker: &Host, endpoint: &str) {
-    let join = test.run_for_secrets(&["join", NAME]).ok();
+fn a_worker_joins_with_the_line(sandbox: &TestNamespace, tenant: &Kube, worker: &Host, endpoint: &str) {
+    let join = sandbox.run_for_secrets(&["join", NAME]).ok();
     assert_eq!(join.stdout.lines().count(), 1, "{join}");
     assert!(join.stdout.starts_with(&format!("kubeadm join {endpoint} --token ")), "{join}");
     let words: Vec<&str> = join.stdout.split_whitespace().collect();
@@ -232,27 +233,27 @@ fn pods_run_talk_and_are_talked_to(tenant: &Kube, worker: &Host) {
     });
 }
 
-fn list_and_status_say_that_it_is_healthy(test: &TestNamespace) {
-    let list = test.run(&["list", "-o", "json"]).json();
+fn list_and_status_say_that_it_is_healthy(sandbox: &TestNamespace) {
+    let list = sandbox.run(&["list", "-o", "json"]).json();
     assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
     assert_eq!(list["items"][0]["name"], NAME);
     wait_until("status says healthy", Duration::from_secs(60), || {
-        let status = test.run(&["status", NAME, "-o", "json"]).json();
+        let status = sandbox.run(&["status", NAME, "-o", "json"]).json();
         let all =
             status["sections"].as_array().is_some_and(|sections| sections.iter().all(|section| section["ok"] == true));
         if status["healthy"] == true && all { Ok(()) } else { Err(format!("{status:#}")) }
     });
-    let shown = test.run(&["status", NAME]).ok();
+    let shown = sandbox.run(&["status", NAME]).ok();
     assert!(
         shown.stdout.contains("e2e-life-1") && shown.stdout.contains("e2e-life-2"),
         "the workers are in it: {shown}"
     );
-    test.run(&["status", "nobody"]).exits(3);
+    sandbox.run(&["status", "nobody"]).exits(3);
 }
 
 /// Every private key, token and key of encryption there is, against everything that was said so far.
-fn nothing_confidential_was_said(test: &TestNamespace, tenant: &Kube) {
-    let file = test.quickstart();
+fn nothing_confidential_was_said(sandbox: &TestNamespace, tenant: &Kube) {
+    let file = sandbox.quickstart();
     for words in [
         &["status", NAME, "-vv"][..],
         &["list", "-o", "yaml", "-vv"],
@@ -275,9 +276,9 @@ fn nothing_confidential_was_said(test: &TestNamespace, tenant: &Kube) {
         &["render", NAME, "--kubeadm-config", &file, "--endpoint", "192.0.2.1:6443", "-vv"],
         &["delete", NAME, "--dry-run", "-vv"],
     ] {
-        test.run(words).ok();
+        sandbox.run(words).ok();
     }
-    let mut hidden: Vec<secrets::Hidden> = test.objects("secrets").iter().flat_map(secrets::of_secret).collect();
+    let mut hidden: Vec<secrets::Hidden> = sandbox.objects("secrets").iter().flat_map(secrets::of_secret).collect();
     let kinds: Vec<String> = hidden.iter().map(|hidden| hidden.what.clone()).collect();
     for kind in [
         "life-ca/ca.key",
@@ -292,7 +293,7 @@ fn nothing_confidential_was_said(test: &TestNamespace, tenant: &Kube) {
     assert!(hidden.iter().any(|hidden| hidden.what.ends_with("/token-secret")), "the tokens of the workers are in it");
     hidden.extend(management().items(&["secrets", "-n", "kamaji-system"]).iter().flat_map(secrets::of_secret));
 
-    let said = test.said();
+    let said = sandbox.said();
     assert!(said.len() > 15, "there is something to search");
     for hidden in &hidden {
         for said in &said {
@@ -307,17 +308,17 @@ fn nothing_confidential_was_said(test: &TestNamespace, tenant: &Kube) {
     }
 }
 
-fn delete_leaves_nothing(test: &TestNamespace) {
-    let id = test.id(NAME);
-    test.run(&["delete", NAME]).exits(8).says(&["--yes"]);
-    assert!(test.everything().contains_key("Deployment/life"), "nothing was deleted without consent");
-    let deleted = test.run(&["delete", NAME, "--yes"]).ok();
+fn delete_leaves_nothing(sandbox: &TestNamespace) {
+    let id = sandbox.id(NAME);
+    sandbox.run(&["delete", NAME]).exits(8).says(&["--yes"]);
+    assert!(sandbox.everything().contains_key("Deployment/life"), "nothing was deleted without consent");
+    let deleted = sandbox.run(&["delete", NAME, "--yes"]).ok();
     println!("deleted in {:.1} s", deleted.took.as_secs_f32());
-    test.nothing_is_left();
+    sandbox.nothing_is_left();
     let root = Etcd::root();
     assert!(!root.names("user").contains(&id) && !root.names("role").contains(&id));
     assert_eq!(root.count(&format!("/{id}/")), 0);
-    let again = test.run(&["delete", NAME, "--yes"]).ok();
+    let again = sandbox.run(&["delete", NAME, "--yes"]).ok();
     assert!(again.stdout.contains("nothing to delete"), "{again}");
-    test.run(&["list"]).ok();
+    sandbox.run(&["list"]).ok();
 }

@@ -11,18 +11,18 @@ const AUDIT: &str = "/etc/kubernetes/audit.yaml";
 
 #[test]
 fn files_and_patches_reach_the_pods_and_the_cluster() {
-    let test = TestNamespace::new("e2e-files");
-    let file = kubeadm_file(&test, true);
-    a_file_that_was_not_given_is_told_with_its_flag(&test, &file);
-    let created = test.run(&[&create(&file)[..], &refs(&given(&test))].concat()).ok();
+    let sandbox = TestNamespace::new("e2e-files");
+    let file = kubeadm_file(&sandbox, true);
+    a_file_that_was_not_given_is_told_with_its_flag(&sandbox, &file);
+    let created = sandbox.run(&[&create(&file)[..], &refs(&given(&sandbox))].concat()).ok();
     println!("created in {:.1} s", created.took.as_secs_f32());
-    its_audit_policy_decides_what_is_logged(&test);
-    its_admission_and_authentication_are_the_users(&test);
-    its_pods_and_addons_are_patched(&test);
-    a_second_run_needs_no_file_again(&test, &file);
-    a_file_that_is_changed_or_not_named_any_more(&test);
-    test.run(&["delete", NAME, "--yes"]).ok();
-    test.nothing_is_left();
+    its_audit_policy_decides_what_is_logged(&sandbox);
+    its_admission_and_authentication_are_the_users(&sandbox);
+    its_pods_and_addons_are_patched(&sandbox);
+    a_second_run_needs_no_file_again(&sandbox, &file);
+    a_file_that_is_changed_or_not_named_any_more(&sandbox);
+    sandbox.run(&["delete", NAME, "--yes"]).ok();
+    sandbox.nothing_is_left();
 }
 
 fn create(file: &str) -> [&str; 8] {
@@ -34,8 +34,8 @@ fn refs(words: &[String]) -> Vec<&str> {
 }
 
 /// The quickstart's file with everything that needs files.
-fn kubeadm_file(test: &TestNamespace, admission: bool) -> String {
-    let text = std::fs::read_to_string(test.quickstart()).expect("it was just written");
+fn kubeadm_file(sandbox: &TestNamespace, admission: bool) -> String {
+    let text = std::fs::read_to_string(sandbox.quickstart()).expect("it was just written");
     let admission = if admission {
         "  - {name: admission-control-config-file, value: /etc/kubernetes/admission/config.yaml}\n"
     } else {
@@ -47,17 +47,17 @@ fn kubeadm_file(test: &TestNamespace, admission: bool) -> String {
     );
     let text = text.replace("kubernetesVersion:", &arguments)
         + "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\npatches: {directory: /etc/kubernetes/patches}\n";
-    test.file("files.yaml", &text).display().to_string()
+    sandbox.file("files.yaml", &text).display().to_string()
 }
 
-fn policy(test: &TestNamespace, rules: &str) -> String {
+fn policy(sandbox: &TestNamespace, rules: &str) -> String {
     let text = format!("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n{rules}\n- level: None\n");
-    format!("--file={AUDIT}={}", test.file("audit.yaml", &text).display())
+    format!("--file={AUDIT}={}", sandbox.file("audit.yaml", &text).display())
 }
 
-fn given(test: &TestNamespace) -> Vec<String> {
+fn given(sandbox: &TestNamespace) -> Vec<String> {
     let folder = |name: &str, files: &[(&str, &str)]| {
-        let folder = test.files.path().join(name);
+        let folder = sandbox.files.path().join(name);
         std::fs::create_dir_all(&folder).expect("a temporary folder takes folders");
         for (file, text) in files {
             std::fs::write(folder.join(file), text).expect("a temporary folder takes files");
@@ -102,60 +102,60 @@ fn given(test: &TestNamespace) -> Vec<String> {
             ),
         ],
     );
-    let authentication = test.file(
+    let authentication = sandbox.file(
         "authentication.yaml",
         "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous:\n  enabled: true\n  conditions:\n  \
          - path: /livez\n  - path: /readyz\n  - path: /healthz\n  - path: /version\n  \
          - path: /api/v1/namespaces/kube-public/configmaps/cluster-info\n",
     );
     vec![
-        policy(test, "- {level: Request, resources: [{group: '', resources: [configmaps]}]}"),
+        policy(sandbox, "- {level: Request, resources: [{group: '', resources: [configmaps]}]}"),
         format!("--file=/etc/kubernetes/admission={admission}"),
         format!("--file=/etc/kubernetes/pki/authentication.yaml={}", authentication.display()),
         format!("--file=/etc/kubernetes/patches={patches}"),
     ]
 }
 
-fn a_file_that_was_not_given_is_told_with_its_flag(test: &TestNamespace, file: &str) {
-    let refused = test.run(&create(file)).exits(2);
+fn a_file_that_was_not_given_is_told_with_its_flag(sandbox: &TestNamespace, file: &str) {
+    let refused = sandbox.run(&create(file)).exits(2);
     refused.says(&[
         "4 problems",
         "files.yaml:",
         "--file /etc/kubernetes/audit.yaml=LOCAL",
         "--file /etc/kubernetes/patches=LOCAL",
     ]);
-    assert!(test.everything().is_empty(), "nothing was changed");
+    assert!(sandbox.everything().is_empty(), "nothing was changed");
 }
 
 /// What its API servers logged; nothing when one of their pods goes while they are read.
-fn logs(test: &TestNamespace) -> String {
+fn logs(sandbox: &TestNamespace) -> String {
     let label = format!("kamaji.clastix.io/name={NAME}");
-    let read = management().run(&["logs", "-n", &test.namespace, "-l", &label, "-c", "kube-apiserver", "--tail=-1"]);
+    let read = management().run(&["logs", "-n", &sandbox.namespace, "-l", &label, "-c", "kube-apiserver", "--tail=-1"]);
     if read.code == Some(0) { read.stdout } else { String::new() }
 }
 
 /// kamaji's own policy logs neither the first stage of a request nor what is in a `ConfigMap`.
-fn its_audit_policy_decides_what_is_logged(test: &TestNamespace) {
-    test.tenant(NAME).run(&["create", "configmap", "watched", "--from-literal=marker=seen-by-the-audit"]).ok();
+fn its_audit_policy_decides_what_is_logged(sandbox: &TestNamespace) {
+    sandbox.tenant(NAME).run(&["create", "configmap", "watched", "--from-literal=marker=seen-by-the-audit"]).ok();
     eventually("the audit log has the request as the user's policy wants it", || {
-        let logs = logs(test);
+        let logs = logs(sandbox);
         let mut lines =
             logs.lines().filter(|line| line.contains("\"audit.k8s.io/v1\"") && line.contains("seen-by-the-audit"));
         lines.any(|line| line.contains("\"level\":\"Request\"") && line.contains("requestObject"))
     });
     eventually("the first stage of requests is logged too", || {
-        logs(test).lines().any(|line| line.contains("\"stage\":\"RequestReceived\""))
+        logs(sandbox).lines().any(|line| line.contains("\"stage\":\"RequestReceived\""))
     });
 }
 
-fn its_admission_and_authentication_are_the_users(test: &TestNamespace) {
-    let tenant = test.tenant(NAME);
+fn its_admission_and_authentication_are_the_users(sandbox: &TestNamespace) {
+    let tenant = sandbox.tenant(NAME);
     tenant.await_service_account("default");
     let pod = "{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"root\"}, \"spec\": {\"hostNetwork\": true, \"containers\": [{\"name\": \"a\", \"image\": \"a\"}]}}";
-    let path = test.file("pod.json", pod).display().to_string();
+    let path = sandbox.file("pod.json", pod).display().to_string();
     tenant.run(&["create", "-f", &path]).exits(1).says(&["violates PodSecurity \"baseline"]);
     let endpoint =
-        test.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned();
+        sandbox.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned();
     let status = |path: &str| {
         let mut ask = Command::new("curl");
         ask.args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", &format!("https://{endpoint}{path}")]);
@@ -164,8 +164,8 @@ fn its_admission_and_authentication_are_the_users(test: &TestNamespace) {
     assert_eq!((status("/version"), status("/api")), ("200".to_owned(), "401".to_owned()));
 }
 
-fn its_pods_and_addons_are_patched(test: &TestNamespace) {
-    let pods = test.objects("pods");
+fn its_pods_and_addons_are_patched(sandbox: &TestNamespace) {
+    let pods = sandbox.objects("pods");
     let [pod] = pods.as_slice() else { panic!("{} pods", pods.len()) };
     assert_eq!(pod["metadata"]["annotations"]["example.com/owner"], "team-a");
     assert_eq!(pod["metadata"]["annotations"]["example.com/merged"], "yes");
@@ -182,7 +182,7 @@ fn its_pods_and_addons_are_patched(test: &TestNamespace) {
     let mounts = container("kube-apiserver")["volumeMounts"].to_string();
     assert!(mounts.contains(AUDIT) && mounts.contains("/etc/kubernetes/admission"), "{mounts}");
 
-    let tenant = test.tenant(NAME);
+    let tenant = sandbox.tenant(NAME);
     let coredns = tenant.json(&["deployment", "-n", "kube-system", "coredns"]);
     assert_eq!(coredns["spec"]["replicas"], 1);
     assert_eq!(
@@ -195,29 +195,30 @@ fn its_pods_and_addons_are_patched(test: &TestNamespace) {
     assert!(kubelet["data"]["kubelet"].as_str().is_some_and(|text| text.contains("maxPods: 33")), "{kubelet}");
 }
 
-fn a_second_run_needs_no_file_again(test: &TestNamespace, file: &str) {
-    let before = test.everything();
-    let again = test.run(&create(file)).ok();
+fn a_second_run_needs_no_file_again(sandbox: &TestNamespace, file: &str) {
+    let before = sandbox.everything();
+    let again = sandbox.run(&create(file)).ok();
     assert_eq!(again.stdout.lines().next().map(|line| line.starts_with("files: unchanged")), Some(true), "{again}");
     again.says(&["/etc/kubernetes/audit.yaml: the file given earlier is kept"]);
-    assert_eq!(test.everything(), before);
+    assert_eq!(sandbox.everything(), before);
 }
 
-fn a_file_that_is_changed_or_not_named_any_more(test: &TestNamespace) {
-    let objects = |test: &TestNamespace| {
-        let all = test.everything().into_keys();
+fn a_file_that_is_changed_or_not_named_any_more(sandbox: &TestNamespace) {
+    let objects = |sandbox: &TestNamespace| {
+        let all = sandbox.everything().into_keys();
         all.filter(|name| name.contains("/files-file-")).collect::<Vec<_>>()
     };
-    assert_eq!(objects(test).len(), 3, "patches are in the record: {:?}", objects(test));
-    let file = kubeadm_file(test, false);
-    let changed = policy(test, "- {level: Metadata, resources: [{group: '', resources: [namespaces]}]}");
-    let run = test.run(&[&create(&file)[..], &[&changed]].concat()).ok().says(&["replaces its pods, new ones first"]);
+    assert_eq!(objects(sandbox).len(), 3, "patches are in the record: {:?}", objects(sandbox));
+    let file = kubeadm_file(sandbox, false);
+    let changed = policy(sandbox, "- {level: Metadata, resources: [{group: '', resources: [namespaces]}]}");
+    let run =
+        sandbox.run(&[&create(&file)[..], &[&changed]].concat()).ok().says(&["replaces its pods, new ones first"]);
     println!("changed in {:.1} s", run.took.as_secs_f32());
-    assert_eq!(objects(test).len(), 2, "{:?}", objects(test));
+    assert_eq!(objects(sandbox).len(), 2, "{:?}", objects(sandbox));
     // The pod with the old policy serves on for some seconds.
-    management().await_ending_pods(&test.namespace);
-    test.tenant(NAME).run(&["create", "namespace", "now-watched"]).ok();
+    management().await_ending_pods(&sandbox.namespace);
+    sandbox.tenant(NAME).run(&["create", "namespace", "now-watched"]).ok();
     eventually("the audit log follows the new policy", || {
-        logs(test).lines().any(|line| line.contains("now-watched") && line.contains("\"level\":\"Metadata\""))
+        logs(sandbox).lines().any(|line| line.contains("now-watched") && line.contains("\"level\":\"Metadata\""))
     });
 }

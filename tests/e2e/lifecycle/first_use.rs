@@ -31,24 +31,24 @@ pub(crate) fn datastore_is_made_once_however_often_it_is_killed() {
             println!("there is a datastore already: killing its making is not tried");
             return;
         }
-        let test = TestNamespace::at_once("e2e-first");
+        let sandbox = TestNamespace::at_once("e2e-first");
         let proxy = Proxy::start(&Identity::of(&management()));
-        let file = test.quickstart();
+        let file = sandbox.quickstart();
         let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
         let mut authority = Value::Null;
         for (moment, method, part) in KILLS {
             let like = move |request: &Request| request.method == method && request.path.contains(part);
-            let (_, harmed) = kill(&test, &proxy, &create, moment, like);
+            let (_, harmed) = kill(&sandbox, &proxy, &create, moment, like);
             let now = secret("etcd-default-ca");
             println!("first create, killed {moment:?} {harmed}");
             assert!(authority.is_null() || authority == now, "the datastore got a second authority");
             authority = now;
         }
-        test.run(&create).ok();
+        sandbox.run(&create).ok();
         assert!(!authority.is_null(), "no kill came after the authority was made");
         assert_eq!(secret("etcd-default-ca"), authority, "the datastore got a second authority");
-        test.tenant_that_answers(NAME).run(&["get", "namespace", "kube-system"]).ok();
-        test.run(&["delete", NAME, "--yes"]).ok();
+        sandbox.tenant_that_answers(NAME).run(&["get", "namespace", "kube-system"]).ok();
+        sandbox.run(&["delete", NAME, "--yes"]).ok();
     });
 }
 

@@ -10,12 +10,12 @@ use crate::support::{Identity, TestNamespace, management, secrets, wait_until};
 
 #[test]
 fn deleting_a_control_plane_leaves_nothing_behind_and_its_neighbour_serving() {
-    let test = TestNamespace::new("e2e-neighbours");
-    test.create("stays", &["--replicas", "2"]).ok();
-    let stays = test.tenant("stays");
+    let sandbox = TestNamespace::new("e2e-neighbours");
+    sandbox.create("stays", &["--replicas", "2"]).ok();
+    let stays = sandbox.tenant("stays");
     stays.run(&["create", "configmap", "kept", "--from-literal=value=1"]).ok();
     let root = Etcd::root();
-    let (kept_id, kept_prefix) = (test.id("stays"), format!("/{}/", test.id("stays")));
+    let (kept_id, kept_prefix) = (sandbox.id("stays"), format!("/{}/", sandbox.id("stays")));
     let registry = |etcd: &Etcd| -> Vec<String> {
         // Leases and events come and go by themselves.
         etcd.keys(&kept_prefix)
@@ -26,22 +26,22 @@ fn deleting_a_control_plane_leaves_nothing_behind_and_its_neighbour_serving() {
     std::thread::sleep(Duration::from_secs(3));
 
     let poller = Poller::start(&Identity::of(&stays), "/readyz", "/api/v1/namespaces/default/configmaps/kept");
-    test.create("goes", &[]).ok();
-    let goes_id = test.id("goes");
+    sandbox.create("goes", &[]).ok();
+    let goes_id = sandbox.id("goes");
     let goes_prefix = format!("/{goes_id}/");
     assert!(root.count(&goes_prefix) > 50);
-    let secrets_before: Vec<secrets::Hidden> = test.objects("secrets").iter().flat_map(secrets::of_secret).collect();
+    let secrets_before: Vec<secrets::Hidden> = sandbox.objects("secrets").iter().flat_map(secrets::of_secret).collect();
     assert!(!secrets_before.is_empty());
     let keys_before = registry(&root);
 
-    test.run(&["delete", "goes", "--yes"]).ok();
+    sandbox.run(&["delete", "goes", "--yes"]).ok();
     std::thread::sleep(Duration::from_secs(2));
     let seen = poller.stop();
     println!("neighbour: {} answers, {} failures, the longest {:?}", seen.answered, seen.failures.len(), seen.longest);
     assert!(seen.answered > 200, "too few requests to count: {}", seen.answered);
     assert_eq!(seen.failures, Vec::<String>::new(), "of {} requests", seen.answered + seen.failures.len());
 
-    test.nothing_is_left_where(|name| name.contains("/goes"));
+    sandbox.nothing_is_left_where(|name| name.contains("/goes"));
     for what in ["user", "role"] {
         let names = root.names(what);
         assert!(!names.contains(&goes_id), "{what} {goes_id} is left");
@@ -50,47 +50,47 @@ fn deleting_a_control_plane_leaves_nothing_behind_and_its_neighbour_serving() {
     assert_eq!(root.count(&goes_prefix), 0);
     assert_eq!(registry(&root), keys_before, "the neighbour's keys are the same");
     assert_eq!(stays.text(&["get", "configmap", "kept", "-o", "jsonpath={.data.value}"]), "1");
-    let again = test.run(&["delete", "goes", "--yes"]).ok();
+    let again = sandbox.run(&["delete", "goes", "--yes"]).ok();
     assert!(again.stdout.contains("nothing to delete"), "{again}");
 }
 
 #[test]
 fn a_delete_waits_for_finalizers_and_names_their_owner() {
     const HELD: [(&str, &str); 2] = [("service", "held"), ("secret", "held-ca")];
-    let test = TestNamespace::new("e2e-held");
-    test.create("held", &["--wait=false"]).ok();
+    let sandbox = TestNamespace::new("e2e-held");
+    sandbox.create("held", &["--wait=false"]).ok();
     let kube = management();
     let patch = |(kind, name): (&str, &str), patch: &str| {
-        kube.run(&["patch", kind, name, "-n", &test.namespace, "--type=merge", "-p", patch]).ok();
+        kube.run(&["patch", kind, name, "-n", &sandbox.namespace, "--type=merge", "-p", patch]).ok();
     };
     for held in HELD {
         patch(held, r#"{"metadata":{"finalizers":["example.org/others"]}}"#);
     }
     let delete = ["delete", "held", "--yes", "--timeout", "15s"];
     let told = "held by whoever put the finalizer example.org/others on it";
-    let run = test.run(&delete).exits(6).says(&["timed out waiting for the objects to go", told]);
+    let run = sandbox.run(&delete).exits(6).says(&["timed out waiting for the objects to go", told]);
     for (_, name) in HELD {
         assert!(run.stderr.contains(&format!("e2e-held/{name} is {told}")), "{run}");
     }
-    let kept = test.everything();
+    let kept = sandbox.everything();
     assert!(kept.contains_key("ConfigMap/held-record"), "the record goes last: {:?}", kept.keys());
     assert!(!kept.contains_key("Secret/held-sa-certificate"), "the rest is gone: {:?}", kept.keys());
 
     patch(HELD[0], r#"{"metadata":{"finalizers":null}}"#);
-    test.run(&delete).exits(6).says(&[told]);
+    sandbox.run(&delete).exits(6).says(&[told]);
     patch(HELD[1], r#"{"metadata":{"finalizers":null}}"#);
-    test.run(&delete).ok();
-    let left: Vec<String> = test.everything().into_keys().filter(|key| key.contains("/held")).collect();
+    sandbox.run(&delete).ok();
+    let left: Vec<String> = sandbox.everything().into_keys().filter(|key| key.contains("/held")).collect();
     assert_eq!(left, Vec::<String>::new());
 }
 
 /// D2: what an API server that was broken into could try with its own certificate.
 #[test]
 fn a_tenants_datastore_certificate_opens_no_other_tenants_data() {
-    let test = TestNamespace::new("e2e-isolation");
-    test.create("thief", &[]).ok();
-    test.create("owner", &[]).ok();
-    let owner = format!("/{}/", test.id("owner"));
+    let sandbox = TestNamespace::new("e2e-isolation");
+    sandbox.create("thief", &[]).ok();
+    sandbox.create("owner", &[]).ok();
+    let owner = format!("/{}/", sandbox.id("owner"));
     let root = Etcd::root();
     let key = format!("{owner}configmaps/kube-system/kubeadm-config");
     let victim = root.run(&["get", &key, "--print-value-only"]).text();
@@ -99,10 +99,10 @@ fn a_tenants_datastore_certificate_opens_no_other_tenants_data() {
     let granted = root.run(&["lease", "grant", "600"]).text();
     let lease = granted.split(' ').nth(1).expect("etcdctl says `lease ID granted …`").to_owned();
     root.run(&["put", &format!("--lease={lease}"), &format!("{owner}leased"), "until later"]).ok();
-    let owner_id = test.id("owner");
+    let owner_id = sandbox.id("owner");
 
-    let thief = Etcd::tenant(&test.namespace, "thief");
-    let own = format!("/{}/", test.id("thief"));
+    let thief = Etcd::tenant(&sandbox.namespace, "thief");
+    let own = format!("/{}/", sandbox.id("thief"));
     thief.run(&["get", &own, "--prefix", "--keys-only", "--limit=1"]).ok();
 
     let end = range_end(&owner);
@@ -168,7 +168,7 @@ fn a_tenants_datastore_certificate_opens_no_other_tenants_data() {
     assert!(done.is_empty(), "these were not refused:\n{}", done.join("\n"));
     assert_eq!(root.run(&["get", &key, "--print-value-only"]).text(), victim);
     assert!(root.run(&["lease", "timetolive", &lease]).ok().stdout.contains("remaining"));
-    test.tenant("owner").run(&["get", "namespaces"]).ok();
+    sandbox.tenant("owner").run(&["get", "namespaces"]).ok();
 }
 
 /// What etcd answers, in the end: to hear nothing is not to be refused.

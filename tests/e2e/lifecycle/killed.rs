@@ -24,19 +24,19 @@ const LOCK: &str = "Lease/";
 
 #[test]
 fn a_killed_create_or_delete_is_completed_by_the_same_command() {
-    let test = TestNamespace::new("e2e-kill");
+    let sandbox = TestNamespace::new("e2e-kill");
     let proxy = Proxy::start(&Identity::of(&management()));
-    let file = test.quickstart();
+    let file = sandbox.quickstart();
     let root = Etcd::root();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
     let delete = ["delete", NAME, "--yes"];
 
-    test.run_through(&proxy, &create).ok();
+    sandbox.run_through(&proxy, &create).ok();
     let creating = proxy.requests().len();
     let last_write = proxy.requests().iter().rposition(Request::writes).unwrap_or(creating);
-    let shape: Vec<String> = names(&test);
+    let shape: Vec<String> = names(&sandbox);
     proxy.reset();
-    test.run_through(&proxy, &delete).ok();
+    sandbox.run_through(&proxy, &delete).ok();
     let deleting = proxy.requests().len();
     println!("create: {creating} requests, the last write is {last_write}; delete: {deleting}");
 
@@ -44,35 +44,35 @@ fn a_killed_create_or_delete_is_completed_by_the_same_command() {
     for (index, at) in spread(kills, last_write).enumerate() {
         let moment = if index % 2 == 0 { Timing::After } else { Timing::Before };
         let users = root.names("user");
-        let (_, harmed) = kill(&test, &proxy, &create, moment, move |request| request.number == at);
-        let before = identity(&test);
+        let (_, harmed) = kill(&sandbox, &proxy, &create, moment, move |request| request.number == at);
+        let before = identity(&sandbox);
         println!("create, killed at {at} {moment:?}: {harmed}; then there are {:?}", before.keys().collect::<Vec<_>>());
 
-        let finished = test.run(&create).ok();
-        let after = identity(&test);
+        let finished = sandbox.run(&create).ok();
+        let after = identity(&sandbox);
         for (secret, data) in &before {
             assert_eq!(after.get(secret), Some(data), "{secret} was made twice; killed at {at} {moment:?}: {finished}");
         }
         assert_eq!(after.len(), IDENTITY.len());
-        assert_eq!(names(&test), shape, "killed at {at} {moment:?}");
-        let id = test.id(NAME);
+        assert_eq!(names(&sandbox), shape, "killed at {at} {moment:?}");
+        let id = sandbox.id(NAME);
         assert!(root.names("user").contains(&id) && root.names("role").contains(&id));
         // Neighbours of other tests have a user for a moment before they say that it is theirs.
         wait_until("no user is left of the killed run", Duration::from_secs(60), || {
             let orphans = orphans(root.names("user"), &users, Some(&id));
             if orphans.is_empty() { Ok(()) } else { Err(format!("{orphans:?}, killed at {at} {moment:?}")) }
         });
-        test.tenant(NAME).run(&["get", "configmap", "-n", "kube-public", "cluster-info"]).ok();
-        let again = test.run(&create).ok();
+        sandbox.tenant(NAME).run(&["get", "configmap", "-n", "kube-public", "cluster-info"]).ok();
+        let again = sandbox.run(&create).ok();
         assert!(again.stdout.contains("unchanged"), "killed at {at} {moment:?}: {again}");
 
         // Each of these control planes also has a deletion to be killed in.
         let at = 1 + index * deleting / kills;
         let moment = if index % 2 == 0 { Timing::Before } else { Timing::After };
-        let (_, harmed) = kill(&test, &proxy, &delete, moment, move |request| request.number == at);
+        let (_, harmed) = kill(&sandbox, &proxy, &delete, moment, move |request| request.number == at);
         println!("delete, killed at {at} {moment:?}: {harmed}");
-        test.run(&delete).ok();
-        test.nothing_is_left_where(|name| !name.starts_with(LOCK));
+        sandbox.run(&delete).ok();
+        sandbox.nothing_is_left_where(|name| !name.starts_with(LOCK));
         assert!(
             !root.names("user").contains(&id) && !root.names("role").contains(&id),
             "delete killed at {at} {moment:?}"
@@ -84,12 +84,12 @@ fn a_killed_create_or_delete_is_completed_by_the_same_command() {
 /// While the first pod starts, the endpoint leads to it although it is not ready.
 #[test]
 fn an_endpoint_that_routes_to_an_unready_pod_does_so_only_until_the_next_create() {
-    let test = TestNamespace::new("e2e-early");
+    let sandbox = TestNamespace::new("e2e-early");
     let proxy = Proxy::start(&Identity::of(&management()));
-    let file = test.quickstart();
+    let file = sandbox.quickstart();
     let create = ["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"];
     let leads_early = || {
-        let service = management().json(&["service", "-n", &test.namespace, NAME]);
+        let service = management().json(&["service", "-n", &sandbox.namespace, NAME]);
         service.pointer("/spec/publishNotReadyAddresses") == Some(&Value::Bool(true))
     };
     let pods_are_made = AtomicBool::new(false);
@@ -98,34 +98,34 @@ fn an_endpoint_that_routes_to_an_unready_pod_does_so_only_until_the_next_create(
         pods_are_made.fetch_or(writes("/deployments/"), Relaxed);
         writes("/services/") && pods_are_made.load(Relaxed)
     };
-    kill(&test, &proxy, &create, Timing::Before, at_the_end);
+    kill(&sandbox, &proxy, &create, Timing::Before, at_the_end);
     assert!(leads_early(), "the kill came too late");
-    test.run(&create).ok();
+    sandbox.run(&create).ok();
     assert!(!leads_early());
-    assert!(test.run(&create).ok().stdout.contains("unchanged"));
+    assert!(sandbox.run(&create).ok().stdout.contains("unchanged"));
 }
 
 #[test]
 fn the_next_create_removes_the_lock_of_one_killed_at_its_end() {
-    let test = TestNamespace::new("e2e-create-lock");
-    let file = test.quickstart();
-    the_lock_goes_with_the_next(&test, &["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]);
+    let sandbox = TestNamespace::new("e2e-create-lock");
+    let file = sandbox.quickstart();
+    the_lock_goes_with_the_next(&sandbox, &["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]);
 }
 
 #[test]
 fn the_next_delete_removes_the_lock_of_one_killed_at_its_end() {
-    let test = TestNamespace::new("e2e-delete-lock");
-    test.create(NAME, &["--wait=false"]).ok();
-    the_lock_goes_with_the_next(&test, &["delete", NAME, "--yes"]);
+    let sandbox = TestNamespace::new("e2e-delete-lock");
+    sandbox.create(NAME, &["--wait=false"]).ok();
+    the_lock_goes_with_the_next(&sandbox, &["delete", NAME, "--yes"]);
 }
 
-fn the_lock_goes_with_the_next(test: &TestNamespace, words: &[&str]) {
+fn the_lock_goes_with_the_next(sandbox: &TestNamespace, words: &[&str]) {
     let proxy = Proxy::start(&Identity::of(&management()));
     let giving_back = |request: &Request| request.method == "DELETE" && request.path.contains("/leases/");
-    kill(test, &proxy, words, Timing::Before, giving_back);
-    assert!(test.everything().contains_key("Lease/killed-lock"), "the kill came too late");
-    test.run(words).ok();
-    assert!(!test.everything().contains_key("Lease/killed-lock"), "the lock stays");
+    kill(sandbox, &proxy, words, Timing::Before, giving_back);
+    assert!(sandbox.everything().contains_key("Lease/killed-lock"), "the kill came too late");
+    sandbox.run(words).ok();
+    assert!(!sandbox.everything().contains_key("Lease/killed-lock"), "the lock stays");
 }
 
 /// `count` numbers from 1 to `last`, evenly apart.
@@ -135,14 +135,14 @@ fn spread(count: usize, last: usize) -> impl Iterator<Item = usize> {
 
 /// Runs kamaji and kills it at the first request that is like this. Says which one it was.
 pub(crate) fn kill(
-    test: &TestNamespace,
+    sandbox: &TestNamespace,
     proxy: &Proxy,
     words: &[&str],
     moment: Timing,
     like: impl Fn(&Request) -> bool + Send + 'static,
 ) -> (Run, String) {
     proxy.reset();
-    let victim = strike(test, proxy, words, moment, like, Running::kill);
+    let victim = strike(sandbox, proxy, words, moment, like, Running::kill);
     let code = loop {
         match victim.lock().expect("nobody panics with it").as_mut().and_then(Running::ended) {
             Some(status) => break status.code(),
@@ -150,7 +150,7 @@ pub(crate) fn kill(
         }
     };
     let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
-    let run = test.note(running.collected(code), false);
+    let run = sandbox.note(running.collected(code), false);
     assert!(run.code.is_none() || run.code == Some(0), "{run}");
     let request = proxy.requests().iter().find(|request| request.harmed).map(ToString::to_string);
     match (run.code, request) {
@@ -162,7 +162,7 @@ pub(crate) fn kill(
 
 /// Starts kamaji, and does something to it at the first request that is like this.
 pub(crate) fn strike(
-    test: &TestNamespace,
+    sandbox: &TestNamespace,
     proxy: &Proxy,
     words: &[&str],
     moment: Timing,
@@ -181,13 +181,13 @@ pub(crate) fn strike(
         }
     };
     proxy.harm_where(like, Injection::Call(moment, Box::new(call)));
-    *victim.lock().expect("nobody panics with it") = Some(test.start_through(proxy, words));
+    *victim.lock().expect("nobody panics with it") = Some(sandbox.start_through(proxy, words));
     victim
 }
 
 /// The data of the Secrets that must never be made twice.
-fn identity(test: &TestNamespace) -> BTreeMap<String, Value> {
-    let secrets = test.objects("secrets");
+fn identity(sandbox: &TestNamespace) -> BTreeMap<String, Value> {
+    let secrets = sandbox.objects("secrets");
     let named = secrets
         .iter()
         .map(|secret| (secret["metadata"]["name"].as_str().unwrap_or_default().to_owned(), secret["data"].clone()));
@@ -195,6 +195,6 @@ fn identity(test: &TestNamespace) -> BTreeMap<String, Value> {
 }
 
 /// What there is, without what Kubernetes names at random, and without the lock.
-fn names(test: &TestNamespace) -> Vec<String> {
-    test.every_object_but(&NAMED_AT_RANDOM).into_keys().filter(|name| !name.starts_with(LOCK)).collect()
+fn names(sandbox: &TestNamespace) -> Vec<String> {
+    sandbox.every_object_but(&NAMED_AT_RANDOM).into_keys().filter(|name| !name.starts_with(LOCK)).collect()
 }

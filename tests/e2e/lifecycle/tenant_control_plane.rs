@@ -63,40 +63,40 @@ spec:
 
 #[test]
 fn every_field_of_a_tenant_control_plane_reaches_the_objects_and_the_cluster() {
-    let test = TestNamespace::new("e2e-document");
-    let file = test.file("full.yaml", DOCUMENT).display().to_string();
+    let sandbox = TestNamespace::new("e2e-document");
+    let file = sandbox.file("full.yaml", DOCUMENT).display().to_string();
     let create = ["create", "full", "-f", &file, "--yes", "--timeout=5m"];
-    test.run(&create).exits(3).says(&["which a volume of the pods needs, does not exist"]);
+    sandbox.run(&create).exits(3).says(&["which a volume of the pods needs, does not exist"]);
     let kube = management();
-    let namespace = ["-n", &test.namespace];
+    let namespace = ["-n", &sandbox.namespace];
     kube.run(&[&["create", "configmap", "extra", "--from-literal=a=1"][..], &namespace].concat()).ok();
     kube.run(&[&["create", "secret", "generic", "hidden", "--from-literal=b=2"][..], &namespace].concat()).ok();
-    test.run(&create).exits(3).says(&["ServiceAccount e2e-document/mine does not exist"]);
+    sandbox.run(&create).exits(3).says(&["ServiceAccount e2e-document/mine does not exist"]);
     kube.run(&[&["create", "serviceaccount", "mine"][..], &namespace].concat()).ok();
 
-    let creating = start(test.kamaji(&create), "");
+    let creating = start(sandbox.kamaji(&create), "");
     eventually("the Service", || kube.run(&[&["get", "service", "full"][..], &namespace].concat()).code == Some(0));
     let mut balancer = script("load-balancer");
-    balancer.args([&test.namespace, "full"]);
+    balancer.args([&sandbox.namespace, "full"]);
     let address = run(balancer).text();
-    let created = test.note(creating.finish(Duration::from_secs(330)), false).ok();
+    let created = sandbox.note(creating.finish(Duration::from_secs(330)), false).ok();
     assert!(created.stdout.contains(&format!("at {address}:6443")), "{created}");
 
     its_service(&kube.json(&[&["service", "full"][..], &namespace].concat()));
     its_pods(&kube.json(&[&["deployment", "full"][..], &namespace].concat()));
-    let tenant = test.tenant("full");
+    let tenant = sandbox.tenant("full");
     let kubelet =
         tenant.text(&["-n", "kube-system", "get", "configmap", "kubelet-config", "-o", "jsonpath={.data.kubelet}"]);
     for line in ["maxPods: 42", "cgroupDriver: cgroupfs", "clusterDomain: full.local", "- \"10.97.0.10\""] {
         assert!(kubelet.contains(line), "{line} is not in {kubelet}");
     }
 
-    let again = test.run(&create).ok();
+    let again = sandbox.run(&create).ok();
     assert!(again.stdout.contains("unchanged"), "{again}");
-    test.run(&["diff", "full"]).ok();
+    sandbox.run(&["diff", "full"]).ok();
     let other = DOCUMENT.replace("example.com/internal\n", "example.com/other\n");
-    let other = test.file("other.yaml", &other).display().to_string();
-    test.run(&["create", "full", "-f", &other, "--yes"]).exits(4).says(&["networkProfile.loadBalancerClass"]);
+    let other = sandbox.file("other.yaml", &other).display().to_string();
+    sandbox.run(&["create", "full", "-f", &other, "--yes"]).exits(4).says(&["networkProfile.loadBalancerClass"]);
 }
 
 fn its_service(service: &Value) {

@@ -10,21 +10,21 @@ use crate::support::command::start;
 use crate::support::{Host, Kube, TestNamespace, management, run, wait_until};
 
 /// A kubeadm file with these ranges.
-fn file(test: &TestNamespace, services: &str, pods: &str) -> String {
+fn file(sandbox: &TestNamespace, services: &str, pods: &str) -> String {
     let text = format!(
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.2\nnetworking:\n  \
          serviceSubnet: {services}\n  podSubnet: {pods}\n"
     );
-    test.file("networks.yaml", &text).display().to_string()
+    sandbox.file("networks.yaml", &text).display().to_string()
 }
 
-fn endpoint(test: &TestNamespace) -> String {
-    test.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned()
+fn endpoint(sandbox: &TestNamespace) -> String {
+    sandbox.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().expect("it has one").to_owned()
 }
 
 /// Joins with the printed line and waits until the node is Ready.
-fn join(test: &TestNamespace, name: &str, tenant: &Kube, worker: &Host, endpoint: &str) {
-    let line = test.run_for_secrets(&["join", name]).ok().stdout;
+fn join(sandbox: &TestNamespace, name: &str, tenant: &Kube, worker: &Host, endpoint: &str) {
+    let line = sandbox.run_for_secrets(&["join", name]).ok().stdout;
     assert!(line.starts_with(&format!("kubeadm join {endpoint} --token ")), "for {endpoint}");
     worker.run(&line.split_whitespace().collect::<Vec<_>>()).ok();
     let node = format!("node/{}", worker.name());
@@ -63,8 +63,8 @@ fn behind_the_kubernetes_service(tenant: &Kube) -> Value {
 }
 
 /// What openssl says of the certificate served at an address, trusting only the control plane's authority.
-fn served_names(test: &TestNamespace, name: &str, connect: &str, verify: [&str; 2]) -> String {
-    let ca = test.file("ca.crt", &test.secret_value(&format!("{name}-ca"), "ca.crt"));
+fn served_names(sandbox: &TestNamespace, name: &str, connect: &str, verify: [&str; 2]) -> String {
+    let ca = sandbox.file("ca.crt", &sandbox.secret_value(&format!("{name}-ca"), "ca.crt"));
     // A pod that is being replaced serves on with its certificate until the Service has let it go.
     let shown = wait_until("the certificate is served", Duration::from_secs(60), || {
         let mut show = Command::new("openssl");
@@ -73,138 +73,138 @@ fn served_names(test: &TestNamespace, name: &str, connect: &str, verify: [&str; 
         if shown.code == Some(0) { Ok(shown) } else { Err(shown.to_string()) }
     });
     let mut names = Command::new("openssl");
-    names.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(test.file("served.crt", &shown.stdout));
+    names.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(sandbox.file("served.crt", &shown.stdout));
     run(names).text()
 }
 
 #[test]
 fn an_ipv6_only_cluster_serves_workers_without_ipv4() {
-    let test = TestNamespace::new("e2e-net-ipv6");
+    let sandbox = TestNamespace::new("e2e-net-ipv6");
     let [v4, v6] = management_addresses();
-    let file = file(&test, "fd00:10:96::/112", "fd00:10:244::/56");
+    let file = file(&sandbox, "fd00:10:96::/112", "fd00:10:244::/56");
     let create = ["create", "six", "--kubeadm-config", &file, "--expose", "node-port"];
-    let refused = test.run(&[&create[..], &["--endpoint", "192.0.2.1:443"]].concat()).exits(2);
+    let refused = sandbox.run(&[&create[..], &["--endpoint", "192.0.2.1:443"]].concat()).exits(2);
     refused.says(&["nothing at the endpoint `192.0.2.1` has an IPv6 address", "hint: give an endpoint with an IPv6"]);
-    assert!(test.everything().is_empty(), "it was refused before anything was written");
+    assert!(sandbox.everything().is_empty(), "it was refused before anything was written");
 
-    let created = test.run(&create).ok();
+    let created = sandbox.run(&create).ok();
     assert!(created.stdout.starts_with(&format!("six is ready: v1.37.2 at [{v6}]:")), "{created}");
-    let endpoint = endpoint(&test);
-    let names = served_names(&test, "six", &endpoint, ["-verify_ip", &v6]);
+    let endpoint = endpoint(&sandbox);
+    let names = served_names(&sandbox, "six", &endpoint, ["-verify_ip", &v6]);
     assert!(names.contains("IP Address:FD00:10:96:0:0:0:0:1") && !names.contains(&v4), "{names}");
-    let tenant = test.tenant("six");
+    let tenant = sandbox.tenant("six");
     assert_eq!(behind_the_kubernetes_service(&tenant), json!(["IPv6", [v6]]));
 
     let worker = Host::add("e2e-net-six", &["--ipv6"]);
-    join(&test, "six", &tenant, &worker, &endpoint);
+    join(&sandbox, "six", &tenant, &worker, &endpoint);
     pods_reach_the_api_server_at(&tenant, &worker, "fd00:10:96::1");
-    let again = test.run(&create).ok();
+    let again = sandbox.run(&create).ok();
     assert!(again.stdout.starts_with("six: unchanged"), "{again}");
     println!("created in {:.1} s", created.took.as_secs_f32());
 }
 
 #[test]
 fn a_dual_stack_cluster_is_joined_over_its_secondary_family() {
-    let test = TestNamespace::new("e2e-net-both");
+    let sandbox = TestNamespace::new("e2e-net-both");
     let [v4, v6] = management_addresses();
-    let file = file(&test, "fd00:10:96::/112,10.96.0.0/16", "fd00:10:244::/56,10.244.0.0/16");
+    let file = file(&sandbox, "fd00:10:96::/112,10.96.0.0/16", "fd00:10:244::/56,10.244.0.0/16");
     let create = ["create", "both", "--kubeadm-config", &file, "--expose", "node-port", "--endpoint", &v4];
-    test.run(&create).ok();
-    let endpoint = endpoint(&test);
+    sandbox.run(&create).ok();
+    let endpoint = endpoint(&sandbox);
     assert!(endpoint.starts_with(&format!("{v4}:")), "{endpoint}");
-    let tenant = test.tenant("both");
+    let tenant = sandbox.tenant("both");
     assert_eq!(behind_the_kubernetes_service(&tenant), json!(["IPv6", [v6]]));
 
     let worker = Host::add("e2e-net-both", &[]);
-    join(&test, "both", &tenant, &worker, &endpoint);
+    join(&sandbox, "both", &tenant, &worker, &endpoint);
     pods_reach_the_api_server_at(&tenant, &worker, "fd00:10:96::1");
     let node = tenant.json(&["node", worker.name()]);
     assert_eq!(node["spec"]["podCIDRs"].as_array().map(Vec::len), Some(2), "a range of each family: {node:#}");
     tenant.create(
         "{apiVersion: v1, kind: Service, metadata: {name: both}, spec: {ipFamilyPolicy: RequireDualStack, ports: [{port: 80}]}}",
     );
-    let again = test.run(&create).ok();
+    let again = sandbox.run(&create).ok();
     assert!(again.stdout.starts_with("both: unchanged"), "{again}");
 }
 
 #[test]
 fn a_load_balancers_addresses_change_and_become_a_hostname() {
-    let test = TestNamespace::new("e2e-net-lb");
-    let file = file(&test, "10.96.0.0/16,fd00:10:96::/112", "10.244.0.0/16,fd00:10:244::/56");
+    let sandbox = TestNamespace::new("e2e-net-lb");
+    let file = file(&sandbox, "10.96.0.0/16,fd00:10:96::/112", "10.244.0.0/16,fd00:10:244::/56");
     let create = ["create", "lb", "--yes", "--kubeadm-config", &file, "--expose", "load-balancer"];
-    let creating = start(test.kamaji(&create), "");
+    let creating = start(sandbox.kamaji(&create), "");
     wait_until("the Service is there", Duration::from_secs(60), || {
-        let look = management().run(&["get", "service", "-n", &test.namespace, "lb"]);
+        let look = management().run(&["get", "service", "-n", &sandbox.namespace, "lb"]);
         if look.code == Some(0) { Ok(()) } else { Err(look.to_string()) }
     });
-    let first = balance(&test, &["--both"]);
-    test.note(creating.finish(Duration::from_secs(200)), false).ok();
-    assert_eq!(endpoint(&test), format!("{}:6443", first[0]));
-    served_names(&test, "lb", &format!("[{}]:6443", first[1]), ["-verify_ip", &first[1]]);
+    let first = balance(&sandbox, &["--both"]);
+    sandbox.note(creating.finish(Duration::from_secs(200)), false).ok();
+    assert_eq!(endpoint(&sandbox), format!("{}:6443", first[0]));
+    served_names(&sandbox, "lb", &format!("[{}]:6443", first[1]), ["-verify_ip", &first[1]]);
 
-    let second = balance(&test, &["--both", "--another"]);
-    test.run(&create).ok().says(&["certificate apiserver"]);
-    old_pods_are_gone(&test);
-    assert_eq!(endpoint(&test), format!("{}:6443", second[0]));
-    served_names(&test, "lb", &format!("{}:6443", second[0]), ["-verify_ip", &second[0]]);
-    let pods = pods(&test);
-    assert_eq!(behind_the_kubernetes_service(&test.tenant("lb")), json!(["IPv4", [second[0]]]));
-    let again = test.run(&create).ok();
+    let second = balance(&sandbox, &["--both", "--another"]);
+    sandbox.run(&create).ok().says(&["certificate apiserver"]);
+    old_pods_are_gone(&sandbox);
+    assert_eq!(endpoint(&sandbox), format!("{}:6443", second[0]));
+    served_names(&sandbox, "lb", &format!("{}:6443", second[0]), ["-verify_ip", &second[0]]);
+    let pods = pods(&sandbox);
+    assert_eq!(behind_the_kubernetes_service(&sandbox.tenant("lb")), json!(["IPv4", [second[0]]]));
+    let again = sandbox.run(&create).ok();
     assert!(again.stdout.starts_with("lb: unchanged"), "{again}");
-    assert_eq!(pods, self::pods(&test), "once is enough");
+    assert_eq!(pods, self::pods(&sandbox), "once is enough");
 
     // Only hosts that look for it there know the name, so kamaji runs on one.
-    let third = balance(&test, &["--both", "--another", "--name", "lb.example.com"]);
+    let third = balance(&sandbox, &["--both", "--another", "--name", "lb.example.com"]);
     let worker = Host::add("e2e-net-lb", &[]);
     let know = |ip: &str| {
         worker.run(&["sh", "-c", &format!("sed /lb.example/d /etc/hosts >/run/h; cat /run/h >/etc/hosts; echo {ip} lb.example.com >>/etc/hosts")]).ok();
     };
     let kubeconfig = format!("KUBECONFIG={}", management().kubeconfig().display());
-    let home = format!("HOME={}", test.files.path().display());
+    let home = format!("HOME={}", sandbox.files.path().display());
     let on_worker = |words: &[&str]| {
-        let line =
-            [&["env", "-i", &kubeconfig, &home, env!("CARGO_BIN_EXE_kamaji"), "-n", &test.namespace], words].concat();
-        test.note(worker.run(&line), false).ok()
+        let line = [&["env", "-i", &kubeconfig, &home, env!("CARGO_BIN_EXE_kamaji"), "-n", &sandbox.namespace], words]
+            .concat();
+        sandbox.note(worker.run(&line), false).ok()
     };
     know(&third[0]);
     on_worker(&create);
-    old_pods_are_gone(&test);
-    assert_eq!(endpoint(&test), "lb.example.com:6443");
-    served_names(&test, "lb", &format!("{}:6443", third[0]), ["-verify_hostname", "lb.example.com"]);
+    old_pods_are_gone(&sandbox);
+    assert_eq!(endpoint(&sandbox), "lb.example.com:6443");
+    served_names(&sandbox, "lb", &format!("{}:6443", third[0]), ["-verify_hostname", "lb.example.com"]);
     // kubectl of this machine does not know the name.
-    let text = test.secret_value("lb-admin-kubeconfig", "admin.conf");
+    let text = sandbox.secret_value("lb-admin-kubeconfig", "admin.conf");
     assert!(text.contains("server: https://lb.example.com:6443"), "kubeconfigs have the name");
     let named =
         text.replace("lb.example.com:6443\n", &format!("{}:6443\n    tls-server-name: lb.example.com\n", third[0]));
-    let tenant = Kube::with(&test.file("named.conf", &named));
+    let tenant = Kube::with(&sandbox.file("named.conf", &named));
     assert_eq!(behind_the_kubernetes_service(&tenant), json!(["IPv4", [third[0]]]));
-    join(&test, "lb", &tenant, &worker, "lb.example.com:6443");
+    join(&sandbox, "lb", &tenant, &worker, "lb.example.com:6443");
     pods_reach_the_api_server_at(&tenant, &worker, "10.96.0.1");
 
     // The name leads to another machine of the balancer's.
-    let pods = self::pods(&test);
+    let pods = self::pods(&sandbox);
     know(&second[0]);
     let moved = on_worker(&create);
     assert!(!moved.stderr.contains("certificate"), "{moved}");
     assert_eq!(behind_the_kubernetes_service(&tenant), json!(["IPv4", [second[0]]]));
-    assert_eq!(pods, self::pods(&test), "the API server need not know");
+    assert_eq!(pods, self::pods(&sandbox), "the API server need not know");
 }
 
 /// Gives the Service `lb` addresses, and says which.
-fn balance(test: &TestNamespace, options: &[&str]) -> Vec<String> {
+fn balance(sandbox: &TestNamespace, options: &[&str]) -> Vec<String> {
     let mut command = script("load-balancer");
-    command.args(options).args([&test.namespace, "lb"]);
+    command.args(options).args([&sandbox.namespace, "lb"]);
     run(command).text().lines().map(str::to_owned).collect()
 }
 
 /// A pod that is let go serves on with its certificate until nobody is sent to it any more.
-fn old_pods_are_gone(test: &TestNamespace) {
-    management().await_ending_pods(&test.namespace);
+fn old_pods_are_gone(sandbox: &TestNamespace) {
+    management().await_ending_pods(&sandbox.namespace);
 }
 
 /// The pods that are to stay; one that is let go serves on for a while.
-fn pods(test: &TestNamespace) -> Vec<String> {
-    let all = test.objects("pods");
+fn pods(sandbox: &TestNamespace) -> Vec<String> {
+    let all = sandbox.objects("pods");
     let stay = all.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
     stay.map(|pod| pod["metadata"]["uid"].to_string()).collect()
 }

@@ -46,20 +46,20 @@ impl Way {
 
 #[test]
 fn a_tenants_api_server_reaches_its_workers_and_nothing_in_the_management_cluster() {
-    let test = TestNamespace::new("e2e-policies");
-    test.create("thief", &[]).ok();
-    test.create("owner", &[]).ok();
-    let _metadata = metadata_service(&test);
-    let tenant = test.tenant("thief");
-    let targets = targets(&test);
+    let sandbox = TestNamespace::new("e2e-policies");
+    sandbox.create("thief", &[]).ok();
+    sandbox.create("owner", &[]).ok();
+    let _metadata = metadata_service(&sandbox);
+    let tenant = sandbox.tenant("thief");
+    let targets = targets(&sandbox);
     lay_traps(&tenant, &targets);
 
     assert_eq!(reached(&tenant, &targets), Vec::<String>::new(), "with the policy");
-    its_own_worker_is_reached(&test, &tenant);
-    only_its_own_pods_are_restricted(&test);
-    status_tells_of_it(&test);
+    its_own_worker_is_reached(&sandbox, &tenant);
+    only_its_own_pods_are_restricted(&sandbox);
+    status_tells_of_it(&sandbox);
 
-    let off = test.create("thief", &["--network-policy", "off", "--yes"]).ok();
+    let off = sandbox.create("thief", &["--network-policy", "off", "--yes"]).ok();
     assert!(off.stderr.contains("NetworkPolicy e2e-policies/thief-network-policy removed"), "{off}");
     let (guarded, open): (Vec<Target>, Vec<Target>) =
         targets.into_iter().partition(|target| target.what.contains("etcd"));
@@ -72,7 +72,7 @@ fn a_tenants_api_server_reaches_its_workers_and_nothing_in_the_management_cluste
     let targets = open;
     await_external_name(&tenant, "off", &targets[0], Answer::Reached);
 
-    let on = test.create("thief", &["--yes"]).ok();
+    let on = sandbox.create("thief", &["--yes"]).ok();
     assert!(on.stderr.contains("NetworkPolicy e2e-policies/thief-network-policy created"), "{on}");
     await_external_name(&tenant, "on", &targets[0], Answer::Stopped);
 }
@@ -80,49 +80,49 @@ fn a_tenants_api_server_reaches_its_workers_and_nothing_in_the_management_cluste
 /// A policy is repaired when it was changed or the cluster has other addresses, and fewer rights open nothing.
 #[test]
 fn a_policy_follows_the_management_cluster_and_the_permissions_of_the_user() {
-    let test = TestNamespace::new("e2e-policy-facts");
+    let sandbox = TestNamespace::new("e2e-policy-facts");
     let kube = management();
-    test.create("facts", &[]).ok();
-    let policy = ["networkpolicy", "-n", &test.namespace, "facts-network-policy"];
+    sandbox.create("facts", &[]).ok();
+    let policy = ["networkpolicy", "-n", &sandbox.namespace, "facts-network-policy"];
     let before = kube.json(&policy);
     let text = before.to_string();
     let service = kube.text(&["get", "service", "kubernetes", "-o", "jsonpath={.spec.clusterIP}"]);
     for address in [&management_addresses()[0], &service] {
         assert!(closed(&before).iter().any(|range| range_has(range, address)), "{address} is not closed: {text}");
     }
-    let objects = test.everything_settled();
-    assert!(test.create("facts", &[]).ok().stdout.contains("unchanged"));
-    assert_eq!(test.everything(), objects, "nothing was written");
+    let objects = sandbox.everything_settled();
+    assert!(sandbox.create("facts", &[]).ok().stdout.contains("unchanged"));
+    assert_eq!(sandbox.everything(), objects, "nothing was written");
 
     // As if the management cluster had got another range since.
     let spec = json!([{"op": "replace", "path": "/spec/egress/3/to/0/ipBlock/except", "value": ["169.254.0.0/16"]}]);
-    let patch = ["patch", "networkpolicy", "-n", &test.namespace, "facts-network-policy", "--type=json", "-p"];
+    let patch = ["patch", "networkpolicy", "-n", &sandbox.namespace, "facts-network-policy", "--type=json", "-p"];
     kube.run(&[&patch[..], &[&spec.to_string()]].concat()).ok();
-    let status = test.run(&["status", "facts"]).ok();
+    let status = sandbox.run(&["status", "facts"]).ok();
     assert!(status.stdout.contains("is not closed yet: kamaji update facts -n e2e-policy-facts"), "{status}");
-    test.run(&["diff", "facts"]).exits(10);
-    let repaired = test.run(&["update", "facts", "--yes"]).ok();
+    sandbox.run(&["diff", "facts"]).exits(10);
+    let repaired = sandbox.run(&["update", "facts", "--yes"]).ok();
     assert!(repaired.stderr.contains("NetworkPolicy e2e-policy-facts/facts-network-policy changed"), "{repaired}");
     assert_eq!(kube.json(&policy)["spec"], before["spec"]);
-    test.run(&["diff", "facts"]).exits(0);
+    sandbox.run(&["diff", "facts"]).exits(0);
 
-    let closed_by_hand = test.create("facts", &["--yes", "--deny-egress", "10.77.0.0/16"]).ok();
+    let closed_by_hand = sandbox.create("facts", &["--yes", "--deny-egress", "10.77.0.0/16"]).ok();
     assert!(closed_by_hand.stderr.contains("facts-network-policy changed"), "{closed_by_hand}");
     assert!(closed(&kube.json(&policy)).contains(&"10.77.0.0/16".to_owned()));
-    test.create("facts", &["--yes"]).ok();
+    sandbox.create("facts", &["--yes"]).ok();
 
-    let binding = format!("kamaji-{}", test.namespace);
+    let binding = format!("kamaji-{}", sandbox.namespace);
     kube.run(&["delete", "clusterrolebinding", &binding]).ok();
-    let again = test.create("facts", &["--yes"]).ok();
+    let again = sandbox.create("facts", &["--yes"]).ok();
     assert!(again.stdout.contains("unchanged"), "{again}");
     assert_eq!(kube.json(&policy)["spec"], before["spec"], "whoever may read less opens nothing");
-    test.create("strict", &["--network-policy", "on"]).exits(1).says(&[
+    sandbox.create("strict", &["--network-policy", "on"]).exits(1).says(&[
         "the addresses of its nodes",
         "the addresses of its API servers",
         "kamaji rbac -n e2e-policy-facts",
     ]);
     assert!(
-        !test.everything().keys().any(|name| name.contains("strict")),
+        !sandbox.everything().keys().any(|name| name.contains("strict")),
         "it was refused before anything was written"
     );
 }
@@ -154,22 +154,22 @@ fn on_management(words: &[&str]) -> Run {
     run(command)
 }
 
-fn metadata_service(test: &TestNamespace) -> Metadata {
+fn metadata_service(sandbox: &TestNamespace) -> Metadata {
     on_management(&["ip", "address", "replace", &format!("{METADATA}/32"), "dev", "lo"]).ok();
-    let folder = test.files.path().join("metadata");
+    let folder = sandbox.files.path().join("metadata");
     std::fs::create_dir(&folder).expect("a temporary folder takes folders");
     let mut serve = script("run");
     serve.args(["mgmt", "busybox", "httpd", "-f", "-p", &format!("{METADATA}:80"), "-h"]).arg(&folder);
     Metadata(start(serve, ""))
 }
 
-fn targets(test: &TestNamespace) -> Vec<Target> {
+fn targets(sandbox: &TestNamespace) -> Vec<Target> {
     let kube = management();
     let [v4, v6] = management_addresses();
     let pod = |namespace: &str, selector: &str| {
         kube.text(&["get", "pods", "-n", namespace, "-l", selector, "-o", "jsonpath={.items[0].status.podIP}"])
     };
-    let service = kube.json(&["service", "-n", &test.namespace, "owner"]);
+    let service = kube.json(&["service", "-n", &sandbox.namespace, "owner"]);
     let number = |pointer: &str| service.pointer(pointer).and_then(serde_json::Value::as_u64).expect("a port");
     let text = |pointer: &str| service.pointer(pointer).and_then(|text| text.as_str()).expect("an address").to_owned();
     let cluster_ip = kube.text(&["get", "service", "kubernetes", "-o", "jsonpath={.spec.clusterIP}"]);
@@ -183,7 +183,7 @@ fn targets(test: &TestNamespace) -> Vec<Target> {
         target(
             "another tenant's API server",
             "https",
-            &pod(&test.namespace, "kamaji.clastix.io/name=owner"),
+            &pod(&sandbox.namespace, "kamaji.clastix.io/name=owner"),
             number("/spec/ports/0/port"),
         ),
         target("another tenant's Service", "https", &text("/spec/clusterIP"), number("/spec/ports/0/port")),
@@ -369,10 +369,10 @@ server.serve_forever()
 "#;
 
 /// The same ways, to where they are meant to lead.
-fn its_own_worker_is_reached(test: &TestNamespace, tenant: &Kube) {
+fn its_own_worker_is_reached(sandbox: &TestNamespace, tenant: &Kube) {
     let worker = Host::add("e2e-policies", &[]);
     let name = worker.name();
-    let line = test.run_for_secrets(&["join", "thief"]).ok().stdout;
+    let line = sandbox.run_for_secrets(&["join", "thief"]).ok().stdout;
     worker.run(&line.split_whitespace().collect::<Vec<_>>()).ok();
     // `kubectl wait` does not wait for what is not there yet.
     wait_until("the worker has its Node", Duration::from_secs(120), || {
@@ -403,7 +403,7 @@ fn its_own_worker_is_reached(test: &TestNamespace, tenant: &Kube) {
         });
     }
 
-    let (key, certificate) = (test.files.path().join("webhook.key"), test.files.path().join("webhook.crt"));
+    let (key, certificate) = (sandbox.files.path().join("webhook.key"), sandbox.files.path().join("webhook.crt"));
     let mut make = Command::new("openssl");
     make.args([
         "req",
@@ -419,7 +419,7 @@ fn its_own_worker_is_reached(test: &TestNamespace, tenant: &Kube) {
     make.args(["-addext", &format!("subjectAltName=IP:{address}"), "-keyout"]).arg(&key).arg("-out").arg(&certificate);
     run(make).ok();
     let mut serve = script("run");
-    serve.args([name, "python3"]).arg(test.file("webhook.py", WEBHOOK)).arg(address).args([&certificate, &key]);
+    serve.args([name, "python3"]).arg(sandbox.file("webhook.py", WEBHOOK)).arg(address).args([&certificate, &key]);
     let _ends_with_its_host = start(serve, "");
     let trusted =
         crate::support::cluster::kubeconfig::encoded(&std::fs::read_to_string(&certificate).expect("it was made"));
@@ -447,11 +447,11 @@ fn its_own_worker_is_reached(test: &TestNamespace, tenant: &Kube) {
 
 /// A pod of somebody else in the same namespace reaches what it did before, an API server among it, but not what is
 /// nobody's business: controller manager, scheduler, etcd.
-fn only_its_own_pods_are_restricted(test: &TestNamespace) {
+fn only_its_own_pods_are_restricted(sandbox: &TestNamespace) {
     let kube = management();
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": "bystander", "namespace": test.namespace, "labels": {"app": "bystander"}},
+        "metadata": {"name": "bystander", "namespace": sandbox.namespace, "labels": {"app": "bystander"}},
         "spec": {
             "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{
@@ -460,18 +460,19 @@ fn only_its_own_pods_are_restricted(test: &TestNamespace) {
             }],
         },
     });
-    kube.await_service_account(&test.namespace);
+    kube.await_service_account(&sandbox.namespace);
     kube.create(&pod.to_string());
-    kube.run(&["wait", "-n", &test.namespace, "--for=condition=Ready", "pod/bystander", "--timeout=120s"]).ok();
+    kube.run(&["wait", "-n", &sandbox.namespace, "--for=condition=Ready", "pod/bystander", "--timeout=120s"]).ok();
     let address = |namespace: &str, selector: &str| {
         kube.text(&["get", "pods", "-n", namespace, "-l", selector, "-o", "jsonpath={.items[0].status.podIP}"])
     };
-    let thief = address(&test.namespace, "kamaji.clastix.io/name=thief");
-    let port = kube.text(&["get", "service", "-n", &test.namespace, "thief", "-o", "jsonpath={.spec.ports[0].port}"]);
+    let thief = address(&sandbox.namespace, "kamaji.clastix.io/name=thief");
+    let port =
+        kube.text(&["get", "service", "-n", &sandbox.namespace, "thief", "-o", "jsonpath={.spec.ports[0].port}"]);
     let etcd = address("kamaji-system", "app.kubernetes.io/name=etcd");
     let connects = |address: &str, port: &str| {
         let command = format!("timeout 5 nc {address} {port} </dev/null && echo reached");
-        let tried = kube.run(&["exec", "-n", &test.namespace, "bystander", "--", "sh", "-c", &command]);
+        let tried = kube.run(&["exec", "-n", &sandbox.namespace, "bystander", "--", "sh", "-c", &command]);
         tried.stdout.contains("reached")
     };
     for (what, address, port, expected) in [
@@ -489,11 +490,11 @@ fn only_its_own_pods_are_restricted(test: &TestNamespace) {
             assert!(!connects(address, port), "{what} at {address}:{port} is reached");
         }
     }
-    kube.run(&["delete", "pod", "-n", &test.namespace, "bystander", "--grace-period=1"]).ok();
+    kube.run(&["delete", "pod", "-n", &sandbox.namespace, "bystander", "--grace-period=1"]).ok();
 }
 
-fn status_tells_of_it(test: &TestNamespace) {
-    let status = test.run(&["status", "thief", "-o", "json"]).json();
+fn status_tells_of_it(sandbox: &TestNamespace) {
+    let status = sandbox.run(&["status", "thief", "-o", "json"]).json();
     let sections = status["sections"].as_array().cloned().unwrap_or_default();
     let policy = sections.iter().find(|section| section["name"] == "network policy").expect("status tells of it");
     assert_eq!(policy["ok"], true, "{policy:#}");

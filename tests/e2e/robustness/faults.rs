@@ -152,20 +152,20 @@ fn scenario(name: &str) -> Scenario {
 }
 
 /// Makes what the verbs need: the real control plane is made only where one of them is tried on it.
-fn stage(test: &TestNamespace, verbs: &[&Verb]) -> [(Plane, &'static str); 2] {
-    test.quickstart();
+fn stage(sandbox: &TestNamespace, verbs: &[&Verb]) -> [(Plane, &'static str); 2] {
+    sandbox.quickstart();
     if verbs.iter().any(|verb| verb.control_plane == Plane::Real) {
-        test.create(Plane::Real.name(), &[]).ok();
+        sandbox.create(Plane::Real.name(), &[]).ok();
     }
     [(Plane::Parked, "absent"), (Plane::Real, "up")]
 }
 
 #[test]
 fn after_a_fault_at_any_request_the_same_command_converges() {
-    let test = TestNamespace::new("e2e-faults");
+    let sandbox = TestNamespace::new("e2e-faults");
     if let Some(point) = variable("KAMAJI_TEST_FAULT") {
         let [name, kind, at] = point.split('/').collect::<Vec<_>>()[..] else { panic!("VERB/TROUBLE/REQUEST") };
-        let mut sweep = Sweep::new(&test, &VERBS, &stage(&test, &[verb(name)]));
+        let mut sweep = Sweep::new(&sandbox, &VERBS, &stage(&sandbox, &[verb(name)]));
         let outcome = sweep.point(verb(name), scenario(kind), at.parse().expect("REQUEST is a number"));
         println!("{point}: {outcome:?}");
         assert!(outcome.wrong.is_empty(), "{point}: {:#?}", outcome.wrong);
@@ -177,7 +177,7 @@ fn after_a_fault_at_any_request_the_same_command_converges() {
     let group = GROUPS[usize::try_from(seed % GROUPS.len() as u64).expect("a small number")];
     let verbs: Vec<&Verb> = group.iter().map(|name| verb(name)).collect();
     println!("KAMAJI_TEST_SEED={seed} repeats this: {group:?}");
-    let mut sweep = Sweep::new(&test, &VERBS, &stage(&test, &verbs));
+    let mut sweep = Sweep::new(&sandbox, &VERBS, &stage(&sandbox, &verbs));
     let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
 
     let begun = Instant::now();
@@ -282,8 +282,8 @@ impl Book<'_> {
 /// One group of verbs, by turns, so that one brings back what the other took away. Those of the same group take points
 /// out of each other's way.
 fn sweep_group(verbs: &[&Verb], scenarios: &[(&str, Scenario)], every: usize, book: &Book, nth: usize) {
-    let test = TestNamespace::new(&format!("e2e-faults-{}-{nth}", verbs[0].name));
-    let mut sweep = Sweep::new(&test, &VERBS, &stage(&test, verbs));
+    let sandbox = TestNamespace::new(&format!("e2e-faults-{}-{nth}", verbs[0].name));
+    let mut sweep = Sweep::new(&sandbox, &VERBS, &stage(&sandbox, verbs));
     let lengths: Vec<usize> = verbs.iter().map(|verb| sweep.length(verb)).collect();
     let longest = lengths.iter().copied().max().unwrap_or(0);
 

@@ -13,16 +13,16 @@ const NAME: &str = "signalled";
 
 #[test]
 fn signals_closed_pipes_and_full_disks_only_end_the_process() {
-    let test = TestNamespace::new("e2e-signals");
-    let words = test.parked(NAME);
+    let sandbox = TestNamespace::new("e2e-signals");
+    let words = sandbox.parked(NAME);
     let create: Vec<&str> = words.iter().map(String::as_str).collect();
-    a_signal_ends_it_and_the_next_run_goes_on(&test, &create);
-    readers_may_go_away(&test);
-    a_full_disk_leaves_the_kubeconfig_as_it_was(&test);
-    it_needs_little_memory(&test);
+    a_signal_ends_it_and_the_next_run_goes_on(&sandbox, &create);
+    readers_may_go_away(&sandbox);
+    a_full_disk_leaves_the_kubeconfig_as_it_was(&sandbox);
+    it_needs_little_memory(&sandbox);
 }
 
-fn a_signal_ends_it_and_the_next_run_goes_on(test: &TestNamespace, create: &[&str]) {
+fn a_signal_ends_it_and_the_next_run_goes_on(sandbox: &TestNamespace, create: &[&str]) {
     let proxy = Proxy::start(&Identity::of(&management()));
     for (index, signal) in ["INT", "TERM", "HUP"].into_iter().enumerate() {
         proxy.reset();
@@ -32,32 +32,32 @@ fn a_signal_ends_it_and_the_next_run_goes_on(test: &TestNamespace, create: &[&st
             running.signal(signal);
             struck.send(()).expect("the test waits for it");
         };
-        let victim = strike(test, &proxy, create, Timing::After, move |request| request.number == at, blow);
+        let victim = strike(sandbox, &proxy, create, Timing::After, move |request| request.number == at, blow);
         sent.recv_timeout(Duration::from_secs(60)).expect("there is such a request");
         let running = victim.lock().expect("nobody panics with it").take().expect("it was started");
-        let ended = test.note(running.finish(Duration::from_secs(30)), false);
+        let ended = sandbox.note(running.finish(Duration::from_secs(30)), false);
         assert_eq!(ended.code, None, "{signal} ends it: {ended}");
-        test.run(create).ok();
-        let authority = test.secret_value("signalled-ca", "ca.crt");
-        test.run(create).ok();
-        assert_eq!(test.secret_value("signalled-ca", "ca.crt"), authority);
-        assert!(!test.everything().contains_key("Lease/signalled-lock"));
+        sandbox.run(create).ok();
+        let authority = sandbox.secret_value("signalled-ca", "ca.crt");
+        sandbox.run(create).ok();
+        assert_eq!(sandbox.secret_value("signalled-ca", "ca.crt"), authority);
+        assert!(!sandbox.everything().contains_key("Lease/signalled-lock"));
     }
 }
 
-fn readers_may_go_away(test: &TestNamespace) {
+fn readers_may_go_away(sandbox: &TestNamespace) {
     let shell = |line: &str| {
         let mut command = Command::new("bash");
         let kamaji = env!("CARGO_BIN_EXE_kamaji");
-        let words = test.kamaji(&[]);
+        let words = sandbox.kamaji(&[]);
         let environment = words.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
         command.env_clear().envs(environment).env("PATH", "/usr/bin:/bin");
-        command.args(["-c", &line.replace("KAMAJI", &format!("{kamaji} -n {}", test.namespace))]);
-        test.note(run(command), false)
+        command.args(["-c", &line.replace("KAMAJI", &format!("{kamaji} -n {}", sandbox.namespace))]);
+        sandbox.note(run(command), false)
     };
     for command in ["list", "status signalled -o json", "render signalled --kubeadm-config kubeadm.yaml"] {
         let line =
-            format!("cd {}; set -o pipefail; KAMAJI {command} | head -c 1 >/dev/null", test.files.path().display());
+            format!("cd {}; set -o pipefail; KAMAJI {command} | head -c 1 >/dev/null", sandbox.files.path().display());
         let piped = shell(&line);
         assert!(!piped.stderr.contains("panicked"), "{piped}");
     }
@@ -69,9 +69,9 @@ fn readers_may_go_away(test: &TestNamespace) {
     full.exits(1).says(&["write the result", "No space left on device"]);
 }
 
-fn a_full_disk_leaves_the_kubeconfig_as_it_was(test: &TestNamespace) {
+fn a_full_disk_leaves_the_kubeconfig_as_it_was(sandbox: &TestNamespace) {
     // Its pods never ran, but its kubeconfig is there; `create` did not wait, so it is not handed out as ready.
-    let small = test.files.path().join("small");
+    let small = sandbox.files.path().join("small");
     std::fs::create_dir(&small).expect("a temporary folder takes folders");
     let mut mount = Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"]).arg(&small);
@@ -82,10 +82,10 @@ fn a_full_disk_leaves_the_kubeconfig_as_it_was(test: &TestNamespace) {
     std::fs::write(&target, before).expect("there is a page left");
     std::fs::write(small.join("filler"), vec![b'x'; 12 * 1024]).expect("there are three pages");
 
-    test.create("whole", &[]).ok();
-    let mut command = test.kamaji(&["kubeconfig", "whole", "--file", &target.display().to_string()]);
+    sandbox.create("whole", &[]).ok();
+    let mut command = sandbox.kamaji(&["kubeconfig", "whole", "--file", &target.display().to_string()]);
     command.stdin(Stdio::null());
-    let refused = test.note(run(command), true);
+    let refused = sandbox.note(run(command), true);
     assert!(refused.code.is_some_and(|code| code != 0), "it cannot have been written: {refused}");
     refused.says(&["No space left on device"]);
     assert_eq!(std::fs::read_to_string(&target).expect("it is still there"), before);
@@ -102,10 +102,10 @@ impl Drop for Unmount {
     }
 }
 
-fn it_needs_little_memory(test: &TestNamespace) {
+fn it_needs_little_memory(sandbox: &TestNamespace) {
     const ENOUGH: u64 = 64 * 1024;
     for words in [&["list", "-A"][..], &["status", "whole"], &["delete", "whole", "--yes"]] {
-        let mut running = test.start(words);
+        let mut running = sandbox.start(words);
         let mut peak = 0;
         while running.ended().is_none() {
             peak = running.peak_memory().unwrap_or(peak).max(peak);

@@ -18,57 +18,57 @@ const CHANGES: u64 = 500;
 
 #[test]
 fn an_upgrade_fails_no_request_and_a_failing_version_is_rolled_back() {
-    let test = TestNamespace::new("e2e-upgrade");
-    let file = test.quickstart();
+    let sandbox = TestNamespace::new("e2e-upgrade");
+    let file = sandbox.quickstart();
     let text = std::fs::read_to_string(&file).expect("it was written").replace(NEW, OLD);
-    let file = test.file("old.yaml", &text).display().to_string();
-    test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
-    let tenant = test.tenant(NAME);
+    let file = sandbox.file("old.yaml", &text).display().to_string();
+    sandbox.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
+    let tenant = sandbox.tenant(NAME);
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
     users_change_their_corefile_and_scale_coredns(&tenant);
 
-    let keys = |test: &TestNamespace| {
-        [("ca", "ca.crt"), ("sa-certificate", "sa.pub")].map(|(s, k)| test.secret_value(&format!("{NAME}-{s}"), k))
+    let keys = |sandbox: &TestNamespace| {
+        [("ca", "ca.crt"), ("sa-certificate", "sa.pub")].map(|(s, k)| sandbox.secret_value(&format!("{NAME}-{s}"), k))
     };
-    let before = keys(&test);
-    the_plan_says_what_would_be(&test);
-    impossible_versions_are_refused(&test);
-    a_version_that_does_not_come_up_is_taken_back(&test, &tenant);
+    let before = keys(&sandbox);
+    the_plan_says_what_would_be(&sandbox);
+    impossible_versions_are_refused(&sandbox);
+    a_version_that_does_not_come_up_is_taken_back(&sandbox, &tenant);
 
-    no_request_fails(&test, &tenant);
+    no_request_fails(&sandbox, &tenant);
 
-    assert_eq!(keys(&test), before, "the keys are the same");
+    assert_eq!(keys(&sandbox), before, "the keys are the same");
     let version: Value = serde_json::from_str(&tenant.text(&["get", "--raw", "/version"])).expect("it is JSON");
     assert_eq!(version["gitVersion"], NEW);
     it_is_what_kubeadm_would_leave(&tenant);
-    let again = test.run(&["upgrade", NAME, "--to", NEW]).ok();
+    let again = sandbox.run(&["upgrade", NAME, "--to", NEW]).ok();
     assert!(again.stdout.contains("unchanged"), "{again}");
-    let file = test.file("new.yaml", &text.replace(OLD, NEW)).display().to_string();
-    let again = test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
+    let file = sandbox.file("new.yaml", &text.replace(OLD, NEW)).display().to_string();
+    let again = sandbox.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port"]).ok();
     assert!(again.stdout.contains("unchanged"), "the old file with the new version asks for nothing: {again}");
-    test.run(&["rollback", NAME, "--yes"]).exits(2).says(&["an older minor cannot read"]);
+    sandbox.run(&["rollback", NAME, "--yes"]).exits(2).says(&["an older minor cannot read"]);
 }
 
 /// With two replicas there are up to four API servers at once.
 #[test]
 fn an_upgrade_of_two_replicas_fails_no_request() {
-    let test = TestNamespace::new("e2e-upgrade-two");
-    let text = std::fs::read_to_string(test.quickstart()).expect("it was written").replace(NEW, OLD);
-    let file = test.file("old.yaml", &text).display().to_string();
-    test.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--replicas", "2"]).ok();
-    let tenant = test.tenant(NAME);
+    let sandbox = TestNamespace::new("e2e-upgrade-two");
+    let text = std::fs::read_to_string(sandbox.quickstart()).expect("it was written").replace(NEW, OLD);
+    let file = sandbox.file("old.yaml", &text).display().to_string();
+    sandbox.run(&["create", NAME, "--kubeadm-config", &file, "--expose", "node-port", "--replicas", "2"]).ok();
+    let tenant = sandbox.tenant(NAME);
     tenant.run(&["create", "configmap", "polled", "--from-literal=count=0"]).ok();
-    no_request_fails(&test, &tenant);
-    assert_eq!(test.run(&["list", "-o", "json"]).json()["items"][0]["version"], NEW);
+    no_request_fails(&sandbox, &tenant);
+    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["version"], NEW);
 }
 
 /// Upgrades while a client asks on new connections, on kept ones, and watches.
-fn no_request_fails(test: &TestNamespace, tenant: &Kube) {
+fn no_request_fails(sandbox: &TestNamespace, tenant: &Kube) {
     let poller = Poller::with_a_watch(&Identity::of(tenant), "/readyz", "polled");
     std::thread::sleep(Duration::from_secs(2));
-    let run = test.run(&["upgrade", NAME, "--to", NEW, "--yes"]).ok();
+    let run = sandbox.run(&["upgrade", NAME, "--to", NEW, "--yes"]).ok();
     // Until the old pods have drained.
-    management().await_ending_pods(&test.namespace);
+    management().await_ending_pods(&sandbox.namespace);
     // The watch may begin after the first writes.
     poller.await_answers(ENOUGH, CHANGES + 100);
     let seen = poller.stop();
@@ -96,8 +96,8 @@ fn users_change_their_corefile_and_scale_coredns(tenant: &Kube) {
     tenant.run(&["scale", "deployment", "-n", "kube-system", "coredns", "--replicas=3"]).ok();
 }
 
-fn the_plan_says_what_would_be(test: &TestNamespace) {
-    let plan = test.run(&["upgrade", "plan", NAME, "-o", "json"]).json();
+fn the_plan_says_what_would_be(sandbox: &TestNamespace) {
+    let plan = sandbox.run(&["upgrade", "plan", NAME, "-o", "json"]).json();
     let item = &plan["items"][0];
     assert_eq!(item["version"], OLD, "{plan:#}");
     assert_eq!(item["canGoTo"], serde_json::json!([NEW]));
@@ -105,36 +105,40 @@ fn the_plan_says_what_would_be(test: &TestNamespace) {
         item["checks"].as_array().is_some_and(|checks| checks.iter().all(|check| check["verdict"] == "ok")),
         "{plan:#}"
     );
-    let shown = test.run(&["upgrade", "plan", NAME]).ok();
+    let shown = sandbox.run(&["upgrade", "plan", NAME]).ok();
     assert!(shown.stdout.contains("kube-apiserver") && shown.stdout.contains("coredns"), "{shown}");
-    let dry = test.run(&["upgrade", NAME, "--to", NEW, "--dry-run"]).ok();
+    let dry = sandbox.run(&["upgrade", NAME, "--to", NEW, "--dry-run"]).ok();
     assert!(dry.stdout.contains("kube-apiserver:v1.36.3") && dry.stdout.contains("kube-apiserver:v1.37.2"), "{dry}");
-    test.run(&["upgrade", NAME, "--to", NEW]).exits(8).says(&["--yes"]);
+    sandbox.run(&["upgrade", NAME, "--to", NEW]).exits(8).says(&["--yes"]);
 }
 
-fn impossible_versions_are_refused(test: &TestNamespace) {
-    test.run(&["upgrade", NAME, "--to", "v1.38.0", "--yes"]).exits(2).says(&["v1.30 to v1.37"]);
-    test.run(&["upgrade", NAME, "--to", "v1.35.1", "--yes"]).exits(2).says(&["cannot go back"]);
-    test.run(&["upgrade", NAME, "--to", "v1.36.1", "--yes"]).exits(2).says(&["--allow-patch-downgrade"]);
-    test.run(&["upgrade", NAME, "--to", "latest", "--yes"]).exits(2);
-    test.run(&["upgrade", "nobody", "--to", NEW, "--yes"]).exits(3);
+fn impossible_versions_are_refused(sandbox: &TestNamespace) {
+    sandbox.run(&["upgrade", NAME, "--to", "v1.38.0", "--yes"]).exits(2).says(&["v1.30 to v1.37"]);
+    sandbox.run(&["upgrade", NAME, "--to", "v1.35.1", "--yes"]).exits(2).says(&["cannot go back"]);
+    sandbox.run(&["upgrade", NAME, "--to", "v1.36.1", "--yes"]).exits(2).says(&["--allow-patch-downgrade"]);
+    sandbox.run(&["upgrade", NAME, "--to", "latest", "--yes"]).exits(2);
+    sandbox.run(&["upgrade", "nobody", "--to", NEW, "--yes"]).exits(3);
 }
 
 /// An image that nobody has: the old version serves all the time, and is what there is afterwards.
-fn a_version_that_does_not_come_up_is_taken_back(test: &TestNamespace, tenant: &Kube) {
-    let pods = |test: &TestNamespace| -> Vec<String> {
-        test.objects("pods").iter().map(|pod| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+fn a_version_that_does_not_come_up_is_taken_back(sandbox: &TestNamespace, tenant: &Kube) {
+    let pods = |sandbox: &TestNamespace| -> Vec<String> {
+        sandbox
+            .objects("pods")
+            .iter()
+            .map(|pod| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
     };
-    let before = pods(test);
-    let run = test.run(&["upgrade", NAME, "--to", "v1.36.99", "--yes", "--timeout", "15s"]).exits(1);
+    let before = pods(sandbox);
+    let run = sandbox.run(&["upgrade", NAME, "--to", "v1.36.99", "--yes", "--timeout", "15s"]).exits(1);
     run.clone().says(&["v1.36.99", "it has v1.36.3 again"]);
     assert!(run.stderr.contains("Image") || run.stderr.contains("image"), "the cause is told: {run}");
     wait_until("the old pods alone are there", Duration::from_secs(60), || {
-        let now = pods(test);
+        let now = pods(sandbox);
         if now == before { Ok(()) } else { Err(format!("{now:?}")) }
     });
     tenant.run(&["get", "namespaces"]).ok();
-    let list = test.run(&["list", "-o", "json"]).json();
+    let list = sandbox.run(&["list", "-o", "json"]).json();
     assert_eq!(list["items"][0]["version"], OLD);
     let _ = management();
 }

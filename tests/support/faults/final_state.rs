@@ -36,13 +36,13 @@ pub(crate) struct FinalState {
 impl FinalState {
     /// Looks at a control plane.
     #[track_caller]
-    pub(crate) fn of(test: &TestNamespace, root: &EtcdClient, name: &str) -> Self {
+    pub(crate) fn of(sandbox: &TestNamespace, root: &EtcdClient, name: &str) -> Self {
         let ours = |object: &Value| {
             let namespaced_name = object["metadata"]["name"].as_str().unwrap_or_default();
             namespaced_name == name || namespaced_name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
         };
         let objects: BTreeMap<String, Value> =
-            test.every_object_but(&NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
+            sandbox.every_object_but(&NAMED_AT_RANDOM).into_iter().filter(|(_, object)| ours(object)).collect();
         let datastore = objects.get(&format!("Secret/{name}-datastore-config"));
         let record = record(&objects);
         let id = datastore

@@ -61,7 +61,7 @@ struct Undisturbed {
 
 /// A sweep at work.
 pub(crate) struct Sweep<'a> {
-    test: &'a TestNamespace,
+    sandbox: &'a TestNamespace,
     proxy: Proxy,
     root: EtcdClient,
     verbs: &'a [Verb],
@@ -86,14 +86,14 @@ pub(crate) struct Outcome {
 
 impl<'a> Sweep<'a> {
     /// Begins, with the states that the control planes are in.
-    pub(crate) fn new(test: &'a TestNamespace, verbs: &'a [Verb], states: &[(Plane, &'static str)]) -> Self {
+    pub(crate) fn new(sandbox: &'a TestNamespace, verbs: &'a [Verb], states: &[(Plane, &'static str)]) -> Self {
         let proxy = Proxy::start(&Identity::of(&management()));
         let states = states.iter().copied().collect();
-        Self { test, proxy, root: EtcdClient::root(), verbs, states, known: BTreeMap::new(), seen: BTreeMap::new() }
+        Self { sandbox, proxy, root: EtcdClient::root(), verbs, states, known: BTreeMap::new(), seen: BTreeMap::new() }
     }
 
     fn words(&self, verb: &Verb, time: &str) -> Vec<String> {
-        let file = self.test.files.path().join("kubeadm.yaml").display().to_string();
+        let file = self.sandbox.files.path().join("kubeadm.yaml").display().to_string();
         let word = |word: &&str| match *word {
             "NAME" => verb.control_plane.name().to_owned(),
             "FILE" => file.clone(),
@@ -105,11 +105,11 @@ impl<'a> Sweep<'a> {
 
     fn plain(&self, verb: &Verb) -> Run {
         let words = self.words(verb, "120s");
-        self.test.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        self.sandbox.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn sight(&self, control_plane: Plane) -> FinalState {
-        FinalState::of(self.test, &self.root, control_plane.name())
+        FinalState::of(self.sandbox, &self.root, control_plane.name())
     }
 
     /// Brings a control plane to a state, by undisturbed verbs.
@@ -141,7 +141,7 @@ impl<'a> Sweep<'a> {
         self.seen.remove(&verb.control_plane);
         self.proxy.reset();
         let words = self.words(verb, "120s");
-        self.test.run_through(&self.proxy, &words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+        self.sandbox.run_through(&self.proxy, &words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
         let requests = self.proxy.requests();
         self.states.insert(verb.control_plane, verb.states.1);
         let after = self.sight(verb.control_plane);
@@ -240,13 +240,15 @@ impl<'a> Sweep<'a> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (first, fault, times) = match scenario {
             Scenario::Kill(moment) => {
-                return kill(self.test, &self.proxy, &words, moment, move |request| request.number == at);
+                return kill(self.sandbox, &self.proxy, &words, moment, move |request| request.number == at);
             }
             Scenario::KillTwice => {
                 use crate::support::faults::proxy::Timing;
-                kill(self.test, &self.proxy, &words, Timing::After, move |request| request.number == at);
+                kill(self.sandbox, &self.proxy, &words, Timing::After, move |request| request.number == at);
                 let second = 1 + (at + length / 2) % length;
-                return kill(self.test, &self.proxy, &words, Timing::Before, move |request| request.number == second);
+                return kill(self.sandbox, &self.proxy, &words, Timing::Before, move |request| {
+                    request.number == second
+                });
             }
             Scenario::Once(fault) => (at, fault, 1),
             Scenario::On(fault) => (at, fault, usize::MAX),
@@ -257,7 +259,7 @@ impl<'a> Sweep<'a> {
             move |request| request.number >= first && scenario.fits(request),
             Injection::Fault(fault),
         );
-        let run = self.test.run_through(&self.proxy, &words);
+        let run = self.sandbox.run_through(&self.proxy, &words);
         let requests = self.proxy.requests();
         let request = requests.iter().find(|request| request.harmed).map(ToString::to_string);
         (run, request.unwrap_or_else(|| "it was done before".to_owned()))
