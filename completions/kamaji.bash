@@ -1,2 +1,2 @@
-# shellcheck shell=bash disable=SC1090  # there is no file to follow
+# shellcheck shell=bash disable=SC1090  # not a file
 source <(kamaji completion bash)

@@ -1,18 +1,18 @@
-//! The rooms keep to their doors, and every outside crate has one. Who breaks a row of the table in `rooms.rs` learns
-//! the file and the line.
+//! Modules use only the modules and external crates that the tables in `modules.rs` allow. A failure names the file and
+//! the line.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use crate::rooms::{ALL, CRATES, ROOMS, VOCABULARY};
+use crate::modules::{ALL, COMMON_CRATES, CRATES, MODULES};
 use crate::source::{Production, production, root, rust_files, without_comments_and_tests};
 
-/// The two files at the top that are in no room.
-const TOP: [&str; 2] = ["main", "lib"];
+/// The two files of `src/` that belong to no module.
+const CRATE_ROOTS: [&str; 2] = ["main", "lib"];
 
-/// The rooms that the text names by `crate::…`, with the place.
-fn rooms_named(file: &Production) -> Vec<(usize, String)> {
+/// The modules that a file names with `crate::…`, with the offset of each.
+fn modules_used(file: &Production) -> Vec<(usize, String)> {
     let identifier = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut named = Vec::new();
     for offset in file.words("crate::") {
@@ -42,129 +42,132 @@ fn rooms_named(file: &Production) -> Vec<(usize, String)> {
             }
         }
     }
-    named.retain(|(_, name)| ROOMS.iter().any(|room| room.name == name));
+    named.retain(|(_, name)| MODULES.iter().any(|module| module.name == name));
     named
 }
 
-fn doors_broken(file: &Production) -> Vec<String> {
-    let Some(room) = ROOMS.iter().find(|room| room.name == file.room) else {
-        return vec![format!("{}: room `{}` is not in ROOMS", file.path, file.room)];
+fn forbidden_modules(file: &Production) -> Vec<String> {
+    let Some(module) = MODULES.iter().find(|module| module.name == file.module) else {
+        return vec![format!("{}: module `{}` is not in MODULES", file.path, file.module)];
     };
-    if room.uses == ALL {
+    if module.uses == ALL {
         return Vec::new();
     }
-    rooms_named(file)
+    modules_used(file)
         .into_iter()
-        .filter(|(_, used)| used != room.name && !room.uses.contains(&used.as_str()))
-        .map(|(offset, used)| format!("{}:{}: `{}` may not use `{used}`", file.path, file.line(offset), room.name))
+        .filter(|(_, used)| used != module.name && !module.uses.contains(&used.as_str()))
+        .map(|(offset, used)| format!("{}:{}: `{}` may not use `{used}`", file.path, file.line(offset), module.name))
         .collect()
 }
 
-fn crates_misused(file: &Production) -> Vec<String> {
+fn forbidden_crates(file: &Production) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (name, doors) in CRATES {
+    for (name, users) in CRATES {
         for offset in file.words(name) {
             let used = file.text[offset + name.len()..].starts_with("::");
-            if used && !doors.contains(&file.room.as_str()) {
-                wrong.push(format!("{}:{}: `{name}` comes in through {doors:?}", file.path, file.line(offset)));
+            if used && !users.contains(&file.module.as_str()) {
+                wrong.push(format!("{}:{}: only {users:?} may use `{name}`", file.path, file.line(offset)));
             }
         }
     }
     wrong
 }
 
-fn none(wrong: &[String]) {
+fn assert_none(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-fn in_rooms() -> Vec<Production> {
-    production().into_iter().filter(|file| !TOP.contains(&file.room.as_str())).collect()
+fn module_files() -> Vec<Production> {
+    production().into_iter().filter(|file| !CRATE_ROOTS.contains(&file.module.as_str())).collect()
 }
 
 #[test]
-fn rooms_only_open_their_own_doors() {
-    none(&in_rooms().iter().flat_map(doors_broken).collect::<Vec<_>>());
+fn modules_use_only_their_declared_dependencies() {
+    assert_none(&module_files().iter().flat_map(forbidden_modules).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_door_in_the_table_is_used_by_somebody() {
-    let used: BTreeSet<(String, String)> = in_rooms()
+fn every_declared_dependency_is_used() {
+    let used: BTreeSet<(String, String)> = module_files()
         .iter()
-        .flat_map(|file| rooms_named(file).into_iter().map(|(_, used)| (file.room.clone(), used)).collect::<Vec<_>>())
+        .flat_map(|file| {
+            modules_used(file).into_iter().map(|(_, used)| (file.module.clone(), used)).collect::<Vec<_>>()
+        })
         .collect();
-    let unused = ROOMS.iter().filter(|room| room.uses != ALL).flat_map(|room| {
+    let unused = MODULES.iter().filter(|module| module.uses != ALL).flat_map(|module| {
         let used = &used;
-        room.uses
+        module
+            .uses
             .iter()
-            .filter(move |door| !used.contains(&(room.name.to_owned(), (**door).to_owned())))
-            .map(move |door| format!("`{}` does not use `{door}` (any more): close the door in ROOMS", room.name))
+            .filter(move |name| !used.contains(&(module.name.to_owned(), (**name).to_owned())))
+            .map(move |name| format!("`{}` does not use `{name}`: remove it from MODULES", module.name))
     });
-    none(&unused.collect::<Vec<_>>());
+    assert_none(&unused.collect::<Vec<_>>());
 }
 
 #[test]
-fn a_room_is_left_by_its_full_name_only() {
+fn other_modules_are_imported_by_their_full_path() {
     let mut wrong = Vec::new();
-    for file in in_rooms() {
-        let too_far = "super::".repeat(file.depth() + 1);
-        wrong.extend(
-            file.words(&too_far).map(|offset| format!("{}:{}: write `crate::…`", file.path, file.line(offset))),
-        );
+    for file in module_files() {
+        let outside = "super::".repeat(file.depth() + 1);
+        wrong.extend(file.words(&outside).map(|offset| {
+            format!("{}:{}: use `crate::…` to import from another module", file.path, file.line(offset))
+        }));
     }
-    none(&wrong);
+    assert_none(&wrong);
 }
 
 #[test]
-fn outside_crates_come_in_through_their_doors_only() {
-    none(&in_rooms().iter().flat_map(crates_misused).collect::<Vec<_>>());
+fn external_crates_are_used_only_by_their_modules() {
+    assert_none(&module_files().iter().flat_map(forbidden_crates).collect::<Vec<_>>());
 }
 
 #[test]
-fn every_dependency_has_a_door_or_is_vocabulary() {
+fn every_crate_in_cargo_toml_has_a_row() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
-    let known = |name: &str| CRATES.iter().any(|(known, _)| *known == name) || VOCABULARY.contains(&name);
-    let strangers: Vec<String> = section
+    let known = |name: &str| CRATES.iter().any(|(known, _)| *known == name) || COMMON_CRATES.contains(&name);
+    let unknown: Vec<String> = section
         .lines()
         .filter_map(|line| line.split_once(" = "))
         .map(|(name, _)| name.replace('-', "_"))
         .filter(|name| !known(name))
         .map(|name| format!("`{name}` has no row in CRATES"))
         .collect();
-    none(&strangers);
+    assert_none(&unknown);
 }
 
 #[test]
-fn the_rooms_of_the_table_are_those_of_the_library() {
+fn the_table_lists_every_module_of_the_library() {
     let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let built: BTreeSet<&str> =
+    let declared: BTreeSet<&str> =
         library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert_eq!(ROOMS.iter().map(|room| room.name).collect::<BTreeSet<_>>(), built);
+    assert_eq!(MODULES.iter().map(|module| module.name).collect::<BTreeSet<_>>(), declared);
 }
 
 #[test]
-fn a_planted_violation_is_found() {
+fn a_violation_is_reported_with_its_line() {
     let text = "use crate::{model::Arg,\n    cli::Cli};\nfn a() { kube::now() }\n// use crate::ui;\n#[cfg(test)]\nmod tests {\n    use crate::ui::Ui;\n";
-    let planted =
-        Production { path: "render/x.rs".into(), room: "render".into(), text: without_comments_and_tests(text) };
-    assert_eq!(doors_broken(&planted), ["render/x.rs:1: `render` may not use `cli`"]);
-    assert_eq!(crates_misused(&planted), ["render/x.rs:3: `kube` comes in through [\"cluster\"]"]);
+    let file =
+        Production { path: "render/x.rs".into(), module: "render".into(), text: without_comments_and_tests(text) };
+    assert_eq!(forbidden_modules(&file), ["render/x.rs:1: `render` may not use `cli`"]);
+    assert_eq!(forbidden_crates(&file), ["render/x.rs:3: only [\"cluster\"] may use `kube`"]);
 }
 
 #[test]
-fn every_file_says_first_what_it_is_for() {
-    let silent: Vec<String> = ["src", "tests/offline", "tests/static", "tests/support"]
+fn every_file_starts_with_a_module_comment() {
+    let undocumented: Vec<String> = ["src", "tests/offline", "tests/static", "tests/support"]
         .into_iter()
         .flat_map(rust_files)
         .filter(|path| !fs::read_to_string(path).unwrap().starts_with("//! "))
-        .map(|path| format!("{} does not begin with `//!`", path.strip_prefix(root()).unwrap().display()))
+        .map(|path| format!("{} does not start with a `//!` comment", path.strip_prefix(root()).unwrap().display()))
         .collect();
-    none(&silent);
+    assert_none(&undocumented);
 }
 
-/// Who builds a crate, as cargo tells it; empty when nobody does. Cargo.lock would not do: it lists crates that are
+/// The crates that pull in `name`, from `cargo tree`; empty if it is not built. Cargo.lock also lists crates that are
 /// never built.
-fn built_by(name: &str) -> String {
+fn dependents_of(name: &str) -> String {
     let tree = Command::new(env!("CARGO"))
         .current_dir(root())
         .args(["tree", "--offline", "--locked", "--edges", "normal,build", "--invert", name])
@@ -175,11 +178,11 @@ fn built_by(name: &str) -> String {
 
 #[test]
 fn there_is_one_tls_provider_one_yaml_parser_and_one_clock() {
-    for wanted in ["aws-lc-rs", "serde-saphyr", "jiff"] {
-        assert!(!built_by(wanted).is_empty(), "`{wanted}` is not built, or cargo cannot tell");
+    for expected in ["aws-lc-rs", "serde-saphyr", "jiff"] {
+        assert!(!dependents_of(expected).is_empty(), "`{expected}` is not built, or `cargo tree` failed");
     }
-    for banned in ["ring", "openssl-sys", "native-tls", "serde_yaml", "yaml-rust2", "chrono"] {
-        let by = built_by(banned);
-        assert!(by.is_empty(), "`{banned}` is built:\n{by}");
+    for forbidden in ["ring", "openssl-sys", "native-tls", "serde_yaml", "yaml-rust2", "chrono"] {
+        let dependents = dependents_of(forbidden);
+        assert!(dependents.is_empty(), "`{forbidden}` is built:\n{dependents}");
     }
 }

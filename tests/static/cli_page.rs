@@ -1,35 +1,35 @@
-//! `docs/reference/cli.md`: every command with its arguments, options, defaults and examples, as clap knows them.
+//! Generates `docs/reference/cli.md` from the clap definition: every command with its options, defaults and examples.
 
 use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
-/// The page for a built command.
+/// The page for a command on which `build` was called.
 pub(crate) fn page(program: &Command) -> String {
     let mut page = String::from("# Commands\n\n");
     let _infallible = writeln!(page, "{}\n", text(program.get_long_about()));
     page.push_str("| command | |\n|---|---|\n");
-    for command in every(program).iter().filter(|command| !command.has_subcommands()) {
+    for command in all_commands(program).iter().filter(|command| !command.has_subcommands()) {
         let path = path(command);
         let _infallible = writeln!(page, "| [`{path}`](#{}) | {} |", path.replace(' ', "-"), text(command.get_about()));
     }
     page.push_str(&examples(program));
-    page.push_str("\n## Options of every command\n\n");
+    page.push_str("\n## Global options\n\n");
     page.push_str(&options(program.get_arguments().filter(|arg| arg.is_global_set())));
-    for command in every(program).iter().filter(|command| !command.has_subcommands()) {
+    for command in all_commands(program).iter().filter(|command| !command.has_subcommands()) {
         page.push_str(&section(command));
     }
     page.push_str("\nExit codes: [exit-codes.md](exit-codes.md).\n");
     page
 }
 
-/// The commands below `command`, each before its own subcommands.
-pub(crate) fn every(command: &Command) -> Vec<&Command> {
+/// All subcommands of `command`, each followed by its own subcommands.
+pub(crate) fn all_commands(command: &Command) -> Vec<&Command> {
     let visible = command.get_subcommands().filter(|command| command.get_name() != "help" && !command.is_hide_set());
-    visible.flat_map(|command| std::iter::once(command).chain(every(command))).collect()
+    visible.flat_map(|command| std::iter::once(command).chain(all_commands(command))).collect()
 }
 
-/// `kamaji token create`.
+/// The full command, for example `kamaji token create`.
 pub(crate) fn path(command: &Command) -> String {
     command.get_bin_name().unwrap_or(command.get_name()).to_owned()
 }
@@ -96,7 +96,7 @@ fn default(arg: &Arg) -> String {
     values.join(", ")
 }
 
-/// The examples in the text after the help; what follows them is told elsewhere.
+/// The examples from the text after the help, without what follows them.
 fn examples(command: &Command) -> String {
     let after = text(command.get_after_help());
     let Some(rest) = after.strip_prefix("Examples:\n") else { return String::new() };

@@ -1,29 +1,29 @@
-//! No two files of `src/` import each other, neither directly nor through others.
+//! Detects import cycles between the files of `src/`, direct or through other files.
 //!
-//! A `mod.rs` may use what its children define, and they may use what it defines: together they are one module.
+//! A `mod.rs` and the files below it may use each other: they count as one module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Production, production, without_comments_and_tests};
 
-/// A path as segments, from `crate` on.
+/// The segments of a module path, starting with `crate`.
 type Path = Vec<String>;
 
-/// The files of the library by module path, with what each imports.
-struct Modules {
+/// The imports of each file, by module path.
+struct ImportGraph {
     files: BTreeMap<Path, Imports>,
 }
 
 struct Imports {
-    /// The path below `src/`.
+    /// The path relative to `src/`.
     file: String,
-    /// Every path that is imported or written out, absolute.
+    /// Every path that is imported or used inline, absolute.
     paths: Vec<Path>,
-    /// Names that the module passes on with `pub use`, and where they come from.
+    /// Names re-exported with `pub use`, with the path they come from.
     exports: BTreeMap<String, Path>,
 }
 
-impl Modules {
+impl ImportGraph {
     fn of(sources: &[Production]) -> Self {
         let mut files = BTreeMap::new();
         for source in sources {
@@ -38,14 +38,14 @@ impl Modules {
                     paths.push(absolute);
                 }
             }
-            paths.extend(written_out(&source.text).iter().map(|path| absolute(path, &module)));
+            paths.extend(inline_paths(&source.text).iter().map(|path| absolute(path, &module)));
             files.insert(module, Imports { file: source.path.clone(), paths, exports });
         }
         Self { files }
     }
 
-    /// The module that defines what a path leads to, through re-exports.
-    fn definer(&self, path: &Path) -> Option<&Path> {
+    /// The module that defines the item at `path`, following re-exports.
+    fn defining_module(&self, path: &Path) -> Option<&Path> {
         let mut path = path.clone();
         for _ in 0..8 {
             let depth = (1..=path.len()).rev().find(|depth| self.files.contains_key(&path[..*depth]))?;
@@ -58,35 +58,36 @@ impl Modules {
         None
     }
 
-    /// What each module needs of others. A module and its `mod.rs` are one.
+    /// The modules that each module imports from, without its own parents and children.
     fn edges(&self) -> BTreeMap<&Path, BTreeSet<&Path>> {
         let edges = |(module, imports): (&Path, &Imports)| -> BTreeSet<&Path> {
-            let targets = imports.paths.iter().filter_map(|path| self.definer(path));
+            let targets = imports.paths.iter().filter_map(|path| self.defining_module(path));
             targets.filter(|target| !target.starts_with(module) && !module.starts_with(target)).collect()
         };
         self.files.iter().map(|entry| (entry.0, edges(entry))).collect()
     }
 
-    /// The groups of files that import each other in a circle, as text.
-    fn circles(&self) -> Vec<String> {
+    /// The import cycles, one text each.
+    fn cycles(&self) -> Vec<String> {
         let edges = self.edges();
-        let reached: BTreeMap<&Path, BTreeSet<&Path>> =
+        let reachable_from: BTreeMap<&Path, BTreeSet<&Path>> =
             edges.keys().map(|start| (*start, reachable(&edges, start))).collect();
         let mut groups = BTreeSet::new();
-        for (module, far) in &reached {
-            let group: BTreeSet<&Path> = far.iter().copied().filter(|other| reached[other].contains(module)).collect();
+        for (module, targets) in &reachable_from {
+            let group: BTreeSet<&Path> =
+                targets.iter().copied().filter(|other| reachable_from[other].contains(module)).collect();
             if !group.is_empty() {
                 groups.insert(group);
             }
         }
-        let told = |group: &BTreeSet<&Path>| {
+        let describe = |group: &BTreeSet<&Path>| {
             let lines = group.iter().flat_map(|module| {
                 let within = edges[*module].iter().filter(|target| group.contains(**target));
                 within.map(|target| format!("  {} uses {}", self.files[*module].file, self.files[*target].file))
             });
             lines.collect::<Vec<_>>().join("\n")
         };
-        groups.iter().map(told).collect()
+        groups.iter().map(describe).collect()
     }
 }
 
@@ -104,7 +105,7 @@ fn module_of(file: &str) -> Path {
     std::iter::once("crate").chain(path.split('/').filter(|part| *part != "lib")).map(str::to_owned).collect()
 }
 
-/// A path as it is written in a module, from `crate` on; a name of another crate stays as it is.
+/// Resolves `super`, `self` and relative paths to a path from `crate`.
 fn absolute(path: &[String], module: &Path) -> Path {
     let up = path.iter().take_while(|segment| *segment == "super").count();
     match path.first().map(String::as_str) {
@@ -115,7 +116,7 @@ fn absolute(path: &[String], module: &Path) -> Path {
     }
 }
 
-/// The imports of a text: whether they are passed on, the path, and another name for it.
+/// The `use` statements of a file: whether each is public, its path, and its alias.
 fn uses(text: &str) -> Vec<(bool, Path, Option<String>)> {
     let mut found = Vec::new();
     for statement in text.split(';') {
@@ -123,7 +124,7 @@ fn uses(text: &str) -> Vec<(bool, Path, Option<String>)> {
         let public = statement[..at].trim_end().rsplit('\n').next().is_some_and(|line| line.trim().starts_with("pub"));
         let tree = &statement[at + "use ".len()..];
         if !tree.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_:{},*".contains(c)) {
-            continue; // a text that contains the word
+            continue; // a string literal that contains "use "
         }
         let mut leaves = Vec::new();
         expand(tree, &mut Vec::new(), &mut leaves);
@@ -132,13 +133,13 @@ fn uses(text: &str) -> Vec<(bool, Path, Option<String>)> {
     found
 }
 
-/// Whether what stands before `use` on its line is nothing, or a visibility.
+/// Whether only a visibility, or nothing, precedes `use` on its line.
 fn is_statement(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default().trim();
     line.is_empty() || line.starts_with("pub")
 }
 
-/// Takes `a::{b, c as d}` apart.
+/// Expands `a::{b, c as d}` into single paths.
 fn expand(tree: &str, prefix: &mut Path, leaves: &mut Vec<(Path, Option<String>)>) {
     let tree = tree.trim();
     let segments = |text: &str| -> Path {
@@ -175,8 +176,8 @@ fn expand(tree: &str, prefix: &mut Path, leaves: &mut Vec<(Path, Option<String>)
     }
 }
 
-/// The paths that code names without an import.
-fn written_out(text: &str) -> Vec<Path> {
+/// The paths that code uses without an import.
+fn inline_paths(text: &str) -> Vec<Path> {
     let mut found = Vec::new();
     for start in ["crate::", "super::"] {
         for (at, _) in text.match_indices(start) {
@@ -193,26 +194,26 @@ fn written_out(text: &str) -> Vec<Path> {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
-    let circles = Modules::of(&production()).circles();
-    assert!(circles.is_empty(), "{} circles:\n{}", circles.len(), circles.join("\n\n"));
+fn no_two_files_import_each_other() {
+    let cycles = ImportGraph::of(&production()).cycles();
+    assert!(cycles.is_empty(), "{} import cycles:\n{}", cycles.len(), cycles.join("\n\n"));
 }
 
 #[test]
-fn a_planted_circle_is_found() {
+fn an_import_cycle_is_found() {
     let file = |path: &str, text: &str| Production {
         path: path.into(),
-        room: "plan".into(),
+        module: "plan".into(),
         text: without_comments_and_tests(text),
     };
-    let planted = [
+    let files = [
         file("plan/mod.rs", "pub mod a;\npub use b::B;\nmod b;\n"),
         file("plan/a.rs", "use crate::plan::B;\n"),
         file("plan/b.rs", "use super::c::{D, E as F};\n"),
         file("plan/c.rs", "fn c() { super::a::run() }\n"),
     ];
-    let circles = Modules::of(&planted).circles();
-    assert_eq!(circles.len(), 1);
-    assert_eq!(circles[0], "  plan/a.rs uses plan/b.rs\n  plan/b.rs uses plan/c.rs\n  plan/c.rs uses plan/a.rs");
-    assert!(Modules::of(&planted[..3]).circles().is_empty());
+    let cycles = ImportGraph::of(&files).cycles();
+    assert_eq!(cycles.len(), 1);
+    assert_eq!(cycles[0], "  plan/a.rs uses plan/b.rs\n  plan/b.rs uses plan/c.rs\n  plan/c.rs uses plan/a.rs");
+    assert!(ImportGraph::of(&files[..3]).cycles().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The pages under `docs/reference` are made from the code and committed. When they differ, this test tells which;
+//! Generates the pages of `docs/reference` from the code and checks that the committed ones are up to date.
 //! `UPDATE_GENERATED=1 cargo test --test static` writes them.
 
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use kamaji::render::{Manifest, Write};
 
 use crate::cli_page;
 use crate::control_plane::{MINIMAL, Plane, spec};
-use crate::rooms::{ALL, CRATES, ROOMS, VOCABULARY};
+use crate::modules::{ALL, COMMON_CRATES, CRATES, MODULES};
 use crate::source::root;
 
-/// Every generated page by its path below `docs/reference`.
+/// Every generated page, by its path in `docs/reference`.
 fn pages() -> BTreeMap<PathBuf, String> {
     let mut program = Cli::command();
     program.build();
@@ -28,11 +28,11 @@ fn pages() -> BTreeMap<PathBuf, String> {
         ("kubeadm-fields.md".into(), fields_reference()),
         ("tenantcontrolplane-fields.md".into(), tenant_fields_reference()),
         ("objects.md".into(), objects()),
-        ("rooms.md".into(), rooms()),
+        ("modules.md".into(), modules()),
     ]);
-    for command in std::iter::once(&program).chain(cli_page::every(&program)) {
+    for command in std::iter::once(&program).chain(cli_page::all_commands(&program)) {
         let name = cli_page::path(command).replace(' ', "-");
-        // The page is called as the whole command is, so that `man kamaji-token-create` finds it.
+        // Named after the whole command, so that `man kamaji-token-create` finds it.
         let page = clap_mangen::Man::new(command.clone().name(name.clone()).display_name(name.clone()));
         let mut text = Vec::new();
         page.render(&mut text).unwrap();
@@ -50,16 +50,16 @@ fn exit_codes() -> String {
     page
 }
 
-/// The objects of a control plane, their keys, and how they are written.
+/// The objects of a control plane, with their data keys and when they are written.
 fn objects() -> String {
     let spec = spec(MINIMAL);
     let desired = Plane::new(kamaji::model::ControlPlaneSpec { replicas: 2, ..spec.clone() }).desire().unwrap();
     let mut page = String::from(
         "# Objects of a control plane\n\n\
-         What there is in the management cluster for a control plane called `prod`. All of them are in its namespace and\n\
-         carry the label `kamaji.clastix.io/name: prod`. An object that is \"made once\" is immutable: it is never changed.\n\n\
-         | kind | name | what it is | keys | written |\n|---|---|---|---|---|\n\
-         | ConfigMap | `prod-record` | the record: what was asked for and decided; no secrets | `record.json`, `kubeadm.yaml` | when it changes |\n",
+         The objects in the management cluster of a control plane named `prod`. They are in its namespace and carry\n\
+         the label `kamaji.clastix.io/name: prod`. Objects that are \"created once\" are immutable.\n\n\
+         | kind | name | purpose | keys | written |\n|---|---|---|---|---|\n\
+         | ConfigMap | `prod-record` | the record: the spec and kamaji's decisions; no secrets | `record.json`, `kubeadm.yaml` | when it changes |\n",
     );
     let purposes = purposes();
     for object in object_refs(&spec) {
@@ -69,12 +69,12 @@ fn objects() -> String {
         let purpose = purpose.unwrap().1.trim_start_matches(&object.kind).trim_start();
         let written = match manifest.write {
             Write::Apply | Write::ApplyUnlessTaken => "when it changes",
-            Write::CreateOnly => "made once",
+            Write::CreateOnly => "created once",
         };
         let _infallible =
             writeln!(page, "| {} | `{}` | {purpose} | {} | {written} |", object.kind, object.name, keys(manifest));
     }
-    page.push_str("\nThe PodDisruptionBudget exists with two replicas or more.\n");
+    page.push_str("\nThe PodDisruptionBudget exists only with two or more replicas.\n");
     page
 }
 
@@ -83,7 +83,7 @@ fn keys(manifest: &Manifest) -> String {
     data.map(|(key, _)| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Suffix and meaning of each derived name, from the table in `src/model/names.rs`.
+/// The suffix and purpose of each derived name, from the table in `src/model/names.rs`.
 fn purposes() -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join("src/model/names.rs")).unwrap();
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -97,20 +97,20 @@ fn purposes() -> Vec<(String, String)> {
         .collect()
 }
 
-fn rooms() -> String {
+fn modules() -> String {
     let mut page = String::from(
-        "# Rooms\n\n\
-         The source is divided into rooms: the modules at the top of `src/`. Data goes one way through them, and the tests\n\
-         in `tests/static` keep it so. A pure room takes values and returns values; an edge touches the world.\n\n\
-         | room | what it is for | kind | may use | outside crates |\n|---|---|---|---|---|\n",
+        "# Modules\n\n\
+         The top-level modules of `src/` and their dependencies, which the tests in `tests/static` enforce. A pure\n\
+         module takes values and returns values; an edge does I/O.\n\n\
+         | module | purpose | kind | may use | external crates |\n|---|---|---|---|---|\n",
     );
-    for room in ROOMS {
-        let uses = if room.uses == ALL { "every room".to_owned() } else { quoted(room.uses.iter().copied()) };
-        let crates = quoted(CRATES.iter().filter(|(_, doors)| doors.contains(&room.name)).map(|(name, _)| *name));
+    for module in MODULES {
+        let uses = if module.uses == ALL { "every module".to_owned() } else { quoted(module.uses.iter().copied()) };
+        let crates = quoted(CRATES.iter().filter(|(_, users)| users.contains(&module.name)).map(|(name, _)| *name));
         let _infallible =
-            writeln!(page, "| `{}` | {} | {} | {uses} | {crates} |", room.name, opening(room.name), room.kind);
+            writeln!(page, "| `{}` | {} | {} | {uses} | {crates} |", module.name, purpose(module.name), module.kind);
     }
-    let _infallible = writeln!(page, "\nEvery room may use {}.", quoted(VOCABULARY.iter().copied()));
+    let _infallible = writeln!(page, "\nEvery module may use {}.", quoted(COMMON_CRATES.iter().copied()));
     page
 }
 
@@ -118,10 +118,10 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The first sentence of a room's own documentation.
-fn opening(room: &str) -> String {
+/// The first sentence of a module's documentation.
+fn purpose(module: &str) -> String {
     let source = root().join("src");
-    let file = [source.join(format!("{room}.rs")), source.join(room).join("mod.rs")];
+    let file = [source.join(format!("{module}.rs")), source.join(module).join("mod.rs")];
     let text = file.iter().find_map(|path| fs::read_to_string(path).ok()).unwrap();
     let doc: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
     let doc = doc.join(" ");
@@ -130,7 +130,7 @@ fn opening(room: &str) -> String {
 }
 
 #[test]
-fn the_committed_reference_is_what_the_code_says() {
+fn the_committed_reference_is_up_to_date() {
     let folder = root().join("docs/reference");
     let update = std::env::var_os("UPDATE_GENERATED").is_some();
     let mut stale = Vec::new();
@@ -148,7 +148,7 @@ fn the_committed_reference_is_what_the_code_says() {
     }
     assert!(
         stale.is_empty(),
-        "docs/reference differs from the code in {}; write it: UPDATE_GENERATED=1 cargo test --test static",
+        "out of date in docs/reference: {}; run UPDATE_GENERATED=1 cargo test --test static",
         stale.join(", ")
     );
 }

@@ -1,5 +1,5 @@
-//! What must hold for the source itself: the doors between rooms, the reference that is made from the code,
-//! and the documentation as a site.
+//! Checks on the source tree: dependencies between modules, import cycles, the generated reference, and the links of
+//! the documentation.
 #![expect(clippy::disallowed_methods, reason = "edge: these tests read the source and write the reference")]
 #![expect(clippy::unwrap_used, reason = "tests: a failure is the message")]
 
@@ -7,7 +7,7 @@ mod architecture;
 mod cli_page;
 mod cycles;
 mod generated;
-mod rooms;
+mod modules;
 mod site;
 mod source;
 

@@ -1,5 +1,5 @@
-//! The documentation as a site: `docs/SUMMARY.md`, its table of contents, is made from the pages there are, and every link
-//! leads somewhere, in the repository as on the site.
+//! Generates `docs/SUMMARY.md`, the table of contents of the site, and checks every link of the documentation, in the
+//! repository and on the site.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::source::root;
 
-/// The parts of the site: a heading, and the folder with its pages.
+/// The sections of the site: heading and folder.
 const PARTS: [(&str, &str); 6] = [
     ("Tutorials", "tutorials"),
     ("How to", "how-to"),
@@ -22,7 +22,7 @@ fn docs() -> PathBuf {
     root().join("docs")
 }
 
-/// The pages in a folder, in their order.
+/// The pages in a folder, sorted by name.
 fn pages(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let files = entries.map(|entry| entry.unwrap().path());
@@ -51,7 +51,7 @@ fn summary() -> String {
     summary
 }
 
-/// The Markdown that is read as prose: blocks of code are blank, and so is code within a line.
+/// Markdown with code blocks and inline code blanked.
 fn prose(text: &str) -> String {
     let mut prose = String::new();
     let mut fenced = false;
@@ -67,7 +67,7 @@ fn prose(text: &str) -> String {
     prose
 }
 
-/// Every `[text](target)` with its line.
+/// Every link target with its line number.
 fn links(text: &str) -> Vec<(usize, String)> {
     let prose = prose(text);
     let of_line = |(number, line): (usize, &str)| {
@@ -77,7 +77,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     prose.lines().enumerate().flat_map(of_line).collect()
 }
 
-/// What a heading is linked by, on the site and where the repository is shown.
+/// The anchors of the headings, as mdBook and GitHub derive them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut fenced = false;
     let headings = text.lines().filter(|line| {
@@ -92,37 +92,38 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.map(anchor).collect()
 }
 
-/// A path without `..`.
-fn straight(path: &Path) -> PathBuf {
-    let mut straight = PathBuf::new();
+/// Resolves `..` in a path.
+fn normalize(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
     for part in path.components() {
         if part != Component::ParentDir {
-            straight.push(part);
-        } else if !straight.pop() {
+            normal.push(part);
+        } else if !normal.pop() {
             break;
         }
     }
-    straight
+    normal
 }
 
+/// Why a link is broken, if it is.
 fn broken(page: &Path, target: &str) -> Option<String> {
     if target.contains("://") {
         return None;
     }
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let file = if path.is_empty() { page.to_owned() } else { straight(&page.parent().unwrap().join(path)) };
+    let file = if path.is_empty() { page.to_owned() } else { normalize(&page.parent().unwrap().join(path)) };
     if !file.exists() {
-        return Some("is not there".to_owned());
+        return Some("does not exist".to_owned());
     }
     if page.starts_with(docs()) && !(file.starts_with(docs()) && file.is_file()) {
-        return Some("is no page of the site; name it as code instead".to_owned());
+        return Some("is not a page of the site; name it as code instead".to_owned());
     }
     let known = || anchors(&fs::read_to_string(&file).unwrap_or_default()).contains(anchor);
-    (!anchor.is_empty() && !known()).then(|| "has no such heading".to_owned())
+    (!anchor.is_empty() && !known()).then(|| "does not have this heading".to_owned())
 }
 
-/// Every page a person may read: the site, and the README files beside what they tell of.
-fn everything() -> Vec<PathBuf> {
+/// The pages of the site and the README files.
+fn all_pages() -> Vec<PathBuf> {
     let mut all = vec![root().join("README.md")];
     for (_, folder) in PARTS {
         all.extend(pages(&docs().join(folder)));
@@ -135,22 +136,22 @@ fn everything() -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_table_of_contents_names_every_page() {
+fn the_table_of_contents_is_up_to_date() {
     let (file, summary) = (docs().join("SUMMARY.md"), summary());
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         fs::write(&file, &summary).unwrap();
     }
     assert!(
         fs::read_to_string(file).unwrap_or_default() == summary,
-        "docs/SUMMARY.md does not name the pages there are; write it: UPDATE_GENERATED=1 cargo test --test static"
+        "docs/SUMMARY.md is out of date; run UPDATE_GENERATED=1 cargo test --test static"
     );
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let mut wrong = Vec::new();
     let mut count = 0;
-    for page in everything() {
+    for page in all_pages() {
         for (line, target) in links(&fs::read_to_string(&page).unwrap()) {
             count += 1;
             let place = page.strip_prefix(root()).unwrap().display();
@@ -158,17 +159,17 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count > 30, "links are found: {count}");
+    assert!(count > 30, "only {count} links found");
 }
 
 #[test]
-fn links_and_headings_are_found_as_readers_see_them() {
+fn links_and_headings_in_code_are_ignored() {
     let text =
         "# The `one` thing\nSee [it](a.md#b), not `[this](x)`.\n```sh\n[nor](y)\n# no heading\n```\n[that](#c)\n";
     assert_eq!(links(text), [(2, "a.md#b".to_owned()), (7, "#c".to_owned())]);
     assert_eq!(anchors(text), ["the-one-thing".to_owned()].into());
     let page = docs().join("index.md");
-    assert_eq!(broken(&page, "gone.md"), Some("is not there".to_owned()));
-    assert_eq!(broken(&page, "index.md#gone"), Some("has no such heading".to_owned()));
-    assert!(broken(&page, "../README.md").is_some_and(|why| why.contains("no page of the site")));
+    assert_eq!(broken(&page, "gone.md"), Some("does not exist".to_owned()));
+    assert_eq!(broken(&page, "index.md#gone"), Some("does not have this heading".to_owned()));
+    assert!(broken(&page, "../README.md").is_some_and(|why| why.contains("not a page of the site")));
 }

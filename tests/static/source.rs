@@ -1,4 +1,4 @@
-//! Reads the source as text: which files there are, and what of them runs outside of tests.
+//! Reads the Rust files of the repository, and strips comments and tests from them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Rust files below `folder`, sorted.
+/// All Rust files in `folder` and its subfolders, sorted.
 pub(crate) fn rust_files(folder: &str) -> Vec<PathBuf> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -27,28 +27,28 @@ pub(crate) fn rust_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// One file of `src/` as it is built for use: comments and tests are blank, so lines keep their numbers.
+/// A file of `src/` without comments and tests. Blank lines replace comments, so line numbers do not change.
 pub(crate) struct Production {
-    /// The path below `src/`, for example `plan/mod.rs`.
+    /// The path relative to `src/`, for example `plan/mod.rs`.
     pub(crate) path: String,
-    /// The room it is in; `main` and `lib` for the two at the top.
-    pub(crate) room: String,
+    /// The top-level module; `main` or `lib` for the crate roots.
+    pub(crate) module: String,
     pub(crate) text: String,
 }
 
 impl Production {
-    /// How many modules are between the file and its room: a chain of more `super::` would leave the room.
+    /// How many times `super::` can be repeated in this file without leaving its top-level module.
     pub(crate) fn depth(&self) -> usize {
-        let below_room = self.path.split('/').count() - 1;
-        if self.path.ends_with("/mod.rs") { below_room - 1 } else { below_room }
+        let below_module = self.path.split('/').count() - 1;
+        if self.path.ends_with("/mod.rs") { below_module - 1 } else { below_module }
     }
 
-    /// The line of a byte of the text.
+    /// The line number of a byte offset.
     pub(crate) fn line(&self, offset: usize) -> usize {
         self.text[..offset].matches('\n').count() + 1
     }
 
-    /// Every place where the text continues with `name` as a whole word.
+    /// The offsets at which `name` starts a word.
     pub(crate) fn words<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
         self.text.match_indices(name).map(|(offset, _)| offset).filter(|offset| {
             let before = self.text[..*offset].chars().next_back();
@@ -57,25 +57,25 @@ impl Production {
     }
 }
 
-/// Every file of `src/` that is not for tests only.
+/// Every file of `src/` except test modules.
 pub(crate) fn production() -> Vec<Production> {
     let files = rust_files("src");
     let source = root().join("src");
     let read: Vec<(PathBuf, String)> =
         files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
     let tests: BTreeSet<PathBuf> = read.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
-    let of_tests = |path: &Path| path.ancestors().any(|part| tests.contains(&part.with_extension("")));
+    let is_test = |path: &Path| path.ancestors().any(|part| tests.contains(&part.with_extension("")));
     read.iter()
-        .filter(|(path, _)| !of_tests(path))
+        .filter(|(path, _)| !is_test(path))
         .map(|(path, text)| {
             let path = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
-            let room = path.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
-            Production { path, room, text: without_comments_and_tests(text) }
+            let module = path.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+            Production { path, module, text: without_comments_and_tests(text) }
         })
         .collect()
 }
 
-/// Modules in files of their own that are built for tests only, as paths without ending.
+/// The `#[cfg(test)]` modules declared by a file that have a file of their own, as paths without extension.
 fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
     let folder = if path.ends_with("mod.rs") { path.parent().unwrap().to_owned() } else { path.with_extension("") };
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -87,7 +87,7 @@ fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A module of tests at the end of a file is cut off; comments become empty.
+/// Cuts off the test module at the end of a file and blanks comments.
 pub(crate) fn without_comments_and_tests(text: &str) -> String {
     let mut kept = String::new();
     let mut lines = text.lines().peekable();

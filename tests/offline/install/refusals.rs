@@ -13,9 +13,9 @@ fn a_tampered_archive_is_refused() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(release.archive(), &bytes).unwrap();
-    release.is_refused(&["is not what", "SHA-256 is"]);
+    release.is_refused(&["does not match", "SHA-256 is"]);
     fs::write(release.archive(), &bytes[..middle]).unwrap();
-    release.is_refused(&["is not what", "SHA-256 is"]);
+    release.is_refused(&["does not match", "SHA-256 is"]);
     fs::remove_file(release.archive()).unwrap();
     release.is_refused(&["cannot read"]);
 }
@@ -28,9 +28,9 @@ fn tampered_checksums_are_refused() {
     let name = release.archive().file_name().unwrap().to_str().unwrap().to_owned();
     let sum = ok(Command::new("sha256sum").arg(release.archive())).split(' ').next().unwrap().to_owned();
     fs::write(release.file("SHA256SUMS"), format!("{sum}  {name}\n")).unwrap();
-    release.is_refused(&["SHA256SUMS.sig is no signature of", "nothing was installed"]);
+    release.is_refused(&["SHA256SUMS.sig is not a valid signature of", "nothing was installed"]);
     fs::write(release.file("SHA256SUMS"), format!("{sums}{sum}  {name}\n")).unwrap();
-    release.is_refused(&["SHA256SUMS.sig is no signature of"]);
+    release.is_refused(&["SHA256SUMS.sig is not a valid signature of"]);
     fs::remove_file(release.file("SHA256SUMS")).unwrap();
     release.is_refused(&["cannot read"]);
 }
@@ -39,11 +39,11 @@ fn tampered_checksums_are_refused() {
 fn checksums_that_do_not_name_one_archive_for_this_machine_are_refused() {
     for sums in ["", "0123  kamaji-1-riscv64-unknown-linux-musl.tar.gz\n"] {
         let release = resigned(sums);
-        release.is_refused(&["names no archive for", MACHINE]);
+        release.is_refused(&["lists no archive for", MACHINE]);
     }
     let line = |name: &str| format!("{}  {name}-{MACHINE}-unknown-linux-musl.tar.gz\n", "0".repeat(64));
-    resigned(&(line("kamaji-1") + &line("kamaji-2"))).is_refused(&["does not name one archive for"]);
-    resigned(&line("../kamaji-1")).is_refused(&["does not name one archive for"]);
+    resigned(&(line("kamaji-1") + &line("kamaji-2"))).is_refused(&["must list one archive for"]);
+    resigned(&line("../kamaji-1")).is_refused(&["must list one archive for"]);
 }
 
 /// A release whose checksums are these, well signed.
@@ -63,9 +63,9 @@ fn sign(release: &Release, with: &str) {
 fn a_signature_that_is_missing_wrong_or_of_somebody_else_is_refused() {
     let release = Release::over_an_old_one();
     sign(&release, "other.pem");
-    release.is_refused(&["is no signature of", "by the key of the releases"]);
+    release.is_refused(&["is not a valid signature of", "by the release key"]);
     fs::write(release.file("SHA256SUMS.sig"), "").unwrap();
-    release.is_refused(&["is no signature of"]);
+    release.is_refused(&["is not a valid signature of"]);
     fs::remove_file(release.file("SHA256SUMS.sig")).unwrap();
     release.is_refused(&["cannot read", "SHA256SUMS.sig"]);
 }
@@ -74,7 +74,7 @@ fn a_signature_that_is_missing_wrong_or_of_somebody_else_is_refused() {
 fn a_script_without_a_key_takes_one_from_its_user_or_refuses() {
     let release = Release::new();
     fs::copy(sources().join("install.sh"), release.file("install.sh")).unwrap();
-    release.is_refused(&["holds no key", "--public-key"]);
+    release.is_refused(&["contains no public key", "--public-key"]);
     let public = release.path("public.pem");
     for (name, accepted) in [("other.pem", false), ("key.pem", true)] {
         ok(Command::new("openssl").args(["pkey", "-pubout", "-out"]).arg(&public).arg("-in").arg(key(name)));
@@ -82,7 +82,7 @@ fn a_script_without_a_key_takes_one_from_its_user_or_refuses() {
         if accepted {
             Installed::of(command).says(SAID);
         } else {
-            release.refuses(command, &["is no signature of"]);
+            release.refuses(command, &["is not a valid signature of"]);
         }
     }
 }
@@ -91,11 +91,11 @@ fn a_script_without_a_key_takes_one_from_its_user_or_refuses() {
 fn an_unsigned_release_needs_a_flag_that_says_what_it_is_and_its_checksum() {
     let release = Release::over_an_old_one();
     seal(&release.path("release"), None);
-    release.is_refused(&["holds no key"]);
+    release.is_refused(&["contains no public key"]);
     fs::write(release.archive(), "another").unwrap();
     release.refuses(
         release.script(&["sh"], &["--release", "release", "--insecure-skip-signature"]),
-        &["warning: the signature of", "is not what"],
+        &["warning: the signature of", "does not match"],
     );
     let release = Release::new();
     seal(&release.path("release"), None);
@@ -142,7 +142,7 @@ fn an_archive_with_something_else_in_it_is_refused() {
     let archive = release.archive();
     ok(Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(sources()).args(["LICENSE", "README.md"]));
     seal(&release.path("release"), Some(&key("key.pem")));
-    release.is_refused(&["holds no kamaji"]);
+    release.is_refused(&["contains no kamaji"]);
     fs::write(&archive, "no archive").unwrap();
     seal(&release.path("release"), Some(&key("key.pem")));
     release.is_refused(&["cannot unpack"]);

@@ -20,7 +20,7 @@ fn every_shell_installs_and_uninstalls() {
         Installed::of(release.script(&shell, &["--uninstall"])).says("");
         assert!(release.tree().is_empty(), "{shell:?} left {:?}", release.tree().keys());
         fs::write(release.file("SHA256SUMS"), "").unwrap();
-        release.refuses(release.script(&shell, &["--release", "release"]), &["is no signature of"]);
+        release.refuses(release.script(&shell, &["--release", "release"]), &["is not a valid signature of"]);
     }
 }
 
@@ -54,7 +54,7 @@ fn a_script_that_was_cut_off_anywhere_does_nothing() {
 fn what_is_typed_wrong_is_told_with_the_usage() {
     let release = Release::new();
     for (arguments, word) in [
-        (&[][..], "say where from"),
+        (&[][..], "is required"),
         (&["--release", ""], "--release needs a value"),
         (&["--sudo", "--from-source"], "unknown option: --sudo"),
         (&["--from-source", "--uninstall"], "--from-source and --uninstall exclude each other"),

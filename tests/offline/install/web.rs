@@ -67,9 +67,11 @@ fn a_page_that_says_404_is_no_archive_no_checksum_and_no_signature() {
 
 #[test]
 fn a_page_that_says_200_to_everything_is_refused_too() {
-    for (page, said) in
-        [("SHA256SUMS", "is no signature"), ("SHA256SUMS.sig", "is no signature"), (".tar.gz", "is not what")]
-    {
+    for (page, said) in [
+        ("SHA256SUMS", "is not a valid signature"),
+        ("SHA256SUMS.sig", "is not a valid signature"),
+        (".tar.gz", "does not match"),
+    ] {
         let release = Release::over_an_old_one();
         let welcome = move |path: &str, _: &Reply| {
             path.ends_with(page).then(|| Reply::new("200 OK", "<html>Please log in to this network.</html>"))
