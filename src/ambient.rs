@@ -1,9 +1,8 @@
 //! What the world gives and pure code must not fetch itself: the time and randomness.
 
 use jiff::Timestamp;
-use rand::RngExt as _;
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 /// Clock and randomness for one run of a command.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
-//! A connection to one API server: read, apply, create, replace, delete. What becomes of one request is `exchange.rs`,
-//! how often it is sent `patience.rs`.
+//! A connection to one API server: read, apply, create, replace, delete. One request and its answer
+//! are in `http.rs`, retries in `retry.rs`.
 #![expect(clippy::disallowed_types, reason = "edge: the one place that holds a client")]
 
-use crate::cluster::connection::Connection;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,11 +14,11 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Request;
 use serde_json::Value;
 
-use super::Refusal;
 use super::http::{Again, Failure};
-use super::kubeconfig;
 use super::refusal::{causes, of_client};
 use super::resources::{resource, resource_of, url};
+use super::{Refusal, kubeconfig};
+use crate::cluster::connection::Connection;
 use crate::model::{Endpoint, MANAGER};
 use crate::render::{Manifest, ObjectRef, Write};
 

@@ -1,16 +1,16 @@
 //! How often a request is sent: again while the server is away or asks for it, a few times after a hiccup, never past the
 //! end of the run, and never as a write once the lock is somebody else's.
 
-use super::connection::later;
-use crate::cluster::connection::Listener;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::connection::later;
 use super::http::{Again, Failure};
 use super::{Connection, Refusal, lock};
+use crate::cluster::connection::Listener;
 
 /// How often a hiccup is believed.
 const HICCUPS: u32 = 5;

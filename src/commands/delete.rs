@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::shared::context::Context;
 use crate::cli::DeleteArgs;
 use crate::engine::lifecycle::create;
-use crate::engine::lifecycle::delete;
-use crate::engine::lifecycle::delete::DeleteRequest;
+use crate::engine::lifecycle::delete::{self, DeleteRequest};
 use crate::error::{Fault, Kind};
 use crate::ui::Report;
 

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::shared::context;
-use super::shared::context::Context;
+use super::shared::context::{self, Context};
 use super::shared::recreate_command::recreate;
 use crate::cli::DoctorArgs;
-use crate::engine::doctor::control_plane;
-use crate::engine::doctor::datastore;
-use crate::engine::doctor::management_cluster;
+use crate::engine::doctor::{control_plane, datastore, management_cluster};
 use crate::engine::session::Session;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};

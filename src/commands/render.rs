@@ -14,7 +14,6 @@ use crate::engine::lifecycle::preview::CreateRequest;
 use crate::engine::state::observe;
 use crate::error::{Fault, Kind};
 use crate::model::{CertificatePolicy, ControlPlaneId, ControlPlaneSpec, Exposure, Family, ObjectNames, Policies};
-use crate::pki;
 use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::renewal::RenewalRequest;
@@ -23,7 +22,7 @@ use crate::plan::lifecycle::desired::{Inputs, desire};
 use crate::plan::state::record::Record;
 use crate::render::{Address, CHECKSUM, Manifest};
 use crate::ui::Format;
-use crate::yaml;
+use crate::{pki, yaml};
 
 const SHORT: Duration = Duration::from_secs(30);
 

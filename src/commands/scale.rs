@@ -4,8 +4,7 @@ use serde::Serialize;
 
 use super::shared::context::Context;
 use crate::cli::ScaleArgs;
-use crate::engine::lifecycle::create;
-use crate::engine::lifecycle::scale;
+use crate::engine::lifecycle::{create, scale};
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::pods_in_words;

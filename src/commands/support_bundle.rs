@@ -8,8 +8,7 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 
 use super::doctor::{self, Doctor};
-use super::shared::context;
-use super::shared::context::Context;
+use super::shared::context::{self, Context};
 use super::shared::secure_files;
 use crate::cli::SupportBundleArgs;
 use crate::engine::doctor::support_bundle;

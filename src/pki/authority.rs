@@ -3,11 +3,7 @@
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
 
-use super::Error;
-use super::KeyAndCertificate;
-use super::inspect;
-use super::issue;
-use super::keys;
+use super::{Error, KeyAndCertificate, inspect, issue, keys};
 
 /// Checks a certificate authority given by the user; `what` names it in errors, for example `` `ca.crt` ``.
 pub fn check_authority(what: &str, pair: &KeyAndCertificate, now: Timestamp) -> Result<(), Error> {

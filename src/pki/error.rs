@@ -1,7 +1,6 @@
 //! Why a certificate or a key cannot be used or made, and what to do about it. No text here repeats a key.
 
-use crate::error::Advice;
-use crate::error::Kind;
+use crate::error::{Advice, Kind};
 
 /// What is wrong with a certificate or key; `what` names it, for example `` `ca.crt` ``.
 #[derive(Debug, thiserror::Error)]

@@ -9,14 +9,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
-use super::Error;
-use super::KeyAndCertificate;
-use super::KeyPair;
-use super::authority;
-use super::inspect;
-use super::issue_ca;
-use super::keys;
-use super::pem;
+use super::{Error, KeyAndCertificate, KeyPair, authority, inspect, issue_ca, keys, pem};
 use crate::model::CertificatePolicy;
 
 /// The roots of a control plane's trust; everything else is signed by them and can be made again.

@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::KeyAndCertificate;
-use crate::model::CertificatePolicy;
-use crate::model::KeyAlgorithm;
+use crate::model::{CertificatePolicy, KeyAlgorithm};
 
 /// A file of tests/fixtures/pki.
 macro_rules! fixture {

@@ -5,17 +5,14 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use sha2::Digest as _;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 
-use super::Error;
-use super::pem;
-use super::time;
+use super::{Error, pem, time};
 use crate::model::San;
 
 /// What one certificate says. Texts are as they stand in it: escape them before a terminal sees them.

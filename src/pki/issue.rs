@@ -1,24 +1,13 @@
 //! Making certificates: authorities and what they sign. Which ones a control plane needs is `profile.rs`.
 
 use jiff::Timestamp;
-use rcgen::BasicConstraints;
-use rcgen::CertificateParams;
-use rcgen::DnType;
-use rcgen::ExtendedKeyUsagePurpose;
-use rcgen::IsCa;
-use rcgen::Issuer;
-use rcgen::KeyUsagePurpose;
-use rcgen::SanType;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType,
+};
 use secrecy::SecretString;
 
-use super::Error;
-use super::inspect;
-use super::keys;
-use super::pem;
-use super::subject;
-use super::time;
-use crate::model::CertificatePolicy;
-use crate::model::San;
+use super::{Error, inspect, keys, pem, subject, time};
+use crate::model::{CertificatePolicy, San};
 
 /// A certificate with its private key, both as PEM.
 #[derive(Debug, Clone)]

@@ -1,13 +1,11 @@
 //! Private keys: made, read in every form people have, and turned into public ones. Nothing here knows certificates.
 
 use rcgen::PublicKeyData as _;
-use secrecy::ExposeSecret as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use x509_parser::der_parser::der::parse_der;
 use zeroize::Zeroizing;
 
-use super::Error;
-use super::pem;
+use super::{Error, pem};
 use crate::model::KeyAlgorithm;
 
 /// A key pair without a certificate: the one that signs service account tokens.

@@ -5,16 +5,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::ExposeSecret as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
-use zeroize::Zeroize as _;
-use zeroize::Zeroizing;
+use serde_json::{Value, json};
+use zeroize::{Zeroize as _, Zeroizing};
 
-use super::Error;
-use super::KeyAndCertificate;
+use super::{Error, KeyAndCertificate};
 
 /// The kubeconfig as a value. It contains the private key.
 #[must_use]

@@ -4,14 +4,10 @@
 //! Names and groups are kubeadm's (v1.37 cmd/kubeadm/app/phases/certs/certlist.go and phases/kubeconfig).
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Leaf;
-use super::Usage;
-use crate::model::ControlPlaneId;
-use crate::model::ControlPlaneSpec;
-use crate::model::San;
+use super::{Leaf, Usage};
+use crate::model::{ControlPlaneId, ControlPlaneSpec, San};
 
 /// Who signs a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

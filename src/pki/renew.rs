@@ -5,11 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
 
-use super::KeyAndCertificate;
-use super::Leaf;
-use super::inspect;
-use super::keys;
-use super::time;
+use super::{KeyAndCertificate, Leaf, inspect, keys, time};
 use crate::model::San;
 
 /// Why `existing` cannot serve as `leaf` signed by `ca_pem`; `None` if it can be kept. Names beyond those asked for

@@ -1,16 +1,10 @@
 //! What a worker joins with: the command, a kubeadm file, a script, cloud-init's user data.
 
-use secrecy::ExposeSecret as _;
-use secrecy::SecretString;
-use serde_json::Value;
-use serde_json::json;
-
-use crate::model::Endpoint;
-use crate::model::KUBEADM_V1BETA4;
-use crate::model::KubeVersion;
-use crate::model::release_of;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 
 use super::text::yaml;
+use crate::model::{Endpoint, KUBEADM_V1BETA4, KubeVersion, release_of};
 
 /// The command to run on a worker. `ca_hashes` are the SHA-256 of the CAs' public keys in hex, with or without `sha256:`
 /// before them; one that fits is enough (<https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-join/>).

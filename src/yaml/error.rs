@@ -1,9 +1,9 @@
 //! Why a text is not YAML that we read. Each message starts with the place; none repeats a value.
 
-use crate::yaml::place::Spot;
 use std::fmt;
 
 use crate::error::{Advice, Kind};
+use crate::yaml::place::Spot;
 
 /// A text that is not YAML, or more of it than is read.
 #[derive(Debug, Clone, PartialEq, Eq)]

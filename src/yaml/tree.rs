@@ -1,9 +1,10 @@
 //! What a document holds, and where. The tree shows no values in `Debug`, because a file may hold secrets.
 
-use crate::yaml::place::Place;
 use std::fmt;
 
 use serde_json::{Map, Number, Value};
+
+use crate::yaml::place::Place;
 
 /// One document of a text.
 #[derive(Debug, Clone)]

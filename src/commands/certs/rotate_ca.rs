@@ -1,7 +1,5 @@
 //! `kamaji certs rotate-ca`: what is more to do than for a key: workers follow, over ssh or by a script.
 
-use crate::commands::certs::worker_trust::HostTrust;
-use crate::commands::certs::worker_trust::Outcome;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,13 +7,13 @@ use serde::Serialize;
 use super::rotate::go;
 use crate::ambient::Ambient;
 use crate::cli::RotateCaArgs;
+use crate::commands::certs::worker_trust::{HostTrust, Outcome};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::{control_plane, hosts, secure_files};
 use crate::commands::token;
 use crate::engine::certificates::rotate_ca;
 use crate::engine::session::Session;
-use crate::engine::workers::nodes;
-use crate::engine::workers::ssh;
+use crate::engine::workers::{nodes, ssh};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::pki::{self, PartialUserPki};

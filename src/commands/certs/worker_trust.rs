@@ -1,11 +1,9 @@
 //! Whether a worker trusts the new certificate authority, one row per host.
 
-use crate::plan::certificates::ca_trust::MissingTrust;
-use crate::plan::certificates::ca_trust::WorkerCaTrust;
-use crate::plan::workers::host_probe::HostMembership;
-use crate::plan::workers::host_probe::HostProbe;
 use serde::Serialize;
 
+use crate::plan::certificates::ca_trust::{MissingTrust, WorkerCaTrust};
+use crate::plan::workers::host_probe::{HostMembership, HostProbe};
 use crate::ui::Table;
 
 /// What became of a machine.

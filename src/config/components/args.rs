@@ -2,10 +2,10 @@
 //! a word. The order and repetitions are kept, as with kubeadm v1beta4; the map of v1beta3 is read in the order of its names,
 //! as kubeadm converts it.
 
-use crate::config::components::target::Target;
 use std::collections::HashSet;
 
 use super::files::{Files, check_overlaps, path_use};
+use crate::config::components::target::Target;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::suggestion;
 use crate::config::schema::view::View;

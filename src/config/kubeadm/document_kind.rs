@@ -1,15 +1,13 @@
 //! The kind and API version of a document.
 
+use serde_json::Value;
+
 use crate::config::kubeadm::api::KubeadmApi;
-use crate::config::schema::fields::Api;
-use crate::config::schema::fields::ConfigKind;
+use crate::config::schema::fields::{Api, ConfigKind};
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
-use crate::yaml::Content;
-use crate::yaml::Document;
-use crate::yaml::Place;
-use crate::yaml::shown;
-use serde_json::Value;
+use crate::yaml::{Content, Document, Place, shown};
+
 /// kubeadm's kinds that say nothing about a control plane.
 pub(super) const OTHER_KINDS: [&str; 3] = ["JoinConfiguration", "ResetConfiguration", "UpgradeConfiguration"];
 

@@ -1,13 +1,11 @@
 //! Which documents a file has: one of each kind that is read, and what is said about all others.
 
-use crate::config::kubeadm::document_kind::Kind;
-use crate::config::kubeadm::document_kind::identify;
-use crate::config::kubeadm::document_kind::without_nulls;
 use serde_json::{Map, Value};
 
 use super::api::KubeadmApi;
 use super::convert::{self, Piece};
 use crate::config::CommandLine;
+use crate::config::kubeadm::document_kind::{Kind, identify, without_nulls};
 use crate::config::schema::fields::{Api, ConfigKind};
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;

@@ -3,14 +3,12 @@
 //! The limits are kubeadm's (`ValidateNetworking`, constants.go of 1.37), except that a service range has room for
 //! sixteen addresses, because the tenth is the DNS service's.
 
-use crate::model::is_v6;
-
 use ipnet::IpNet;
 
 use super::node_ranges;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
-use crate::model::Networking;
+use crate::model::{Networking, is_v6};
 use crate::yaml::shown;
 
 const DEFAULT_SERVICES: &str = "10.96.0.0/12";

@@ -7,19 +7,12 @@
 
 use super::api::KubeadmApi;
 use crate::config::schema::fields::Action::{Map, Warn};
-use crate::config::schema::fields::ConfigKind;
-use crate::config::schema::fields::ConfigKind::{Cluster, Init, KubeProxy, Kubelet};
-use crate::config::schema::fields::Field;
-use crate::config::schema::fields::Shape;
+use crate::config::schema::fields::ConfigKind::{self, Cluster, Init, KubeProxy, Kubelet};
 use crate::config::schema::fields::Shape::{
-    Bool, BoolMap, Duration, Int, Ints, Number, OpenList, OpenMap, Struct, Structs, Text, TextMap, Texts, TextsMap,
+    self, Bool, BoolMap, Duration, Int, Ints, Number, OpenList, OpenMap, Struct, Structs, Text, TextMap, Texts,
+    TextsMap,
 };
-use crate::config::schema::fields::group;
-use crate::config::schema::fields::ignored;
-use crate::config::schema::fields::mapped;
-use crate::config::schema::fields::refused;
-use crate::config::schema::fields::row;
-use crate::config::schema::fields::used;
+use crate::config::schema::fields::{Field, group, ignored, mapped, refused, row, used};
 
 pub(crate) const fn pass(kind: ConfigKind, path: &'static str, shape: Shape) -> Field {
     row(kind, path, shape, Map, "")

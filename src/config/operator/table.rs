@@ -4,10 +4,8 @@
 //! Names and types are those of the operator's `tenantcontrolplane_types.go`.
 
 use crate::config::schema::fields::ConfigKind::Tenant;
-use crate::config::schema::fields::Field;
-use crate::config::schema::fields::Shape;
-use crate::config::schema::fields::Shape::{Any, Bool, Int, OpenList, OpenMap, Struct, Text, TextMap, Texts};
-use crate::config::schema::fields::{group, ignored, mapped, refused, used};
+use crate::config::schema::fields::Shape::{self, Any, Bool, Int, OpenList, OpenMap, Struct, Text, TextMap, Texts};
+use crate::config::schema::fields::{Field, group, ignored, mapped, refused, used};
 
 pub(crate) const KIND: &str = "TenantControlPlane";
 

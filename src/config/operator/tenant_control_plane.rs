@@ -3,20 +3,18 @@
 //! The document is rewritten as the kubeadm documents that mean the same, whose values keep their places; those are
 //! read by the one reader. What is found there is told by the names that the user wrote.
 
-use super::table::KIND;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
+use super::table::KIND;
 use super::to_kubeadm::rewrite;
-use super::volumes;
-use super::{pods, service};
+use super::{pods, service, volumes};
 use crate::config::components::files::Files;
 use crate::config::components::image;
 use crate::config::kubeadm::{cluster, init};
-use crate::config::schema::check;
-use crate::config::schema::check::Depth;
+use crate::config::schema::check::{self, Depth};
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::config::{Checked, CommandLine, ConfigKind, Error, Loaded, Settings, Source, TENANT_FIELDS};

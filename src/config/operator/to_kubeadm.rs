@@ -4,13 +4,11 @@
 use serde_json::{Map, Value};
 
 use super::table::KIND;
-use crate::config::ConfigKind;
-use crate::config::EXAMPLE_VERSION;
 use crate::config::kubeadm::api::KubeadmApi;
-use crate::config::kubeadm::convert;
-use crate::config::kubeadm::convert::Piece;
+use crate::config::kubeadm::convert::{self, Piece};
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
+use crate::config::{ConfigKind, EXAMPLE_VERSION};
 use crate::yaml::{self, Content, Entry, Node, Place};
 
 /// The operator's default, where a file says nothing.

@@ -1,12 +1,8 @@
 //! What a row of the field table says: where a field is, what it holds and what becomes of it.
 
 use crate::config::kubeadm::api::KubeadmApi;
-use crate::config::schema::fields::Action::Map;
-use crate::config::schema::fields::Action::Refuse;
-use crate::config::schema::fields::Action::Use;
-use crate::config::schema::fields::Action::Warn;
-use crate::config::schema::fields::Shape::Any;
-use crate::config::schema::fields::Shape::Struct;
+use crate::config::schema::fields::Action::{Map, Refuse, Use, Warn};
+use crate::config::schema::fields::Shape::{Any, Struct};
 
 /// The kinds of document whose fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

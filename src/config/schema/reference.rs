@@ -1,9 +1,9 @@
 //! The reference pages of fields, made from the tables, so that they and the validator cannot disagree.
 
-use super::lookup::table;
 use std::fmt::Write as _;
 
 use super::fields::{Action, ConfigKind, Field, Shape};
+use super::lookup::table;
 use crate::config::kubeadm::api::KubeadmApi;
 
 /// The text of `docs/reference/kubeadm-fields.md`.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::net::TcpStream;

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::cluster::{Connection, Refusal};

@@ -1,6 +1,6 @@
 //! Changing a key of a control plane, or its authority, for a new one, phase by phase. The phase is in the record before it
 //! begins and when it is reached, so a run that was killed is gone on with, and nobody goes on from what was not reached.
-//! What a phase would change, and break, is `rotation_plan.rs`.
+//! What a phase would change, and break, is `rotation_preview.rs`.
 
 use std::time::Duration;
 

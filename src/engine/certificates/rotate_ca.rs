@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;

@@ -1,11 +1,9 @@
 //! Making a control plane, or bringing one to what is wished, as it was agreed to: under the lock, to the end.
 
-use crate::engine::lifecycle::objects::ApplyOutcome;
-use crate::engine::lifecycle::objects::ApplyRun;
-
 use super::preview::CreateRequest;
 use crate::ambient::Ambient;
 use crate::cluster::Lock;
+use crate::engine::lifecycle::objects::{ApplyOutcome, ApplyRun};
 use crate::engine::rollout::run;
 use crate::engine::session::Session;
 use crate::engine::state::record_store::{StoredRecord, read_record};

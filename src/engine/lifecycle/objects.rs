@@ -1,58 +1,35 @@
 //! Writes a control plane's objects under the lock, and waits until it can be used.
 
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+
 use crate::ambient::Ambient;
-use crate::cluster::Created as Posted;
-use crate::cluster::Lock;
-use crate::cluster::Removal;
-use crate::cluster::this_process;
+use crate::cluster::{Created as Posted, Lock, Removal, this_process};
 use crate::engine::access::endpoint::await_address;
-use crate::engine::access::tenant_connection;
-use crate::engine::access::tenant_connection::TenantConnection;
-use crate::engine::access::tenant_connection::await_answer;
-use crate::engine::access::tenant_connection::pods;
+use crate::engine::access::tenant_connection::{self, TenantConnection, await_answer, pods};
 use crate::engine::datastore::admin;
-use crate::engine::lifecycle::preview::CreateRequest;
-use crate::engine::lifecycle::preview::ensure_immutable_fields_unchanged;
-use crate::engine::lifecycle::preview::exposure;
-use crate::engine::lifecycle::preview::facts_of;
+use crate::engine::lifecycle::preview::{CreateRequest, ensure_immutable_fields_unchanged, exposure, facts_of};
 use crate::engine::session::Session;
 use crate::engine::state::ensure_changeable::ensure_not_paused;
-use crate::engine::state::observe::live;
-use crate::engine::state::observe::objects;
-use crate::engine::state::record_store::RecordStore;
-use crate::engine::state::record_store::read_record;
+use crate::engine::state::observe::{live, objects};
+use crate::engine::state::record_store::{RecordStore, read_record};
 use crate::error::{Fault, Kind};
 use crate::event::Event;
-use crate::model::ANNOTATION_ID;
-use crate::model::ControlPlaneId;
-use crate::model::ControlPlaneSpec;
-use crate::model::ObjectNames;
-use crate::model::parse_token;
+use crate::model::{ANNOTATION_ID, ControlPlaneId, ControlPlaneSpec, ObjectNames, parse_token};
 use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::noop::apply_is_noop;
 use crate::plan::certificates::renewal::RenewalRequest;
-use crate::plan::lifecycle::desired::Desired;
-use crate::plan::lifecycle::desired::Inputs;
-use crate::plan::lifecycle::desired::desire;
-use crate::plan::rollout::settings_diff::changes_of_settings;
-use crate::plan::rollout::settings_diff::words_of;
-use crate::plan::state::operations::Revision;
-use crate::plan::state::operations::RevisionKind;
-use crate::plan::state::record::LifecyclePhase;
-use crate::plan::state::record::Record;
-use crate::render::Address;
-use crate::render::Manifest;
-use crate::render::ObjectRef;
-use crate::render::Write;
-use crate::tenant::objects as tenant_objects;
-use crate::tenant::token_secret;
-use crate::tenant::unwanted_addons;
-use futures::StreamExt as _;
-use futures::stream;
-use secrecy::ExposeSecret as _;
-use serde_json::Value;
-use std::time::Duration;
+use crate::plan::lifecycle::desired::{Desired, Inputs, desire};
+use crate::plan::rollout::settings_diff::{changes_of_settings, words_of};
+use crate::plan::state::operations::{Revision, RevisionKind};
+use crate::plan::state::record::{LifecyclePhase, Record};
+use crate::render::{Address, Manifest, ObjectRef, Write};
+use crate::tenant::{objects as tenant_objects, token_secret, unwanted_addons};
+
 /// A control plane that can be used.
 #[derive(Debug)]
 pub struct ApplyOutcome {

@@ -1,7 +1,6 @@
 //! What making a control plane would change. Reads, asks the server what objects would become, and writes nothing.
 
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
@@ -32,8 +31,7 @@ use crate::plan::lifecycle::desired::{Desired, Inputs, desire, is_wanted, object
 use crate::plan::network::cidr_overlap::hidden_by_its_own_ranges;
 use crate::plan::network::ip_family::{no_such_family, unserved_family};
 use crate::plan::rollout::settings_diff::changes_of_settings;
-use crate::plan::state::operations::DesiredSpec;
-use crate::plan::state::operations::Phase;
+use crate::plan::state::operations::{DesiredSpec, Phase};
 use crate::plan::state::record::{LifecyclePhase, Record, immutable_changes};
 use crate::render::{Address, Write};
 use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};

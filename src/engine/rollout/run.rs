@@ -27,8 +27,7 @@ use crate::plan::apply::plan::Approved;
 use crate::plan::lifecycle::current_replica_set::{is_broken, newest_pods};
 use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::plan::rollout::settings_diff::{changes_of_settings, words_of};
-use crate::plan::state::operations::{DesiredSpec, Update};
-use crate::plan::state::operations::{Phase, Upgrade};
+use crate::plan::state::operations::{DesiredSpec, Phase, Update, Upgrade};
 use crate::plan::state::record::Record;
 
 /// How long a pod may be broken (crashing, without its image) before there is no hope for it.

@@ -24,8 +24,7 @@ use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, format_time, r
 use crate::plan::datastore::authority::DatastoreError;
 use crate::plan::lifecycle::desired::Desired;
 use crate::plan::snapshot::format::SnapshotHeader;
-use crate::plan::state::operations::DesiredSpec;
-use crate::plan::state::operations::{Restore, RestorePhase};
+use crate::plan::state::operations::{DesiredSpec, Restore, RestorePhase};
 use crate::plan::state::record::Record;
 
 /// A control plane that has the data of a snapshot.

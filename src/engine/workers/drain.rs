@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::try_join_all;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::time::Instant;
 

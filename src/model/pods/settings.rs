@@ -1,12 +1,14 @@
 //! What is wished of a control plane's pods and Service beside what runs in them: sizes, where they run, images,
 //! metadata.
 
-use crate::model::names::parse_object_name;
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use k8s_openapi::api::apps::v1::DeploymentStrategy;
 use k8s_openapi::api::core::v1::{Affinity, TopologySpreadConstraint};
+
+use crate::model::names::parse_object_name;
+
 pub use k8s_openapi::api::core::v1::{ServicePort, Toleration};
 use serde::{Deserialize, Serialize};
 

@@ -3,14 +3,13 @@
 //! Workers and users connect to the endpoint, of any family. Pods connect to `default/kubernetes`, which has the family
 //! of the primary service range only: so an address of that family must be behind it, on the endpoint's port.
 
-use crate::plan::access::cluster_facts::ClusterFacts;
-use crate::plan::access::cluster_facts::NodeFacts;
 use std::net::IpAddr;
 
 use serde_json::Value;
 
 use super::exposure::{live_node_port, live_port};
 use crate::model::{ControlPlaneSpec, Endpoint, Exposure, Family, Host};
+use crate::plan::access::cluster_facts::{ClusterFacts, NodeFacts};
 use crate::render::Address;
 
 /// Whether the address is known yet.

@@ -1,11 +1,11 @@
 //! The difference between what lives and what would live: the plan that is shown, and the consent to it.
 
-use crate::plan::apply::field_change::FieldChange;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::managed_fields::{fields_owned_by_others, other_owner};
 use super::value_diff::walk;
+use crate::plan::apply::field_change::FieldChange;
 use crate::render::{Manifest, ObjectRef};
 
 /// What happens to one thing.

@@ -3,8 +3,7 @@
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::check_graph::Unavailable;
-use super::check_graph::{Finding, LinkName};
+use super::check_graph::{Finding, LinkName, Unavailable};
 use super::facts::{ControlPlaneFacts, EndpointFacts};
 use crate::model::{Host, LABEL_NAME, ObjectNames};
 use crate::pki::{self, Certificate, KeyAndCertificate, Kubeconfig};

@@ -1,7 +1,7 @@
 //! What is wrong with a control plane: a chain of links, each judged from facts that the engine gathered; the first
 //! broken one is the one to mend, and what hangs on it is told as following from it. Pure.
 //!
-//! `chain` is the order and the walk, `facts` what is judged; every other file judges some of the links. Gathering is the
+//! `check_graph` is the order and the walk, `facts` what is judged; every other file judges some of the links. Gathering is the
 //! engine's work, and has a time limit for each look.
 
 pub mod access;

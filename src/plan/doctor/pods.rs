@@ -7,8 +7,7 @@ use super::check_graph::Finding;
 use super::facts::ControlPlaneFacts;
 use crate::model::ObjectNames;
 use crate::plan::apply::plan::Action;
-use crate::plan::lifecycle::pod_status::{causes_of_pods, pod_summary, warnings};
-use crate::plan::lifecycle::pod_status::{list, text};
+use crate::plan::lifecycle::pod_status::{causes_of_pods, list, pod_summary, text, warnings};
 
 /// Containers that ended within this time are told, also when they run again.
 const RECENT_SECONDS: i64 = 3600;

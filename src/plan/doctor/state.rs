@@ -1,7 +1,6 @@
 //! What is kept about a control plane: the record, the lock, Secrets and `ConfigMap`s, certificates.
 
-use super::check_graph::Fact;
-use super::check_graph::{Finding, LinkName};
+use super::check_graph::{Fact, Finding, LinkName};
 use super::facts::{ControlPlaneFacts, LockHolder};
 use crate::model::{ObjectNames, format_holder, format_time};
 use crate::plan::apply::live_objects::Live;

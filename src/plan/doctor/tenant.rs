@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::check_graph::Fact;
-use super::check_graph::{Finding, LinkName};
+use super::check_graph::{Fact, Finding, LinkName};
 use super::facts::ControlPlaneFacts;
 use crate::plan::apply::plan::{Action, Change};
 use crate::plan::lifecycle::addon_status::{AddonState, addon_states};

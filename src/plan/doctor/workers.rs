@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use super::check_graph::Fact;
-use super::check_graph::{Finding, LinkName};
+use super::check_graph::{Fact, Finding, LinkName};
 use super::facts::{ControlPlaneFacts, Inside};
 use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::workers::node_status::NodeState;

@@ -1,12 +1,10 @@
 //! Operations in progress as the record stores them, and the revisions that completed ones leave.
 
-use crate::model::ControlPlaneSpec;
-use crate::model::Exposure;
-use crate::model::KubeVersion;
-use crate::model::format_time;
-use crate::render::Address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, format_time};
+use crate::render::Address;
 
 /// A change of version on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,18 +2,16 @@
 //!
 //! It holds no secrets. Every write of it carries the resourceVersion that was read, so that two writers cannot both win.
 
-use crate::plan::state::operations::Revision;
-use crate::plan::state::operations::Upgrade;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::operations::Restore;
-use super::operations::Update;
+use super::operations::{Restore, Update};
 use crate::model::{ControlPlaneId, ControlPlaneSpec, Exposure, LABEL_COMPONENT, ObjectNames, labels};
 use crate::plan::certificates::rotation_phases::Rotation;
+use crate::plan::state::operations::{Revision, Upgrade};
 use crate::render::{Address, ObjectRef};
 
 /// The layout that this program writes. A record with a higher number is refused.

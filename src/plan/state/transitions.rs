@@ -1,13 +1,11 @@
 //! Changes on their way, as the record keeps them: begun, gone on with, ended or taken back. A run that was killed leaves
 //! one behind, and the next run knows from it what to do.
 
-use crate::plan::state::operations::DesiredSpec;
-use crate::plan::state::operations::REVISIONS;
-use crate::plan::state::operations::Update;
 use jiff::Timestamp;
 
 use super::operations::{Phase, Revision, RevisionKind, Upgrade};
 use super::record::Record;
+use crate::plan::state::operations::{DesiredSpec, REVISIONS, Update};
 
 impl Record {
     /// Whether a change has begun and is not finished.

@@ -1,8 +1,9 @@
 //! What stands in the way of a change of version: named checks over facts that the engine gathered, each of which can
 //! be waived by its name. Pure.
 //!
-//! `inside`: what the control plane's users and workers have. `programs`: what the target's programs know, and their images.
-//! `room`: whether the namespace takes the new pods.
+//! `tenant`: what the control plane's users and workers have. `flags_and_images`: what the target's
+//! programs know, and their images.
+//! `quota`: whether the namespace takes the new pods.
 
 pub mod flags_and_images;
 pub mod quota;
