@@ -1,26 +1,26 @@
-//! What the engine says while it works. A leaf: `ui` shows it, tests collect it.
+//! Progress events of the engine. `ui` shows them, tests collect them. Depends on no other module.
 
-/// Something that happened, or that is being waited for.
+/// A progress event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A step of several began, for example `certificates`.
+    /// A step started, for example `certificates`.
     Step(String),
-    /// Something was done and will not be undone, for example `Secret prod/prod-ca created`.
+    /// A change was made, for example `Secret prod/prod-ca created`.
     Done(String),
-    /// Work is waiting, and this is why; said again when the reason changes.
+    /// The engine is waiting; sent again when the causes change.
     Waiting {
-        /// What is waited for, for example `the API server to answer`.
+        /// What it waits for, for example `the API server to answer`.
         goal: String,
-        /// Why it is not there yet, most important first; empty while nothing is known.
+        /// Why it has not happened yet, most important first; empty while unknown.
         causes: Vec<String>,
     },
-    /// Worth knowing, nothing is wrong.
+    /// Information that needs no action.
     Note(String),
 }
 
-/// Takes events. Must not block.
+/// Receives events. Must not block.
 pub trait Observer: Send + Sync {
-    /// Takes one event.
+    /// Handles one event.
     fn on(&self, event: Event);
 }
 

@@ -1,63 +1,66 @@
-//! `kamaji certs`: certificates, kubeconfigs and keys, how long they last, and new ones.
+//! Flags of `kamaji certs`.
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 
 use super::args::{DurationArg, Hosts, control_planes};
-use crate::model::{ControlPlaneName, LeafName};
+use crate::model::{CertificateName, ControlPlaneName};
 
 /// `kamaji certs`.
 #[derive(Debug, Subcommand)]
 pub enum CertsCommand {
-    /// Show every certificate, kubeconfig and key, when it ends, and what is wrong with it
+    /// Check the expiration of certificates, kubeconfigs and keys
     ///
-    /// Ends with exit code 10 when something ends within the time, has ended, is missing or does not fit its authority;
-    /// with 7 when some of several control planes could not be looked at; with 0 when all is well. Only Secrets of the
-    /// management cluster are read.
+    /// Exits with code 10 if any of them has expired, expires within --within, is missing or does not match its CA;
+    /// with code 7 if some of several control planes could not be checked; with code 0 otherwise. Reads only the
+    /// management cluster.
     #[command(after_help = "Examples:
   kamaji certs check prod
   kamaji certs check -A --within 60d -o json
   kamaji certs check -l env=prod -o wide")]
     Check(CertsCheckArgs),
-    /// Make certificates and kubeconfigs anew, with new keys
+    /// Renew certificates and kubeconfigs, with new private keys
     ///
-    /// Only the management cluster is asked, so it works as well when all have expired. What pods read is read anew by new
-    /// pods, which take over when they are ready; admin.conf and super-admin.conf alone replace none. Kubeconfigs that were
-    /// handed out stay valid until they end. Authorities and keys stay.
+    /// Contacts only the management cluster, so it also works after all certificates have expired. New pods load the
+    /// renewed certificates and replace the old pods once they are ready; renewing only admin.conf or super-admin.conf
+    /// restarts nothing. Kubeconfigs that were already distributed remain valid until they expire. CAs and the
+    /// ServiceAccount key are not renewed: see the rotate commands.
     #[command(after_help = "Examples:
   kamaji certs renew prod --dry-run
   kamaji certs renew prod --only admin.conf --only super-admin.conf
   kamaji certs renew -A --within 30d --yes")]
     Renew(CertsRenewArgs),
-    /// Change the key that signs tokens of service accounts, in phases
+    /// Rotate the key that signs ServiceAccount tokens, in phases
     ///
-    /// trust: a new key is made, and API servers take tokens of both. use: tokens are signed with the new key. drop: tokens of
-    /// the old key are refused, and the old key is gone. Each phase can be run again when it was interrupted; --back goes
-    /// one phase back, until the old key goes. Without --phase, it says where it stands.
+    /// trust: a new key is created, and API servers accept tokens signed by either key. use: tokens are signed with the
+    /// new key. drop: tokens signed by the old key are rejected, and the old key is deleted. An interrupted phase can
+    /// be run again; --back returns to the previous phase, until the old key is dropped. Without --phase, the current
+    /// phase is shown.
     #[command(after_help = "Examples:
   kamaji certs rotate-sa-key prod --phase trust
   kamaji certs rotate-sa-key prod --phase use
   kamaji certs rotate-sa-key prod --phase drop   # an hour later, when pods have new tokens
   kamaji certs rotate-sa-key prod --back")]
     RotateSaKey(RotateArgs),
-    /// Change the key that encrypts Secrets in the datastore, in phases
+    /// Rotate the key that encrypts Secrets in the datastore, in phases
     ///
-    /// trust: a new key is made, and API servers read with both. use: they encrypt with the new key, and every Secret is
-    /// written anew, which the datastore is asked about. drop: the old key is gone. Each phase can be run again when it
-    /// was interrupted; --back goes one phase back, until the old key goes. Without --phase, it says where it stands.
+    /// trust: a new key is created, and API servers can decrypt with either key. use: API servers encrypt with the new
+    /// key, and every Secret is rewritten and verified in the datastore. drop: the old key is deleted. An interrupted
+    /// phase can be run again; --back returns to the previous phase, until the old key is dropped. Without --phase, the
+    /// current phase is shown.
     #[command(after_help = "Examples:
   kamaji certs rotate-encryption-key prod --phase trust
   kamaji certs rotate-encryption-key prod --phase use
   kamaji certs rotate-encryption-key prod --phase drop --yes
   kamaji certs rotate-encryption-key prod --back")]
     RotateEncryptionKey(RotateArgs),
-    /// Change the cluster's certificate authority, in phases which workers follow
+    /// Rotate the cluster CA, in phases that workers follow
     ///
-    /// trust: a new authority is made, and both are trusted. use: the new one signs. drop: the old one is trusted no more,
-    /// and is gone. Workers follow each phase: with --host over ssh with your own configuration, else by the script that
-    /// --worker-script prints. Each phase can be run again when it was interrupted; --back goes one phase back, until the
-    /// old one goes. Without --phase, it says where it stands.
+    /// trust: a new CA is created, and both CAs are trusted. use: certificates are issued by the new CA. drop: the old
+    /// CA is no longer trusted and is deleted. Workers must follow each phase: over ssh with --host, or by running the
+    /// script that --worker-script prints. An interrupted phase can be run again; --back returns to the previous phase,
+    /// until the old CA is dropped. Without --phase, the current phase is shown.
     #[command(after_help = "Examples:
   kamaji certs rotate-ca prod --phase trust --host root@worker-1 --host root@worker-2
   kamaji certs rotate-ca prod --phase use --host root@worker-1 --host root@worker-2
@@ -67,71 +70,71 @@ pub enum CertsCommand {
     RotateCa(RotateCaArgs),
 }
 
-/// A change of keys.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
+/// Flags of a key rotation.
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Debug, Args)]
 pub struct RotateArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Go to this phase
+    /// Phase to enter
     #[arg(long, value_enum, value_name = "PHASE")]
     pub phase: Option<PhaseArg>,
-    /// Go one phase back
+    /// Return to the previous phase
     #[arg(long, conflicts_with = "phase")]
     pub back: bool,
-    /// Go on although something would stop working
+    /// Continue even if something would stop working
     #[arg(long)]
     pub force: bool,
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// Show the plan and write nothing
+    /// Show the plan without applying it
     #[arg(long)]
     pub dry_run: bool,
-    /// Stop waiting after this long
+    /// Timeout for the operation
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: DurationArg,
 }
 
-/// A change of the authority.
+/// `kamaji certs rotate-ca`.
 #[derive(Debug, Args)]
 pub struct RotateCaArgs {
     #[command(flatten)]
-    /// To which phase.
+    /// Phase and common flags.
     pub rotate: RotateArgs,
-    /// Take the new authority, ca.crt and ca.key, from this folder, instead of making one
+    /// Directory with the new CA (ca.crt and ca.key), instead of creating one
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,
     #[command(flatten)]
-    /// Which workers follow.
+    /// Workers to update.
     pub machines: Hosts,
-    /// Print the script by which a worker follows; its bootstrap token ends after an hour
+    /// Print the script that updates a worker; it contains a bootstrap token that expires after one hour
     #[arg(long, conflicts_with_all = ["phase", "back", "hosts", "pki", "dry_run"])]
     pub worker_script: bool,
 }
 
-/// A phase that can be asked for.
+/// Phases of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PhaseArg {
-    /// Both keys are taken, and the old one is used
+    /// Both keys are trusted; the old one is used
     Trust,
-    /// The new key is used, and both are taken
+    /// Both keys are trusted; the new one is used
     Use,
-    /// The old key is gone
+    /// The old key is deleted
     Drop,
 }
 
-/// Which control planes.
+/// Selects control planes.
 #[derive(Debug, Args)]
 pub struct ControlPlaneSelection {
     /// Names of control planes
     #[arg(value_name = "NAME", add = control_planes())]
     pub names: Vec<ControlPlaneName>,
-    /// All control planes of all namespaces
+    /// Select control planes in all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
     pub all_namespaces: bool,
-    /// Those whose record has these labels
+    /// Label selector to filter control planes
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
     pub selector: Option<String>,
 }
@@ -140,9 +143,9 @@ pub struct ControlPlaneSelection {
 #[derive(Debug, Args)]
 pub struct CertsCheckArgs {
     #[command(flatten)]
-    /// Which; by default all of the namespace.
+    /// The control planes [default: all in the namespace].
     pub control_planes: ControlPlaneSelection,
-    /// Point out what ends so soon
+    /// Report certificates that expire within this time
     #[arg(long, value_name = "DURATION", default_value = "30d")]
     pub within: DurationArg,
 }
@@ -152,24 +155,24 @@ pub struct CertsCheckArgs {
 #[command(group = ArgGroup::new("which").required(true).multiple(true).args(["names", "all_namespaces", "selector"]))]
 pub struct CertsRenewArgs {
     #[command(flatten)]
-    /// Which.
+    /// The control planes.
     pub control_planes: ControlPlaneSelection,
-    /// Renew only this one, as `certs check` names it (can be repeated)
-    #[arg(long = "only", value_name = "CERTIFICATE", value_parser = LeafName::parse)]
-    pub only: Vec<LeafName>,
-    /// Renew only what ends so soon
+    /// Renew only this certificate, by its name in `certs check` (can be repeated)
+    #[arg(long = "only", value_name = "CERTIFICATE", value_parser = CertificateName::parse)]
+    pub only: Vec<CertificateName>,
+    /// Renew only certificates that expire within this time
     #[arg(long, value_name = "DURATION")]
     pub within: Option<DurationArg>,
-    /// Renew without asking
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// Show the plan and write nothing
+    /// Show the plan without applying it
     #[arg(long)]
     pub dry_run: bool,
-    /// Stop waiting for a control plane's new pods after this long
+    /// Timeout for the rollout of each control plane
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
-    /// Renew this many control planes at a time
+    /// Maximum number of control planes to renew in parallel
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub parallel: u8,
 }

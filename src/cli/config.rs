@@ -1,4 +1,4 @@
-//! `kamaji config`: what can be asked about kubeadm files.
+//! Flags of `kamaji config`.
 
 use std::path::PathBuf;
 
@@ -12,23 +12,24 @@ use crate::model::KubeVersion;
 #[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check kubeadm files and TenantControlPlanes: every problem at once, with place and remedy
+    /// Validate kubeadm files and TenantControlPlane manifests
     ///
-    /// Exit code 2 when a control plane cannot be made of one of them. Warnings are on stderr. Files that they name are
-    /// given as to create.
+    /// Reports all problems at once, with their position and how to fix them. Exits with code 2 if a control plane
+    /// cannot be created from one of the files. Warnings are written to stderr. Provide files that the configuration
+    /// refers to as for create.
     #[command(after_help = "Examples:
   kamaji config validate prod.yaml
   kamaji config validate clusters/*.yaml -o json | jq '.files[].problems[]'
   kamaji config validate prod.yaml --file /etc/kubernetes/audit.yaml=audit.yaml")]
     Validate(ValidateArgs),
-    /// Write a kubeadm file in another API, such as v1beta3 as v1beta4
+    /// Convert a kubeadm file to another API version, such as v1beta3 to v1beta4
     ///
-    /// Everything in the file is kept, bootstrap tokens too, except comments and the order of keys.
+    /// Keeps the contents of the file, including bootstrap tokens, except for comments and the order of keys.
     #[command(after_help = "Examples:
   kamaji config convert old.yaml > new.yaml
   kamaji config convert old.yaml --to kubeadm.k8s.io/v1beta4 | kamaji config validate -")]
     Convert(ConvertArgs),
-    /// Print what kamaji uses where a file says nothing, as a kubeadm file
+    /// Print kamaji's defaults as a kubeadm file
     #[command(after_help = "Examples:
   kamaji config print-defaults > prod.yaml
   kamaji config print-defaults --for v1.36.3")]
@@ -38,27 +39,27 @@ pub enum ConfigCommand {
 /// `kamaji config validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// The files; `-` is stdin
+    /// Files to validate; `-` reads stdin
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Read kubeadm.k8s.io/v1 too, which kubeadm calls experimental
+    /// Accept kubeadm.k8s.io/v1, which is experimental in kubeadm
     #[arg(long)]
     pub allow_experimental_api: bool,
     #[command(flatten)]
-    /// Files that the files name.
+    /// Files that the configuration refers to.
     pub given: FileArgs,
 }
 
 /// `kamaji config convert`.
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
-    /// The file; `-` is stdin
+    /// File to convert; `-` reads stdin
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Write documents of kubeadm in this API
+    /// API version to convert to
     #[arg(long, value_name = "API", default_value_t = KubeadmApi::V1beta4)]
     pub to: KubeadmApi,
-    /// Read and write kubeadm.k8s.io/v1 too, which kubeadm calls experimental
+    /// Accept and write kubeadm.k8s.io/v1, which is experimental in kubeadm
     #[arg(long)]
     pub allow_experimental_api: bool,
 }
@@ -66,7 +67,7 @@ pub struct ConvertArgs {
 /// `kamaji config print-defaults`.
 #[derive(Debug, Args)]
 pub struct PrintDefaultsArgs {
-    /// Print them for this version of Kubernetes
+    /// Kubernetes version to print the defaults for
     #[arg(long = "for", value_name = "VERSION", default_value_t = EXAMPLE_VERSION, value_parser = KubeVersion::parse)]
     pub kubernetes_version: KubeVersion,
 }

@@ -1,4 +1,4 @@
-//! `kamaji node`: what can be asked about workers, and how they leave.
+//! Flags of `kamaji node`.
 
 use clap::{Args, Subcommand};
 
@@ -11,38 +11,39 @@ use crate::model::{ControlPlaneName, NodeName};
 pub enum NodeCommand {
     /// List the workers of a control plane
     ///
-    /// A worker that is not ready is told with the reason, one whose kubelet does not go with the control plane too:
-    /// kubelets may be up to three minors older, never newer.
+    /// Also shows why a worker is not ready, and which kubelets violate the version skew policy: kubelets may be up to
+    /// three minor versions older than the control plane, and never newer.
     #[command(
         visible_alias = "ls",
         after_help = "Examples:
   kamaji node list prod
-  kamaji node list prod -o wide   # also system, kernel, and when the kubelet's certificate ends"
+  kamaji node list prod -o wide   # also OS, kernel and expiration of the kubelet's certificate"
     )]
     List(NodeListArgs),
-    /// Move the pods away from workers, and let no new ones come
+    /// Cordon workers and evict their pods
     ///
-    /// Cordons the workers, then evicts their pods through the Eviction API, so PodDisruptionBudgets hold. Pods of
-    /// DaemonSets and static pods stay. What would be lost for good needs a flag of its own, and without it nothing is
-    /// changed. Running it again goes on.
+    /// Cordons the workers, then evicts their pods through the Eviction API, which respects PodDisruptionBudgets.
+    /// DaemonSet pods and static pods stay. If pods or data would be lost, the command fails without changing anything
+    /// unless --force or --delete-emptydir-data is set. Run it again to resume.
     #[command(after_help = "Examples:
   kamaji node drain prod worker-1 --dry-run
   kamaji node drain prod worker-1 worker-2 --timeout 15m
   kamaji node drain prod worker-1 --force --delete-emptydir-data")]
     Drain(DrainArgs),
-    /// Let no new pods come to workers
+    /// Mark workers as unschedulable
     #[command(after_help = "Examples:
   kamaji node cordon prod worker-1")]
     Cordon(NodesArgs),
-    /// Let pods come to workers again
+    /// Mark workers as schedulable
     #[command(after_help = "Examples:
   kamaji node uncordon prod worker-1")]
     Uncordon(NodesArgs),
-    /// Take workers out of the cluster
+    /// Remove workers from the cluster
     ///
-    /// Shows the plan and asks; then drains, and deletes the Node with its lease and certificate requests. A worker that
-    /// is not ready is not drained: nobody there would end the pods. With --host the machine is reset too; which machine
-    /// is which worker is read from its certificate, and a machine of another cluster is left alone.
+    /// Drains the workers after confirmation, then deletes their Nodes, leases and certificate signing requests. A
+    /// worker that is not ready is not drained, because its kubelet cannot terminate the pods. With --host, the machine
+    /// is also reset; machines are matched to workers by their kubelet certificate, and machines of other clusters are
+    /// left unchanged.
     #[command(after_help = "Examples:
   kamaji node remove prod worker-1 --dry-run
   kamaji node remove prod worker-1 --host root@worker-1 --yes
@@ -58,7 +59,7 @@ pub struct NodeListArgs {
     pub name: ControlPlaneName,
 }
 
-/// A command about some workers.
+/// Arguments of commands that take workers.
 #[derive(Debug, Args)]
 pub struct NodesArgs {
     /// Name of the control plane
@@ -69,22 +70,22 @@ pub struct NodesArgs {
     pub nodes: Vec<NodeName>,
 }
 
-/// How pods are moved away.
+/// Options for draining.
 #[derive(Debug, Args)]
 pub struct DrainOptions {
-    /// Also delete pods that nobody makes again: those without a controller
+    /// Also delete pods without a controller, which are not recreated
     #[arg(long)]
     pub force: bool,
-    /// Also move pods that keep data in an emptyDir, which is lost
+    /// Also evict pods that use emptyDir volumes, whose data is lost
     #[arg(long)]
     pub delete_emptydir_data: bool,
-    /// Give each pod this many seconds to end [default: what it asks for]
+    /// Seconds for each pod to terminate gracefully [default: the pod's own grace period]
     #[arg(long, value_name = "SECONDS")]
     pub grace_period: Option<u32>,
-    /// Stop waiting after this long
+    /// Timeout for the operation
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
-    /// Show what would be done and change nothing
+    /// Show what would be done without changing anything
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -93,29 +94,29 @@ pub struct DrainOptions {
 #[derive(Debug, Args)]
 pub struct DrainArgs {
     #[command(flatten)]
-    /// Which workers.
+    /// The workers.
     pub of: NodesArgs,
     #[command(flatten)]
-    /// How.
-    pub how: DrainOptions,
+    /// Drain options.
+    pub options: DrainOptions,
 }
 
 /// `kamaji node remove`.
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
     #[command(flatten)]
-    /// Which workers.
+    /// The workers.
     pub of: NodesArgs,
     #[command(flatten)]
-    /// How.
-    pub how: DrainOptions,
-    /// Leave the pods where they are
+    /// Drain options.
+    pub options: DrainOptions,
+    /// Do not evict the pods
     #[arg(long)]
     pub no_drain: bool,
-    /// Remove without asking
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]
-    /// The machines to reset.
+    /// Machines to reset.
     pub machines: Hosts,
 }

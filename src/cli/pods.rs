@@ -1,4 +1,4 @@
-//! The flags about the pods of a control plane, and what they change in the wish.
+//! Flags for the pods of a control plane, and how they change the spec.
 
 use clap::{Args, ValueEnum};
 
@@ -9,43 +9,44 @@ use crate::model::{
 
 const HEADING: &str = "Pods of the control plane";
 
-/// What describes the pods.
+/// Pod settings.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PodArgs {
-    /// Give the containers this much CPU and memory; those of a new control plane have `small`
+    /// Preset for CPU and memory of the containers; `small` for a new control plane
     #[arg(help_heading = HEADING, long, value_enum, value_name = "SIZE")]
     pub size: Option<SizeArg>,
-    /// Request this much for a component instead, such as kube-apiserver=cpu=500m,memory=1Gi; 0 is nothing (can be repeated)
+    /// Resource requests of a component, such as kube-apiserver=cpu=500m,memory=1Gi; 0 means no request (can be
+    /// repeated)
     #[arg(help_heading = HEADING, long, value_name = "COMPONENT=cpu=N,memory=N", value_parser = parse_component_amounts)]
     pub requests: Vec<(ComponentName, Amounts)>,
-    /// Limit a component to this much instead; 0 is no limit (can be repeated)
+    /// Resource limits of a component; 0 means no limit (can be repeated)
     #[arg(help_heading = HEADING, long, value_name = "COMPONENT=cpu=N,memory=N", value_parser = parse_component_amounts)]
     pub limits: Vec<(ComponentName, Amounts)>,
-    /// Pull images with this Secret of the namespace (can be repeated)
+    /// Name of an image pull Secret in the namespace (can be repeated)
     #[arg(help_heading = HEADING, long = "image-pull-secret", value_name = "NAME", value_parser = parse_pull_secret)]
     pub image_pull_secrets: Vec<String>,
-    /// Run on nodes with this taint too, as kubectl taint writes it; without a value, any (can be repeated)
+    /// Tolerate this taint, in the syntax of kubectl taint; without a value, any value (can be repeated)
     #[arg(help_heading = HEADING, long = "toleration", value_name = "KEY[=VALUE]:EFFECT", value_parser = parse_toleration)]
     pub tolerations: Vec<Toleration>,
-    /// Run only on nodes with this label (can be repeated)
+    /// Schedule only on nodes with this label (can be repeated)
     #[arg(help_heading = HEADING, long = "node-selector", value_name = "KEY=VALUE", value_parser = parse_node_selector)]
     pub node_selector: Vec<(String, String)>,
-    /// Let this priority class say who goes first when nodes are full
+    /// Priority class of the pods
     #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = parse_priority_class)]
     pub priority_class: Option<String>,
-    /// Allow a priority class of Kubernetes' own (system-...), before which even parts of the management cluster give way
+    /// Allow a system-... priority class, whose pods can preempt components of the management cluster
     #[arg(help_heading = HEADING, long, requires = "priority_class")]
     pub allow_system_priority: bool,
 }
 
-/// A size.
+/// Presets for container resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SizeArg {
-    /// Some dozen nodes and some hundred pods
+    /// For dozens of nodes and hundreds of pods
     Small,
-    /// Up to about a hundred nodes and some thousand pods
+    /// For up to about a hundred nodes and thousands of pods
     Medium,
-    /// Some hundred nodes
+    /// For hundreds of nodes
     Large,
 }
 
@@ -60,7 +61,7 @@ impl From<SizeArg> for Size {
 }
 
 impl PodArgs {
-    /// Lays what was typed over what a file says.
+    /// Overrides `pods` with the flags that are set.
     pub fn apply(&self, pods: &mut PodSettings) -> Result<(), Error> {
         if let Some(size) = self.size {
             pods.size = size.into();
@@ -83,15 +84,15 @@ impl PodArgs {
         }
         for (index, (key, value)) in self.node_selector.iter().enumerate() {
             if self.node_selector[..index].iter().any(|(other, than)| other == key && than != value) {
-                let rule = "the same key is given with another value, and no node has both";
+                let rule = "the key is set to two values, and no node can have both";
                 return Err(Error::invalid("node selector", &format!("{key}={value}"), rule));
             }
             pods.node_selector.insert(key.clone(), value.clone());
         }
         if let Some(class) = &self.priority_class {
             if class.starts_with("system-") && !self.allow_system_priority {
-                let rule = "pods of tenants would push out parts of the management cluster; make a class of your own, or \
-                            add --allow-system-priority";
+                let rule = "pods of tenants could preempt components of the management cluster; create your own class, \
+                            or add --allow-system-priority";
                 return Err(Error::invalid("priority class", class, rule));
             }
             pods.priority_class = Some(class.clone());
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_wins_over_what_a_file_says() {
+    fn flags_override_the_file() {
         let args = PodArgs {
             size: Some(SizeArg::Medium),
             requests: vec![amounts("kube-scheduler=cpu=1"), amounts("kube-scheduler=memory=64Mi")],
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn contradicting_flags_are_rejected() {
         let class = |name: &str, allow_system_priority| PodArgs {
             priority_class: Some(name.into()),
             allow_system_priority,

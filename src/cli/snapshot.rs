@@ -13,10 +13,10 @@ pub struct SnapshotArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Write it to this file
+    /// Path of the snapshot file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Give up after this long
+    /// Timeout for the operation
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: DurationArg,
 }
@@ -27,16 +27,16 @@ pub struct RestoreArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Put this snapshot back
+    /// Path of the snapshot file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub from: PathBuf,
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// Say what would be lost and put back, and write nothing
+    /// Show what would be lost and restored, without changing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Stop waiting after this long
+    /// Timeout for the operation
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: DurationArg,
 }

@@ -1,4 +1,4 @@
-//! Flags of the verbs for the days after: versions, size, pause.
+//! Flags of `upgrade`, `rollback`, `scale`, `pause` and `rbac`.
 
 use std::path::PathBuf;
 
@@ -11,39 +11,39 @@ use crate::model::{CheckName, ControlPlaneName, KubeVersion};
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct UpgradeArgs {
-    /// What to do instead of upgrading
+    /// The subcommand
     #[command(subcommand)]
     pub command: Option<UpgradeCommand>,
     /// Name of the control plane
     #[arg(value_name = "NAME", required = true, add = control_planes())]
     pub name: Option<ControlPlaneName>,
-    /// Give it this version, such as v1.37.2
+    /// Kubernetes version to upgrade to, such as v1.37.2
     #[arg(long, value_name = "VERSION", required = true, value_parser = KubeVersion::parse)]
     pub to: Option<KubeVersion>,
     #[command(flatten)]
-    /// How.
-    pub how: RollArgs,
-    /// Go to an earlier patch of the same minor
+    /// Rollout options.
+    pub options: RollArgs,
+    /// Allow a downgrade to an earlier patch version of the same minor
     #[arg(long)]
     pub allow_patch_downgrade: bool,
-    /// Save the data to this file first, so that `kamaji restore` can go back to it
+    /// Save a snapshot to this file first, for `kamaji restore`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub snapshot: Option<PathBuf>,
-    /// Do not be stopped by this check (can be repeated)
+    /// Ignore a failure of this preflight check (can be repeated)
     #[arg(long = "skip-check", value_name = "CHECK", value_parser = CheckName::parse)]
     pub skip_checks: Vec<CheckName>,
 }
 
-/// How a version is changed.
+/// Options of a rollout.
 #[derive(Debug, Args)]
 pub struct RollArgs {
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// Show the plan and write nothing
+    /// Show the plan without applying it
     #[arg(long)]
     pub dry_run: bool,
-    /// Go back if the new pods are not ready after this long
+    /// Roll back if the new pods are not ready within this time
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
 }
@@ -51,7 +51,7 @@ pub struct RollArgs {
 /// `kamaji upgrade …`.
 #[derive(Debug, Subcommand)]
 pub enum UpgradeCommand {
-    /// Show where control planes can go, what would change, and what stands in the way
+    /// Show available versions, changes and failing preflight checks
     #[command(after_help = "Examples:
   kamaji upgrade plan prod
   kamaji upgrade plan -A
@@ -62,16 +62,16 @@ pub enum UpgradeCommand {
 /// `kamaji upgrade plan`.
 #[derive(Debug, Args)]
 pub struct UpgradePlanArgs {
-    /// Names of control planes [default: all of the namespace]
+    /// Names of control planes [default: all in the namespace]
     #[arg(value_name = "NAME", add = control_planes())]
     pub names: Vec<ControlPlaneName>,
-    /// Plan for control planes of all namespaces
+    /// Plan for control planes in all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
     pub all_namespaces: bool,
-    /// Plan for those whose record has these labels
+    /// Label selector to filter control planes
     #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", conflicts_with = "names")]
     pub selector: String,
-    /// Plan for this version instead of the newest one that each can go to
+    /// Version to plan for [default: the newest supported version for each control plane]
     #[arg(long, value_name = "VERSION", value_parser = KubeVersion::parse)]
     pub to: Option<KubeVersion>,
 }
@@ -83,8 +83,8 @@ pub struct RollbackArgs {
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     #[command(flatten)]
-    /// How.
-    pub how: RollArgs,
+    /// Rollout options.
+    pub options: RollArgs,
 }
 
 /// `kamaji scale`.
@@ -93,13 +93,13 @@ pub struct ScaleArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Run this many pods; with 0 it sleeps: nothing runs, and the data stays
+    /// Number of replicas; 0 stops the control plane and keeps its data
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
     pub replicas: u32,
-    /// Do not ask before putting it to sleep
+    /// Do not ask for confirmation before scaling to 0
     #[arg(short, long)]
     pub yes: bool,
-    /// Stop waiting after this long
+    /// Timeout for the operation
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
 }
@@ -110,7 +110,7 @@ pub struct PauseArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Tell others why
+    /// Reason, shown to other users
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
@@ -118,19 +118,19 @@ pub struct PauseArgs {
 /// `kamaji rbac`.
 #[derive(Debug, Args)]
 pub struct RbacArgs {
-    /// Print the right to list control planes of all namespaces instead, without any Secret
+    /// Print read-only permissions to list control planes in all namespaces, without access to Secrets
     #[arg(long, conflicts_with = "make_datastore")]
     pub viewer: bool,
-    /// Include the rights to make the datastore `default`
+    /// Include the permissions to create the datastore `default`
     #[arg(long)]
     pub make_datastore: bool,
-    /// Give them to this user (can be repeated)
+    /// Grant the permissions to this user (can be repeated)
     #[arg(long = "user", value_name = "USER")]
     pub users: Vec<String>,
-    /// Give them to this group (can be repeated)
+    /// Grant the permissions to this group (can be repeated)
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,
-    /// Give them to this ServiceAccount (can be repeated)
+    /// Grant the permissions to this ServiceAccount (can be repeated)
     #[expect(clippy::doc_markdown, reason = "this comment is the help, where backticks would be printed")]
     #[arg(long = "service-account", value_name = "NAMESPACE:NAME")]
     pub service_accounts: Vec<String>,

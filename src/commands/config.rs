@@ -1,4 +1,4 @@
-//! `kamaji config`: kubeadm files checked, converted and explained. Asks no cluster.
+//! `kamaji config`: validates and converts kubeadm files, and prints defaults. Contacts no cluster.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::config::{Checked, Problem, Source, Warning};
 use crate::error::{Fault, Kind};
 use crate::model::SuppliedFiles;
 use crate::ui::{Format, Report};
-use crate::yaml::Spot;
+use crate::yaml::Location;
 
 pub(super) fn run(command: &ConfigCommand, context: &Context) -> Result<(), Fault> {
     match command {
@@ -57,21 +57,21 @@ fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
     }
     match context.ui.format {
         Format::Table | Format::Wide | Format::Name => Err(config::Error::Problems(problems).into()),
-        // The problems are in the report.
+        // The report already contains the problems.
         Format::Json | Format::Yaml => {
             let wrong = report.files.iter().filter(|file| !file.valid).count();
             let (files, count) = (report.files.len(), problems.len());
-            Err(Fault::new(Kind::Usage, format!("{wrong} of {files} files cannot be used: problems: {count}")))
+            Err(Fault::new(Kind::Usage, format!("{wrong} of {files} files are invalid ({count} problems)")))
         }
     }
 }
 
-/// Reads and checks one file; one that cannot be read has one problem.
+/// Reads and validates one file. A read error is reported as a problem of the file.
 fn check(path: &Path, allow_experimental: bool, given: &SuppliedFiles) -> (String, Checked) {
     match secure_files::read_text(path) {
         Ok((name, text)) => {
             let source = Source { name: &name, text: &text };
-            let checked = if tenant_control_plane::is_one(&source) {
+            let checked = if tenant_control_plane::detect(&source) {
                 tenant_control_plane::validate(&source, given)
             } else {
                 config::validate(&source, allow_experimental, given)
@@ -81,19 +81,19 @@ fn check(path: &Path, allow_experimental: bool, given: &SuppliedFiles) -> (Strin
         Err(fault) => {
             let file = path.display().to_string();
             let problem = Problem {
-                spot: Spot { file: file.clone(), at: None },
+                location: Location { file: file.clone(), at: None },
                 field: String::new(),
                 text: fault.to_string(),
                 remedy: fault.hints().join("; "),
                 snippet: String::new(),
-                wants: None,
+                missing_file: None,
             };
             (file, Checked { problems: vec![problem], warnings: Vec::new() })
         }
     }
 }
 
-/// The result of `validate`. Its JSON is a public interface.
+/// The report of `config validate`. Its JSON is a public interface.
 #[derive(Debug, Serialize)]
 struct Validation {
     files: Vec<FileReport>,
@@ -107,16 +107,16 @@ struct FileReport {
     warnings: Vec<Finding>,
 }
 
-/// A problem or a warning. Line and column are counted from 1; null when the whole file is meant.
+/// A problem or a warning. Line and column start at 1; null if it concerns the whole file.
 #[derive(Debug, Serialize)]
 struct Finding {
     file: String,
     line: Option<usize>,
     column: Option<usize>,
-    /// Empty when the whole document is meant.
+    /// Empty if it concerns the whole document.
     field: String,
     text: String,
-    /// What to do; empty when the text says it, and for warnings.
+    /// How to fix it; empty for warnings, and if the text already says so.
     remedy: String,
 }
 
@@ -132,11 +132,11 @@ impl FileReport {
 }
 
 impl Finding {
-    fn new(spot: &Spot, field: &str, text: &str, remedy: &str) -> Self {
+    fn new(location: &Location, field: &str, text: &str, remedy: &str) -> Self {
         Self {
-            file: spot.file.clone(),
-            line: spot.at.map(|place| place.line),
-            column: spot.at.map(|place| place.column),
+            file: location.file.clone(),
+            line: location.at.map(|place| place.line),
+            column: location.at.map(|place| place.column),
             field: field.to_owned(),
             text: text.to_owned(),
             remedy: remedy.to_owned(),
@@ -144,11 +144,11 @@ impl Finding {
     }
 
     fn of_problem(problem: &Problem) -> Self {
-        Self::new(&problem.spot, &problem.field, &problem.text, &problem.remedy)
+        Self::new(&problem.location, &problem.field, &problem.text, &problem.remedy)
     }
 
     fn of_warning(warning: &Warning) -> Self {
-        Self::new(&warning.spot, &warning.field, &warning.text, "")
+        Self::new(&warning.location, &warning.field, &warning.text, "")
     }
 }
 

@@ -1,8 +1,8 @@
-//! `kamaji rollback`: an interrupted change is taken back, or the last finished one: of settings, or of the version within
-//! its minor.
+//! `kamaji rollback`: reverts an interrupted change, or else the last completed one (of settings, or of the version
+//! within the same minor).
 
-use super::shared::apply_spec::{How, apply_spec};
-use super::shared::apply_version::{Before as Prior, Rolled, apply_version};
+use super::shared::apply_spec::{ApplyOptions, apply_spec};
+use super::shared::apply_version::{Rolled, RolloutContext, apply_version};
 use super::shared::context::{Context, Management};
 use super::update;
 use crate::cli::RollbackArgs;
@@ -16,11 +16,11 @@ use crate::model::KubeVersion;
 use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::record::Record;
 
-/// What a control plane was before.
-enum Before {
+/// The state to roll back to.
+enum Previous {
     Version(KubeVersion),
     Settings(Box<DesiredSpec>),
-    /// The version that it has: who runs a finished command again does not want to go forward.
+    /// The current version: running a completed rollback again must not undo it.
     Same,
 }
 
@@ -28,29 +28,34 @@ pub(super) async fn run(args: &RollbackArgs, context: &mut Context) -> Result<()
     let management = context.management().await?;
     let recorded =
         record_store::require_record_to_change(&management.connection, &management.namespace, &args.name).await?;
-    let before = before(&recorded)?;
+    let previous = previous(&recorded)?;
     if recorded.record.is_rolled_back() {
         context.ui.say(&format!(
-            "note: the last change is taken back already; see them all: kamaji history {}",
+            "note: the last change has already been rolled back; list all changes: kamaji history {}",
             recorded.record.spec.namespaced_name().argument()
         ));
     }
-    match before {
-        Before::Same => {
-            if !args.how.dry_run {
+    match previous {
+        Previous::Same => {
+            if !args.options.dry_run {
                 let progress = context.ui.progress();
-                let session = management.session(&progress, args.how.timeout.0);
+                let session = management.session(&progress, args.options.timeout.0);
                 create::remove_abandoned_lock(&session, &management.namespace, &args.name).await?;
             }
             context.ui.report(&Rolled::of(&recorded.record, false));
             Ok(())
         }
-        Before::Version(version) => to_version(args, &recorded, version, &management, context).await,
-        Before::Settings(desired) => {
-            let how = How { dry_run: args.how.dry_run, yes: args.how.yes, wait: true, timeout: args.how.timeout.0 };
+        Previous::Version(version) => to_version(args, &recorded, version, &management, context).await,
+        Previous::Settings(desired) => {
+            let options = ApplyOptions {
+                dry_run: args.options.dry_run,
+                yes: args.options.yes,
+                wait: true,
+                timeout: args.options.timeout.0,
+            };
             let request = CreateRequest { is_rollback: true, ..CreateRequest::of(*desired) };
-            let settled = apply_spec(&request, &how, &management, context).await?;
-            update::report(settled, &recorded.record.spec, context);
+            let applied = apply_spec(&request, &options, &management, context).await?;
+            update::report(applied, &recorded.record.spec, context);
             Ok(())
         }
     }
@@ -64,57 +69,60 @@ async fn to_version(
     context: &mut Context,
 ) -> Result<(), Fault> {
     let progress = context.ui.progress();
-    let session = management.session(&progress, args.how.timeout.0);
+    let session = management.session(&progress, args.options.timeout.0);
     let plan = preflight::plan_upgrade(&session, recorded, version, &mut context.ambient).await?;
     drop(progress);
     apply_version(
         &args.name,
         version,
         plan,
-        Prior { facts: Vec::new(), snapshot: None, is_rollback: true },
-        &args.how,
+        RolloutContext { facts: Vec::new(), snapshot: None, is_rollback: true },
+        &args.options,
         management,
         context,
     )
     .await
 }
 
-/// What to go back to.
-fn before(recorded: &StoredRecord) -> Result<Before, Fault> {
+/// Determines what to roll back to.
+fn previous(recorded: &StoredRecord) -> Result<Previous, Fault> {
     let Record { spec, upgrade, update, history, .. } = &recorded.record;
     let name = &spec.name;
     if let Some(upgrade) = upgrade {
-        // Its own work that was interrupted is finished.
-        return Ok(Before::Version(if upgrade.is_rollback { upgrade.to } else { upgrade.from }));
+        // An interrupted rollback is resumed.
+        return Ok(Previous::Version(if upgrade.is_rollback { upgrade.to } else { upgrade.from }));
     }
     if let Some(update) = update {
         let desired = if update.is_rollback { update.to.clone() } else { recorded.desired_spec() };
-        return Ok(Before::Settings(Box::new(desired)));
+        return Ok(Previous::Settings(Box::new(desired)));
     }
     let Some(last) = history.first() else {
-        return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` was never changed")));
+        return Err(Fault::new(Kind::NotFound, format!("control plane `{name}` has no change to roll back")));
     };
     if recorded.record.is_rolled_back() {
         return Ok(if last.from == last.to {
-            Before::Settings(Box::new(recorded.desired_spec()))
+            Previous::Settings(Box::new(recorded.desired_spec()))
         } else {
-            Before::Same
+            Previous::Same
         });
     }
     if let Some(desired) = &last.before {
-        return Ok(Before::Settings(desired.clone()));
+        return Ok(Previous::Settings(desired.clone()));
     }
     if last.from == last.to {
-        return Err(Fault::new(Kind::NotFound, format!("what control plane `{name}` was before is not on record")));
+        return Err(Fault::new(
+            Kind::NotFound,
+            format!("the previous settings of control plane `{name}` are not recorded"),
+        ));
     }
     if last.from.minor != last.to.minor {
         if last.from > last.to {
             return Err(Fault::new(
                 Kind::Usage,
-                format!("control plane `{name}` has {} since a snapshot was put back", last.to),
+                format!("control plane `{name}` runs {} because a snapshot was restored", last.to),
             )
             .hint(format!(
-                "go to {} again: kamaji upgrade {} --to {}",
+                "upgrade to {} again: kamaji upgrade {} --to {}",
                 last.from,
                 spec.namespaced_name().argument(),
                 last.from
@@ -122,9 +130,16 @@ fn before(recorded: &StoredRecord) -> Result<Before, Fault> {
         }
         return Err(Fault::new(
             Kind::Usage,
-            format!("the upgrade of control plane `{name}` from {} to {} is finished: an older minor cannot read everything that a newer one has written", last.from, last.to),
+            format!(
+                "the completed upgrade of control plane `{name}` from {} to {} cannot be rolled back: an \
+                 older minor version cannot read everything that a newer one has written",
+                last.from, last.to
+            ),
         )
-        .hint(format!("put a snapshot from before the upgrade back: kamaji restore {} --from FILE", spec.namespaced_name().argument())));
+        .hint(format!(
+            "restore a snapshot from before the upgrade: kamaji restore {} --from FILE",
+            spec.namespaced_name().argument()
+        )));
     }
-    Ok(if last.from < last.to { Before::Version(last.from) } else { Before::Same })
+    Ok(if last.from < last.to { Previous::Version(last.from) } else { Previous::Same })
 }

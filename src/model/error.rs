@@ -1,34 +1,34 @@
-//! Why a text is not the value it was meant to be.
+//! Validation errors of model values.
 
 use crate::error::{Advice, Kind};
 
-/// A value that cannot be.
+/// A value that failed validation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The text is not a valid name of its kind.
+    /// The text is not a valid value of its kind.
     #[error("{what} `{value}` is not valid: {rule}")]
     Invalid {
-        /// What the value was meant to be, for example `control plane name`.
+        /// The kind of value, for example `control plane name`.
         what: &'static str,
-        /// The value as given, control characters escaped.
+        /// The value as entered, with control characters escaped.
         value: String,
-        /// The rule that it breaks.
+        /// The rule it violates.
         rule: String,
     },
-    /// The version is well formed but no release of ours.
-    #[error("Kubernetes {version} is not supported: this kamaji knows {oldest} to {newest}")]
+    /// The version is well formed but its minor is not supported.
+    #[error("Kubernetes {version} is not supported: this version of kamaji supports {oldest} to {newest}")]
     UnsupportedVersion {
-        /// The version as asked.
+        /// The requested version.
         version: String,
-        /// The oldest minor known.
+        /// The oldest supported minor.
         oldest: String,
-        /// The newest minor known.
+        /// The newest supported minor.
         newest: String,
     },
 }
 
 impl Error {
-    /// An [`Error::Invalid`] with the value made safe to print.
+    /// An [`Error::Invalid`] whose value is truncated and escaped for the terminal.
     pub fn invalid(what: &'static str, value: &str, rule: impl Into<String>) -> Self {
         let shown: String = value.chars().take(80).flat_map(char::escape_debug).collect();
         Self::Invalid { what, value: shown, rule: rule.into() }

@@ -1,4 +1,4 @@
-//! The names of the certificates and kubeconfigs that a control plane's authorities sign: kubeadm's, as they are typed.
+//! The certificates and kubeconfigs that a control plane's CAs sign, with kubeadm's names.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use super::Error;
 
 /// One certificate or kubeconfig that can be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeafName {
-    /// What the API server shows to its clients.
+pub enum CertificateName {
+    /// The API server's serving certificate.
     ApiServer,
-    /// What the API server shows to kubelets.
+    /// The API server's client certificate for kubelets.
     ApiServerKubeletClient,
-    /// What the API server shows to aggregated API servers.
+    /// The API server's client certificate for aggregated API servers.
     FrontProxyClient,
-    /// What the API server shows to the datastore.
+    /// The API server's client certificate for the datastore.
     DatastoreClient,
     /// admin.conf.
     Admin,
@@ -27,8 +27,8 @@ pub enum LeafName {
     Scheduler,
 }
 
-impl LeafName {
-    /// All of them.
+impl CertificateName {
+    /// All names.
     pub const ALL: [Self; 8] = [
         Self::ApiServer,
         Self::ApiServerKubeletClient,
@@ -40,7 +40,7 @@ impl LeafName {
         Self::Scheduler,
     ];
 
-    /// The name as it is typed.
+    /// The name as the user types it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl LeafName {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
             let all: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
@@ -64,13 +64,13 @@ impl LeafName {
     }
 }
 
-impl fmt::Display for LeafName {
+impl fmt::Display for CertificateName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Serialize for LeafName {
+impl Serialize for CertificateName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }

@@ -1,4 +1,4 @@
-//! Addresses: endpoints, subject alternative names, and the ranges of pods and services.
+//! Endpoints, subject alternative names, and pod and Service CIDRs.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 
-/// An address family, as Kubernetes names it.
+/// An IP family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// `IPv4`.
@@ -18,7 +18,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of an address.
+    /// The address's family.
     #[must_use]
     pub const fn of(ip: IpAddr) -> Self {
         match ip {
@@ -27,7 +27,7 @@ impl Family {
         }
     }
 
-    /// As in a Service's `ipFamilies` and a slice's `addressType`.
+    /// The value in a Service's `ipFamilies` and an EndpointSlice's `addressType`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// A host as clients write it: an IP address or a DNS name.
+/// A host that clients connect to: an IP address or a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Host {
@@ -54,7 +54,8 @@ pub enum Host {
 }
 
 impl Host {
-    /// Reads an address that clients can connect to; wildcards, 0.0.0.0, multicast and loopback are refused.
+    /// Parses an address that workers can connect to. Refuses unspecified, multicast, loopback and link-local
+    /// addresses.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Ok(ip) = bare.parse::<IpAddr>() {
@@ -63,7 +64,7 @@ impl Host {
                 IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some(),
             };
             if bare != text && ip.is_ipv4() {
-                return Err(Error::invalid("address", text, "only IPv6 addresses stand in brackets"));
+                return Err(Error::invalid("address", text, "brackets are for IPv6 addresses only"));
             }
             if ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() || link_local {
                 return Err(Error::invalid("address", text, "workers must be able to connect to it"));
@@ -73,7 +74,7 @@ impl Host {
         dns_name("address", text, false).map(Self::Name)
     }
 
-    /// The IP address, if it is one.
+    /// The IP address; `None` for a DNS name.
     #[must_use]
     pub const fn ip(&self) -> Option<IpAddr> {
         match self {
@@ -105,7 +106,7 @@ impl From<Host> for String {
     }
 }
 
-/// Host and port of an API server, as workers and users reach it.
+/// The host and port at which workers and users reach an API server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The host.
@@ -115,7 +116,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads `HOST`, `HOST:PORT`, `[V6]:PORT`; without a port it is `default_port`.
+    /// Parses `HOST`, `HOST:PORT` or `[IPV6]:PORT`; the port defaults to `default_port`.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, Error> {
         let split = match text.rsplit_once(':') {
             Some((host, _)) if host.contains(':') && !host.ends_with(']') => None,
@@ -144,7 +145,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Reads a port from 1 to 65535.
+/// Parses a port from 1 to 65535.
 pub(crate) fn parse_port(what: &'static str, text: &str) -> Result<u16, Error> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse::<u16>()
@@ -164,10 +165,10 @@ pub enum San {
 }
 
 impl San {
-    /// Reads an IP address or a DNS name, which may start with `*.`.
+    /// Parses an IP address or a DNS name, which may start with `*.`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if let Ok(ip) = text.parse::<IpAddr>() {
-            // In a certificate, an IPv4 address has four bytes however it is written.
+            // Certificates encode an IPv4-mapped address as IPv4.
             return Ok(Self::Ip(ip.to_canonical()));
         }
         dns_name("subject alternative name", text, true).map(Self::Dns)
@@ -205,7 +206,7 @@ impl From<Host> for San {
     }
 }
 
-/// A DNS-1123 subdomain, lower-cased.
+/// Validates a DNS-1123 subdomain and lower-cases it.
 pub(crate) fn dns_name(what: &'static str, text: &str, wildcard: bool) -> Result<String, Error> {
     let lower = text.to_ascii_lowercase();
     let checked = if wildcard { lower.strip_prefix("*.").unwrap_or(&lower) } else { &lower };
@@ -227,51 +228,51 @@ pub(crate) fn dns_name(what: &'static str, text: &str, wildcard: bool) -> Result
     }
 }
 
-/// kubeadm's `networking`, checked.
+/// kubeadm's `networking`, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Networking {
-    /// One range, or two of different families; the first is the primary.
+    /// One CIDR, or two of different families; the first is primary.
     pub service_subnets: Vec<IpNet>,
-    /// None, one, or two ranges in the order of the families of `service_subnets`.
+    /// Up to two CIDRs, in the family order of `service_subnets`.
     pub pod_subnets: Vec<IpNet>,
-    /// The DNS domain of the cluster, for example `cluster.local`.
+    /// The cluster's DNS domain, for example `cluster.local`.
     pub dns_domain: String,
 }
 
 impl Networking {
-    /// The first address of the primary service range: the address of `default/kubernetes`.
+    /// The cluster IP of `default/kubernetes`: the first address of the primary Service CIDR.
     #[must_use]
     pub fn kubernetes_service_ip(&self) -> IpAddr {
         self.nth_service_ip(1)
     }
 
-    /// The tenth address of the primary service range: the address of the cluster's DNS (kubeadm's rule).
+    /// The cluster IP of the cluster DNS: the tenth address of the primary Service CIDR, as in kubeadm.
     #[must_use]
     pub fn dns_service_ip(&self) -> IpAddr {
         self.nth_service_ip(10)
     }
 
-    /// The family of the primary service range: that of the Service `default/kubernetes`, which has no other
+    /// The family of the primary Service CIDR. It is the only family of the Service `default/kubernetes`
     /// (kubernetes/enhancements, KEP-563).
     #[must_use]
     pub fn primary_family(&self) -> Family {
         Family::of(self.kubernetes_service_ip())
     }
 
-    /// Whether Services have addresses of both families.
+    /// Whether the cluster is dual-stack.
     #[must_use]
     pub const fn dual_stack(&self) -> bool {
         self.service_subnets.len() > 1
     }
 
-    /// The first service address of each range, in order.
+    /// The first address of each Service CIDR, in order.
     #[must_use]
     pub fn first_service_ips(&self) -> Vec<IpAddr> {
         self.service_subnets.iter().map(|net| nth(net, 1)).collect()
     }
 
     fn nth_service_ip(&self, n: u32) -> IpAddr {
-        nth(self.service_subnets.first().expect("a validated spec has a service range"), n)
+        nth(self.service_subnets.first().expect("a validated spec has a Service CIDR"), n)
     }
 }
 
@@ -282,7 +283,7 @@ fn nth(net: &IpNet, n: u32) -> IpAddr {
     }
 }
 
-/// Whether a range is of IPv6.
+/// Whether a CIDR is IPv6.
 #[must_use]
 pub const fn is_v6(net: &IpNet) -> bool {
     matches!(net, IpNet::V6(_))
@@ -293,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_read_names_and_both_families() {
+    fn endpoints_accept_names_and_both_families() {
         let shown = |text: &str| Endpoint::parse(text, 6443).map(|e| e.to_string());
         assert_eq!(shown("api.example.com").unwrap(), "api.example.com:6443");
         assert_eq!(shown("10.0.0.1:31000").unwrap(), "10.0.0.1:31000");
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn service_addresses_follow_kubeadm() {
+    fn service_addresses_match_kubeadm() {
         let networking = Networking {
             service_subnets: vec!["10.96.0.0/12".parse().unwrap(), "fd00:1::/108".parse().unwrap()],
             pod_subnets: vec![],
@@ -338,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn sans_take_wildcards_and_refuse_hostile_text() {
+    fn sans_accept_wildcards_and_refuse_malformed_text() {
         assert!(San::parse("*.example.com").is_ok());
         assert!(San::parse("fd00::1").is_ok());
         assert_eq!(San::parse("::ffff:192.0.2.1").unwrap().to_string(), "192.0.2.1");

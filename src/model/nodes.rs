@@ -1,4 +1,4 @@
-//! Workers: their names, and which versions of kubelet go with a control plane.
+//! Node names, and the version skew between kubelets and a control plane.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{Error, KubeVersion};
 pub struct NodeName(String);
 
 impl NodeName {
-    /// Reads and checks the name.
+    /// Parses and validates the name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let part = |part: &str| {
             let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
@@ -20,11 +20,11 @@ impl NodeName {
         if text.len() <= 253 && text.split('.').all(part) {
             return Ok(Self(text.to_owned()));
         }
-        let rule = "use lower-case letters, digits, `-` and `.`; kamaji node list shows the names";
+        let rule = "use lower-case letters, digits, `-` and `.`; run `kamaji node list` to see the names";
         Err(Error::invalid("node name", text, rule))
     }
 
-    /// The name as text.
+    /// The name as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -44,16 +44,16 @@ impl std::str::FromStr for NodeName {
     }
 }
 
-/// How a kubelet's version stands to that of its control plane.
+/// The difference between a kubelet's minor version and its control plane's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skew {
     /// The same minor.
     Same,
-    /// So many minors older.
+    /// The kubelet is this many minors older.
     Older(u64),
-    /// So many minors newer.
+    /// The kubelet is this many minors newer.
     Newer(u64),
-    /// The kubelet's version cannot be read.
+    /// The kubelet's version cannot be parsed.
     Unknown,
 }
 
@@ -61,7 +61,7 @@ impl Skew {
     /// How many minors older a kubelet may be (<https://kubernetes.io/releases/version-skew-policy/#kubelet>).
     pub const OLDEST: u64 = 3;
 
-    /// Compares a kubelet's own words, such as `v1.36.3` or `v1.35.1-gke.100`, with the control plane's version.
+    /// Compares a reported kubelet version, such as `v1.36.3` or `v1.35.1-gke.100`, with the control plane's.
     #[must_use]
     pub fn of(kubelet: &str, control_plane: KubeVersion) -> Self {
         let mut numbers = kubelet.trim_start_matches('v').split('.').map(str::parse::<u64>);
@@ -75,7 +75,7 @@ impl Skew {
         }
     }
 
-    /// Whether Kubernetes supports it; what is unknown is not complained about.
+    /// Whether Kubernetes supports the skew; an unknown version is allowed.
     #[must_use]
     pub const fn is_allowed(self) -> bool {
         match self {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn node_names_are_dns_names() {
+    fn node_names_are_dns_subdomains() {
         assert_eq!(NodeName::parse("ip-10-0-0-1.eu.internal").unwrap().as_str(), "ip-10-0-0-1.eu.internal");
         for bad in ["", "Worker", "a..b", "-a", "a_b", "a/b", "a\u{1b}[31m", &"a".repeat(254)] {
             assert!(NodeName::parse(bad).is_err(), "{bad:?}");

@@ -1,4 +1,4 @@
-//! The names of what is checked before a control plane changes its version. A check is waived by its name only.
+//! The names of the preflight checks of `upgrade`, by which single checks can be skipped.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 
-/// One check.
+/// A preflight check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckName {
@@ -14,30 +14,30 @@ pub enum CheckName {
     Health,
     /// No kubelet would be newer, or more than three minors older.
     KubeletSkew,
-    /// No API in use is removed by the target.
+    /// The target version removes no API in use.
     RemovedApis,
-    /// No argument of the user is one that the target's programs do not know any more.
+    /// The target version still has every flag that the user sets.
     Flags,
-    /// No feature gate of the user is one that the target's programs do not take.
+    /// The target version accepts every feature gate that the user sets.
     FeatureGates,
-    /// The images are on nodes already.
+    /// The images are already on nodes.
     Images,
-    /// No webhook has to agree to the addons' upgrade.
+    /// No admission webhook intercepts the addons' upgrade.
     Webhooks,
-    /// No disruption budget keeps pods on workers whose kubelets are upgraded afterwards.
+    /// No disruption budget blocks draining the workers whose kubelets are upgraded next.
     Budgets,
-    /// The namespace has room for the new pods beside the old ones.
+    /// The namespace's quota allows the new pods in addition to the old ones.
     Quota,
-    /// No limit range refuses the new pods.
+    /// No LimitRange rejects the new pods.
     LimitRanges,
-    /// The datastore answers.
+    /// The datastore responds.
     Datastore,
-    /// No certificate ends soon.
+    /// No certificate expires soon.
     Certificates,
 }
 
 impl CheckName {
-    /// All checks, in the order they are told.
+    /// All checks, in the order they are reported.
     pub const ALL: [Self; 12] = [
         Self::Health,
         Self::KubeletSkew,
@@ -53,7 +53,7 @@ impl CheckName {
         Self::Certificates,
     ];
 
-    /// The name as it is typed.
+    /// The name as the user types it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl CheckName {
         }
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
             let all: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();

@@ -1,162 +1,162 @@
-//! Why a certificate or a key cannot be used or made, and what to do about it. No text here repeats a key.
+//! Errors about certificates and keys, with hints. Messages never contain key material.
 
 use crate::error::{Advice, Kind};
 
-/// What is wrong with a certificate or key; `what` names it, for example `` `ca.crt` ``.
+/// An invalid or unusable certificate or key; `what` names it, for example `` `ca.crt` ``.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing in it.
+    /// The file is empty.
     #[error("{what} is empty")]
     Empty {
         /// The file.
         what: String,
     },
-    /// Larger than any key or certificate.
-    #[error("{what} has {bytes} bytes, which is no certificate or key")]
+    /// The file is too large to be a key or certificate.
+    #[error("{what} has {bytes} bytes, too many for a certificate or key")]
     TooBig {
         /// The file.
         what: String,
         /// Its size.
         bytes: usize,
     },
-    /// Binary instead of text.
+    /// The file is binary instead of text.
     #[error("{what} is DER, not PEM")]
     Der {
         /// The file.
         what: String,
     },
-    /// A PEM block, or what is in it, is broken.
-    #[error("{what} cannot be read: {problem}")]
+    /// A PEM block or its content is malformed.
+    #[error("{what} cannot be parsed: {problem}")]
     Malformed {
         /// The file.
         what: String,
-        /// Where it breaks.
+        /// The problem.
         problem: String,
     },
-    /// PEM, but of something else.
-    #[error("{what} has no {wanted}: {found}")]
+    /// The PEM blocks are of the wrong type.
+    #[error("{what} contains no {wanted}, but {found}")]
     WrongContent {
         /// The file.
         what: String,
-        /// What should be there.
+        /// The expected content.
         wanted: &'static str,
-        /// What is there.
+        /// The labels of the PEM blocks found.
         found: String,
     },
-    /// Protected by a passphrase.
+    /// The key is protected by a passphrase.
     #[error("{what} is encrypted with a passphrase")]
     Encrypted {
         /// The key.
         what: String,
     },
-    /// Several certificates where one is needed.
-    #[error("{what} holds {count} certificates, and only one can be the authority")]
+    /// The file contains several certificates instead of one.
+    #[error("{what} contains {count} certificates instead of one")]
     Chain {
         /// The file.
         what: String,
-        /// How many.
+        /// The number of certificates.
         count: usize,
     },
-    /// A key of a kind that Kubernetes or we cannot use.
-    #[error("{what} is no key that can be used: {problem}")]
+    /// A key type that Kubernetes or kamaji does not support.
+    #[error("{what} is not a usable key: {problem}")]
     UnsupportedKey {
         /// The key.
         what: String,
-        /// Why.
+        /// The reason.
         problem: String,
     },
-    /// An RSA key that is too short.
-    #[error("{what} is an RSA key of {bits} bits, and fewer than 2048 are not safe")]
+    /// The RSA key is too short.
+    #[error("{what} has a {bits}-bit RSA key; the minimum is 2048 bits")]
     WeakKey {
         /// The key or its certificate.
         what: String,
-        /// Its length.
+        /// The key length.
         bits: usize,
     },
-    /// Signed with a broken hash.
-    #[error("{what} is signed with {algorithm}, which clients refuse")]
+    /// The certificate is signed with a broken hash.
+    #[error("{what} is signed with {algorithm}, which clients reject")]
     WeakSignature {
         /// The certificate.
         what: String,
         /// The algorithm.
         algorithm: String,
     },
-    /// A certificate that may not sign others.
-    #[error("{what} is not a certificate authority: {problem}")]
-    NotAuthority {
+    /// The certificate cannot sign others.
+    #[error("{what} is not a CA certificate: {problem}")]
+    NotCa {
         /// The certificate.
         what: String,
-        /// Why.
+        /// The reason.
         problem: &'static str,
     },
-    /// Its subject cannot be repeated as an issuer.
+    /// The subject cannot be reproduced as the issuer of a certificate.
     #[error("{what} cannot sign: its subject `{subject}` repeats an attribute or uses an unusual encoding")]
     UnsupportedName {
         /// The certificate.
         what: String,
-        /// Its subject.
+        /// The subject.
         subject: String,
     },
-    /// It was valid once.
+    /// The certificate expired.
     #[error("{what} expired on {since}")]
     Expired {
         /// The certificate.
         what: String,
-        /// When.
+        /// The expiry time.
         since: jiff::Timestamp,
     },
-    /// A certificate that would live longer than what signs it.
-    #[error("the authority itself ends on {until}, and nothing that it signs may live longer")]
-    OutlivesAuthority {
-        /// When the authority ends.
+    /// The certificate would outlive its CA.
+    #[error("the CA expires on {until}, before the requested certificate")]
+    OutlivesCa {
+        /// The CA's expiry time.
         until: jiff::Timestamp,
     },
-    /// It will be valid.
+    /// The certificate is not valid yet.
     #[error("{what} is not valid before {from}")]
     NotYetValid {
         /// The certificate.
         what: String,
-        /// When.
+        /// The time from which it is valid.
         from: jiff::Timestamp,
     },
-    /// Key and certificate, or private and public key, are of two pairs.
-    #[error("{what} does not belong to {partner}")]
+    /// Key and certificate, or private and public key, do not match.
+    #[error("{what} does not match {partner}")]
     Mismatch {
         /// The key.
         what: String,
-        /// What it should fit.
+        /// The certificate or key it should match.
         partner: String,
     },
-    /// One half of a pair.
-    #[error("`{missing}` is missing beside `{present}`")]
+    /// One file of a pair is missing.
+    #[error("`{missing}` is missing, but `{present}` is present")]
     MissingPartner {
-        /// The file that is needed.
+        /// The missing file.
         missing: &'static str,
-        /// The file that is there.
+        /// The present file.
         present: &'static str,
     },
-    /// Two authorities that must differ have one key.
+    /// The cluster CA and the front proxy CA have the same key.
     #[error("`front-proxy-ca.crt` and `ca.crt` have the same key")]
-    SharedAuthority,
+    SharedCaKey,
     /// A subject alternative name that is neither an IP address nor a DNS name.
-    #[error("`{name}` cannot be a subject alternative name")]
+    #[error("`{name}` is not a valid subject alternative name")]
     InvalidName {
-        /// The name, made safe to print.
+        /// The name, escaped for the terminal.
         name: String,
     },
-    /// The cryptographic library refused.
-    #[error("failed to make {what}")]
+    /// The cryptographic library failed.
+    #[error("failed to generate {what}")]
     Make {
         /// The certificate or key.
         what: String,
-        /// Its reason.
+        /// The library's error.
         #[source]
         source: rcgen::Error,
     },
-    /// Not a kubeconfig, or one that does not carry its credentials in itself.
+    /// Not a kubeconfig, or its credentials are not embedded.
     #[error("the kubeconfig cannot be used: {problem}")]
     Kubeconfig {
-        /// Why.
+        /// The reason.
         problem: String,
     },
 }
@@ -175,14 +175,14 @@ impl Advice for Error {
             | Self::UnsupportedKey { .. }
             | Self::WeakKey { .. }
             | Self::WeakSignature { .. }
-            | Self::NotAuthority { .. }
+            | Self::NotCa { .. }
             | Self::UnsupportedName { .. }
             | Self::Expired { .. }
-            | Self::OutlivesAuthority { .. }
+            | Self::OutlivesCa { .. }
             | Self::NotYetValid { .. }
             | Self::Mismatch { .. }
             | Self::MissingPartner { .. }
-            | Self::SharedAuthority
+            | Self::SharedCaKey
             | Self::InvalidName { .. }
             | Self::Kubeconfig { .. } => Kind::Usage,
         }
@@ -191,43 +191,41 @@ impl Advice for Error {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Empty { .. } | Self::TooBig { .. } | Self::WrongContent { .. } => {
-                "give the file kubeadm has in /etc/kubernetes/pki under the same name"
+                "supply the file with the same name from kubeadm's /etc/kubernetes/pki"
             }
             Self::Der { .. } => {
-                "convert it: `openssl x509 -inform DER -in FILE -out FILE.pem`, for a key `openssl pkey -inform DER …`"
+                "convert it to PEM: `openssl x509 -inform DER -in FILE -out FILE.pem`, or for a key `openssl pkey -inform DER …`"
             }
-            Self::Malformed { .. } => {
-                "copy the file again; `openssl x509 -in FILE -noout -text` must be able to read it"
-            }
+            Self::Malformed { .. } => "copy the file again, and check it with `openssl x509 -in FILE -noout -text`",
             Self::Encrypted { .. } => "remove the passphrase: `openssl pkey -in FILE -out FILE.plain`",
             Self::Chain { .. } => {
-                "keep only the certificate that belongs to the key; trust in it does not need the ones above it"
+                "keep only the certificate that matches the key; the certificates of its issuers are not needed"
             }
             Self::UnsupportedKey { .. } => "use an RSA key of 2048 bits or more, or ECDSA P-256 or P-384",
             Self::WeakKey { .. } | Self::WeakSignature { .. } => {
-                "make a new authority, or leave the files out and one is made for you"
+                "create a new CA, or omit the files and let kamaji generate one"
             }
-            Self::NotAuthority { .. } => {
-                "give a certificate with basicConstraints CA:TRUE that may sign server and client certificates"
+            Self::NotCa { .. } => {
+                "supply a certificate with basicConstraints CA:TRUE that may sign server and client certificates"
             }
             Self::UnsupportedName { .. } => {
-                "give an authority whose subject has each attribute once, such as CN=kubernetes"
+                "supply a CA whose subject contains each attribute once, such as CN=kubernetes"
             }
-            Self::Expired { .. } => "give a valid one, or leave the files out and one is made for you",
-            Self::OutlivesAuthority { .. } => "ask for a shorter time: --ttl 8h",
+            Self::Expired { .. } => "supply a valid certificate, or omit the files and let kamaji generate one",
+            Self::OutlivesCa { .. } => "request a shorter validity, such as --ttl 8h",
             Self::NotYetValid { .. } => "check the clock of this machine: `date -u`",
             Self::Mismatch { .. } => {
-                "give the two files of one pair; `openssl pkey -pubout` of both must print the same"
+                "supply the two files of one pair; their public keys must be equal (`openssl x509 -pubkey -noout`, `openssl pkey -pubout`)"
             }
             Self::MissingPartner { .. } => {
-                "give both files of the pair, or neither and a new pair is made; an authority without its key cannot be used"
+                "supply both files, or neither and let kamaji generate a pair; a CA without its key cannot be used"
             }
-            Self::SharedAuthority => {
-                "make another one for the front proxy: who can sign client certificates could otherwise pose as any user"
+            Self::SharedCaKey => {
+                "use a different CA for the front proxy: with a shared key, holders of a client certificate could impersonate any user"
             }
-            Self::InvalidName { .. } => "write an IP address or a DNS name, which may start with `*.`",
+            Self::InvalidName { .. } => "use an IP address or a DNS name, which may start with `*.`",
             Self::Kubeconfig { .. } => {
-                "give one with certificate-authority-data, client-certificate-data and client-key-data: `kubectl config view --raw --flatten`"
+                "supply one with certificate-authority-data, client-certificate-data and client-key-data: `kubectl config view --raw --flatten`"
             }
             Self::Make { .. } => return Vec::new(),
         };

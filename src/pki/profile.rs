@@ -1,5 +1,4 @@
-//! The certificates a control plane needs, as a table: names, groups, usages and who signs. Issuing them is
-//! `issue.rs`; nothing here touches a key.
+//! Defines the certificates of a control plane: names, groups, usages and signers. `issue.rs` issues them.
 //!
 //! Names and groups are kubeadm's (v1.37 cmd/kubeadm/app/phases/certs/certlist.go and phases/kubeconfig).
 
@@ -9,52 +8,52 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::{Leaf, Usage};
 use crate::model::{ControlPlaneId, ControlPlaneSpec, San};
 
-/// Who signs a certificate.
+/// The CA that signs a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authority {
-    /// The cluster's authority.
+pub enum Signer {
+    /// The cluster CA.
     Cluster,
-    /// The front proxy's authority.
+    /// The front proxy CA.
     FrontProxy,
-    /// The authority of the datastore, which is not the control plane's own.
+    /// The datastore's CA, which does not belong to the control plane.
     Datastore,
 }
 
-/// The certificates that the API server's pods mount.
+/// The certificates that control plane pods mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// What the API server shows to its clients.
+    /// The API server's serving certificate.
     ApiServer,
-    /// What the API server shows to kubelets.
+    /// The API server's client certificate for kubelets.
     ApiServerKubeletClient,
-    /// What the API server shows to aggregated API servers.
+    /// The API server's client certificate for aggregated API servers.
     FrontProxyClient,
-    /// What the API server shows to the datastore.
+    /// The API server's client certificate for the datastore.
     DatastoreClient,
 }
 
 impl Certificate {
-    /// All of them.
+    /// All certificates.
     pub const ALL: [Self; 4] =
         [Self::ApiServer, Self::ApiServerKubeletClient, Self::FrontProxyClient, Self::DatastoreClient];
 
-    /// Who signs it.
+    /// The CA that signs it.
     #[must_use]
-    pub const fn authority(self) -> Authority {
+    pub const fn signer(self) -> Signer {
         match self {
-            Self::ApiServer | Self::ApiServerKubeletClient => Authority::Cluster,
-            Self::FrontProxyClient => Authority::FrontProxy,
-            Self::DatastoreClient => Authority::Datastore,
+            Self::ApiServer | Self::ApiServerKubeletClient => Signer::Cluster,
+            Self::FrontProxyClient => Signer::FrontProxy,
+            Self::DatastoreClient => Signer::Datastore,
         }
     }
 }
 
-/// The kubeconfigs of a control plane; their client certificates are signed by the cluster's authority.
+/// The kubeconfigs of a control plane. The cluster CA signs their client certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kubeconfig {
-    /// admin.conf: a group that a `ClusterRoleBinding` makes administrator, so it can be revoked.
+    /// admin.conf: an administrator by `ClusterRoleBinding`, so it can be revoked.
     Admin,
-    /// super-admin.conf: `system:masters`, which no binding can revoke.
+    /// super-admin.conf: in the group `system:masters`, whose permissions cannot be revoked.
     SuperAdmin,
     /// controller-manager.conf.
     ControllerManager,
@@ -63,7 +62,7 @@ pub enum Kubeconfig {
 }
 
 impl Kubeconfig {
-    /// All of them.
+    /// All kubeconfigs.
     pub const ALL: [Self; 4] = [Self::Admin, Self::SuperAdmin, Self::ControllerManager, Self::Scheduler];
 
     /// kubeadm's file name.
@@ -77,7 +76,7 @@ impl Kubeconfig {
         }
     }
 
-    /// The user: common name of the certificate and name in the file.
+    /// The user name: the certificate's common name, and the user in the kubeconfig.
     #[must_use]
     pub const fn user(self) -> &'static str {
         match self {
@@ -89,8 +88,8 @@ impl Kubeconfig {
     }
 }
 
-/// The wish for a certificate of this control plane. `addresses` are those its API server is reached at besides the
-/// names that always hold: the endpoint's host, advertised and service addresses.
+/// The leaf certificate of a control plane. `addresses` are the API server's names in addition to the fixed ones: the
+/// endpoint's host, and advertised and Service addresses.
 #[must_use]
 pub fn leaf_of(certificate: Certificate, spec: &ControlPlaneSpec, id: &ControlPlaneId, addresses: &[San]) -> Leaf {
     match certificate {
@@ -100,15 +99,15 @@ pub fn leaf_of(certificate: Certificate, spec: &ControlPlaneSpec, id: &ControlPl
             usage: Usage::Server,
             sans: api_server_names(spec, addresses),
         },
-        // Without a group since v1.36: kubeadm binds this name to system:kubelet-api-admin instead.
+        // No group: since v1.36 kubeadm binds this user to system:kubelet-api-admin instead.
         Certificate::ApiServerKubeletClient => client("kube-apiserver-kubelet-client", None),
         Certificate::FrontProxyClient => client("front-proxy-client", None),
-        // The datastore knows the control plane by its id: etcd takes the common name as the user.
+        // etcd uses the common name as the user name, which is the control plane's id.
         Certificate::DatastoreClient => client(id.as_str(), None),
     }
 }
 
-/// The wish for the client certificate in a kubeconfig.
+/// The client certificate of a kubeconfig.
 #[must_use]
 pub fn kubeconfig_leaf(kubeconfig: Kubeconfig) -> Leaf {
     let group = match kubeconfig {
@@ -128,7 +127,7 @@ fn client(common_name: &str, group: Option<&str>) -> Leaf {
     }
 }
 
-/// Sorted and without duplicates, so that the same wish gives the same certificate.
+/// Sorted and deduplicated, so that the same spec produces the same names.
 fn api_server_names(spec: &ControlPlaneSpec, addresses: &[San]) -> Vec<San> {
     let (name, namespace) = (&spec.name, &spec.namespace);
     let mut names = BTreeSet::from([
@@ -141,7 +140,7 @@ fn api_server_names(spec: &ControlPlaneSpec, addresses: &[San]) -> Vec<San> {
         San::Dns("localhost".to_owned()),
         San::Ip(Ipv4Addr::LOCALHOST.into()),
         San::Ip(Ipv6Addr::LOCALHOST.into()),
-        // Inside the management cluster, whose own domain is not known: the usual one, as the operator does.
+        // Inside the management cluster. Its DNS domain is unknown; like the operator, assume the default.
         San::Dns(name.to_string()),
         San::Dns(format!("{name}.{namespace}")),
         San::Dns(format!("{name}.{namespace}.svc")),
@@ -206,11 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_kubeadms() {
+    fn the_certificates_match_kubeadm() {
         let id = ControlPlaneId::parse(&"0a".repeat(16)).unwrap();
         let addresses = ["192.0.2.7", "api.prod.example.com"].map(|san| San::parse(san).unwrap());
         let mut table = String::new();
-        let mut row = |name: &str, signer: Authority, leaf: &Leaf| {
+        let mut row = |name: &str, signer: Signer, leaf: &Leaf| {
             let (groups, usage) = (&leaf.organizations, leaf.usage);
             writeln!(table, "{name}: CN={} O={groups:?} {usage:?} by {signer:?}", leaf.common_name).unwrap();
             for san in &leaf.sans {
@@ -219,10 +218,10 @@ mod tests {
         };
         for certificate in Certificate::ALL {
             let leaf = leaf_of(certificate, &spec(), &id, &addresses);
-            row(&format!("{certificate:?}"), certificate.authority(), &leaf);
+            row(&format!("{certificate:?}"), certificate.signer(), &leaf);
         }
         for kubeconfig in Kubeconfig::ALL {
-            row(kubeconfig.file_name(), Authority::Cluster, &kubeconfig_leaf(kubeconfig));
+            row(kubeconfig.file_name(), Signer::Cluster, &kubeconfig_leaf(kubeconfig));
         }
         insta::assert_snapshot!(table, @r#"
         ApiServer: CN=kube-apiserver O=[] Server by Cluster

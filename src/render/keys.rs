@@ -1,38 +1,38 @@
-//! From which Secrets the pods read the keys that can be changed for others: their own, and others while that goes on.
+//! The Secrets from which pods read rotatable keys. They differ during a rotation.
 
 use crate::model::ObjectNames;
 
-/// The names of those Secrets.
+/// The names of the Secrets with rotatable keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySecrets {
-    /// With `sa.pub`: what API servers verify tokens of service accounts with.
+    /// With `sa.pub`, the keys that verify service account tokens.
     pub service_account_public: String,
-    /// With `sa.key`: what signs tokens of service accounts.
+    /// With `sa.key`, the key that signs service account tokens.
     pub service_account_private: String,
-    /// With `encryption.yaml`.
+    /// With `encryption.yaml`, the encryption configuration.
     pub encryption: String,
-    /// With `ca.crt`: the authorities that are trusted.
-    pub authority: String,
-    /// With `ca.crt` and `ca.key`: the one of them that signs.
-    pub signer: String,
+    /// With `ca.crt`, the trusted CAs.
+    pub trusted_ca: String,
+    /// With `ca.crt` and `ca.key`, the signing CA.
+    pub signing_ca: String,
 }
 
 impl KeySecrets {
-    /// Where they are when no key is being changed.
+    /// The Secrets when no rotation is in progress.
     #[must_use]
-    pub fn settled(names: ObjectNames<'_>) -> Self {
+    pub fn without_rotation(names: ObjectNames<'_>) -> Self {
         Self {
             service_account_public: names.service_account_key(),
             service_account_private: names.service_account_key(),
             encryption: names.encryption(),
-            authority: names.ca(),
-            signer: names.ca(),
+            trusted_ca: names.ca(),
+            signing_ca: names.ca(),
         }
     }
 
-    /// Whether what signs is in a file of its own: a bundle of several cannot sign.
+    /// Whether the signing CA needs its own file, because `ca.crt` is a bundle.
     #[must_use]
-    pub fn signs_apart(&self) -> bool {
-        self.authority != self.signer
+    pub fn has_separate_signer(&self) -> bool {
+        self.trusted_ca != self.signing_ca
     }
 }

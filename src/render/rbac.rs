@@ -1,13 +1,13 @@
-//! The Roles with which kamaji runs, for an administrator to give.
+//! Renders the Roles and bindings that an administrator applies to allow kamaji to run.
 
 use serde_json::{Value, json};
 
-use crate::model::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Namespace, Right};
+use crate::model::{CLUSTER, CONTROL_PLANES, DATASTORE_CREATE, DATASTORE_USE, FLEET_VIEW, Namespace, Permission};
 
-/// Who gets the rights.
+/// The subject of a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A user, as the cluster authenticates it.
+    /// A user.
     User(String),
     /// A group.
     Group(String),
@@ -28,7 +28,7 @@ impl Subject {
     }
 }
 
-/// To manage control planes of one namespace, on a datastore that exists or, with `make_datastore`, is to be made.
+/// Roles to manage the control planes of a namespace, and with `make_datastore` to create the default datastore.
 #[must_use]
 pub fn manager_roles(
     namespace: &Namespace,
@@ -38,9 +38,9 @@ pub fn manager_roles(
 ) -> Vec<Value> {
     let mut datastore = DATASTORE_USE.to_vec();
     if make_datastore {
-        datastore.extend(DATASTORE_MAKE);
+        datastore.extend(DATASTORE_CREATE);
     }
-    // Each namespace has bindings of its own, so that giving rights in one takes none in another.
+    // Bindings are named after the namespace, so that applying one does not overwrite another's.
     let bindings = format!("kamaji-{namespace}");
     let mut objects = Vec::new();
     if make_datastore {
@@ -60,7 +60,7 @@ pub fn manager_roles(
     objects
 }
 
-/// To list control planes of all namespaces, without any Secret.
+/// Roles to list the control planes of all namespaces, without access to Secrets.
 #[must_use]
 pub fn viewer_roles(subjects: &[Subject]) -> Vec<Value> {
     let name = "kamaji-fleet-viewer";
@@ -76,7 +76,7 @@ fn metadata(name: &str, namespace: Option<&str>) -> Value {
     }
 }
 
-fn role(kind: &str, name: &str, namespace: Option<&str>, rights: &[Right]) -> Value {
+fn role(kind: &str, name: &str, namespace: Option<&str>, rights: &[Permission]) -> Value {
     let rules: Vec<Value> = rights
         .iter()
         .map(|right| {

@@ -1,44 +1,44 @@
-//! Results: one value, five ways to write it.
+//! Output formats of results.
 
 use std::io::Write as _;
 
 use serde::Serialize;
 
-/// How results are written.
+/// The output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// A table for people.
+    /// A table.
     #[default]
     Table,
-    /// The table with more columns.
+    /// A table with additional columns.
     Wide,
-    /// JSON; stable, for scripts.
+    /// JSON; a stable interface for scripts.
     Json,
-    /// YAML; stable, for scripts.
+    /// YAML; a stable interface for scripts.
     Yaml,
-    /// Names only, one a line.
+    /// Names only, one per line.
     Name,
 }
 
-/// Rows under headings.
+/// A table of text.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    /// The headings; none for free text.
+    /// The column headings; may be empty.
     pub headings: Vec<&'static str>,
     /// The rows.
     pub rows: Vec<Vec<String>>,
 }
 
-/// A result of a command. Its JSON is a public interface.
+/// The result of a command. Its JSON is a public interface.
 pub trait Report: Serialize {
-    /// The text for people.
+    /// The human-readable output.
     fn text(&self, wide: bool) -> String;
-    /// The names in it, as `controlplane/NAME`.
+    /// The names for `-o name`, such as `controlplane/NAME`.
     fn names(&self) -> Vec<String>;
 }
 
 impl Table {
-    /// The table as aligned text, without borders.
+    /// Renders the table as aligned text without borders.
     #[must_use]
     pub fn draw(&self) -> String {
         let mut table = comfy_table::Table::new();
@@ -72,7 +72,7 @@ pub(super) fn render(report: &impl Report, format: Format) -> String {
     }
 }
 
-/// Writes to stdout. A reader that went away (`| head`) is no failure of ours; a full disk is.
+/// Writes to stdout. Ignores a closed pipe (`| head`), but not other errors such as a full disk.
 pub(super) fn write_stdout(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

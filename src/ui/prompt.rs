@@ -1,4 +1,4 @@
-//! Questions, on stderr, only on a terminal.
+//! Confirmation prompts, on stderr.
 
 use dialoguer::{Confirm, Input};
 

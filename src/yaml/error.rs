@@ -1,91 +1,91 @@
-//! Why a text is not YAML that we read. Each message starts with the place; none repeats a value.
+//! Errors about YAML input. Each message starts with the position; none shows a value.
 
 use std::fmt;
 
+use super::place::Location;
 use crate::error::{Advice, Kind};
-use crate::yaml::place::Spot;
 
-/// A text that is not YAML, or more of it than is read.
+/// Invalid or too large YAML input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// It breaks a rule of YAML.
+    /// A syntax error.
     Syntax {
-        /// Where.
-        spot: Spot,
-        /// The rule.
+        /// Its location.
+        location: Location,
+        /// What is wrong.
         what: String,
-        /// The line with a mark below, starting with a line break; empty if it may hold a secret.
+        /// The line with a marker below, starting with a line break; empty if it may contain a secret.
         snippet: String,
     },
-    /// A map has the same key twice.
+    /// A duplicate key in a map.
     DuplicateKey {
-        /// Where the second is.
-        spot: Spot,
+        /// The location of the second one.
+        location: Location,
         /// The key.
         key: String,
         /// `line:column` of the first.
         first: String,
-        /// The line with a mark below, starting with a line break; empty if it may hold a secret.
+        /// The line with a marker below, starting with a line break; empty if it may contain a secret.
         snippet: String,
     },
-    /// A character that no YAML has.
+    /// A character that YAML does not allow.
     Encoding {
-        /// Where.
-        spot: Spot,
+        /// Its location.
+        location: Location,
         /// The character, escaped.
         character: String,
     },
-    /// It is larger than any configuration is.
-    TooMuch {
-        /// Where it became too much.
-        spot: Spot,
-        /// What there is too much of.
+    /// A limit is exceeded.
+    TooLarge {
+        /// Where the limit was exceeded.
+        location: Location,
+        /// What exceeds the limit.
         what: String,
-        /// What to do.
+        /// How to fix it.
         remedy: &'static str,
     },
 }
 
 impl Error {
-    pub(super) const fn too_much(spot: Spot, what: String, remedy: &'static str) -> Self {
-        Self::TooMuch { spot, what, remedy }
+    pub(super) const fn too_large(location: Location, what: String, remedy: &'static str) -> Self {
+        Self::TooLarge { location, what, remedy }
     }
 
-    /// Where it is.
+    /// The location of the error.
     #[must_use]
-    pub const fn spot(&self) -> &Spot {
+    pub const fn location(&self) -> &Location {
         match self {
-            Self::Syntax { spot, .. }
-            | Self::DuplicateKey { spot, .. }
-            | Self::Encoding { spot, .. }
-            | Self::TooMuch { spot, .. } => spot,
+            Self::Syntax { location, .. }
+            | Self::DuplicateKey { location, .. }
+            | Self::Encoding { location, .. }
+            | Self::TooLarge { location, .. } => location,
         }
     }
 
-    /// What is wrong, without the place.
+    /// The message without the location.
     #[must_use]
     pub fn fact(&self) -> String {
         match self {
             Self::Syntax { what, .. } => format!("not valid YAML: {what}"),
-            Self::DuplicateKey { key, first, .. } => format!("the key `{key}` is given twice, first at {first}"),
-            Self::Encoding { character, .. } => format!("not valid YAML: the character {character} is not text"),
-            Self::TooMuch { what, .. } => format!("too much to read: {what}"),
+            Self::DuplicateKey { key, first, .. } => format!("duplicate key `{key}`, first at {first}"),
+            Self::Encoding { character, .. } => format!("not valid YAML: the character {character} is not allowed"),
+            Self::TooLarge { what, .. } => format!("too large: {what}"),
         }
     }
 
-    /// The line with a mark below, starting with a line break; empty if it is not shown.
+    /// The line with a marker below, starting with a line break; empty if it is not shown.
     #[must_use]
     pub fn snippet(&self) -> &str {
         match self {
             Self::Syntax { snippet, .. } | Self::DuplicateKey { snippet, .. } => snippet,
-            Self::Encoding { .. } | Self::TooMuch { .. } => "",
+            Self::Encoding { .. } | Self::TooLarge { .. } => "",
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}{}", self.spot(), self.fact(), self.snippet())
+        write!(f, "{}: {}{}", self.location(), self.fact(), self.snippet())
     }
 }
 
@@ -94,7 +94,7 @@ impl std::error::Error for Error {}
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Syntax { .. } | Self::DuplicateKey { .. } | Self::Encoding { .. } | Self::TooMuch { .. } => {
+            Self::Syntax { .. } | Self::DuplicateKey { .. } | Self::Encoding { .. } | Self::TooLarge { .. } => {
                 Kind::Usage
             }
         }
@@ -103,12 +103,12 @@ impl Advice for Error {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Syntax { .. } => vec![
-                "mend it there: indent with spaces, close brackets and quotes, and quote texts with special characters"
+                "fix the syntax there: indent with spaces, close brackets and quotes, quote strings with special characters"
                     .into(),
             ],
-            Self::DuplicateKey { .. } => vec!["keep one of the two".into()],
+            Self::DuplicateKey { .. } => vec!["remove one of the two".into()],
             Self::Encoding { .. } => vec!["save the file as UTF-8 text".into()],
-            Self::TooMuch { remedy, .. } => vec![(*remedy).into()],
+            Self::TooLarge { remedy, .. } => vec![(*remedy).into()],
         }
     }
 }

@@ -1,8 +1,8 @@
-//! A place in a text, and in a file.
+//! Defines positions in a text and in a named file.
 
 use std::fmt;
 
-/// A line and a column, both counted from 1; a column is one character.
+/// A line and a column, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The line.
@@ -12,10 +12,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// This place in the file of that name.
+    /// This position in the named file.
     #[must_use]
-    pub fn in_file(self, name: &str) -> Spot {
-        Spot { file: name.to_owned(), at: Some(self) }
+    pub fn in_file(self, name: &str) -> Location {
+        Location { file: name.to_owned(), at: Some(self) }
     }
 
     pub(super) fn of_offset(text: &str, offset: usize) -> Self {
@@ -32,16 +32,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// A file, or a place in it.
+/// A file, or a position in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
-    /// How the file is called.
+pub struct Location {
+    /// The name of the file.
     pub file: String,
-    /// Where in it; `None` means all of it.
+    /// The position; `None` for the whole file.
     pub at: Option<Place>,
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.at {
             Some(place) => write!(f, "{}:{place}", self.file),

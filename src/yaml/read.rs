@@ -1,4 +1,4 @@
-//! From the parser's events to documents: keys are text and distinct, aliases are copies, and copies are paid for.
+//! Builds documents from parser events: keys are distinct strings, and aliases are copies that count against a budget.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use serde_saphyr::granit_parser::{Event, Marker, ScalarStyle, Span, Tag};
 
 use super::{Content, Document, Entry, Error, Limits, MAX_DEPTH, MAX_DOCUMENTS, Node, Place, scalar, shown, snippet};
 
-/// How many times the length of the longest text its values may have, copies made by aliases and anchors included.
-const COPIES: usize = 4;
+/// The maximum total size of all values, including copies, as a multiple of the maximum text size.
+const EXPANSION_FACTOR: usize = 4;
 
-fn place(marker: Marker) -> Place {
+fn place_of(marker: Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
 
-/// What a value costs: each copy of it is paid again.
+/// The cost of a value; each copy costs the same again.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weight {
     nodes: usize,
@@ -29,7 +29,7 @@ impl Weight {
     }
 }
 
-/// A list or map whose end has not been seen.
+/// A list or map that is not complete yet.
 struct Open {
     place: Place,
     anchor: usize,
@@ -51,7 +51,7 @@ enum Key {
     Merge,
 }
 
-/// The documents so far, and the one that is open.
+/// The documents so far, and the current one.
 pub(super) struct Builder<'a> {
     limits: Limits,
     name: &'a str,
@@ -69,9 +69,12 @@ impl<'a> Builder<'a> {
         Self { limits, name, text, open, anchors, spent: Weight::default(), seen_documents: 0, documents }
     }
 
-    pub(super) fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
-        let at = place(span.start);
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum is open; the rest carries no value")]
+    pub(super) fn handle(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
+        let at = place_of(span.start);
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the parser's enum is non-exhaustive; other events carry no value"
+        )]
         match event {
             Event::DocumentStart(..) => self.start_document(at),
             Event::SequenceStart(_, anchor, tag) => self.start(at, anchor, tag.as_deref(), "seq", None),
@@ -85,21 +88,21 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// All documents, once the parser has ended.
+    /// All documents; call it after the last event.
     pub(super) fn finish(self) -> Vec<Document> {
         self.documents
     }
 
-    /// What the parser itself complains about.
-    pub(super) fn broken(&self, at: Marker, what: &str) -> Error {
-        self.syntax(place(at), what)
+    /// Converts an error of the parser.
+    pub(super) fn parser_error(&self, at: Marker, what: &str) -> Error {
+        self.syntax(place_of(at), what)
     }
 
     fn start_document(&mut self, at: Place) -> Result<(), Error> {
         self.anchors.clear();
         self.seen_documents += 1;
         if self.seen_documents > MAX_DOCUMENTS {
-            return Err(self.limit(at, "there are more than 64 documents", "split the file"));
+            return Err(self.limit(at, "more than 64 documents", "split the file"));
         }
         Ok(())
     }
@@ -115,16 +118,16 @@ impl<'a> Builder<'a> {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema_tag(expected) && tag.parts() != ("", "!")) {
             return Err(self.unsupported_tag(at, tag));
         }
-        if map.is_some() && self.awaits_key() {
+        if map.is_some() && self.expects_key() {
             return Err(self.bad_key(at, "a map"));
         }
-        if map.is_none() && self.awaits_key() {
+        if map.is_none() && self.expects_key() {
             return Err(self.bad_key(at, "a list"));
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(self.limit(at, "lists and maps are nested more than 100 deep", "flatten it"));
+            return Err(self.limit(at, "more than 100 levels of nesting", "reduce the nesting"));
         }
-        self.pay(at, Weight { nodes: 1, ..Weight::default() })?;
+        self.charge(at, Weight { nodes: 1, ..Weight::default() })?;
         let weight = Weight { nodes: 1, text: 0, depth: 1 };
         self.open.push(Open { place: at, anchor, weight, items: Vec::new(), map });
         Ok(())
@@ -136,7 +139,7 @@ impl<'a> Builder<'a> {
             None => Content::List(open.items),
             Some(map) => Content::Map(self.close_map(map)?),
         };
-        self.place_node(Node { place: open.place, content }, open.anchor, open.weight)
+        self.add_node(Node { place: open.place, content }, open.anchor, open.weight)
     }
 
     fn close_map(&mut self, map: OpenMap) -> Result<Vec<Entry>, Error> {
@@ -145,7 +148,7 @@ impl<'a> Builder<'a> {
         for entry in &entries {
             if let Some(before) = first.insert(entry.key.clone(), entry.place) {
                 return Err(Error::DuplicateKey {
-                    spot: entry.place.in_file(self.name),
+                    location: entry.place.in_file(self.name),
                     key: shown(&entry.key),
                     first: before.to_string(),
                     snippet: snippet(self.text, entry.place),
@@ -160,7 +163,7 @@ impl<'a> Builder<'a> {
             };
             for merged in maps {
                 let Content::Map(others) = merged.content else {
-                    return Err(self.syntax(merged.place, "`<<` merges a map or a list of maps, and this is neither"));
+                    return Err(self.syntax(merged.place, "`<<` can merge only a map or a list of maps"));
                 };
                 for entry in others {
                     if !first.contains_key(&entry.key) {
@@ -179,19 +182,19 @@ impl<'a> Builder<'a> {
         };
         let (weight, node) = (*weight, node);
         if self.open.len() + weight.depth > MAX_DEPTH {
-            return Err(self.limit(at, "lists and maps are nested more than 100 deep", "flatten it"));
+            return Err(self.limit(at, "more than 100 levels of nesting", "reduce the nesting"));
         }
-        if !self.affords(weight) {
-            return Err(self.limit(at, "aliases make the file too large", "write the values out"));
+        if !self.fits_budget(weight) {
+            return Err(self.limit(at, "aliases expand to too many values", "replace aliases with their values"));
         }
         let node = Node { place: at, content: node.content.clone() };
-        self.pay(at, weight)?;
-        if self.awaits_key() {
+        self.charge(at, weight)?;
+        if self.expects_key() {
             let Content::Text(text) = node.content else { return Err(self.bad_key(at, node.content.what())) };
             self.set_key(Key::Named(text, at));
             return Ok(());
         }
-        self.place_node(node, 0, weight)
+        self.add_node(node, 0, weight)
     }
 
     fn scalar(
@@ -203,9 +206,9 @@ impl<'a> Builder<'a> {
         tag: Option<&Tag>,
     ) -> Result<(), Error> {
         let weight = Weight { nodes: 1, text: text.len(), depth: 0 };
-        self.pay(at, weight)?;
+        self.charge(at, weight)?;
         let plain = matches!(style, ScalarStyle::Plain);
-        if self.awaits_key() && tag.is_none() && plain && text == "<<" {
+        if self.expects_key() && tag.is_none() && plain && text == "<<" {
             self.set_key(Key::Merge);
             return Ok(());
         }
@@ -220,14 +223,14 @@ impl<'a> Builder<'a> {
                 let Some(wanted) = wanted else { return Err(self.unsupported_tag(at, tag)) };
                 let content = scalar::resolve(text).map_err(|what| self.syntax(at, what))?;
                 if !scalar::fits(&content, wanted) {
-                    return Err(self.syntax(at, &format!("the value is not what its tag `!!{wanted}` says")));
+                    return Err(self.syntax(at, &format!("the value does not match its tag `!!{wanted}`")));
                 }
                 content
             }
         };
-        if self.awaits_key() {
+        if self.expects_key() {
             if anchor != 0 {
-                self.remember(at, anchor, &Node { place: at, content: content.clone() }, weight)?;
+                self.store_anchor(at, anchor, &Node { place: at, content: content.clone() }, weight)?;
             }
             let key = match content {
                 Content::Text(key) => key,
@@ -239,12 +242,12 @@ impl<'a> Builder<'a> {
             self.set_key(Key::Named(key, at));
             return Ok(());
         }
-        self.place_node(Node { place: at, content }, anchor, weight)
+        self.add_node(Node { place: at, content }, anchor, weight)
     }
 
-    fn place_node(&mut self, node: Node, anchor: usize, weight: Weight) -> Result<(), Error> {
+    fn add_node(&mut self, node: Node, anchor: usize, weight: Weight) -> Result<(), Error> {
         if anchor != 0 {
-            self.remember(node.place, anchor, &node, weight)?;
+            self.store_anchor(node.place, anchor, &node, weight)?;
         }
         let Some(parent) = self.open.last_mut() else {
             if !matches!(node.content, Content::Null) {
@@ -264,13 +267,13 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn remember(&mut self, at: Place, anchor: usize, node: &Node, weight: Weight) -> Result<(), Error> {
-        self.pay(at, weight)?;
+    fn store_anchor(&mut self, at: Place, anchor: usize, node: &Node, weight: Weight) -> Result<(), Error> {
+        self.charge(at, weight)?;
         self.anchors.insert(anchor, (node.clone(), weight));
         Ok(())
     }
 
-    fn awaits_key(&self) -> bool {
+    fn expects_key(&self) -> bool {
         self.open.last().and_then(|open| open.map.as_ref()).is_some_and(|map| map.key.is_none())
     }
 
@@ -284,34 +287,34 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn pay(&mut self, at: Place, weight: Weight) -> Result<(), Error> {
-        let affordable = self.affords(weight);
+    fn charge(&mut self, at: Place, weight: Weight) -> Result<(), Error> {
+        let within_budget = self.fits_budget(weight);
         self.spent.nodes += weight.nodes;
         self.spent.text += weight.text;
-        if !affordable {
-            return Err(self.limit(at, "there are too many values", "split the file"));
+        if !within_budget {
+            return Err(self.limit(at, "too many values", "split the file"));
         }
         Ok(())
     }
 
-    const fn affords(&self, weight: Weight) -> bool {
+    const fn fits_budget(&self, weight: Weight) -> bool {
         self.spent.nodes + weight.nodes <= self.limits.nodes
-            && self.spent.text + weight.text <= COPIES * self.limits.bytes
+            && self.spent.text + weight.text <= EXPANSION_FACTOR * self.limits.bytes
     }
 
     fn bad_key(&self, at: Place, what: &str) -> Error {
-        self.syntax(at, &format!("a key must be text, and this one reads as {what}; put it in quotes"))
+        self.syntax(at, &format!("keys must be strings, but this one is {what}; put it in quotes"))
     }
 
     fn syntax(&self, at: Place, what: &str) -> Error {
-        Error::Syntax { spot: at.in_file(self.name), what: what.to_owned(), snippet: snippet(self.text, at) }
+        Error::Syntax { location: at.in_file(self.name), what: what.to_owned(), snippet: snippet(self.text, at) }
     }
 
     fn unsupported_tag(&self, at: Place, tag: &Tag) -> Error {
-        self.syntax(at, &format!("the tag `{}` has no meaning here", shown(&tag.original())))
+        self.syntax(at, &format!("unsupported tag `{}`", shown(&tag.original())))
     }
 
     fn limit(&self, at: Place, what: &str, remedy: &'static str) -> Error {
-        Error::too_much(at.in_file(self.name), what.to_owned(), remedy)
+        Error::too_large(at.in_file(self.name), what.to_owned(), remedy)
     }
 }

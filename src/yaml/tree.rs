@@ -1,57 +1,57 @@
-//! What a document holds, and where. The tree shows no values in `Debug`, because a file may hold secrets.
+//! Defines the document tree with positions. `Debug` shows no values, because a file may contain secrets.
 
 use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use crate::yaml::place::Place;
+use super::place::Place;
 
-/// One document of a text.
+/// A document.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The outermost value; never null.
+    /// The root value; never null.
     pub root: Node,
 }
 
-/// A value and where it starts.
+/// A value and its position.
 #[derive(Clone)]
 pub struct Node {
-    /// Where it starts; for an alias, where the alias is.
+    /// The position of its start; for an alias, of the alias.
     pub place: Place,
     /// The value.
     pub content: Content,
 }
 
-/// A value, with the types that kubeadm's reader finds.
+/// A value, typed as in kubeadm's parser.
 #[derive(Clone)]
 pub enum Content {
-    /// `null`, `~` or nothing.
+    /// `null`, `~` or an empty value.
     Null,
     /// `true`, `yes`, `on`, `y` and their opposites, in Go's spellings.
     Bool(bool),
     /// An integer or a finite float.
     Number(Number),
-    /// Text.
+    /// A string.
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A map, in the order of the file; keys are distinct.
+    /// A map in file order, with distinct keys.
     Map(Vec<Entry>),
 }
 
-/// One key of a map with its value.
+/// A key of a map and its value.
 #[derive(Clone)]
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key is.
+    /// The position of the key.
     pub place: Place,
     /// The value.
     pub value: Node,
 }
 
 impl Content {
-    /// What it is, for messages: `text`, `the number 5`. Text itself is never repeated.
+    /// The type for messages, such as `a string`. Never contains the value of a string.
     #[must_use]
     pub fn what(&self) -> &'static str {
         match self {
@@ -59,8 +59,8 @@ impl Content {
             Self::Bool(true) => "the boolean true",
             Self::Bool(false) => "the boolean false",
             Self::Number(number) if number.is_f64() => "a floating-point number",
-            Self::Number(_) => "a whole number",
-            Self::Text(_) => "text",
+            Self::Number(_) => "an integer",
+            Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
         }
@@ -68,37 +68,37 @@ impl Content {
 }
 
 impl Node {
-    /// Whether it is null, which means the same as absent.
+    /// Whether it is null, which is the same as absent.
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
     }
 
-    /// The entries, if it is a map; none otherwise.
+    /// The entries of a map; empty for other types.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }
 
-    /// The items, if it is a list; none otherwise.
+    /// The items of a list; empty for other types.
     #[must_use]
     pub fn items(&self) -> &[Self] {
         if let Content::List(items) = &self.content { items } else { &[] }
     }
 
-    /// The text, if it is text.
+    /// The value of a string.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         if let Content::Text(text) = &self.content { Some(text) } else { None }
     }
 
-    /// The entry with this key, if it is a map that has it.
+    /// The entry of a map with this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
-    /// The same without positions.
+    /// The value without positions.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match &self.content {
@@ -121,7 +121,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// The line of `place` with a mark below it, starting with a line break; empty if the line may hold a secret.
+/// The line of `place` with a marker below it, starting with a line break; empty if the line may contain a secret.
 #[must_use]
 pub fn snippet(text: &str, place: Place) -> String {
     const WIDTH: usize = 100;
@@ -140,7 +140,7 @@ fn line_looks_secret(line: &str) -> bool {
     ["token", "certificatekey", "secret", "password"].iter().any(|word| lower.contains(word)) || looks_secret(line)
 }
 
-/// A key or value made safe to print: control characters escaped, long text cut, what could be a secret left out.
+/// Makes a key or value safe to print: escapes control characters, truncates long text and hides possible secrets.
 #[must_use]
 pub fn shown(text: &str) -> String {
     if looks_secret(text) && !text.contains("@sha256:") {
@@ -149,8 +149,8 @@ pub fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// Whether the text holds what could be a token or a key: sixteen letters and digits in a row, mixed, of one case; or
-/// twenty-four of both cases, as base64 has them.
+/// Whether the text may contain a token or key: a run of at least 16 letters and digits in one case, or of at least 24
+/// in any case, as in base64.
 fn looks_secret(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
         let has = |test: fn(&u8) -> bool| run.as_bytes().iter().any(test);

@@ -1,4 +1,4 @@
-//! `kamaji certs`: look at certificates and keys, and make new ones.
+//! `kamaji certs`: checks and renews certificates, and rotates keys.
 
 mod check;
 mod renew;

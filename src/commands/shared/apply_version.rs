@@ -1,4 +1,4 @@
-//! What `upgrade` and `rollback` have in common: show, ask, change the version, report.
+//! Changes the version for `upgrade` and `rollback`, after confirmation.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,60 +18,63 @@ use crate::plan::apply::plan::Plan;
 use crate::plan::state::record::Record;
 use crate::ui::{Report, Ui};
 
-/// How long saving the data may take.
-const SAVING: Duration = Duration::from_secs(600);
+/// Timeout for saving the snapshot.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What is told before the question, and what is saved after it.
-pub(crate) struct Before<'a> {
+/// What to report before the confirmation, and the snapshot to save after it.
+pub(crate) struct RolloutContext<'a> {
     pub(crate) facts: Vec<String>,
     pub(crate) snapshot: Option<(&'a Record, &'a Path)>,
-    /// Whether `rollback` asks for it.
+    /// Whether this is a rollback.
     pub(crate) is_rollback: bool,
 }
 
-/// Shows the plan and carries it out if it is agreed to.
+/// Shows the plan and applies it after confirmation.
 pub(crate) async fn apply_version(
     name: &ControlPlaneName,
     version: KubeVersion,
     plan: Plan,
-    before: Before<'_>,
+    rollout_context: RolloutContext<'_>,
     args: &RollArgs,
     management: &Management,
     context: &mut Context,
 ) -> Result<(), Fault> {
     if args.dry_run {
-        for fact in &before.facts {
+        for fact in &rollout_context.facts {
             context.ui.say(fact);
         }
         show_dry_run(&context.ui, plan);
         return Ok(());
     }
     context.ui.show_plan(&plan);
-    for fact in &before.facts {
+    for fact in &rollout_context.facts {
         context.ui.say(fact);
     }
     if !args.yes {
-        ask(&context.ui, &plan)?;
+        confirm(&context.ui, &plan)?;
     }
     let approved = plan.approve();
     let progress = context.ui.progress();
-    if let Some((record, path)) = before.snapshot {
-        let session = management.session(&progress, SAVING);
+    if let Some((record, path)) = rollout_context.snapshot {
+        let session = management.session(&progress, SNAPSHOT_TIMEOUT);
         snapshot::save(&session, record, path).await?;
-        session.say(Event::Done(format!("the data is saved in {}", path.display())));
+        session.say(Event::Done(format!("snapshot saved to {}", path.display())));
     }
     let session = management.session(&progress, args.timeout.0);
-    let target = Target { namespace: &management.namespace, name, version, is_rollback: before.is_rollback };
+    let target = Target { namespace: &management.namespace, name, version, is_rollback: rollout_context.is_rollback };
     let record = run::roll(&session, &target, &approved, &mut context.ambient).await?;
     drop(progress);
     context.ui.report(&Rolled::of(&record, true));
     Ok(())
 }
 
-fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
+fn confirm(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     if !ui.can_ask() {
-        return Err(Fault::new(Kind::Declined, format!("the version of {} would be changed", plan.control_plane))
-            .hint("agree to it with --yes; see it first with --dry-run"));
+        return Err(Fault::new(
+            Kind::Declined,
+            format!("changing the version of {} requires confirmation", plan.control_plane),
+        )
+        .hint("confirm with --yes, or preview with --dry-run"));
     }
     if ui.confirm("Change the version?")? {
         Ok(())
@@ -80,7 +83,7 @@ fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     }
 }
 
-/// What a change of version ends with. Its JSON is a public interface.
+/// The report of a change of version. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Rolled {
@@ -108,7 +111,7 @@ impl Rolled {
 impl Report for Rolled {
     fn text(&self, _wide: bool) -> String {
         let (name, version) = (&self.name, &self.version);
-        if self.changed { format!("{name} has {version}\n") } else { format!("{name}: unchanged, {version}\n") }
+        if self.changed { format!("{name} now runs {version}\n") } else { format!("{name}: unchanged, {version}\n") }
     }
 
     fn names(&self) -> Vec<String> {

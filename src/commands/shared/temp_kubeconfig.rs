@@ -1,8 +1,8 @@
-//! A kubeconfig for another program that nobody else reads, and that is gone when kamaji is, however kamaji ends.
+//! A temporary kubeconfig for a child process, which disappears with kamaji even if kamaji is killed.
 //!
-//! On Linux it has no name in any folder: it is memory of this process, shown to the program under `/proc`. Elsewhere it is
-//! a file in a folder of its own, and what a killed run left is removed by the next one.
-#![expect(clippy::disallowed_methods, reason = "edge: writes what another program reads")]
+//! On Linux, it is a memfd of this process, which the child reads through `/proc`. On other systems, it is a file in a
+//! private directory; leftovers of killed processes are removed by the next run.
+#![expect(clippy::disallowed_methods, reason = "writes a file for another program")]
 
 use std::fs::{File, Permissions};
 use std::io::Write as _;
@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{Fault, Kind, While as _};
 
-/// What the folders of files with a name begin with; the id of the process follows.
+/// Prefix of the directory names, followed by the process ID.
 const PREFIX: &str = "kamaji-exec-";
 
-/// A kubeconfig that exists as long as this does.
+/// A kubeconfig that exists until this value is dropped.
 pub(crate) struct TempKubeconfig {
     path: PathBuf,
     folder: Option<PathBuf>,
@@ -29,13 +29,13 @@ impl TempKubeconfig {
         let folder = std::env::temp_dir();
         remove_leftovers(&folder, |id| Path::new(&format!("/proc/{id}")).exists());
         let made = match in_memory(text) {
-            Some(handed) => Ok(handed),
+            Some(kubeconfig) => Ok(kubeconfig),
             None => in_folder(&folder, text),
         };
         made.while_doing(Kind::Failed, || "write a kubeconfig for the command".to_owned())
     }
 
-    /// Where the program finds it.
+    /// The path for KUBECONFIG.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -44,19 +44,19 @@ impl TempKubeconfig {
 impl Drop for TempKubeconfig {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
-            // Nobody can be told here; the next run removes it.
+            // Ignore the error: the next run removes it.
             drop(std::fs::remove_dir_all(folder));
         }
     }
 }
 
-/// Memory that is a file; `None` where there is no such thing, or a process cannot show its files.
+/// Creates a memfd; `None` if memfd or `/proc` is not available.
 fn in_memory(text: &SecretString) -> Option<TempKubeconfig> {
     #[cfg(target_os = "linux")]
     {
         let memory = rustix::fs::memfd_create("kubeconfig", rustix::fs::MemfdFlags::CLOEXEC).ok()?;
         let mut file = File::from(memory);
-        // Programs look at the mode, and warn when others could read it.
+        // Helm warns about kubeconfigs that others can read.
         file.set_permissions(Permissions::from_mode(0o600)).ok()?;
         file.write_all(text.expose_secret().as_bytes()).ok()?;
         let path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
@@ -76,8 +76,8 @@ fn in_memory(text: &SecretString) -> Option<TempKubeconfig> {
 
 fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<TempKubeconfig> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-    let fresh = crate::ambient::Ambient::real().word(12);
-    let folder = parent.join(format!("{PREFIX}{}-{fresh}", std::process::id()));
+    let suffix = crate::ambient::Ambient::real().word(12);
+    let folder = parent.join(format!("{PREFIX}{}-{suffix}", std::process::id()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let path = folder.join("kubeconfig");
     let written = (|| {
@@ -94,8 +94,7 @@ fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<TempKubeconf
     }
 }
 
-/// Removes what runs left that were killed: folders and files of ours whose process is gone. Those of other users cannot
-/// be removed, and are passed over.
+/// Removes leftovers of killed processes. Those of other users cannot be removed and are skipped.
 fn remove_leftovers(parent: &Path, is_alive: impl Fn(u32) -> bool) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.filter_map(Result::ok) {
@@ -109,7 +108,7 @@ fn remove_leftovers(parent: &Path, is_alive: impl Fn(u32) -> bool) {
     }
 }
 
-/// Whether this process has a terminal, which sends Ctrl-C to all it runs.
+/// Whether this process has a controlling terminal, which sends Ctrl-C to the child as well.
 pub(crate) fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
@@ -119,25 +118,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_read_like_a_file_of_its_owner() {
-        let handed = in_memory(&"text".to_owned().into()).unwrap();
-        assert_eq!(std::fs::read_to_string(handed.path()).unwrap(), "text");
-        assert_eq!(std::fs::metadata(handed.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    fn a_memfd_is_readable_like_a_private_file() {
+        let kubeconfig = in_memory(&"text".to_owned().into()).unwrap();
+        assert_eq!(std::fs::read_to_string(kubeconfig.path()).unwrap(), "text");
+        assert_eq!(std::fs::metadata(kubeconfig.path()).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn a_file_with_a_name_goes_with_its_folder() {
+    fn the_directory_is_removed_on_drop() {
         let parent = tempfile::tempdir().unwrap();
-        let handed = in_folder(parent.path(), &"text".to_owned().into()).unwrap();
-        let folder = handed.path().parent().unwrap().to_owned();
+        let kubeconfig = in_folder(parent.path(), &"text".to_owned().into()).unwrap();
+        let folder = kubeconfig.path().parent().unwrap().to_owned();
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(std::fs::metadata(handed.path()).unwrap().permissions().mode() & 0o777, 0o600);
-        drop(handed);
+        assert_eq!(std::fs::metadata(kubeconfig.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(kubeconfig);
         assert!(!folder.exists());
     }
 
     #[test]
-    fn leftovers_of_killed_runs_are_removed_and_nothing_else() {
+    fn only_leftovers_of_killed_processes_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["kamaji-exec-1-dead", "kamaji-exec-2-alive", "kamaji-exec-x", "other-1"] {
             std::fs::create_dir(parent.path().join(name)).unwrap();

@@ -1,10 +1,10 @@
-//! `kamaji upgrade plan`: for each control plane where it can go, what changes, what is done by hand, what is in the way.
+//! `kamaji upgrade plan`: shows available versions, changes, manual steps and failing preflight checks.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::going_back;
+use super::rollback_note;
 use crate::cli::UpgradePlanArgs;
 use crate::commands::shared::context::{Context, Management};
 use crate::commands::shared::control_plane;
@@ -14,27 +14,27 @@ use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::model::{KubeVersion, LABEL_COMPONENT, release_of};
 use crate::plan::rollout::preflight::{Check, CheckVerdict, Worker};
-use crate::plan::rollout::version_skew::{VersionStep, judge, targets};
+use crate::plan::rollout::version_skew::{VersionStep, check_version_step, targets};
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::{Report, Table, mark};
 
-const SHORT: Duration = Duration::from_secs(30);
-/// How many control planes are looked at together.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many control planes are checked in parallel.
 const PARALLEL: usize = 8;
 
 pub(crate) async fn run(args: &UpgradePlanArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, SHORT);
+    let session = management.session(&progress, REQUEST_TIMEOUT);
     let records = records(args, &session, &management).await?;
-    let looks = session::at_once(&records, PARALLEL, |record| look(&session, record, args.to)).await;
+    let planned = session::at_once(&records, PARALLEL, |record| plan_one(&session, record, args.to)).await;
     drop(progress);
-    let outlooks = looks.into_iter().collect::<Result<Vec<UpgradePlanItem>, Fault>>()?;
+    let outlooks = planned.into_iter().collect::<Result<Vec<UpgradePlanItem>, Fault>>()?;
     let blocked = outlooks.iter().any(UpgradePlanItem::is_blocked);
     let report = UpgradePlan { api_version: "kamaji/v1", kind: "UpgradePlan", items: outlooks };
     context.ui.report(&report);
     if blocked && args.to.is_some() {
-        return Err(Fault::new(Kind::Failed, "something stands in the way; see above"));
+        return Err(Fault::new(Kind::Failed, "preflight checks failed; see above"));
     }
     Ok(())
 }
@@ -57,38 +57,42 @@ async fn records(args: &UpgradePlanArgs, session: &Session<'_>, management: &Man
     Ok(records)
 }
 
-async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>) -> Result<UpgradePlanItem, Fault> {
+async fn plan_one(
+    session: &Session<'_>,
+    record: &Record,
+    asked: Option<KubeVersion>,
+) -> Result<UpgradePlanItem, Fault> {
     let spec = &record.spec;
     let mut outlook = UpgradePlanItem {
         name: spec.name.to_string(),
         namespace: spec.namespace.to_string(),
         version: spec.version,
         note: None,
-        can_go_to: targets(spec.version),
+        available_versions: targets(spec.version),
         target: None,
         components: Vec::new(),
         checks: Vec::new(),
-        way_back: None,
-        by_hand: Vec::new(),
+        rollback: None,
+        manual_steps: Vec::new(),
     };
     if record.step != LifecyclePhase::Ready {
-        outlook.note = Some(format!("{}, not ready to be upgraded", record.step.word()));
+        outlook.note = Some(format!("{}, not ready to upgrade", record.step.as_str()));
         return Ok(outlook);
     }
     if let Some(upgrade) = &record.upgrade {
-        outlook.note = Some(format!("an upgrade is not finished ({upgrade}); finish it with --to {}", upgrade.to));
+        outlook.note = Some(format!("an upgrade is incomplete ({upgrade}); resume it with --to {}", upgrade.to));
         return Ok(outlook);
     }
     let to = match asked {
-        Some(to) => judge(spec, to, false)?.map(|_| to),
-        None => outlook.can_go_to.last().copied(),
+        Some(to) => check_version_step(spec, to, false)?.map(|_| to),
+        None => outlook.available_versions.last().copied(),
     };
     let Some(to) = to else {
-        // What is left of the last upgrade.
-        outlook.by_hand = match control_plane::reach(session, record).await {
+        // Manual steps that are left from the last upgrade.
+        outlook.manual_steps = match control_plane::reach(session, record).await {
             Ok(reached) => {
                 let found = preflight::collect_preflight_facts(session, record, spec.version, Ok(&reached)).await?;
-                by_hand(record, spec.version, found.workers.as_deref().unwrap_or_default())
+                manual_steps(record, spec.version, found.workers.as_deref().unwrap_or_default())
             }
             Err(_) => Vec::new(),
         };
@@ -98,48 +102,48 @@ async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>
     let found = preflight::collect_preflight_facts(session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
     outlook.target = Some(to);
     let step = if to.minor > spec.version.minor { VersionStep::Minor } else { VersionStep::Patch };
-    outlook.way_back = Some(going_back(step, &spec.version.to_string(), &to.to_string()));
+    outlook.rollback = Some(rollback_note(step, &spec.version.to_string(), &to.to_string()));
     outlook.components = components(record, to, found.workers.as_deref());
-    outlook.by_hand = by_hand(record, to, found.workers.as_deref().unwrap_or_default());
+    outlook.manual_steps = manual_steps(record, to, found.workers.as_deref().unwrap_or_default());
     outlook.checks = found.checks;
     Ok(outlook)
 }
 
 fn components(record: &Record, to: KubeVersion, workers: Option<&[Worker]>) -> Vec<Component> {
     let spec = &record.spec;
-    let row = |name: &str, current: String, target: String, how: &'static str| Component {
+    let row = |name: &str, current: String, target: String, method: &'static str| Component {
         name: name.to_owned(),
         current,
         target,
-        how,
+        method,
     };
     let version = |version: KubeVersion| version.to_string();
     let mut rows: Vec<Component> = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
         .into_iter()
-        .map(|name| row(name, version(spec.version), version(to), "new pods beside the old"))
+        .map(|name| row(name, version(spec.version), version(to), "rolling update"))
         .collect();
     if spec.addons.kube_proxy {
-        rows.push(row("kube-proxy", version(spec.version), version(to), "DaemonSet, node by node"));
+        rows.push(row("kube-proxy", version(spec.version), version(to), "DaemonSet rolling update"));
     }
     if let Some(dns) = &spec.addons.coredns {
         let tag = |version: KubeVersion| {
             let release = release_of(version).map(|release| release.coredns_tag).unwrap_or_default();
             dns.image_tag.clone().unwrap_or_else(|| release.to_owned())
         };
-        rows.push(row("coredns", tag(spec.version), tag(to), "Deployment; your Corefile stays"));
+        rows.push(row("coredns", tag(spec.version), tag(to), "Deployment; Corefile is kept"));
     }
     let mut kubelets: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
     for worker in workers.unwrap_or_default() {
         *kubelets.entry(worker.kubelet.as_str()).or_default() += 1;
     }
     for (kubelet, count) in kubelets {
-        rows.push(row(&format!("kubelet ({count})"), kubelet.to_owned(), version(to), "by hand, see below"));
+        rows.push(row(&format!("kubelet ({count})"), kubelet.to_owned(), version(to), "manually, see below"));
     }
     rows
 }
 
-/// The commands for each worker whose kubelet is not of the target yet.
-fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ByHand> {
+/// The commands for each worker whose kubelet does not have the target version.
+fn manual_steps(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ManualSteps> {
     let (target, name, namespace) = (to.to_string(), &record.spec.name, &record.spec.namespace);
     let bare = target.trim_start_matches('v');
     let install = |programs: &[&str]| {
@@ -155,7 +159,7 @@ fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ByHand> 
         .filter(|worker| worker.kubelet != target)
         .map(|worker| {
             let node = &worker.name;
-            ByHand {
+            ManualSteps {
                 node: node.clone(),
                 kubelet: worker.kubelet.clone(),
                 before: vec![format!("kamaji node drain {name} {node} -n {namespace}")],
@@ -171,10 +175,10 @@ fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ByHand> 
         .collect()
 }
 
-/// What a person does for one worker, command by command.
+/// The commands to upgrade one worker.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ByHand {
+struct ManualSteps {
     node: String,
     kubelet: String,
     before: Vec<String>,
@@ -182,7 +186,7 @@ struct ByHand {
     after: Vec<String>,
 }
 
-impl ByHand {
+impl ManualSteps {
     fn lines(&self) -> Vec<String> {
         let here = |commands: &[String]| commands.iter().map(|line| format!("  {line}")).collect::<Vec<_>>();
         let there = self.on_the_node.iter().map(|line| format!("  {}$ {line}", self.node));
@@ -194,7 +198,7 @@ impl ByHand {
     }
 }
 
-/// What is known about the next upgrade of several control planes. Its JSON is a public interface.
+/// The report of `upgrade plan`. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UpgradePlan {
@@ -211,14 +215,14 @@ struct UpgradePlanItem {
     version: KubeVersion,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    can_go_to: Vec<KubeVersion>,
+    available_versions: Vec<KubeVersion>,
     target: Option<KubeVersion>,
     components: Vec<Component>,
     checks: Vec<Check>,
-    /// Whether the version before can serve again once the target has served.
+    /// Whether the upgrade can be rolled back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    way_back: Option<String>,
-    by_hand: Vec<ByHand>,
+    rollback: Option<String>,
+    manual_steps: Vec<ManualSteps>,
 }
 
 #[derive(Serialize)]
@@ -228,7 +232,7 @@ struct Component {
     name: String,
     current: String,
     target: String,
-    how: &'static str,
+    method: &'static str,
 }
 
 impl UpgradePlanItem {
@@ -236,40 +240,40 @@ impl UpgradePlanItem {
         self.checks.iter().any(|check| check.verdict == CheckVerdict::Blocked)
     }
 
-    fn by_hand_text(&self, heading: &str) -> String {
-        if self.by_hand.is_empty() {
+    fn manual_steps_text(&self, heading: &str) -> String {
+        if self.manual_steps.is_empty() {
             return String::new();
         }
         let mut text = format!("\n  {heading}\n");
-        for line in self.by_hand.iter().flat_map(ByHand::lines) {
+        for line in self.manual_steps.iter().flat_map(ManualSteps::lines) {
             text.push_str(&format!("    {}\n", crate::ui::safe(&line)));
         }
         text
     }
 
     fn text(&self) -> String {
-        let versions: Vec<String> = self.can_go_to.iter().map(ToString::to_string).collect();
+        let versions: Vec<String> = self.available_versions.iter().map(ToString::to_string).collect();
         let where_to = if versions.is_empty() {
-            "nowhere: it has the newest version known".to_owned()
+            "none: it runs the newest supported version".to_owned()
         } else {
             versions.join(", ")
         };
-        let mut text = format!("{}/{}  {}  can go to: {where_to}\n", self.namespace, self.name, self.version);
+        let mut text = format!("{}/{}  {}  available: {where_to}\n", self.namespace, self.name, self.version);
         if let Some(note) = &self.note {
             text.push_str(&format!("  {note}\n"));
         }
         let Some(target) = self.target else {
-            text.push_str(&self.by_hand_text("By hand, one worker after the other:"));
+            text.push_str(&self.manual_steps_text("Upgrade manually, one worker at a time:"));
             return text;
         };
         let indented = |table: Table| table.draw().lines().map(|line| format!("  {line}\n")).collect::<String>();
         let rows = self
             .components
             .iter()
-            .map(|row| vec![row.name.clone(), row.current.clone(), row.target.clone(), row.how.to_owned()]);
+            .map(|row| vec![row.name.clone(), row.current.clone(), row.target.clone(), row.method.to_owned()]);
         text.push('\n');
         text.push_str(&indented(Table {
-            headings: vec!["COMPONENT", "CURRENT", "TARGET", "HOW"],
+            headings: vec!["COMPONENT", "CURRENT", "TARGET", "METHOD"],
             rows: rows.collect(),
         }));
         text.push('\n');
@@ -284,10 +288,10 @@ impl UpgradePlanItem {
                 text.push_str(&format!("      {}\n", crate::ui::safe(&check.remedy)));
             }
         }
-        if let Some(way_back) = &self.way_back {
-            text.push_str(&format!("\n  {way_back}\n"));
+        if let Some(rollback) = &self.rollback {
+            text.push_str(&format!("\n  {rollback}\n"));
         }
-        text.push_str(&self.by_hand_text("Afterwards, by hand, one worker after the other:"));
+        text.push_str(&self.manual_steps_text("Afterwards, upgrade manually, one worker at a time:"));
         text.push_str(&format!("\n  kamaji upgrade {} -n {} --to {target}\n", self.name, self.namespace));
         text
     }

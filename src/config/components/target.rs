@@ -1,6 +1,6 @@
-//! The components that take arguments, files and volumes.
+//! Lists the components that take arguments, files and volumes.
 
-/// The components that take arguments.
+/// A component that takes arguments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     ApiServer,
@@ -9,7 +9,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// The field of `ClusterConfiguration`.
+    /// Its field in `ClusterConfiguration`.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::ApiServer => "apiServer",
@@ -18,7 +18,7 @@ impl Target {
         }
     }
 
-    /// What runs.
+    /// The program's name.
     pub(crate) const fn program(self) -> &'static str {
         match self {
             Self::ApiServer => "kube-apiserver",
@@ -27,8 +27,9 @@ impl Target {
         }
     }
 
-    /// Folders of its container that kamaji fills, and the names in them; without names the whole folder is kamaji's.
-    pub(crate) const fn own_folders(self) -> &'static [(&'static str, &'static [&'static str])] {
+    /// Directories of the container that kamaji mounts files into, with the file names. Without names, kamaji uses the
+    /// whole directory.
+    pub(crate) const fn own_directories(self) -> &'static [(&'static str, &'static [&'static str])] {
         const PKI: &str = "/etc/kubernetes/pki";
         match self {
             Self::ApiServer => &[

@@ -1,27 +1,27 @@
-//! kubeadm's configuration APIs: which are read, and which of them is a kubeadm's own choice.
+//! Defines the versions of kubeadm's configuration API that kamaji reads.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::model::{KUBEADM_V1BETA3, KUBEADM_V1BETA4};
 
-/// An API of kubeadm's configuration, oldest first.
+/// A version of kubeadm's configuration API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KubeadmApi {
-    /// Written by kubeadm 1.22 to 1.30, read up to 1.36.
+    /// The default of kubeadm 1.22 to 1.30; kubeadm reads it up to 1.36.
     V1beta3,
-    /// Written by kubeadm since 1.31.
+    /// The default of kubeadm since 1.31.
     V1beta4,
     /// Experimental in kubeadm 1.37: v1beta4 with `mergeMethod` on arguments.
     V1,
 }
 
 impl KubeadmApi {
-    /// All APIs that are read, oldest first.
+    /// All versions that kamaji reads, oldest first.
     pub const ALL: [Self; 3] = [Self::V1beta3, Self::V1beta4, Self::V1];
-    /// The oldest.
+    /// The oldest version.
     pub const OLDEST: Self = Self::V1beta3;
-    /// The newest.
+    /// The newest version.
     pub const NEWEST: Self = Self::V1;
 
     /// The `apiVersion` of its documents.
@@ -34,13 +34,13 @@ impl KubeadmApi {
         }
     }
 
-    /// `v1beta4`.
+    /// The version without the group, such as `v1beta4`.
     #[must_use]
     pub fn version(self) -> &'static str {
         self.as_str().trim_start_matches("kubeadm.k8s.io/")
     }
 
-    /// Whether kubeadm reads it only when asked to.
+    /// Whether kubeadm reads it only with `--allow-experimental-api`.
     #[must_use]
     pub const fn is_experimental(self) -> bool {
         match self {
@@ -49,7 +49,7 @@ impl KubeadmApi {
         }
     }
 
-    /// The API with this `apiVersion`.
+    /// The API version with this `apiVersion`, if kamaji reads it.
     #[must_use]
     pub fn find(api_version: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|api| api.as_str() == api_version)
@@ -66,6 +66,6 @@ impl FromStr for KubeadmApi {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::find(text).ok_or_else(|| format!("write {}", Self::V1beta4))
+        Self::find(text).ok_or_else(|| format!("use {}", Self::V1beta4))
     }
 }

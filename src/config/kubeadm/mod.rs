@@ -1,4 +1,4 @@
-//! kubeadm documents: reading, converting and editing them.
+//! Reads, converts and edits kubeadm documents.
 
 pub(super) mod api;
 pub(super) mod cluster;

@@ -1,10 +1,10 @@
-//! What a row of the field table says: where a field is, what it holds and what becomes of it.
+//! Defines the rows of the field tables: path, type and handling of each field.
 
 use crate::config::kubeadm::api::KubeadmApi;
 use crate::config::schema::fields::Action::{Map, Refuse, Use, Warn};
 use crate::config::schema::fields::Shape::{Any, Struct};
 
-/// The kinds of document whose fields are known.
+/// A kind of document with a field table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigKind {
     /// kubeadm's cluster-wide settings.
@@ -15,12 +15,12 @@ pub enum ConfigKind {
     Kubelet,
     /// The settings of every kube-proxy.
     KubeProxy,
-    /// The Kamaji operator's control plane.
+    /// The Kamaji operator's `TenantControlPlane`.
     Tenant,
 }
 
 impl ConfigKind {
-    /// The kinds that a kubeadm file can have, in the order of the reference.
+    /// The kinds in a kubeadm file, in the order of the reference page.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Init, Self::Kubelet, Self::KubeProxy];
 
     /// The `kind` of its documents.
@@ -35,7 +35,7 @@ impl ConfigKind {
         }
     }
 
-    /// The `apiVersion` of its documents; for kubeadm's kinds, the one that kamaji writes.
+    /// The `apiVersion` of its documents; for kubeadm's kinds, the version that kamaji writes.
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
@@ -47,24 +47,24 @@ impl ConfigKind {
     }
 }
 
-/// The API of a document that kubeadm's own APIs do not number: kubelet's and kube-proxy's have one each.
+/// The kubeadm API version of a document; `None` for other API groups, of which one version each is supported.
 pub(crate) type Api = Option<KubeadmApi>;
 
-/// What becomes of a field.
+/// How a field is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It means what it means to kubeadm.
+    /// It has the same meaning as in kubeadm.
     Use,
-    /// It is passed on, or translated.
+    /// It is passed on or translated.
     Map,
-    /// It is ignored, and that is said.
+    /// It is ignored with a warning.
     Warn,
     /// The file is refused.
     Refuse,
 }
 
 impl Action {
-    /// The word for it.
+    /// The word for it on the reference page.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,56 +76,56 @@ impl Action {
     }
 }
 
-/// What a field holds.
+/// The type of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Text.
+    /// A string.
     Text,
     /// `true` or `false`.
     Bool,
-    /// A whole number.
+    /// An integer.
     Int,
     /// A number.
     Number,
-    /// A duration of Go, such as `24h0m0s`.
+    /// A Go duration, such as `24h0m0s`.
     Duration,
-    /// A list of texts.
+    /// A list of strings.
     Texts,
-    /// A list of whole numbers.
+    /// A list of integers.
     Ints,
-    /// A map from text to text.
+    /// A map of strings.
     TextMap,
-    /// A map from text to `true` or `false`.
+    /// A map of booleans.
     BoolMap,
-    /// A map from text to a list of texts.
+    /// A map of lists of strings.
     TextsMap,
     /// A map whose keys are rows of the table.
     Struct,
     /// A list of maps whose keys are rows of the table, below `path[]`.
     Structs,
-    /// A map that is not looked into.
+    /// A map whose contents are not checked.
     OpenMap,
-    /// A list that is not looked into.
+    /// A list whose contents are not checked.
     OpenList,
-    /// Anything.
+    /// Any value.
     Any,
 }
 
 impl Shape {
-    /// What is expected, for messages.
+    /// The name of the type in messages.
     #[must_use]
     pub const fn expected(self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text => "a string",
             Self::Bool => "true or false",
-            Self::Int => "a whole number",
+            Self::Int => "an integer",
             Self::Number => "a number",
             Self::Duration => "a duration such as 24h0m0s",
-            Self::Texts => "a list of texts",
-            Self::Ints => "a list of whole numbers",
-            Self::TextMap => "a map of texts",
+            Self::Texts => "a list of strings",
+            Self::Ints => "a list of integers",
+            Self::TextMap => "a map of strings",
             Self::BoolMap => "a map of booleans",
-            Self::TextsMap => "a map of lists of texts",
+            Self::TextsMap => "a map of lists of strings",
             Self::Struct | Self::OpenMap => "a map",
             Self::Structs => "a list of maps",
             Self::OpenList => "a list",
@@ -139,32 +139,32 @@ impl Shape {
 pub struct Field {
     /// The kind of document.
     pub kind: ConfigKind,
-    /// The path in it, for example `networking.podSubnet` or `bootstrapTokens[].token`.
+    /// The path in the document, for example `networking.podSubnet` or `bootstrapTokens[].token`.
     pub path: &'static str,
-    /// What it holds.
+    /// The type of its value.
     pub shape: Shape,
-    /// What becomes of it.
+    /// How it is handled.
     pub action: Action,
-    /// The meaning, or the reason to ignore or refuse it.
+    /// What it means, or why it is ignored or refused.
     pub note: &'static str,
-    /// What to do instead; empty unless it is refused, or gone from newer APIs.
+    /// What to do instead; empty unless it is refused or missing in newer API versions.
     pub remedy: &'static str,
-    /// The first of kubeadm's APIs that knows it.
+    /// The first kubeadm API version that has it.
     pub since: KubeadmApi,
-    /// The last of kubeadm's APIs that knows it.
+    /// The last kubeadm API version that has it.
     pub until: KubeadmApi,
-    /// For an ignored or refused field: the value that is the default, so that nothing is said about it.
+    /// For an ignored or refused field: the default value, which causes no warning or problem.
     pub silent: Option<&'static str>,
 }
 
 impl Field {
-    /// The last word of the path.
+    /// The last element of the path.
     #[must_use]
     pub fn leaf(&self) -> &'static str {
         self.path.rsplit('.').next().unwrap_or(self.path)
     }
 
-    /// Whether documents of this API have it.
+    /// Whether documents of this API version have it.
     #[must_use]
     pub fn is_in(&self, api: Option<KubeadmApi>) -> bool {
         api.is_none_or(|api| self.since <= api && api <= self.until)

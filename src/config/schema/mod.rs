@@ -1,4 +1,4 @@
-//! Fields, types and findings: how a document is checked against a field table.
+//! Checks documents against field tables: fields, types and findings.
 
 pub(super) mod check;
 pub(super) mod duration;

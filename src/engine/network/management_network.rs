@@ -1,4 +1,4 @@
-//! Reading what the management cluster tells of its own network. What is made of it is `plan`.
+//! Reads the management cluster's network ranges; `plan` interprets them.
 
 use serde_json::Value;
 

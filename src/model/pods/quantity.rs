@@ -1,6 +1,6 @@
-//! An amount of CPU or memory in Kubernetes' notation
-//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>): kept as it was written, and
-//! known as a number.
+//! Kubernetes quantities of CPU and memory
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>), with the original notation and
+//! the numeric value.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Error;
 
-/// The largest amount that Kubernetes keeps.
-const MOST: u128 = i64::MAX as u128;
-/// More digits than any amount below [`MOST`] has.
-const DIGITS: usize = 30;
+/// The largest amount that Kubernetes can represent.
+const MAX: u128 = i64::MAX as u128;
+/// More digits than any amount up to [`MAX`] needs.
+const MAX_DIGITS: usize = 30;
 const MI: u128 = 1024 * 1024;
 
-/// An amount that is not negative.
+/// A non-negative amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quantity {
@@ -24,19 +24,19 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// Reads an amount such as `500m`, `1.5`, `256Mi` or `1e9`.
+    /// Parses an amount such as `500m`, `1.5`, `256Mi` or `1e9`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let milli = thousandths(text).map_err(|rule| Error::invalid("quantity", text, rule))?;
         Ok(Self { text: text.to_owned(), milli })
     }
 
-    /// So many thousandths of a processor.
+    /// An amount in thousandths of a CPU.
     #[must_use]
     pub fn millis(milli: u32) -> Self {
         Self { text: format!("{milli}m"), milli: u128::from(milli) }
     }
 
-    /// So many bytes, written in Gi or Mi where that is exact.
+    /// An amount in bytes, written in Gi or Mi if that is exact.
     #[must_use]
     pub fn bytes(bytes: u128) -> Self {
         let text = match bytes {
@@ -47,7 +47,7 @@ impl Quantity {
         Self { text, milli: bytes.saturating_mul(1000) }
     }
 
-    /// So many MiB.
+    /// An amount in MiB.
     #[must_use]
     pub fn mebibytes(count: u32) -> Self {
         Self::bytes(u128::from(count) * MI)
@@ -65,13 +65,13 @@ impl Quantity {
         self.milli.div_ceil(1000)
     }
 
-    /// Whether it is nothing: kubectl's way to take a request or a limit away.
+    /// Whether the amount is zero, which removes a request or limit as in kubectl.
     #[must_use]
     pub const fn is_zero(&self) -> bool {
         self.milli == 0
     }
 
-    /// As it was written.
+    /// The original notation.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -79,7 +79,7 @@ impl Quantity {
 }
 
 fn thousandths(text: &str) -> Result<u128, &'static str> {
-    const FORM: &str = "write a number with a suffix of Kubernetes, such as 500m, 2, 256Mi or 1.5Gi";
+    const FORM: &str = "use a number with a Kubernetes suffix, such as 500m, 2, 256Mi or 1.5Gi";
     if text.starts_with('-') {
         return Err("it is negative");
     }
@@ -93,18 +93,18 @@ fn thousandths(text: &str) -> Result<u128, &'static str> {
     }
     let fraction = u32::try_from(fraction.len()).map_err(|_| FORM)?;
     let significant = digits.trim_start_matches('0');
-    if significant.len() > DIGITS || fraction > 30 {
+    if significant.len() > MAX_DIGITS || fraction > 30 {
         return Err("it has too many digits");
     }
     let mantissa: u128 = if significant.is_empty() { 0 } else { significant.parse().map_err(|_| FORM)? };
     let (times, per) = scale(suffix).ok_or(FORM)?;
-    let too_much = "it is more than Kubernetes can count";
+    let too_much = "it exceeds the largest quantity of Kubernetes";
     let per = 10_u128.checked_pow(fraction).and_then(|parts| parts.checked_mul(per)).ok_or(too_much)?;
     let milli = mantissa.checked_mul(times).and_then(|amount| amount.checked_mul(1000)).ok_or(too_much)?.div_ceil(per);
-    if milli / 1000 > MOST { Err(too_much) } else { Ok(milli) }
+    if milli / 1000 > MAX { Err(too_much) } else { Ok(milli) }
 }
 
-/// What a suffix stands for: times this, divided by that.
+/// The multiplier and the divisor of a suffix.
 fn scale(suffix: &str) -> Option<(u128, u128)> {
     let ten = |exponent: u32| 10_u128.checked_pow(exponent);
     let by = |exponent: i32| match exponent {
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_read_as_kubernetes_reads_them() {
+    fn quantities_are_parsed_as_by_kubernetes() {
         for (text, milli) in [
             ("0", 0),
             ("500m", 500),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_quantity_is_refused() {
+    fn invalid_quantities_are_refused() {
         for bad in [
             "",
             "m",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_of_ours_are_written_as_people_write_them() {
+    fn computed_amounts_use_readable_units() {
         assert_eq!(Quantity::mebibytes(1024).as_str(), "1Gi");
         assert_eq!(Quantity::mebibytes(1536).as_str(), "1536Mi");
         assert_eq!(Quantity::millis(50).as_str(), "50m");

@@ -1,5 +1,4 @@
-//! What is wished of a control plane's pods and Service beside what runs in them: sizes, where they run, images,
-//! metadata.
+//! User settings of a control plane's pods and Service: resources, placement, probes, images and metadata.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ComponentName, Error, LABEL_MANAGED_BY, Resources, Size};
 
-/// Labels and annotations of the user's.
+/// Labels and annotations set by the user.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
@@ -24,37 +23,37 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// A number of pods as people write it: `1 pod`, `2 pods`.
+/// Formats a number of pods: `1 pod`, `2 pods`.
 #[must_use]
-pub fn pods_in_words(number: u32) -> String {
+pub fn format_pod_count(number: u32) -> String {
     if number == 1 { "1 pod".to_owned() } else { format!("{number} pods") }
 }
 
-/// Whether kamaji, or a rule that pods must keep, needs a label or annotation for itself.
+/// Whether a label or annotation key is reserved, by kamaji or because Kubernetes acts on it.
 #[must_use]
-pub fn is_taken(key: &str) -> bool {
+pub fn is_reserved_key(key: &str) -> bool {
     key == LABEL_MANAGED_BY
         || key == "kubectl.kubernetes.io/default-container"
         || key == "deployment.kubernetes.io/revision"
         || key.starts_with("kamaji.clastix.io/")
-        // With these a pod would leave Pod Security `restricted`.
+        // These could violate Pod Security `restricted`.
         || key.starts_with("container.apparmor.security.beta.kubernetes.io/")
         || key.contains("seccomp.security.alpha.kubernetes.io/")
 }
 
-/// The numbers of one probe; what is not set stays kamaji's.
+/// Timings and thresholds of a probe; unset fields keep kamaji's defaults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProbeNumbers {
-    /// Seconds before the first.
+    /// Seconds before the first probe.
     pub initial_delay_seconds: Option<i32>,
-    /// Seconds that an answer may take.
+    /// Seconds until a probe times out.
     pub timeout_seconds: Option<i32>,
-    /// Seconds between two.
+    /// Seconds between probes.
     pub period_seconds: Option<i32>,
-    /// How many successes in a row count.
+    /// The consecutive successes after which the probe succeeds.
     pub success_threshold: Option<i32>,
-    /// How many failures in a row count.
+    /// The consecutive failures after which the probe fails.
     pub failure_threshold: Option<i32>,
 }
 
@@ -62,16 +61,16 @@ pub struct ProbeNumbers {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Probes {
-    /// When it is ended.
+    /// The liveness probe: failure restarts the container.
     pub liveness: ProbeNumbers,
-    /// When it gets requests.
+    /// The readiness probe: failure takes the pod out of the Service.
     pub readiness: ProbeNumbers,
-    /// When it has started.
+    /// The startup probe: the other probes wait for it.
     pub startup: ProbeNumbers,
 }
 
 impl ProbeNumbers {
-    /// These, and others where these say nothing.
+    /// These settings, with unset fields taken from `others`.
     #[must_use]
     pub fn over(self, others: Self) -> Self {
         Self {
@@ -86,141 +85,141 @@ impl ProbeNumbers {
     fn check(&self) -> Result<(), &'static str> {
         let positive = [self.timeout_seconds, self.period_seconds, self.success_threshold, self.failure_threshold];
         if self.initial_delay_seconds.is_some_and(|delay| delay < 0) {
-            return Err("initialDelaySeconds is 0 or more");
+            return Err("initialDelaySeconds must be 0 or more");
         }
         if positive.into_iter().flatten().any(|number| number < 1) {
-            return Err("timeoutSeconds, periodSeconds, successThreshold and failureThreshold are 1 or more");
+            return Err("timeoutSeconds, periodSeconds, successThreshold and failureThreshold must be 1 or more");
         }
         Ok(())
     }
 }
 
 impl Probes {
-    /// Kubernetes' rules for the numbers; the error is the rule that is broken.
+    /// Validates the settings; the error is the violated rule.
     pub fn check(&self) -> Result<(), &'static str> {
         [self.liveness, self.readiness, self.startup].iter().try_for_each(ProbeNumbers::check)?;
         if [self.liveness, self.startup].iter().any(|numbers| numbers.success_threshold.is_some_and(|count| count != 1))
         {
-            return Err("successThreshold of liveness and startup is 1");
+            return Err("successThreshold of liveness and startup must be 1");
         }
         Ok(())
     }
 }
 
-/// Names of images in the repository, where they are not those of Kubernetes.
+/// Image names that differ from Kubernetes' own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Images {
-    /// By component; without an entry, the component's own name.
+    /// The image name by component; defaults to the component's name.
     pub names: BTreeMap<ComponentName, String>,
-    /// What follows the version in the tag.
+    /// A suffix appended to the version in the tag.
     pub tag_suffix: String,
 }
 
-/// Settings of the pods. Kept in the record: what is new needs a default.
+/// Settings of the pods. Stored in the record, so new fields need a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PodSettings {
-    /// The requests and limits of what [`PodSettings::resources`] does not say.
+    /// The default requests and limits; [`PodSettings::resources`] overrides them.
     pub size: Size,
     /// Requests and limits by component.
     pub resources: BTreeMap<ComponentName, Resources>,
-    /// Secrets with which images are pulled.
+    /// The image pull secrets.
     pub image_pull_secrets: Vec<String>,
-    /// Taints of nodes that do not keep the pods away.
+    /// Tolerations of node taints.
     pub tolerations: Vec<Toleration>,
     /// Labels that nodes must have.
     pub node_selector: BTreeMap<String, String>,
-    /// Who goes first when nodes are full.
+    /// The priority class.
     pub priority_class: Option<String>,
-    /// How containers are run.
+    /// The runtime class.
     pub runtime_class: Option<String>,
-    /// The account of the pods, instead of kamaji's; its token is not mounted either.
+    /// A `ServiceAccount` instead of kamaji's; its token is not mounted either.
     pub service_account: Option<String>,
-    /// Near and far, instead of kamaji's.
+    /// The affinity, instead of kamaji's.
     pub affinity: Option<Affinity>,
-    /// How pods are spread, instead of kamaji's.
+    /// The topology spread constraints, instead of kamaji's.
     pub topology_spread: Option<Vec<TopologySpreadConstraint>>,
-    /// How pods are replaced, instead of kamaji's.
+    /// The rollout strategy, instead of kamaji's.
     pub strategy: Option<DeploymentStrategy>,
     /// Probes by component.
     pub probes: BTreeMap<ComponentName, Probes>,
-    /// Metadata of the Deployment.
+    /// The Deployment's metadata.
     pub metadata: Metadata,
-    /// Metadata of the pods.
+    /// The pods' metadata.
     pub pod_metadata: Metadata,
-    /// Images.
+    /// The image names.
     pub images: Images,
 }
 
 impl PodSettings {
-    /// Requests and limits of a container.
+    /// The requests and limits of a component's container.
     #[must_use]
     pub fn resources_of(&self, component: ComponentName) -> Resources {
         let size = self.size.of(component);
-        self.resources.get(&component).map_or_else(|| size.clone(), |given| given.over(&size))
+        self.resources.get(&component).map_or_else(|| size.clone(), |own| own.over(&size))
     }
 
-    /// The image of a component.
+    /// The image reference of a component.
     #[must_use]
     pub fn image(&self, component: ComponentName, repository: &str, version: &str) -> String {
         let name = self.images.names.get(&component).map_or(component.as_str(), String::as_str);
         format!("{repository}/{name}:{version}{}", self.images.tag_suffix)
     }
 
-    /// Refuses what contradicts itself.
+    /// Refuses requests above limits.
     pub fn check(&self) -> Result<(), Error> {
         ComponentName::ALL.into_iter().try_for_each(|component| self.resources_of(component).check(component))
     }
 
-    /// What is not the default, for people; empty when all is.
+    /// A readable list of the settings that differ from the defaults.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();
-        let mut say = |is: bool, part: String| parts.extend(is.then_some(part));
+        let mut add = |condition: bool, part: String| parts.extend(condition.then_some(part));
         let name = |what: &str, name: &Option<String>| format!("{what} {}", name.as_deref().unwrap_or_default());
-        say(self.size != Size::default(), format!("size {}", self.size.as_str()));
-        say(!self.resources.is_empty(), "resources of its own".to_owned());
-        say(!self.image_pull_secrets.is_empty(), format!("pulls with {}", self.image_pull_secrets.join(", ")));
+        add(self.size != Size::default(), format!("size {}", self.size.as_str()));
+        add(!self.resources.is_empty(), "custom requests and limits".to_owned());
+        add(!self.image_pull_secrets.is_empty(), format!("pulls with {}", self.image_pull_secrets.join(", ")));
         let selector: Vec<String> = self.node_selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        say(!selector.is_empty(), format!("on nodes with {}", selector.join(", ")));
-        say(!self.tolerations.is_empty(), format!("tolerations {}", self.tolerations.len()));
-        say(self.priority_class.is_some(), name("priority class", &self.priority_class));
-        say(self.runtime_class.is_some(), name("runtime class", &self.runtime_class));
+        add(!selector.is_empty(), format!("on nodes with {}", selector.join(", ")));
+        add(!self.tolerations.is_empty(), format!("tolerations {}", self.tolerations.len()));
+        add(self.priority_class.is_some(), name("priority class", &self.priority_class));
+        add(self.runtime_class.is_some(), name("runtime class", &self.runtime_class));
         parts.join("; ")
     }
 }
 
-/// Settings of the Service. Kept in the record: what is new needs a default.
+/// Settings of the Service. Stored in the record, so new fields need a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceSettings {
-    /// Metadata.
+    /// The Service's metadata.
     pub metadata: Metadata,
-    /// Further ports of the pods.
+    /// Additional ports.
     pub additional_ports: Vec<ServicePort>,
-    /// Which load balancer; immutable.
+    /// The load balancer class; immutable.
     pub load_balancer_class: Option<String>,
-    /// Who may connect through the load balancer; empty is everybody.
+    /// The source CIDRs that may connect through the load balancer; empty allows all.
     pub load_balancer_source_ranges: Vec<IpNet>,
-    /// Whether a load balancer gets node ports too.
+    /// Whether a load balancer Service also allocates node ports.
     pub allocate_load_balancer_node_ports: Option<bool>,
 }
 
 impl ServiceSettings {
-    /// Whether only a load balancer can do what is asked.
+    /// Whether the settings require a load balancer.
     #[must_use]
     pub const fn needs_load_balancer(&self) -> bool {
         self.load_balancer_class.is_some() || !self.load_balancer_source_ranges.is_empty()
     }
 }
 
-/// Reads the name of a Secret with which images are pulled.
+/// Parses the name of an image pull secret.
 pub fn parse_pull_secret(text: &str) -> Result<String, Error> {
     parse_object_name("name of a Secret", text)
 }
 
-/// Reads the name of a priority class.
+/// Parses the name of a priority class.
 pub fn parse_priority_class(text: &str) -> Result<String, Error> {
     parse_object_name("name of a priority class", text)
 }
@@ -230,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_from_before_these_settings_has_the_defaults() {
+    fn missing_settings_default() {
         let settings: PodSettings = serde_json::from_str("{}").unwrap();
         assert_eq!(settings, PodSettings::default());
         assert_eq!(settings.summary(), "");
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_survive_the_record() {
+    fn settings_round_trip_through_the_record() {
         let (component, amounts) = crate::model::parse_component_amounts("kube-apiserver=memory=2Gi").unwrap();
         let settings = PodSettings {
             size: Size::Large,
@@ -251,11 +250,11 @@ mod tests {
         };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<PodSettings>(&text).unwrap(), settings);
-        assert_eq!(settings.summary(), "size large; resources of its own; tolerations 1; priority class tenants");
+        assert_eq!(settings.summary(), "size large; custom requests and limits; tolerations 1; priority class tenants");
     }
 
     #[test]
-    fn objects_are_named_as_kubernetes_names_them() {
+    fn secret_names_follow_kubernetes_rules() {
         for good in ["a", "reg-cred", "0.x", "1"] {
             assert!(parse_pull_secret(good).is_ok(), "{good}");
         }
@@ -265,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn images_have_the_names_of_kubernetes_unless_told_otherwise() {
+    fn image_names_default_to_kubernetes_names() {
         let mut settings = PodSettings::default();
         let image = |settings: &PodSettings| settings.image(ComponentName::KubeApiserver, "r.example", "v1.37.2");
         assert_eq!(image(&settings), "r.example/kube-apiserver:v1.37.2");

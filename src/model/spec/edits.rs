@@ -1,49 +1,49 @@
-//! Single changes of what a kubeadm file says, as they are typed: added or, with a dash at the end, taken away.
+//! Edits of single kubeadm settings from the command line: add, or remove with a trailing dash.
 
 use crate::model::{ComponentName, Error, San};
 
-/// One entry more, or one less.
+/// Adds or removes a list entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit<T> {
-    /// It is to be there.
+    /// Adds the entry.
     Add(T),
-    /// It is to go.
+    /// Removes the entry.
     Remove(T),
 }
 
-/// An argument of a component.
+/// An edit of a component's argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArgEdit {
-    /// Whose argument.
+    /// The component.
     pub component: ComponentName,
-    /// Its name without dashes before it, with its value or without.
+    /// The name without leading dashes, and the value; empty when removing.
     pub argument: Edit<(String, String)>,
 }
 
-/// What is to be changed of the kubeadm documents; what is not named stays.
+/// The edits of the kubeadm documents; other fields stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edits {
-    /// Names in the API server's certificate.
+    /// Edits of the API server certificate's subject alternative names.
     pub cert_sans: Vec<Edit<San>>,
-    /// Arguments.
+    /// Edits of component arguments.
     pub extra_args: Vec<ArgEdit>,
-    /// Where images come from.
+    /// A new image repository.
     pub image_repository: Option<String>,
-    /// Whether there is `CoreDNS`.
+    /// Enables or disables `CoreDNS`.
     pub coredns: Option<bool>,
-    /// Whether there is kube-proxy.
+    /// Enables or disables kube-proxy.
     pub kube_proxy: Option<bool>,
 }
 
 impl Edits {
-    /// Whether nothing is to be changed.
+    /// Whether there are no edits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Reads `api.example.com`, or `api.example.com-` to take it away: no name ends with a dash.
+/// Parses `api.example.com`, or `api.example.com-` to remove it. No valid name ends with a dash.
 pub fn parse_san_edit(text: &str) -> Result<Edit<San>, Error> {
     match text.strip_suffix('-') {
         Some(name) => San::parse(name).map(Edit::Remove),
@@ -51,9 +51,9 @@ pub fn parse_san_edit(text: &str) -> Result<Edit<San>, Error> {
     }
 }
 
-/// Reads `COMPONENT:NAME=VALUE`, or `COMPONENT:NAME-` to take the argument away.
+/// Parses `COMPONENT:NAME=VALUE`, or `COMPONENT:NAME-` to remove the argument.
 pub fn parse_arg_edit(text: &str) -> Result<ArgEdit, Error> {
-    const FORM: &str = "write it as COMPONENT:NAME=VALUE, or COMPONENT:NAME- to take it away, with kube-apiserver, \
+    const FORM: &str = "write it as COMPONENT:NAME=VALUE, or COMPONENT:NAME- to remove it; COMPONENT is kube-apiserver, \
         kube-controller-manager or kube-scheduler";
     let refuse = || Error::invalid("argument", text, FORM);
     let (component, argument) = text.split_once(':').ok_or_else(refuse)?;
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dash_at_the_end_takes_away() {
+    fn a_trailing_dash_removes() {
         let dns = |name: &str| San::parse(name).unwrap();
         assert_eq!(parse_san_edit("api.example.com"), Ok(Edit::Add(dns("api.example.com"))));
         assert_eq!(parse_san_edit("10.0.0.1-"), Ok(Edit::Remove(dns("10.0.0.1"))));

@@ -1,6 +1,6 @@
-//! Files that a configuration names and the user gives from their own machine, volumes of the pods, and patches.
+//! Files that the user supplies for paths in the configuration, volumes of the pods, and patches.
 //!
-//! The record keeps which files there are; their content is in Secrets and `ConfigMaps` of the management cluster only.
+//! The record lists the files; their content is stored in Secrets and `ConfigMaps` of the management cluster.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +10,43 @@ use serde_json::Value;
 
 use crate::model::Error;
 
-/// What a component's container sees at a path.
+/// A volume mount in a component's container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
-    /// Where it comes from.
+    /// The source of the content.
     pub source: MountSource,
     /// The path in the container.
     pub at: String,
-    /// One file or folder of the volume instead of all of it.
+    /// Mounts one file or directory of the volume instead of the whole volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<String>,
-    /// Whether the component may not write to it.
+    /// Whether the mount is read-only.
     pub read_only: bool,
 }
 
-/// Where a mount comes from.
+/// The source of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MountSource {
-    /// A [`SuppliedFile`], by its path.
-    SuppliedFiles(String),
-    /// A folder that is empty when a pod starts, by its path in the configuration. Containers that name the same share it.
+    /// A [`SuppliedFile`], identified by its path.
+    SuppliedFile(String),
+    /// An `emptyDir`, identified by its path in the configuration. Containers with the same path share it.
     Empty(String),
-    /// A [`PodVolume`], by its name.
+    /// A [`PodVolume`], identified by its name.
     Volume(String),
 }
 
-/// What a given file is kept in.
+/// The kind of object that stores a supplied file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Keep {
-    /// It may hold something confidential.
+pub enum FileStorage {
+    /// A Secret: the file may contain confidential data.
     Secret,
-    /// Its API has no field for anything confidential.
+    /// A `ConfigMap`: the file's API has no confidential fields.
     ConfigMap,
 }
 
-impl Keep {
-    /// The kind of object.
+impl FileStorage {
+    /// The object's kind.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
@@ -56,56 +56,56 @@ impl Keep {
     }
 }
 
-/// A file, or a folder of files, that the user gave under the path by which the configuration names it.
+/// A file or directory that the user supplies for a path in the configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SuppliedFile {
     /// The path in the configuration.
     pub path: String,
-    /// What it is kept in.
-    pub keep: Keep,
-    /// Whether it is a folder.
+    /// The kind of object that stores it.
+    pub storage: FileStorage,
+    /// Whether it is a directory.
     pub folder: bool,
-    /// The key in the object and the name below the path; of a single file, the name is empty.
+    /// The name relative to the path, by key in the object; empty for a single file.
     pub keys: BTreeMap<String, String>,
-    /// SHA-256 over names and content.
+    /// The SHA-256 of names and content.
     pub digest: String,
-    /// What each key holds, unless it was given to an earlier run.
+    /// The content of each key; `None` if the file was supplied to an earlier run.
     #[serde(skip)]
     pub content: Option<BTreeMap<String, SecretSlice<u8>>>,
 }
 
 impl SuppliedFile {
-    /// The key of the file at this path below a folder, or of the single file for an empty one.
+    /// The key of the file with this relative name; an empty name means the single file.
     #[must_use]
     pub fn key_of(&self, name: &str) -> Option<&str> {
         self.keys.iter().find(|(_, below)| below.as_str() == name).map(|(key, _)| key.as_str())
     }
 }
 
-/// A volume of the pods that the user describes, of a kind that Pod Security `restricted` allows.
+/// A user-defined volume of the pods, of a type that Pod Security `restricted` allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodVolume {
-    /// Its name in the pods.
+    /// The volume's name in the pods.
     pub name: String,
-    /// The rest of Kubernetes' `Volume`.
+    /// The remaining fields of the Kubernetes `Volume`.
     pub source: Value,
 }
 
-/// What a patch is applied to.
+/// The target of a patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PatchTarget {
-    /// The pod of kube-apiserver.
+    /// kube-apiserver's pod.
     KubeApiserver,
-    /// The pod of kube-controller-manager.
+    /// kube-controller-manager's pod.
     KubeControllerManager,
-    /// The pod of kube-scheduler.
+    /// kube-scheduler's pod.
     KubeScheduler,
-    /// The Deployment of `CoreDNS` in the cluster.
+    /// The tenant's `CoreDNS` Deployment.
     CorednsDeployment,
-    /// The `DaemonSet` of kube-proxy in the cluster.
+    /// The tenant's kube-proxy `DaemonSet`.
     KubeProxyDaemonset,
-    /// The configuration of kubelets.
+    /// The tenant's `KubeletConfiguration`.
     KubeletConfiguration,
 }
 
@@ -120,7 +120,7 @@ impl PatchTarget {
         Self::KubeletConfiguration,
     ];
 
-    /// As kubeadm's file names call it; for a component, also the name of its container.
+    /// The target's name in kubeadm's patch file names; for a component, also the container's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -134,32 +134,32 @@ impl PatchTarget {
     }
 }
 
-/// How a patch is applied.
+/// The type of a patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PatchType {
-    /// RFC 6902.
+    /// A JSON patch (RFC 6902).
     Json,
-    /// RFC 7386.
+    /// A JSON merge patch (RFC 7386).
     Merge,
-    /// Kubernetes' own: lists are merged by a key.
+    /// A strategic merge patch: lists are merged by key.
     Strategic,
 }
 
 /// One document of a patch file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
-    /// The file's name, for messages.
+    /// The file name, for messages.
     pub file: String,
-    /// What it changes.
+    /// The target.
     pub target: PatchTarget,
-    /// How.
+    /// The type.
     pub kind: PatchType,
-    /// The patch itself.
+    /// The patch content.
     pub body: Value,
 }
 
-/// The patches of a folder, in the order in which they are applied.
+/// The patches of a directory, in the order they are applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patches {
     /// kubeadm's `patches.directory`.
@@ -168,56 +168,56 @@ pub struct Patches {
     pub patches: Vec<Patch>,
 }
 
-/// What a control plane has besides what kamaji gives every one.
+/// The user's files, volumes and patches of a control plane.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Extras {
-    /// Files of the user that the configuration names.
+    /// The files that the configuration refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SuppliedFile>,
-    /// Volumes of the user.
+    /// The volumes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<PodVolume>,
-    /// kubeadm's patches.
+    /// The kubeadm patches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patches: Option<Patches>,
 }
 
 impl Extras {
-    /// Whether there is nothing.
+    /// Whether there are no files, volumes or patches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.volumes.is_empty() && self.patches.is_none()
     }
 
-    /// The patches of one target.
+    /// The patches for one target.
     pub fn patches_of(&self, target: PatchTarget) -> impl Iterator<Item = &Patch> {
         self.patches.iter().flat_map(|all| &all.patches).filter(move |patch| patch.target == target)
     }
 }
 
-/// Files and folders that are there for a configuration to name: from the command line, or kept by the record.
+/// The files and directories that a configuration can refer to, from the command line or the record.
 #[derive(Debug, Clone, Default)]
 pub struct SuppliedFiles {
-    /// `--file`, and what an earlier run was given.
+    /// Files from `--file` and from earlier runs.
     pub files: Vec<SuppliedFile>,
-    /// `--empty-dir`, and what an earlier run was told.
+    /// Directories from `--empty-dir` and from earlier runs.
     pub empty: Vec<String>,
-    /// The patches that an earlier run was given.
+    /// The patches from an earlier run.
     pub patches: Option<Patches>,
 }
 
-/// Reads the path by which a configuration names a file: no control characters, no `..`, no slash at the end.
-pub fn parse_given_path(text: &str) -> Result<String, Error> {
+/// Parses a file's path in the configuration. Refuses control characters, colons and `..`; strips trailing slashes.
+pub fn parse_supplied_path(text: &str) -> Result<String, Error> {
     let refuse = |rule: &str| Error::invalid("path", text, rule);
     let path = if text.len() > 1 { text.trim_end_matches('/') } else { text };
     if path.is_empty() || path == "/" {
-        return Err(refuse("name the file or folder as the configuration does"));
+        return Err(refuse("use the path of a file or directory as in the configuration"));
     }
     if path.len() > 4096 || path.chars().any(char::is_control) || path.contains(':') {
-        return Err(refuse("leave out colons and control characters"));
+        return Err(refuse("use at most 4096 characters, without colons and control characters"));
     }
     if path.split('/').any(|part| part == "..") || path.contains("//") {
-        return Err(refuse("write it without `..` and `//`"));
+        return Err(refuse("use a path without `..` and `//`"));
     }
     Ok(path.to_owned())
 }

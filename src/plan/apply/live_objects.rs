@@ -1,4 +1,4 @@
-//! What was read from the management cluster, by object.
+//! The objects that were read from the management cluster.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use serde_json::Value;
 use crate::plan::network::management_network::ManagementNetwork;
 use crate::render::ObjectRef;
 
-/// Live objects as the API server returned them, and what they live in.
+/// Live objects as the API server returned them, and the network of the management cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     objects: BTreeMap<ObjectRef, Value>,
-    /// The management cluster's own network.
+    /// The network of the management cluster.
     pub management_network: ManagementNetwork,
 }
 
 impl Live {
-    /// Nothing yet, in these surroundings.
+    /// No objects yet, in a management cluster with this network.
     #[must_use]
-    pub fn within(management_network: ManagementNetwork) -> Self {
+    pub fn with_network(management_network: ManagementNetwork) -> Self {
         Self { management_network, ..Self::default() }
     }
 
-    /// Keeps one object.
+    /// Adds one object.
     pub fn insert(&mut self, object: ObjectRef, body: Value) {
         self.objects.insert(object, body);
     }
 
-    /// The live object, if there is one.
+    /// The live object, if it exists.
     #[must_use]
     pub fn get(&self, object: &ObjectRef) -> Option<&Value> {
         self.objects.get(object)
     }
 
-    /// All live objects, ordered by reference.
+    /// All objects, ordered by reference.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectRef, &Value)> {
         self.objects.iter()
     }

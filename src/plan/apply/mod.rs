@@ -1,4 +1,4 @@
-//! The plan: how desired objects differ from live ones, and which field manager owns what.
+//! Compares desired with live objects and evaluates managed fields: plans, conflicts, no-op detection.
 
 pub mod conflict;
 pub mod field_change;

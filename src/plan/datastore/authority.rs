@@ -1,40 +1,40 @@
-//! What signing a control plane's datastore certificate needs.
+//! The endpoints of a datastore and the CA that signs its client certificates.
 
 use crate::error::{Advice, Kind};
 use crate::pki::KeyAndCertificate;
 
-/// A datastore that takes control planes: where it is and who signs its clients.
+/// A datastore for control planes: its endpoints and the CA of its clients.
 #[derive(Debug, Clone)]
 pub struct DatastoreAuthority {
-    /// `host:port` of each member, as pods of the management cluster reach them.
+    /// `host:port` of each member, for pods in the management cluster.
     pub endpoints: Vec<String>,
-    /// Signs the client certificates of control planes, and the servers'.
+    /// The CA that signs client and server certificates.
     pub ca: KeyAndCertificate,
 }
 
 /// Why a datastore cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatastoreError {
-    /// The first control plane needs a volume, and nothing would provide it.
-    #[error("there is no datastore `{name}` yet, and no default StorageClass to make one on")]
+    /// The datastore needs a volume, and nothing would provision it.
+    #[error("datastore `{name}` cannot be created: there is no default StorageClass")]
     NoDefaultStorageClass {
         /// The datastore.
         name: String,
     },
-    /// A datastore was named that does not exist.
+    /// The datastore does not exist.
     #[error("datastore `{name}` does not exist")]
     Missing {
         /// The datastore.
         name: String,
     },
-    /// The Secret that describes it is not complete.
+    /// A key is missing in the Secret of the datastore.
     #[error("datastore `{name}`: Secret {secret} has no key `{key}`")]
     Incomplete {
         /// The datastore.
         name: String,
         /// Namespace and name of the Secret.
         secret: String,
-        /// The key.
+        /// The missing key.
         key: String,
     },
 }
@@ -50,12 +50,12 @@ impl Advice for DatastoreError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoDefaultStorageClass { .. } => vec![
-                "see which StorageClasses there are: kubectl get storageclass".into(),
+                "list the StorageClasses: kubectl get storageclass".into(),
                 "make one the default: kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
                     .into(),
             ],
             Self::Missing { .. } => {
-                vec!["leave --datastore out: the datastore `default` is made on first use".into()]
+                vec!["omit --datastore: the datastore `default` is created on first use".into()]
             }
             Self::Incomplete { secret, .. } => vec![format!("restore Secret {secret} from a backup")],
         }

@@ -1,3 +1,3 @@
-//! What a control plane needs to know about its datastore.
+//! The datastore of a control plane.
 
 pub mod authority;

@@ -1,91 +1,90 @@
-//! The links of the chain, on which others each one hangs, and what is left of many findings: the first broken link, and
-//! what follows from it.
+//! Defines the health checks and their dependencies, and derives the root cause from all findings.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// One link. The order is the order in which they are told and mended.
+/// The name of a health check. Variants are in the order in which checks are reported and problems are fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum LinkName {
-    /// The kubeconfig can be used.
+pub enum HealthCheckName {
+    /// The kubeconfig is usable.
     Kubeconfig,
-    /// The management cluster's API answers.
+    /// The management API server answers.
     ManagementApi,
-    /// This machine's clock goes with the server's.
+    /// This machine's clock is in step with the management API server's.
     Clock,
-    /// kamaji may do what it does.
-    Rights,
-    /// Volumes for a datastore can be had.
+    /// The user has all permissions that kamaji needs.
+    Permissions,
+    /// A default `StorageClass` exists for the datastore's volumes.
     StorageClass,
-    /// The namespace is there.
+    /// The namespace exists.
     Namespace,
-    /// The namespace has room.
+    /// The namespace's quota admits the pods.
     Quota,
-    /// The datastore answers, and is fit to be shared.
+    /// The datastore is healthy and safe to share.
     Datastore,
-    /// Nobody is in the datastore without a control plane, and the other way round.
-    Tenancies,
-    /// The record can be read, and nothing is half done.
+    /// Datastore users and control planes match one to one.
+    DatastoreOrphans,
+    /// The record is readable and no operation is unfinished.
     Record,
-    /// Nobody holds the lock.
+    /// The lock is free.
     Lock,
-    /// The datastore knows this control plane.
-    Tenancy,
-    /// Secrets and `ConfigMap`s are there, and as they were asked for.
+    /// The datastore has the control plane's user and role.
+    DatastoreUser,
+    /// The control plane's objects exist and have not drifted.
     Objects,
-    /// Certificates do not end soon.
+    /// No certificate expires soon.
     Certificates,
-    /// The pods run.
+    /// The pods are ready.
     Pods,
-    /// The Service leads to them.
+    /// The Service selects the pods.
     Service,
     /// The endpoint's name resolves.
     Dns,
     /// The API server answers.
     ApiServer,
-    /// It answers at its endpoint, with the right certificate.
+    /// The API server answers at its endpoint with a valid certificate.
     Endpoint,
-    /// An authorised request with admin.conf.
+    /// admin.conf authenticates and is authorized.
     AdminConf,
-    /// What `kubeadm join` reads.
+    /// The objects that `kubeadm join` reads exist.
     Join,
-    /// Bootstrap tokens.
+    /// Bootstrap tokens are valid and sign cluster-info.
     Tokens,
-    /// Where the tenant's pods find the API server.
+    /// The Service `default/kubernetes` points to the API server.
     KubernetesService,
-    /// Webhooks that would block.
+    /// Webhooks that could block kube-system pods have a ready backend.
     Webhooks,
     /// Workers are Ready.
     Nodes,
-    /// Kubelets of a version that goes with the API server's.
+    /// Kubelet versions are within the supported skew.
     VersionSkew,
-    /// The clocks of workers.
+    /// The workers' clocks are in step with the API server's.
     NodeClocks,
-    /// `CoreDNS` and kube-proxy.
+    /// `CoreDNS` and kube-proxy are ready.
     Addons,
-    /// Files and inotify watches of nodes.
+    /// No node has run out of open files, inotify watches or disk space.
     Limits,
 }
 
-impl LinkName {
-    /// The name as it is told.
+impl HealthCheckName {
+    /// The name in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Kubeconfig => "kubeconfig",
             Self::ManagementApi => "management-api",
             Self::Clock => "clock",
-            Self::Rights => "rights",
+            Self::Permissions => "permissions",
             Self::StorageClass => "storage-class",
             Self::Namespace => "namespace",
             Self::Quota => "quota",
             Self::Datastore => "datastore",
-            Self::Tenancies => "tenancies",
+            Self::DatastoreOrphans => "datastore-orphans",
             Self::Record => "record",
             Self::Lock => "lock",
-            Self::Tenancy => "tenancy",
+            Self::DatastoreUser => "datastore-user",
             Self::Objects => "objects",
             Self::Pods => "pods",
             Self::Service => "service",
@@ -106,21 +105,21 @@ impl LinkName {
         }
     }
 
-    /// The links that must hold for this one to hold. Each is earlier in the order.
-    const fn hangs_on(self) -> &'static [Self] {
+    /// The checks that must pass for this one to pass. Each of them comes earlier in the order.
+    const fn depends_on(self) -> &'static [Self] {
         match self {
             Self::Kubeconfig => &[],
             Self::ManagementApi => &[Self::Kubeconfig],
-            Self::Clock | Self::Rights | Self::StorageClass | Self::Namespace | Self::Datastore | Self::Limits => {
+            Self::Clock | Self::Permissions | Self::StorageClass | Self::Namespace | Self::Datastore | Self::Limits => {
                 &[Self::ManagementApi]
             }
             Self::Quota => &[Self::Namespace],
-            Self::Tenancies => &[Self::Datastore],
-            // A creation that is not finished may wait for any of these.
+            Self::DatastoreOrphans => &[Self::Datastore],
+            // An incomplete creation may be waiting for any of these.
             Self::Record => &[Self::Namespace, Self::Quota, Self::Datastore],
             Self::Lock | Self::Dns | Self::Objects | Self::Service => &[Self::Record],
-            Self::Tenancy => &[Self::Datastore, Self::Record],
-            Self::Pods => &[Self::Quota, Self::Datastore, Self::Tenancy, Self::Objects, Self::Certificates],
+            Self::DatastoreUser => &[Self::Datastore, Self::Record],
+            Self::Pods => &[Self::Quota, Self::Datastore, Self::DatastoreUser, Self::Objects, Self::Certificates],
             Self::ApiServer => &[Self::Pods],
             Self::Endpoint => &[Self::Service, Self::Dns, Self::ApiServer],
             Self::AdminConf => &[Self::Objects, Self::ApiServer],
@@ -132,70 +131,70 @@ impl LinkName {
     }
 }
 
-/// How a link is.
+/// The result of a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LinkState {
-    /// It holds.
+pub enum HealthCheckState {
+    /// Passed.
     Ok,
-    /// It holds, and is worth a look.
+    /// Passed, but needs attention.
     Warning,
-    /// It does not hold.
-    Broken,
-    /// It could not be looked at.
+    /// Failed.
+    Failed,
+    /// Could not be checked.
     Unknown,
 }
 
-/// Why something was not seen.
+/// Why a fact could not be collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unavailable {
-    /// A right is missing; nothing is wrong with the thing itself.
-    NotAllowed(String),
-    /// No answer, or a refusal: what was said, and what to do.
+    /// A permission is missing; the thing itself may be fine.
+    Forbidden(String),
+    /// No answer or an error: the message, and remedies.
     Failed(String, Vec<String>),
-    /// There was no way to it.
-    NoWay(String),
+    /// Not attempted, because a prerequisite is missing.
+    Skipped(String),
 }
 
 impl Unavailable {
-    /// A look that took too long.
+    /// The query timed out.
     #[must_use]
-    pub fn late(what: &str, limit: Duration) -> Self {
+    pub fn timed_out(what: &str, limit: Duration) -> Self {
         Self::Failed(format!("{what}: no answer within {} s", limit.as_secs()), Vec::new())
     }
 }
 
-/// What was seen, or why not.
+/// A collected fact, or why it could not be collected.
 pub type Fact<T> = Result<T, Unavailable>;
 
-/// What one check found.
+/// The outcome of one check, before causes are assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub(crate) state: LinkState,
+    pub(crate) state: HealthCheckState,
     pub(crate) text: String,
     pub(crate) details: Vec<String>,
     pub(crate) remedies: Vec<String>,
 }
 
 impl Finding {
-    fn new(state: LinkState, text: impl Into<String>) -> Self {
+    fn new(state: HealthCheckState, text: impl Into<String>) -> Self {
         Self { state, text: text.into(), details: Vec::new(), remedies: Vec::new() }
     }
 
     pub(crate) fn ok(text: impl Into<String>) -> Self {
-        Self::new(LinkState::Ok, text)
+        Self::new(HealthCheckState::Ok, text)
     }
 
     pub(crate) fn warning(text: impl Into<String>) -> Self {
-        Self::new(LinkState::Warning, text)
+        Self::new(HealthCheckState::Warning, text)
     }
 
-    pub(crate) fn broken(text: impl Into<String>) -> Self {
-        Self::new(LinkState::Broken, text)
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
+        Self::new(HealthCheckState::Failed, text)
     }
 
     pub(crate) fn unknown(text: impl Into<String>) -> Self {
-        Self::new(LinkState::Unknown, text)
+        Self::new(HealthCheckState::Unknown, text)
     }
 
     pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
@@ -213,89 +212,91 @@ impl Finding {
         self
     }
 
-    /// Judges what was seen; what was not seen is told with its reason.
-    pub(crate) fn of<T>(seen: &Fact<T>, judge: impl FnOnce(&T) -> Self) -> Self {
-        match seen {
-            Ok(seen) => judge(seen),
-            Err(Unavailable::NotAllowed(why)) => Self::unknown(format!("could not be looked at: {why}")),
-            Err(Unavailable::NoWay(why)) => Self::unknown(why.clone()),
-            Err(Unavailable::Failed(why, hints)) => Self::broken(why.clone()).remedies(hints.clone()),
+    /// Checks a fact, or explains why it is unavailable.
+    pub(crate) fn of<T>(fact: &Fact<T>, check: impl FnOnce(&T) -> Self) -> Self {
+        match fact {
+            Ok(value) => check(value),
+            Err(Unavailable::Forbidden(why)) => Self::unknown(format!("could not be checked: {why}")),
+            Err(Unavailable::Skipped(why)) => Self::unknown(why.clone()),
+            Err(Unavailable::Failed(why, hints)) => Self::failed(why.clone()).remedies(hints.clone()),
         }
     }
 }
 
-/// A link as it is told. Its JSON is a public interface.
+/// A health check as reported. Its JSON is a public interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Link {
-    /// Which.
-    pub name: LinkName,
-    /// How it is.
-    pub state: LinkState,
-    /// What was found.
+pub struct HealthCheck {
+    /// The check's name.
+    pub name: HealthCheckName,
+    /// The result.
+    pub state: HealthCheckState,
+    /// A one-line finding.
     pub finding: String,
-    /// More of it.
+    /// Further lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
-    /// What to do, best as a command.
+    /// How to fix it, preferably a command.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
-    /// The broken link from which this one follows: mend that first.
-    #[serde(skip_serializing_if = "Option::is_none", rename = "followsFrom")]
-    pub follows_from: Option<LinkName>,
+    /// The failed check that causes this one; fix that first.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "causedBy")]
+    pub caused_by: Option<HealthCheckName>,
 }
 
-/// All links, and the first that is broken.
+/// All checks and the root cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
-    /// Whether nothing is broken.
+    /// Whether no check failed.
     pub healthy: bool,
-    /// The link to mend first.
-    pub broken: Option<LinkName>,
-    /// All links in order.
-    pub links: Vec<Link>,
+    /// The failed check to fix first.
+    pub root_cause: Option<HealthCheckName>,
+    /// All checks in order.
+    pub checks: Vec<HealthCheck>,
 }
 
 impl Diagnosis {
-    /// Whether this link was looked at, and holds.
+    /// Whether this check ran and passed.
     #[must_use]
-    pub fn holds(&self, name: LinkName) -> bool {
-        self.links.iter().any(|link| link.name == name && matches!(link.state, LinkState::Ok | LinkState::Warning))
+    pub fn passed(&self, name: HealthCheckName) -> bool {
+        self.checks
+            .iter()
+            .any(|check| check.name == name && matches!(check.state, HealthCheckState::Ok | HealthCheckState::Warning))
     }
 
-    /// The link to mend first.
+    /// The failed check to fix first.
     #[must_use]
-    pub fn first(&self) -> Option<&Link> {
-        self.links.iter().find(|link| Some(link.name) == self.broken)
+    pub fn first_failed(&self) -> Option<&HealthCheck> {
+        self.checks.iter().find(|check| Some(check.name) == self.root_cause)
     }
 }
 
-/// Walks the chain: what is not well and hangs on a broken link follows from it.
-pub(crate) fn walk(mut findings: Vec<(LinkName, Finding)>) -> Diagnosis {
+/// Derives the diagnosis: a problem in a check that depends on a failed check is caused by that one.
+pub(crate) fn derive_diagnosis(mut findings: Vec<(HealthCheckName, Finding)>) -> Diagnosis {
     findings.sort_by_key(|(name, _)| *name);
-    let mut links: Vec<Link> = Vec::new();
+    let mut checks: Vec<HealthCheck> = Vec::new();
     for (name, finding) in findings {
-        let cause = (finding.state != LinkState::Ok).then(|| cause_of(name, &links)).flatten();
-        links.push(Link {
+        let cause = (finding.state != HealthCheckState::Ok).then(|| cause_of(name, &checks)).flatten();
+        checks.push(HealthCheck {
             name,
             state: finding.state,
             finding: super::redact::redact(&finding.text),
             details: finding.details.iter().map(|detail| super::redact::redact(detail)).collect(),
             remedies: finding.remedies,
-            follows_from: cause,
+            caused_by: cause,
         });
     }
-    let root = |link: &&Link| link.state == LinkState::Broken && link.follows_from.is_none();
-    let broken = links.iter().find(root).map(|link| link.name);
-    Diagnosis { healthy: broken.is_none(), broken, links }
+    let root = |check: &&HealthCheck| check.state == HealthCheckState::Failed && check.caused_by.is_none();
+    let root_cause = checks.iter().find(root).map(|check| check.name);
+    Diagnosis { healthy: root_cause.is_none(), root_cause, checks }
 }
 
-/// The broken link at the root of those that this one hangs on.
-fn cause_of(name: LinkName, before: &[Link]) -> Option<LinkName> {
-    name.hangs_on().iter().find_map(|need| match before.iter().find(|link| link.name == *need) {
-        Some(link) if link.follows_from.is_some() => link.follows_from,
-        Some(link) if link.state == LinkState::Broken => Some(link.name),
-        // Nothing was wrong with that link itself, or it is not part of this walk.
+/// The failed check at the root of this one's dependencies.
+fn cause_of(name: HealthCheckName, before: &[HealthCheck]) -> Option<HealthCheckName> {
+    name.depends_on().iter().find_map(|need| match before.iter().find(|check| check.name == *need) {
+        Some(check) if check.caused_by.is_some() => check.caused_by,
+        Some(check) if check.state == HealthCheckState::Failed => Some(check.name),
+        // That check did not fail, or did not run.
         Some(_) | None => cause_of(*need, before),
     })
 }
@@ -305,51 +306,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hangs_on_a_broken_link_follows_from_it_and_the_rest_does_not() {
-        let diagnosis = walk(vec![
-            (LinkName::Nodes, Finding::unknown("no way in")),
-            (LinkName::Tokens, Finding::unknown("no way in")),
-            (LinkName::Datastore, Finding::ok("etcd 3.7.3")),
-            (LinkName::Pods, Finding::broken("0 of 1 ready").remedy("look")),
-            (LinkName::ApiServer, Finding::broken("no answer")),
-            (LinkName::Service, Finding::broken("gone")),
-            (LinkName::Endpoint, Finding::broken("no answer")),
+    fn a_failed_check_causes_the_failures_that_depend_on_it_and_no_others() {
+        let diagnosis = derive_diagnosis(vec![
+            (HealthCheckName::Nodes, Finding::unknown("no way in")),
+            (HealthCheckName::Tokens, Finding::unknown("no way in")),
+            (HealthCheckName::Datastore, Finding::ok("etcd 3.7.3")),
+            (HealthCheckName::Pods, Finding::failed("0 of 1 ready").remedy("look")),
+            (HealthCheckName::ApiServer, Finding::failed("no answer")),
+            (HealthCheckName::Service, Finding::failed("gone")),
+            (HealthCheckName::Endpoint, Finding::failed("no answer")),
         ]);
-        let follows = |name| diagnosis.links.iter().find(|link| link.name == name).unwrap().follows_from;
-        assert_eq!(diagnosis.broken, Some(LinkName::Pods));
-        assert_eq!(follows(LinkName::Service), None, "it is broken by itself");
-        assert_eq!(follows(LinkName::Endpoint), Some(LinkName::Service));
-        for name in [LinkName::ApiServer, LinkName::Nodes, LinkName::Tokens] {
-            assert_eq!(follows(name), Some(LinkName::Pods), "{name:?}");
+        let follows = |name| diagnosis.checks.iter().find(|check| check.name == name).unwrap().caused_by;
+        assert_eq!(diagnosis.root_cause, Some(HealthCheckName::Pods));
+        assert_eq!(follows(HealthCheckName::Service), None, "no dependency failed");
+        assert_eq!(follows(HealthCheckName::Endpoint), Some(HealthCheckName::Service));
+        for name in [HealthCheckName::ApiServer, HealthCheckName::Nodes, HealthCheckName::Tokens] {
+            assert_eq!(follows(name), Some(HealthCheckName::Pods), "{name:?}");
         }
         assert!(!diagnosis.healthy);
     }
 
     #[test]
-    fn warnings_and_what_may_not_be_seen_are_no_disease() {
-        let forbidden: Fact<()> = Err(Unavailable::NotAllowed("not allowed to list events".into()));
-        let diagnosis = walk(vec![
-            (LinkName::Clock, Finding::warning("12 s apart")),
-            (LinkName::Quota, Finding::of(&forbidden, |()| Finding::ok(""))),
+    fn warnings_and_missing_permissions_are_not_failures() {
+        let forbidden: Fact<()> = Err(Unavailable::Forbidden("not allowed to list events".into()));
+        let diagnosis = derive_diagnosis(vec![
+            (HealthCheckName::Clock, Finding::warning("12 s apart")),
+            (HealthCheckName::Quota, Finding::of(&forbidden, |()| Finding::ok(""))),
         ]);
-        assert!(diagnosis.healthy && diagnosis.broken.is_none());
-        assert_eq!(diagnosis.links[1].state, LinkState::Unknown);
+        assert!(diagnosis.healthy && diagnosis.root_cause.is_none());
+        assert_eq!(diagnosis.checks[1].state, HealthCheckState::Unknown);
     }
 
     #[test]
-    fn a_look_that_hangs_is_broken() {
-        let late: Fact<()> = Err(Unavailable::late("list pods", Duration::from_secs(6)));
-        let diagnosis = walk(vec![(LinkName::Pods, Finding::of(&late, |()| Finding::ok("")))]);
-        assert_eq!(diagnosis.broken, Some(LinkName::Pods));
-        assert_eq!(diagnosis.links[0].finding, "list pods: no answer within 6 s");
+    fn a_query_that_times_out_is_a_failure() {
+        let late: Fact<()> = Err(Unavailable::timed_out("list pods", Duration::from_secs(6)));
+        let diagnosis = derive_diagnosis(vec![(HealthCheckName::Pods, Finding::of(&late, |()| Finding::ok("")))]);
+        assert_eq!(diagnosis.root_cause, Some(HealthCheckName::Pods));
+        assert_eq!(diagnosis.checks[0].finding, "list pods: no answer within 6 s");
     }
 
     #[test]
-    fn a_link_hangs_on_earlier_ones_only() {
-        let mut name = Some(LinkName::Limits);
-        let all: Vec<LinkName> = std::iter::from_fn(|| {
+    fn a_check_depends_on_earlier_checks_only() {
+        let mut name = Some(HealthCheckName::Limits);
+        let all: Vec<HealthCheckName> = std::iter::from_fn(|| {
             let this = name?;
-            name = this.hangs_on().iter().max().copied();
+            name = this.depends_on().iter().max().copied();
             Some(this)
         })
         .collect();

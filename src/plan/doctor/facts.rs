@@ -1,4 +1,4 @@
-//! What the links are judged from: plain values, each with why it was not seen where it was not.
+//! The facts that the health checks evaluate: plain values, or why a value could not be collected.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,18 +14,18 @@ use crate::plan::apply::plan::Change;
 use crate::plan::state::record::Record;
 use crate::tenant::TokenFacts;
 
-/// What a server said of itself.
+/// An API server's answer to a version request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiServerProbe {
     /// For example `v1.37.2`.
     pub version: String,
     /// How long the answer took.
     pub took: Duration,
-    /// How many seconds this machine's clock is ahead of the server's, if it told the time.
+    /// How many seconds this machine's clock is ahead of the server's, if the server sent a date.
     pub ahead: Option<i64>,
 }
 
-/// Rights that are missing in one place.
+/// Permissions that are missing in one scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingRights {
     /// For example ``namespace `team-a` ``.
@@ -34,24 +34,24 @@ pub struct MissingRights {
     pub rights: Vec<String>,
 }
 
-/// The management cluster, as one namespace sees it.
+/// The management cluster as seen from one namespace.
 #[derive(Debug)]
 pub struct ManagementFacts {
-    /// The server's name for people, when the kubeconfig can be used.
+    /// The server's display name, if the kubeconfig is usable.
     pub kubeconfig: Fact<String>,
-    /// Whether the server's certificate is looked at.
+    /// Whether the server's certificate is verified.
     pub verified: bool,
-    /// Its answer.
-    pub greeting: Fact<ApiServerProbe>,
-    /// Which rights are missing, in every place together.
+    /// The answer of the management API server.
+    pub api_server: Fact<ApiServerProbe>,
+    /// Missing permissions by scope.
     pub rights: Fact<Vec<MissingRights>>,
     /// Its `StorageClass`es.
     pub storage_classes: Fact<Vec<Value>>,
-    /// The namespace that is looked at.
+    /// The namespace's name.
     pub namespace_name: Namespace,
-    /// It; `None` when it does not exist.
+    /// The namespace; `None` if it does not exist.
     pub namespace: Fact<Option<Value>>,
-    /// Its quotas.
+    /// The namespace's `ResourceQuota`s.
     pub quotas: Fact<Vec<Value>>,
 }
 
@@ -60,97 +60,97 @@ pub struct ManagementFacts {
 pub struct Member {
     /// Its name.
     pub name: String,
-    /// Whether it is well; `None` where that cannot be known from outside.
+    /// Whether it is ready; `None` if its pod is not in this cluster.
     pub ready: Option<bool>,
 }
 
-/// How a datastore is.
+/// The health of a datastore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatastoreHealth {
     /// Its name.
     pub name: String,
     /// For example `3.7.3`.
     pub version: String,
-    /// The published hole that its version has.
-    pub hole: Option<String>,
+    /// A published vulnerability of its version.
+    pub vulnerability: Option<String>,
     /// Its members.
     pub members: Vec<Member>,
-    /// Alarms, in etcd's words: `NOSPACE`, `CORRUPT`.
+    /// etcd's active alarms: `NOSPACE`, `CORRUPT`.
     pub alarms: Vec<String>,
-    /// What it says is wrong with it.
+    /// Errors that etcd reports.
     pub errors: Vec<String>,
-    /// The size of its file.
+    /// The size of the database file in bytes.
     pub size: u64,
-    /// How much of it is in use.
+    /// The bytes in use.
     pub in_use: u64,
-    /// How large it may become.
+    /// The size limit in bytes.
     pub quota: u64,
 }
 
-/// What a datastore holds of one control plane.
+/// What a datastore holds for one control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenancyFacts {
     /// Its prefix.
     pub prefix: String,
-    /// What of user, role, permission and grant is missing.
+    /// Which of user, role, permission and grant are missing.
     pub missing: Vec<&'static str>,
-    /// How many keys it has.
+    /// The number of keys.
     pub keys: u64,
-    /// How many bytes these are, and whether all were counted.
+    /// Their size in bytes, and whether all were counted.
     pub bytes: Option<(u64, bool)>,
 }
 
-/// Who is in a datastore without a control plane, and the other way round.
+/// Datastore users without a control plane, and control planes without a datastore user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphans {
     /// The datastore.
     pub datastore: String,
-    /// How many control planes it serves.
+    /// The number of control planes it serves.
     pub tenants: usize,
-    /// Ids without a control plane, and their keys.
-    pub without_plane: BTreeMap<String, u64>,
+    /// Ids without a control plane, with their number of keys.
+    pub orphan_ids: BTreeMap<String, u64>,
     /// Control planes (`namespace/name`) without user or role.
-    pub without_tenancy: Vec<String>,
+    pub missing_tenants: Vec<String>,
 }
 
 /// What all control planes share.
 #[derive(Debug)]
 pub struct SharedFacts {
-    /// The datastores that control planes use, and `default` if there is one.
+    /// The datastores in use, and `default` if it exists.
     pub datastores: Vec<Fact<DatastoreHealth>>,
-    /// Who is in them.
+    /// Orphans in each datastore.
     pub orphans: Vec<Fact<Orphans>>,
     /// Events of the datastores' namespace.
     pub events: Fact<Vec<Value>>,
 }
 
-/// Who holds the lock.
+/// The holder of the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockHolder {
     /// The process.
     pub name: String,
-    /// Since when.
+    /// When it acquired the lock.
     pub since: String,
-    /// Whether the lock is kept alive.
+    /// Whether it still renews the lock.
     pub alive: bool,
 }
 
-/// The way from here to the endpoint.
+/// The endpoint as seen from this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointFacts {
-    /// What its name resolves to; an address is itself.
+    /// The addresses of its host.
     pub resolved: Result<Vec<IpAddr>, String>,
-    /// Whether something answers there.
+    /// Whether it accepts TCP connections.
     pub tcp: Result<(), String>,
-    /// Whether that proves to be this control plane, by the recorded authority.
+    /// Whether its certificate is signed by the recorded CA.
     pub tls: Result<(), String>,
 }
 
-/// What was read inside the tenant.
+/// Facts read from the tenant.
 #[derive(Debug)]
-pub struct Inside {
-    /// Its server's answer.
-    pub greeting: Fact<ApiServerProbe>,
+pub struct TenantClusterFacts {
+    /// The answer of its API server.
+    pub api_server: Fact<ApiServerProbe>,
     /// Its Nodes.
     pub nodes: Fact<Vec<Value>>,
     /// The Leases of its Nodes.
@@ -159,13 +159,13 @@ pub struct Inside {
     pub tokens: Fact<Vec<TokenFacts>>,
     /// The keys of `kube-public/cluster-info`.
     pub cluster_info: Fact<Vec<String>>,
-    /// The Deployment of `CoreDNS`, in a list.
+    /// The `CoreDNS` Deployment, if it exists.
     pub coredns: Fact<Vec<Value>>,
-    /// The `DaemonSet` of kube-proxy, in a list.
+    /// The kube-proxy `DaemonSet`, if it exists.
     pub kube_proxy: Fact<Vec<Value>>,
     /// The webhook configurations.
     pub webhooks: Fact<Vec<Value>>,
-    /// The `EndpointSlice`s behind all Services.
+    /// The `EndpointSlice`s of all Services.
     pub slices: Fact<Vec<Value>>,
     /// The latest events.
     pub events: Fact<Vec<Value>>,
@@ -178,35 +178,35 @@ pub struct ControlPlaneFacts {
     pub name: ControlPlaneName,
     /// Its namespace.
     pub namespace: Namespace,
-    /// The command that makes again what is missing.
+    /// The command that recreates missing objects.
     pub recreate: String,
     /// Its record.
     pub record: Fact<Record>,
-    /// Who holds its lock.
+    /// The holder of its lock.
     pub lock: Fact<Option<LockHolder>>,
     /// Its objects.
     pub live: Fact<Live>,
-    /// Where these differ from what was asked for; and what is missing.
+    /// Drift of these objects, missing ones included.
     pub changes: Fact<Vec<Change>>,
-    /// The same inside the tenant.
-    pub changes_inside: Fact<Vec<Change>>,
+    /// Drift of the objects in the tenant.
+    pub tenant_changes: Fact<Vec<Change>>,
     /// Its datastore.
     pub datastore: Fact<DatastoreHealth>,
-    /// What that holds of it.
+    /// What the datastore holds for it.
     pub tenancy: Fact<TenancyFacts>,
     /// Its pods.
     pub pods: Fact<Vec<Value>>,
     /// Events of its namespace.
     pub events: Fact<Vec<Value>>,
-    /// The way to its endpoint.
+    /// Its endpoint as seen from this machine.
     pub endpoint: Fact<EndpointFacts>,
-    /// Whether its API server answers; straight at its endpoint, or through the management cluster.
+    /// Whether the API server answers at its endpoint (`true`) or only through the management cluster (`false`).
     pub reached: Fact<bool>,
-    /// Whether admin.conf is good for a request.
+    /// Whether a request with admin.conf succeeds.
     pub admin: Fact<()>,
-    /// What was read inside; nothing when there was no way in.
-    pub inside: Fact<Inside>,
-    /// The clock.
+    /// Facts from the tenant.
+    pub tenant: Fact<TenantClusterFacts>,
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -218,32 +218,32 @@ impl ControlPlaneFacts {
             .to_owned()
     }
 
-    /// What was asked for, once that is known.
+    /// The record, if it could be read.
     pub(super) fn record(&self) -> Option<&Record> {
         self.record.as_ref().ok()
     }
 
-    /// Whether it was put to sleep.
+    /// Whether it is scaled to zero.
     pub(super) fn asleep(&self) -> bool {
         self.record().is_some_and(|record| record.spec.replicas == 0)
     }
 
-    /// What was read inside, by what of it is wanted.
-    pub(super) fn inside<'a, T>(&'a self, of: impl FnOnce(&'a Inside) -> &'a Fact<T>) -> Fact<&'a T> {
-        match &self.inside {
-            Ok(inside) => of(inside).as_ref().map_err(Clone::clone),
+    /// One of the facts from the tenant.
+    pub(super) fn tenant<'a, T>(&'a self, of: impl FnOnce(&'a TenantClusterFacts) -> &'a Fact<T>) -> Fact<&'a T> {
+        match &self.tenant {
+            Ok(tenant) => of(tenant).as_ref().map_err(Clone::clone),
             Err(why) => Err(why.clone()),
         }
     }
 }
 
-/// A change, and who made the difference.
-pub(crate) fn told(change: &Change) -> String {
-    let mut who: Vec<&str> = change.fields.iter().filter_map(|field| field.by.as_deref()).collect();
+/// One line about a change: object, fields, and the field managers that set them.
+pub(crate) fn describe_change(change: &Change) -> String {
+    let mut who: Vec<&str> = change.fields.iter().filter_map(|field| field.manager.as_deref()).collect();
     who.sort_unstable();
     who.dedup();
     let fields: Vec<&str> = change.fields.iter().map(|field| field.field.as_str()).take(3).collect();
     let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
     let by = if who.is_empty() { String::new() } else { format!(", set by {}", who.join(", ")) };
-    format!("{} {}{fields}{by}", change.action.sign(), change.what)
+    format!("{} {}{fields}{by}", change.action.sign(), change.target)
 }

@@ -1,4 +1,4 @@
-//! The management cluster's network: IP families, overlapping ranges, and what a network policy denies.
+//! The network of the management cluster: IP families, overlapping ranges, and what network policies deny.
 
 pub mod cidr_overlap;
 pub mod cni;

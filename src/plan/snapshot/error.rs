@@ -1,56 +1,56 @@
-//! Why a file is no snapshot that can be used.
+//! Errors that make a snapshot file unusable.
 
 use crate::error::{Advice, Kind};
 
-/// What is wrong with a snapshot.
+/// Why a snapshot is unusable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// Something else.
-    #[error("it is no snapshot of a control plane")]
-    NotOne,
-    /// Of a layout that is not known yet.
-    #[error("it was written by a newer kamaji (layout {layout})")]
+    /// Not a snapshot file.
+    #[error("not a snapshot of a control plane")]
+    NotASnapshot,
+    /// The layout is newer than this kamaji supports.
+    #[error("written by a newer kamaji (layout {layout})")]
     Newer {
         /// Its layout.
         layout: u64,
     },
-    /// Not all of it is there.
-    #[error("it ends after {keys} of {of} keys")]
+    /// The file is incomplete.
+    #[error("truncated after {keys} of {of} keys")]
     Truncated {
-        /// How many keys were read.
+        /// The number of keys read.
         keys: u64,
-        /// How many it should have.
+        /// The number of keys in the header.
         of: u64,
     },
-    /// It is not what was written.
-    #[error("its content is not what was written: SHA-256 {is}, and the last line says {said}")]
+    /// The checksum does not match.
+    #[error("checksum mismatch: SHA-256 is {is}, the last line says {expected}")]
     Checksum {
-        /// Of what is there.
+        /// The checksum of the content.
         is: String,
-        /// Of what was written.
-        said: String,
+        /// The checksum in the last line.
+        expected: String,
     },
-    /// A line is not what it should be.
+    /// A line is invalid.
     #[error("line {line}: {why}")]
     Damaged {
-        /// Which line.
+        /// The line number.
         line: u64,
-        /// What is wrong.
+        /// The reason.
         why: String,
     },
     /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
+    #[error("cannot be read: {0}")]
     Unreadable(String),
-    /// It is of another control plane.
-    #[error("it is not of control plane `{control_plane}`: the {what} of that is {is}, the snapshot's is {has}")]
+    /// The snapshot belongs to another control plane.
+    #[error("it belongs to another control plane: the {what} of `{control_plane}` is {is}, the snapshot's is {has}")]
     OtherControlPlane {
         /// The control plane.
         control_plane: String,
-        /// What differs.
+        /// The field that differs.
         what: &'static str,
-        /// As the control plane has it.
+        /// The control plane's value.
         is: String,
-        /// As the snapshot has it.
+        /// The snapshot's value.
         has: String,
     },
 }
@@ -58,7 +58,7 @@ pub enum SnapshotError {
 impl Advice for SnapshotError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotOne
+            Self::NotASnapshot
             | Self::Newer { .. }
             | Self::Truncated { .. }
             | Self::Checksum { .. }
@@ -70,15 +70,15 @@ impl Advice for SnapshotError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NotOne => "name a file that `kamaji snapshot` wrote",
-            Self::Newer { .. } => "use that kamaji or a newer one",
+            Self::NotASnapshot => "pass a file written by `kamaji snapshot`",
+            Self::Newer { .. } => "upgrade kamaji to the version that wrote it, or newer",
             Self::Truncated { .. } | Self::Checksum { .. } | Self::Damaged { .. } => {
-                "take another copy of the file; nothing of this one was used"
+                "use another copy of the file; nothing was restored from this one"
             }
-            Self::Unreadable(_) => "check the file and the disk that it is on",
+            Self::Unreadable(_) => "check the file and its disk",
             Self::OtherControlPlane { .. } => {
-                "data can only be put back into the control plane that it is of: its Secrets are encrypted with that \
-                 one's key"
+                "restore it into the control plane it was taken from: its Secrets are encrypted with that control \
+                 plane's key"
             }
         };
         vec![hint.to_owned()]

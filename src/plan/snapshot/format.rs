@@ -1,8 +1,8 @@
-//! The snapshot of a control plane's data as a file: what is in it, and that what is read is what was written.
+//! Defines the snapshot file: a control plane's data as JSON lines, readable with common tools.
 //!
-//! Lines of JSON, so that others read it with what they have: one that says what it is, one for each key as
-//! `etcdctl get -w json` shows it, one that ends it with their number and a checksum. docs/reference/snapshot-format.md
-//! tells it to users. Pure: where the lines come from and go to is up to the caller.
+//! The first line is a header, then one line per key as in `etcdctl get -w json`, then a line with the number of keys
+//! and a checksum. docs/reference/snapshot-format.md documents the format for users. Pure: the caller reads and writes
+//! the lines.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use super::error::SnapshotError;
 use crate::model::{ControlPlaneId, KubeVersion, Namespace};
 use crate::plan::state::record::Record;
 
-/// The layout that this program writes. A file with a higher number is refused.
+/// The layout this kamaji writes. Files with a higher number are rejected.
 pub(super) const LAYOUT: u32 = 1;
-/// What the first line says that it is.
+/// The `kind` in the header.
 pub(super) const KIND: &str = "ControlPlaneSnapshot";
 
-/// The first line: whose data it is, and of when.
+/// The first line: which control plane's data it is, and when it was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotHeader {
@@ -28,9 +28,9 @@ pub struct SnapshotHeader {
     pub control_plane: String,
     /// Its namespace in the management cluster.
     pub namespace: Namespace,
-    /// Its identity; the data can only be put back where it is the same.
+    /// The control plane's id; data can only be restored into a control plane with the same id.
     pub id: ControlPlaneId,
-    /// The SHA-256 of the public key of its authority, as the record has it.
+    /// The SHA-256 of its CA's public key, as in the record.
     pub ca: Option<String>,
     /// The newest version that wrote the data.
     pub version: KubeVersion,
@@ -38,11 +38,11 @@ pub struct SnapshotHeader {
     pub driver: String,
     /// The version of the datastore.
     pub driver_version: String,
-    /// The datastore's revision that this is.
+    /// The datastore revision of the data.
     pub revision: i64,
-    /// What every key begins with.
+    /// The prefix of every key.
     pub prefix: String,
-    /// How many keys follow.
+    /// The number of keys that follow.
     pub keys: u64,
     /// When it was taken.
     pub taken: Timestamp,
@@ -51,10 +51,10 @@ pub struct SnapshotHeader {
 }
 
 impl SnapshotHeader {
-    /// What is said of a control plane's data at a revision of an etcd.
+    /// The header for a control plane's data; `at` is etcd's revision and the number of keys.
     #[must_use]
     pub fn of(record: &Record, driver_version: String, prefix: String, at: (i64, u64), now: Timestamp) -> Self {
-        // Both versions may have written while one goes over to the other.
+        // During an upgrade both versions may have written data.
         let newest = record.upgrade.as_ref().map_or(record.spec.version, |way| way.from.max(way.to));
         Self {
             kind: KIND.to_owned(),
@@ -74,7 +74,7 @@ impl SnapshotHeader {
         }
     }
 
-    /// Refuses data that is not of this control plane: encrypted with other keys, signed by another authority.
+    /// Rejects data of another control plane: it is encrypted with other keys or signed by another CA.
     pub fn require_of(&self, record: &Record) -> Result<(), SnapshotError> {
         let other = |what: &'static str, is: String, has: String| SnapshotError::OtherControlPlane {
             control_plane: record.spec.name.to_string(),
@@ -89,39 +89,39 @@ impl SnapshotHeader {
         let had = |ca: &String| record.former_cas.contains(ca);
         if self.ca != record.ca && !self.ca.as_ref().is_some_and(had) {
             let text = |ca: &Option<String>| ca.clone().unwrap_or_else(|| "none".to_owned());
-            return Err(other("certificate authority", text(&record.ca), text(&self.ca)));
+            return Err(other("CA", text(&record.ca), text(&self.ca)));
         }
         Ok(())
     }
 }
 
-/// One key. The names of the fields are those of `etcdctl get -w json`.
+/// One key. Field names are those of `etcdctl get -w json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotEntry {
-    /// The key, with the prefix.
+    /// The key, including the prefix.
     pub key: Vec<u8>,
     /// The value.
     pub value: Vec<u8>,
-    /// The revision at which the key was made.
+    /// The revision that created the key.
     pub create_revision: i64,
-    /// The revision at which it was written last.
+    /// The revision of the last write.
     pub mod_revision: i64,
-    /// How often it was written since it was made.
+    /// The number of writes since creation.
     pub version: i64,
-    /// The lease that it ended with, if any.
+    /// The lease it was attached to, if any.
     pub lease: Option<Lease>,
 }
 
-/// A lease, as it was when the snapshot was taken.
+/// A lease at the time of the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// Which one; keys with the same one end together.
+    /// The lease's id; keys with the same lease expire together.
     pub id: i64,
-    /// How many seconds it had left.
+    /// The remaining time to live in seconds.
     pub seconds: u64,
 }
 
-/// An entry as a line.
+/// An entry as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Line {
@@ -140,7 +140,7 @@ pub(super) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotEnd {
-    /// How many keys there were.
+    /// The number of keys.
     pub keys: u64,
     /// The SHA-256 of all bytes before this line, in hex.
     pub sha256: String,

@@ -1,4 +1,4 @@
-//! Operations in progress as the record stores them, and the revisions that completed ones leave.
+//! Operations in progress and completed revisions, as the record stores them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,177 +6,178 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, format_time};
 use crate::render::Address;
 
-/// A change of version on its way.
+/// An upgrade in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upgrade {
-    /// The version that served before.
+    /// The version before.
     pub from: KubeVersion,
-    /// The version asked for.
+    /// The target version.
     pub to: KubeVersion,
-    /// How far it has come.
+    /// The current phase.
     pub phase: Phase,
     /// When it began.
     pub began: Timestamp,
-    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
+    /// Whether `kamaji rollback` started it, to revert a completed change. Then `rollback` also completes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_rollback: bool,
 }
 
 impl std::fmt::Display for Upgrade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} -> {}: {}", self.from, self.to, self.phase.words())
+        write!(f, "{} -> {}: {}", self.from, self.to, self.phase.description())
     }
 }
 
-/// How far a change has come.
+/// The phase of an upgrade or update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// New pods are made beside the old ones, which serve until the new ones are ready.
+    /// New pods are created; the old ones serve requests until the new ones are ready.
     Pods,
-    /// The new version serves; what kubeadm of its minor would leave in the cluster is written.
+    /// The new pods serve requests; the objects inside the tenant cluster are written, as kubeadm of the new version
+    /// does.
     Objects,
-    /// The new version did not become ready; the old one is put back.
-    Back,
+    /// The new pods did not become ready; the old state is restored.
+    RollingBack,
 }
 
 impl Phase {
-    /// What happens in it.
+    /// What happens in the phase.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Pods => "replacing pods",
-            Self::Objects => "writing the cluster's own objects",
-            Self::Back => "going back",
+            Self::Objects => "writing the objects inside the cluster",
+            Self::RollingBack => "rolling back",
         }
     }
 }
 
-/// One change that was finished, or taken back.
+/// A change that was completed or rolled back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Revision {
-    /// When it was finished.
+    /// When it was completed.
     pub at: Timestamp,
     /// The version before.
     pub from: KubeVersion,
-    /// The version after; the same where settings changed.
+    /// The version after; the same if only settings changed.
     pub to: KubeVersion,
-    /// Who changed it, as locks name it.
+    /// The process that made the change, as named in the lock.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
-    /// Which settings changed, in a few words each.
+    /// The changed settings, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub what: Vec<String>,
-    /// What was asked for before; kept of the last change of settings only.
+    pub changes: Vec<String>,
+    /// The spec before the change; kept only for the last change of settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<DesiredSpec>>,
-    /// What kind of change it was.
+    /// The kind of change.
     #[serde(default)]
     pub kind: RevisionKind,
 }
 
 impl Revision {
-    /// A change of version.
+    /// A revision for a change of version.
     #[must_use]
     pub const fn of_version(at: Timestamp, [from, to]: [KubeVersion; 2], by: String, kind: RevisionKind) -> Self {
-        Self { at, from, to, by, what: Vec::new(), before: None, kind }
+        Self { at, from, to, by, changes: Vec::new(), before: None, kind }
     }
 }
 
-/// What kind of change was made. What came after one that was taken back is never taken back with it: who runs a finished
-/// `rollback` again, or rolls back what went back by itself, has what was asked for.
+/// The kind of a revision. A change that was rolled back is never rolled back again: repeating a completed `rollback`,
+/// or rolling back a change that was rolled back automatically, is a no-op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RevisionKind {
-    /// Another version, or other settings.
+    /// A change of version or settings.
     #[default]
     Change,
-    /// `rollback` took a finished change back.
+    /// `kamaji rollback` reverted a completed change.
     Rollback,
-    /// A change that did not become ready, or was interrupted, was taken back: all is as it was before it.
+    /// A change that failed or was interrupted was rolled back.
     RolledBack,
 }
 
 impl RevisionKind {
-    /// The kind of a change that was finished, by whether `rollback` began it.
+    /// The kind of a completed change.
     #[must_use]
     pub const fn of(is_rollback: bool) -> Self {
         if is_rollback { Self::Rollback } else { Self::Change }
     }
 }
 
-/// How many changes that were made are kept.
-pub(crate) const REVISIONS: usize = 10;
+/// The number of revisions that the record keeps.
+pub(crate) const MAX_REVISIONS: usize = 10;
 
-/// What was asked for, with the user's kubeadm documents.
+/// The spec with the kubeadm documents of the user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DesiredSpec {
-    /// The settings.
+    /// The spec.
     pub spec: ControlPlaneSpec,
-    /// The documents, without secrets.
+    /// The kubeadm documents, without secrets.
     pub documents: String,
 }
 
 impl DesiredSpec {
-    /// Whether two wishes ask for the same.
+    /// Whether both specs and documents are equal.
     #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
-        let value = |desired: &Self| serde_json::to_value(desired).expect("a wish serializes to JSON");
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let value = |desired: &Self| serde_json::to_value(desired).expect("a spec serializes to JSON");
         value(self) == value(other)
     }
 }
 
-/// A change of settings on its way.
+/// An update of settings in progress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Update {
-    /// What was asked for.
+    /// The new spec.
     pub to: DesiredSpec,
-    /// What changes, in a few words each.
-    pub what: Vec<String>,
-    /// How it was exposed before.
+    /// The changed settings, one line each.
+    pub changes: Vec<String>,
+    /// The exposure before.
     pub exposure: Option<Exposure>,
-    /// Where it was reached before.
+    /// The address before.
     pub address: Option<Address>,
-    /// How far it has come.
+    /// The current phase.
     pub phase: Phase,
     /// When it began.
     pub began: Timestamp,
-    /// Who began it, as locks name it.
+    /// The process that started it, as named in the lock.
     pub by: String,
-    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
+    /// Whether `kamaji rollback` started it, to revert a completed change. Then `rollback` also completes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_rollback: bool,
 }
 
 impl std::fmt::Display for Update {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.what.join("; "), self.phase.words())
+        write!(f, "{}: {}", self.changes.join("; "), self.phase.description())
     }
 }
 
-/// How far a snapshot has been put back.
+/// The phase of a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestorePhase {
-    /// Pods end, so that nobody writes.
+    /// The pods are stopped, so that nothing writes.
     Stopping,
-    /// The data becomes the snapshot's; it is neither the one nor the other.
+    /// The data is being replaced and is inconsistent.
     Data,
-    /// The data is the snapshot's; the version that wrote it starts.
+    /// The data is restored; the pods start with the version of the snapshot.
     Starting,
 }
 
 impl RestorePhase {
-    /// What happens in it.
+    /// What happens in the phase.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Stopping => "stopping pods",
-            Self::Data => "putting the data back",
+            Self::Data => "restoring the data",
             Self::Starting => "starting pods",
         }
     }
 }
 
-/// A snapshot being put back.
+/// A restore in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {
     /// The version before.
@@ -185,9 +186,9 @@ pub struct Restore {
     pub to: KubeVersion,
     /// When the snapshot was taken.
     pub taken: Timestamp,
-    /// The revision that it is of.
+    /// The etcd revision of the snapshot.
     pub revision: i64,
-    /// How far it has come.
+    /// The current phase.
     pub phase: RestorePhase,
     /// When it began.
     pub began: Timestamp,
@@ -195,6 +196,6 @@ pub struct Restore {
 
 impl std::fmt::Display for Restore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "snapshot of {}, {}: {}", format_time(self.taken), self.to, self.phase.words())
+        write!(f, "snapshot of {}, {}: {}", format_time(self.taken), self.to, self.phase.description())
     }
 }

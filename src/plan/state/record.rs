@@ -1,6 +1,5 @@
-//! The record: what kamaji keeps about one control plane, in a `ConfigMap` beside its objects.
-//!
-//! It holds no secrets. Every write of it carries the resourceVersion that was read, so that two writers cannot both win.
+//! The record: the state of one control plane, in a `ConfigMap` next to its objects.
+//! It contains no secrets. Every write includes the resourceVersion that was read, so that concurrent writers conflict.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +13,24 @@ use crate::plan::certificates::rotation_phases::Rotation;
 use crate::plan::state::operations::{Revision, Upgrade};
 use crate::render::{Address, ObjectRef};
 
-/// The layout that this program writes. A record with a higher number is refused.
+/// The schema version that this program writes. Records with a higher version are refused.
 const SCHEMA: u32 = 1;
 
-/// How far the control plane has come.
+/// The lifecycle phase of a control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LifecyclePhase {
     /// The record exists; objects may be missing.
     Creating,
-    /// Everything was there and usable once.
+    /// The control plane was ready at least once.
     Ready,
-    /// Being removed; only `delete` may go on.
+    /// The control plane is being deleted; only `delete` may continue.
     Deleting,
 }
 
 impl LifecyclePhase {
-    /// One word for tables.
+    /// The name of the phase.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Creating => "Creating",
             Self::Ready => "Ready",
@@ -43,80 +42,80 @@ impl LifecyclePhase {
 /// The content of the record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// The layout's version.
+    /// The schema version.
     pub schema: u32,
-    /// The identity, made once.
+    /// The ID, generated once.
     pub id: ControlPlaneId,
-    /// How far it has come.
+    /// The lifecycle phase.
     pub step: LifecyclePhase,
-    /// When the record was made.
+    /// When the record was created.
     pub created: Timestamp,
-    /// The version of the kamaji that wrote it last.
+    /// The version of kamaji that last wrote the record.
     pub written_by: String,
-    /// What was asked for.
+    /// The spec.
     pub spec: ControlPlaneSpec,
-    /// How it is exposed, once decided.
+    /// The exposure, once it is decided.
     pub exposure: Option<Exposure>,
-    /// Where it is reached, once known.
+    /// The address, once it is known.
     pub address: Option<Address>,
-    /// The SHA-256 of the CA's public key, once there is a CA: a CA that is lost is never replaced silently.
+    /// The SHA-256 of the CA's public key, once there is a CA. A lost CA is never replaced silently.
     pub ca: Option<String>,
-    /// The same of those it had before, which were changed for others: data from then is still its own.
+    /// The SHA-256 of earlier CAs that were rotated: snapshots from then still belong to the control plane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_cas: Vec<String>,
-    /// When the first certificate or kubeconfig ends.
+    /// When the first certificate or kubeconfig expires.
     pub certificates_end: Option<Timestamp>,
-    /// Which authorities and keys the user gave: their files as kubeadm names them, such as `ca.key`.
+    /// The CAs and keys that the user supplied, by file name as in kubeadm, such as `ca.key`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub given: Vec<String>,
-    /// A change of version that has begun and is not finished; `spec` has the version before it.
+    pub supplied_files: Vec<String>,
+    /// An incomplete upgrade; `spec` has the version before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
-    /// A change of settings that has begun and is not finished; `spec` and the documents are those before it.
+    /// An incomplete update; `spec` and the documents are those before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Box<Update>>,
-    /// Whether its pods, or what is inside the cluster, may not follow the wished number of pods yet.
+    /// Whether scaling is incomplete, for the pods or the objects inside the cluster.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scaling: bool,
-    /// A snapshot that is being put back; only `restore` and `delete` may go on.
+    /// An incomplete restore; only `restore` and `delete` may continue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<Restore>,
-    /// A change of keys that has begun and is not finished.
+    /// A key rotation in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
-    /// Set while nobody may change it.
+    /// Set while changes are paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// Changes of version and settings that were finished or taken back, the last one first.
+    /// Completed and rolled back changes of version and settings, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Revision>,
 }
 
-/// Why nobody may change a control plane.
+/// A pause of all changes to a control plane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// The process that paused it, as locks name it.
+    /// The process that paused it, as named in the lock.
     pub by: String,
-    /// Since when.
+    /// When it was paused.
     pub since: Timestamp,
-    /// Why, for people; may be empty.
+    /// The reason; may be empty.
     pub reason: String,
 }
 
-/// Why a record cannot be used.
+/// Why a record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordError {
-    /// It is not one of ours, or damaged.
+    /// It is invalid.
     Damaged(String),
-    /// It was written by a newer kamaji.
+    /// It was written by a newer version of kamaji.
     Newer {
-        /// The schema found.
+        /// The schema version of the record.
         schema: u64,
     },
 }
 
 impl Record {
-    /// A new record.
+    /// Creates a record.
     #[must_use]
     pub fn new(id: ControlPlaneId, spec: ControlPlaneSpec, now: Timestamp) -> Self {
         Self {
@@ -131,7 +130,7 @@ impl Record {
             ca: None,
             former_cas: Vec::new(),
             certificates_end: None,
-            given: Vec::new(),
+            supplied_files: Vec::new(),
             upgrade: None,
             update: None,
             scaling: false,
@@ -142,7 +141,7 @@ impl Record {
         }
     }
 
-    /// One word for what it is doing; `ready` is the number of its pods that are.
+    /// The status in one word; `ready` is the number of ready pods.
     #[must_use]
     pub fn state(&self, ready: u64) -> &'static str {
         let ready_enough = ready >= u64::from(self.spec.replicas);
@@ -150,21 +149,21 @@ impl Record {
             LifecyclePhase::Ready if self.restore.is_some() => "Restoring",
             LifecyclePhase::Ready if self.upgrade.is_some() => "Upgrading",
             LifecyclePhase::Ready if self.update.is_some() => "Updating",
-            LifecyclePhase::Ready if self.spec.replicas == 0 => "Asleep",
+            LifecyclePhase::Ready if self.spec.replicas == 0 => "ScaledToZero",
             LifecyclePhase::Ready if !ready_enough => "NotReady",
             LifecyclePhase::Ready if self.paused.is_some() => "Paused",
-            step @ (LifecyclePhase::Creating | LifecyclePhase::Ready | LifecyclePhase::Deleting) => step.word(),
+            step @ (LifecyclePhase::Creating | LifecyclePhase::Ready | LifecyclePhase::Deleting) => step.as_str(),
         }
     }
 
-    /// Remembers the authority that takes the place of the one there was.
-    pub fn take_authority(&mut self, ca: Option<String>) {
+    /// Replaces the recorded CA and remembers the old one.
+    pub fn replace_ca(&mut self, ca: Option<String>) {
         if self.ca != ca {
             self.former_cas.extend(std::mem::replace(&mut self.ca, ca));
         }
     }
 
-    /// Which object it is.
+    /// The reference of the `ConfigMap`.
     #[must_use]
     pub fn object_ref(spec: &ControlPlaneSpec) -> ObjectRef {
         ObjectRef {
@@ -175,12 +174,12 @@ impl Record {
         }
     }
 
-    /// The `ConfigMap`, with the user's kubeadm documents beside it. `resource_version` is the one that was read.
+    /// The `ConfigMap`, with the kubeadm documents of the user. `resource_version` is the one that was read.
     #[must_use]
     pub fn to_object(&self, documents: &str, resource_version: Option<&str>) -> Value {
         let mut labels: BTreeMap<String, String> = labels(&self.spec.name, "record");
         labels.extend(self.spec.labels.clone());
-        debug_assert!(labels.contains_key(LABEL_COMPONENT), "fleet views find records by their component label");
+        debug_assert!(labels.contains_key(LABEL_COMPONENT), "records are listed by their component label");
         let mut metadata = json!({
             "name": ObjectNames(&self.spec.name).record(),
             "namespace": self.spec.namespace,
@@ -198,12 +197,12 @@ impl Record {
         })
     }
 
-    /// Reads the `ConfigMap` back.
+    /// Reads a record from its `ConfigMap`.
     pub fn from_object(object: &Value) -> Result<Self, RecordError> {
         let text = object
             .pointer("/data/record.json")
             .and_then(Value::as_str)
-            .ok_or_else(|| RecordError::Damaged("it has no key `record.json`".into()))?;
+            .ok_or_else(|| RecordError::Damaged("the key `record.json` is missing".into()))?;
         let value: Value = serde_json::from_str(text).map_err(|error| RecordError::Damaged(error.to_string()))?;
         let schema = value.get("schema").and_then(Value::as_u64).unwrap_or(0);
         if schema > u64::from(SCHEMA) {
@@ -213,65 +212,70 @@ impl Record {
     }
 }
 
-/// A value that cannot change while the control plane lives.
+/// A change of an immutable field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImmutableChange {
-    /// The field as the user writes it.
+    /// The field, as the user writes it.
     pub field: &'static str,
-    /// What it is.
-    pub is: String,
-    /// What was asked for now.
-    pub asked: String,
-    /// Why, or what to do instead.
-    pub why: &'static str,
+    /// The current value.
+    pub current: String,
+    /// The requested value.
+    pub requested: String,
+    /// Why it is immutable, or what to do instead.
+    pub reason: &'static str,
 }
 
-/// Compares a new wish with the recorded one; what is in the result must not differ.
+/// Compares a spec with the recorded one and returns the changes of immutable fields.
 #[must_use]
-pub fn immutable_changes(recorded: &ControlPlaneSpec, asked: &ControlPlaneSpec) -> Vec<ImmutableChange> {
+pub fn immutable_changes(recorded: &ControlPlaneSpec, requested: &ControlPlaneSpec) -> Vec<ImmutableChange> {
     let list = |nets: &[ipnet::IpNet]| match nets {
         [] => "(none)".to_owned(),
         nets => nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
     };
-    let data = "objects in the cluster depend on it; make a new control plane instead";
+    let data = "objects in the cluster depend on it; create a new control plane instead";
     let pairs = [
         (
             "kubernetesVersion",
             recorded.version.to_string(),
-            asked.version.to_string(),
+            requested.version.to_string(),
             "change it with `kamaji upgrade NAME --to VERSION`",
         ),
         (
             "networking.serviceSubnet",
             list(&recorded.networking.service_subnets),
-            list(&asked.networking.service_subnets),
+            list(&requested.networking.service_subnets),
             data,
         ),
-        ("networking.podSubnet", list(&recorded.networking.pod_subnets), list(&asked.networking.pod_subnets), data),
-        ("networking.dnsDomain", recorded.networking.dns_domain.clone(), asked.networking.dns_domain.clone(), data),
-        ("clusterName", recorded.cluster_name.clone(), asked.cluster_name.clone(), data),
+        ("networking.podSubnet", list(&recorded.networking.pod_subnets), list(&requested.networking.pod_subnets), data),
+        ("networking.dnsDomain", recorded.networking.dns_domain.clone(), requested.networking.dns_domain.clone(), data),
+        ("clusterName", recorded.cluster_name.clone(), requested.cluster_name.clone(), data),
         (
             "encryptionAlgorithm",
             recorded.certificates.algorithm.as_str().to_owned(),
-            asked.certificates.algorithm.as_str().to_owned(),
-            "keys exist already",
+            requested.certificates.algorithm.as_str().to_owned(),
+            "the keys already exist",
         ),
-        ("--datastore", recorded.datastore.to_string(), asked.datastore.to_string(), "the data is there"),
+        ("--datastore", recorded.datastore.to_string(), requested.datastore.to_string(), "the data cannot be moved"),
     ];
-    // Kubernetes keeps it for as long as the Service has a load balancer.
+    // Immutable in Kubernetes while the type of the Service is LoadBalancer.
     let class = |spec: &ControlPlaneSpec| match spec.expose {
         Some(Exposure::NodePort | Exposure::ClusterIp) => None,
         Some(Exposure::LoadBalancer) | None => {
             Some(spec.service.load_balancer_class.clone().unwrap_or_else(|| "(none)".to_owned()))
         }
     };
-    let classes = class(recorded).zip(class(asked)).map(|(is, asked)| {
-        ("networkProfile.loadBalancerClass", is, asked, "a Service keeps its load balancer; make a new control plane")
+    let classes = class(recorded).zip(class(requested)).map(|(current, requested)| {
+        (
+            "networkProfile.loadBalancerClass",
+            current,
+            requested,
+            "immutable in Kubernetes; create a new control plane instead",
+        )
     });
     pairs
         .into_iter()
         .chain(classes)
-        .filter(|(_, is, asked, _)| is != asked)
-        .map(|(field, is, asked, why)| ImmutableChange { field, is, asked, why })
+        .filter(|(_, current, requested, _)| current != requested)
+        .map(|(field, current, requested, reason)| ImmutableChange { field, current, requested, reason })
         .collect()
 }

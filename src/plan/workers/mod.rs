@@ -1,4 +1,4 @@
-//! Worker nodes: probing hosts over ssh, node status, and draining.
+//! Worker nodes: host probes over SSH, node status and drain.
 
 pub mod drain;
 pub mod host_probe;

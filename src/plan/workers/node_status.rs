@@ -1,43 +1,43 @@
-//! What a Node says about a worker: whether it is ready, and why not.
+//! The status of a worker, from its Node object.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{KubeVersion, Skew};
 
-/// One worker, read from its Node.
+/// A worker, read from its Node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeState {
     /// The Node's name.
     pub name: String,
-    /// Whether pods run there.
+    /// Whether the Node is Ready.
     pub ready: bool,
-    /// Why it is not ready, in the words of its kubelet; or that nothing is heard of it.
+    /// Why it is not ready, from the Ready condition.
     pub why_not_ready: Option<String>,
-    /// Whether new pods may come.
+    /// Whether new pods can be scheduled.
     pub schedulable: bool,
-    /// The kubelet's version as it says it.
+    /// The kubelet version as reported.
     pub kubelet: String,
-    /// How that stands to the control plane.
+    /// The version skew to the control plane.
     pub skew: Skew,
-    /// For example `containerd://2.4.2`.
+    /// The container runtime, for example `containerd://2.4.2`.
     pub runtime: String,
-    /// For example `Debian GNU/Linux 12 (bookworm)`.
+    /// The OS image, for example `Debian GNU/Linux 12 (bookworm)`.
     pub system: String,
-    /// The kernel.
+    /// The kernel version.
     pub kernel: String,
-    /// For example `amd64`.
+    /// The architecture, for example `amd64`.
     pub architecture: String,
-    /// Its address inside its network.
+    /// The internal IP, otherwise the first address.
     pub address: Option<String>,
-    /// How many pods it takes.
+    /// The maximum number of pods.
     pub capacity: Option<u64>,
-    /// When it joined.
+    /// When the Node was created.
     pub created: Option<Timestamp>,
 }
 
 impl NodeState {
-    /// Reads a Node of a control plane of this version.
+    /// Reads a Node. `control_plane` is the version of its control plane.
     #[must_use]
     pub fn of(node: &Value, control_plane: KubeVersion) -> Self {
         let info = |key: &str| text(node, &format!("/status/nodeInfo/{key}")).to_owned();
@@ -62,7 +62,7 @@ impl NodeState {
         }
     }
 
-    /// As kubectl writes it.
+    /// The status as kubectl prints it.
     #[must_use]
     pub fn status(&self) -> String {
         let ready = if self.ready { "Ready" } else { "NotReady" };
@@ -71,7 +71,7 @@ impl NodeState {
 }
 
 fn why_not_ready(condition: Option<&Value>) -> String {
-    let Some(condition) = condition else { return "its kubelet has not reported yet".to_owned() };
+    let Some(condition) = condition else { return "the kubelet has not reported a status yet".to_owned() };
     let (reason, message) = (text(condition, "/reason"), text(condition, "/message"));
     let since = text(condition, "/lastTransitionTime");
     format!("{reason}: {message} (since {since})")
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_that_is_not_heard_of_is_not_ready_and_says_since_when() {
+    fn a_worker_whose_kubelet_stopped_reporting_is_not_ready_since_a_time() {
         let node = json!({
             "metadata": {"name": "w"}, "spec": {"unschedulable": true},
             "status": {
@@ -113,9 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn a_node_without_a_report_is_not_ready() {
+    fn a_node_without_a_ready_condition_is_not_ready() {
         let worker = NodeState::of(&json!({"metadata": {"name": "w"}}), KubeVersion::parse("v1.37.2").unwrap());
         assert!(!worker.ready && worker.schedulable);
-        assert_eq!(worker.why_not_ready.unwrap(), "its kubelet has not reported yet");
+        assert_eq!(worker.why_not_ready.unwrap(), "the kubelet has not reported a status yet");
     }
 }

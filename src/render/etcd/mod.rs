@@ -1,7 +1,8 @@
-//! The default datastore: an etcd with TLS, of one member or three, in the management cluster.
+//! Renders the default datastore: an etcd cluster with one or three members and TLS, in the management cluster.
 //!
-//! `names` says what everything is called, `stateful_set` and `member` are the pods, `secrets` is their key material and the
-//! description of the datastore. Issuing certificates is `pki`; users and roles inside etcd are `datastore`.
+//! `names` defines object names and certificate names, `stateful_set` and `member` render the pods, and `secrets`
+//! renders key material and the datastore's Secret. `pki` issues the certificates; `datastore` manages etcd users and
+//! roles.
 
 mod member;
 mod names;
@@ -24,53 +25,53 @@ pub use secrets::{
 use super::{Manifest, Write};
 use crate::model::{DatastoreName, Error, Namespace};
 
-/// The port of clients: API servers and kamaji.
+/// The port for clients: API servers and kamaji.
 pub const CLIENT_PORT: i32 = 2379;
-/// The port between members.
+/// The port for peers.
 pub const PEER_PORT: i32 = 2380;
-/// The port of probes and metrics: plain HTTP, no keys or values.
+/// The port for probes and metrics. Plain HTTP; exposes no keys or values.
 pub const METRICS_PORT: i32 = 2381;
 
-/// What is to be decided about a datastore before its objects are made.
+/// The parameters of an etcd datastore.
 #[derive(Debug, Clone, Copy)]
 pub struct EtcdPlan<'a> {
     /// The name of the datastore.
     pub name: &'a DatastoreName,
-    /// Where it lives.
+    /// The namespace.
     pub namespace: &'a Namespace,
-    /// One, or three.
+    /// The number of members: one or three.
     pub members: u32,
-    /// For example `registry.k8s.io/etcd:3.7.3-0`; 3.6 or later.
+    /// The image, for example `registry.k8s.io/etcd:3.7.3-0`; 3.6 or later.
     pub image: &'a str,
-    /// Secrets of the namespace with which the image is pulled.
+    /// Image pull secrets in the namespace.
     pub image_pull_secrets: &'a [String],
-    /// Without it, the cluster's default.
+    /// The storage class; defaults to the cluster's.
     pub storage_class: Option<&'a str>,
     /// The size of each member's volume, for example `8Gi`.
     pub volume_size: &'a str,
 }
 
 impl EtcdPlan<'_> {
-    /// Refuses what no cluster could run: other numbers of members, a name too long for the labels of its pods.
+    /// Refuses an unsupported number of members, and a name too long for pod labels.
     pub fn check(&self) -> Result<(), Error> {
         if !matches!(self.members, 1 | 3) {
-            let given = self.members.to_string();
-            return Err(Error::invalid("number of etcd members", &given, "an etcd has one member or three"));
+            let members = self.members.to_string();
+            return Err(Error::invalid("number of etcd members", &members, "use 1 or 3"));
         }
-        if self.name.as_str().len() > names::LONGEST_NAME {
-            let rule = format!("the name of an etcd has at most {} characters", names::LONGEST_NAME);
+        if self.name.as_str().len() > names::MAX_NAME_LENGTH {
+            let rule = format!("use at most {} characters", names::MAX_NAME_LENGTH);
             return Err(Error::invalid("datastore name", self.name.as_str(), rule));
         }
         Ok(())
     }
 }
 
-/// The pods of a datastore.
+/// Selects the pods of a datastore.
 pub(super) fn pods(name: &DatastoreName) -> LabelSelector {
     LabelSelector { match_labels: Some(names::pod_labels(name)), ..Default::default() }
 }
 
-/// All objects but the Secrets, in the order in which they are written. The Secrets come before them.
+/// All objects except the Secrets, in the order to apply them. Apply the Secrets first.
 #[must_use]
 pub fn objects(plan: &EtcdPlan) -> Vec<Manifest> {
     vec![
@@ -99,7 +100,7 @@ fn service_account(plan: &EtcdPlan) -> ServiceAccount {
     }
 }
 
-/// Headless: every member has a name of its own. Members must find each other before they are ready.
+/// A headless Service that gives each member a DNS name. Members must resolve each other before they are ready.
 fn service(plan: &EtcdPlan) -> Service {
     let port = |name: &str, port: i32| ServicePort {
         name: Some(name.to_owned()),
@@ -121,7 +122,7 @@ fn service(plan: &EtcdPlan) -> Service {
     }
 }
 
-/// One member at a time may be away. A member that is not healthy anyway does not block a drain.
+/// Allows disrupting one member at a time. An unhealthy member does not block a drain.
 fn disruption_budget(plan: &EtcdPlan) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: metadata(plan, EtcdNames(plan.name).disruption_budget()),

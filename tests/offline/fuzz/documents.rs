@@ -1,9 +1,8 @@
-//! Damaged kubeadm files, `TenantControlPlane`s and patches.
+//! Fuzzes the parsers of kubeadm files, `TenantControlPlane`s, YAML and patches.
 
 use std::path::Path;
 
-use kamaji::config::operator::tenant_control_plane;
-use kamaji::config::operator::tenant_control_plane::Overrides;
+use kamaji::config::operator::tenant_control_plane::{self, Overrides};
 use kamaji::config::{self, KubeadmApi, Problem, Settings, Source};
 use kamaji::error::Advice as _;
 use kamaji::model::{ControlPlaneSpec, KeyAlgorithm, PatchTarget, SuppliedFiles};
@@ -42,26 +41,26 @@ fn settings() -> Settings {
     Settings { allow_experimental: true, ..new }
 }
 
-/// What is told can be shown, has a remedy, and is not endless.
-fn can_be_told(problems: &[Problem]) {
+/// Asserts that problems are printable, have a remedy and are not too long.
+fn assert_printable(problems: &[Problem]) {
     for problem in problems {
-        let said = problem.to_string();
-        assert!(said.len() < 2000, "{} bytes", said.len());
-        assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
-        assert!(!problem.remedy.is_empty() || problem.text.contains("more problems"), "no remedy: {said}");
+        let message = problem.to_string();
+        assert!(message.len() < 2000, "{} bytes", message.len());
+        assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
+        assert!(!problem.remedy.is_empty() || problem.text.contains("more problems"), "no remedy: {message}");
     }
 }
 
-/// A wish leads to objects, or to an error; twice to the same.
-fn decided(spec: &ControlPlaneSpec) {
+/// Builds the desired objects, which must not panic.
+fn build_desired(spec: &ControlPlaneSpec) {
     let slow = [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096];
     if !slow.contains(&spec.certificates.algorithm) {
-        drop(Plane::new(spec.clone()).desire());
+        drop(Plane::new(spec.clone()).build_desired());
     }
 }
 
 #[test]
-fn no_damage_to_a_kubeadm_file_makes_reading_it_fail() {
+fn reading_a_damaged_kubeadm_file_does_not_panic() {
     let corpus = corpus();
     let read = std::cell::Cell::new(0);
     for_a_while(
@@ -69,12 +68,12 @@ fn no_damage_to_a_kubeadm_file_makes_reading_it_fail() {
         |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let source = Source { name: "a.yaml", text: &text };
-            can_be_told(&config::validate(&source, true, &SuppliedFiles::default()).problems);
+            assert_printable(&config::validate(&source, true, &SuppliedFiles::default()).problems);
             let Ok(loaded) = config::load(&source, settings()) else { return };
             read.set(read.get() + 1);
-            // What the record keeps means the same as the file.
-            let kept = Source { name: "kept", text: &loaded.documents };
-            let mut again = config::load(&kept, settings()).unwrap();
+            // The recorded documents are equivalent to the file.
+            let recorded = Source { name: "recorded", text: &loaded.documents };
+            let mut again = config::load(&recorded, settings()).unwrap();
             again.spec.bootstrap_tokens.clone_from(&loaded.spec.bootstrap_tokens);
             assert_eq!(json(&again.spec), json(&loaded.spec), "{}", loaded.documents);
             assert_eq!(again.documents, loaded.documents);
@@ -82,21 +81,21 @@ fn no_damage_to_a_kubeadm_file_makes_reading_it_fail() {
                 let again = config::load(&Source { name: "converted", text: &converted }, settings()).unwrap();
                 assert_eq!(json(&again.spec), json(&loaded.spec), "{converted}");
             }
-            decided(&loaded.spec);
+            build_desired(&loaded.spec);
         },
     );
-    assert!(read.get() > 0, "no damaged file is a file");
+    assert!(read.get() > 0, "no damaged file was valid");
 }
 
 fn json(spec: &ControlPlaneSpec) -> serde_json::Value {
     let value = serde_json::to_value(spec).unwrap();
     let again: ControlPlaneSpec = serde_json::from_value(value.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&again).unwrap(), value, "a record is read as it was written");
+    assert_eq!(serde_json::to_value(&again).unwrap(), value, "a spec does not survive a round trip");
     value
 }
 
 #[test]
-fn no_damage_to_a_tenant_control_plane_makes_reading_it_fail() {
+fn reading_a_damaged_tenant_control_plane_does_not_panic() {
     let corpus = corpus();
     for_a_while(
         |random| damaged(TENANT.as_bytes(), random.one_of::<Vec<u8>>(&corpus), random),
@@ -106,11 +105,11 @@ fn no_damage_to_a_tenant_control_plane_makes_reading_it_fail() {
             match tenant_control_plane::load(&source, Overrides::default()) {
                 Ok(loaded) => {
                     json(&loaded.spec);
-                    decided(&loaded.spec);
+                    build_desired(&loaded.spec);
                 }
                 Err(error) => {
                     assert!(!error.hints().is_empty(), "no remedy: {error}");
-                    can_be_told(error.problems());
+                    assert_printable(error.problems());
                 }
             }
         },
@@ -118,7 +117,7 @@ fn no_damage_to_a_tenant_control_plane_makes_reading_it_fail() {
 }
 
 #[test]
-fn no_damage_to_yaml_makes_reading_or_writing_it_fail() {
+fn damaged_yaml_that_is_valid_survives_a_round_trip() {
     let corpus = corpus();
     for_a_while(
         |random| damaged_one(&corpus, random),
@@ -135,7 +134,7 @@ fn no_damage_to_yaml_makes_reading_or_writing_it_fail() {
 }
 
 #[test]
-fn no_damage_to_a_patch_makes_applying_it_fail() {
+fn applying_a_damaged_patch_does_not_panic() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kubeadm-patches");
     let read = |path: &Path| std::fs::read(path).unwrap();
     let mut paths: Vec<_> =
@@ -152,7 +151,7 @@ fn no_damage_to_a_patch_makes_applying_it_fail() {
                     continue;
                 };
                 if render::check_pod_patches(&spec).and_then(|()| tenant::check_patches(&spec)).is_ok() {
-                    decided(&spec);
+                    build_desired(&spec);
                 }
                 let pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "kube-apiserver"}]}});
                 drop(render::patch_object(&spec, PatchTarget::KubeApiserver, pod));

@@ -1,4 +1,4 @@
-//! The examples at every Kubernetes minor in the table: what each minor gets, and that it knows all of it.
+//! Renders the examples for every supported Kubernetes minor.
 
 mod known;
 mod shown;
@@ -10,12 +10,12 @@ use kamaji::tenant::{self, TenantFacts};
 use crate::control_plane::Plane;
 use crate::examples;
 
-/// An example as one minor gets it.
+/// An example rendered for one minor.
 struct Rendered {
     example: String,
-    /// In the management cluster, without Secrets; nothing for `rsa-certificates`, whose keys take their time.
+    /// Objects in the management cluster except Secrets; empty for `rsa-certificates`, whose keys are slow to generate.
     management: Vec<Manifest>,
-    /// Inside the control plane's own cluster.
+    /// Objects in the tenant.
     tenant: Vec<Manifest>,
 }
 
@@ -25,12 +25,12 @@ impl Rendered {
     }
 }
 
-/// All minors, oldest first.
+/// All supported minors, oldest first.
 fn minors() -> Vec<u64> {
     RELEASES.iter().map(|release| release.minor).collect()
 }
 
-/// All examples, as that minor gets them.
+/// All examples, rendered for a minor.
 fn render(minor: u64) -> Vec<Rendered> {
     let endpoint = Endpoint::parse("192.0.2.10:6443", 6443).unwrap();
     let advertise = ["192.0.2.10".parse().unwrap()];
@@ -42,7 +42,7 @@ fn render(minor: u64) -> Vec<Rendered> {
         let management = if example.name == "rsa-certificates" {
             Vec::new()
         } else {
-            let mut write = Plane::new(spec).desire().unwrap().write;
+            let mut write = Plane::new(spec).build_desired().unwrap().write;
             write.retain(|manifest| !manifest.is_secret());
             write
         };

@@ -1,4 +1,4 @@
-//! From the wish and what lives to the objects that should be. Keys that exist are kept; what is missing is made here.
+//! Builds the desired objects from the spec and the live objects. Existing keys are kept; missing ones are generated.
 
 pub mod error;
 pub mod secrets;
@@ -14,7 +14,7 @@ use crate::model::{ControlPlaneId, ControlPlaneSpec, Exposure, LABEL_COMPONENT, 
 use crate::pki::{self, KeyAndCertificate, PartialUserPki};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
-use crate::plan::certificates::rotation_keys::{Authorities, RotationKeys, authority_data, rotating};
+use crate::plan::certificates::rotation_keys::{RotationCas, RotationKeys, ca_data, keys_of_phase};
 use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase, RotationTarget};
 use crate::plan::datastore::authority::DatastoreAuthority;
 use crate::render::policy::{self, EncryptionKey};
@@ -23,60 +23,60 @@ use crate::tenant;
 
 pub use error::Error;
 
-/// Everything a decision is made from.
+/// The input of [`build_desired`].
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    /// The wish.
+    /// The spec.
     pub spec: &'a ControlPlaneSpec,
-    /// The identity.
+    /// The ID of the control plane.
     pub id: &'a ControlPlaneId,
-    /// What exists.
+    /// The live objects.
     pub live: &'a Live,
-    /// Keys the user gave.
-    pub given: &'a PartialUserPki,
-    /// The fingerprint of the CA that was made once, if one was.
+    /// Keys supplied by the user.
+    pub supplied: &'a PartialUserPki,
+    /// The fingerprint of the CA in the record, if there is one.
     pub recorded_ca: Option<&'a str>,
-    /// How it is exposed, the Service's port, and its node port if we choose it.
+    /// The exposure, the port of the Service, and its node port if kamaji chooses it.
     pub exposure: (Exposure, u16, Option<u16>),
-    /// Where it is reached, if that is known yet.
+    /// The address, if it is known yet.
     pub address: Option<&'a Address>,
-    /// The datastore, if it is there yet.
+    /// The datastore, if it exists yet.
     pub datastore: Option<&'a DatastoreAuthority>,
-    /// Certificates to be made anew although they could be kept.
+    /// Certificates to reissue although they are still usable.
     pub reissue: &'a RenewalRequest,
-    /// A change of keys on its way.
+    /// The rotation in progress.
     pub rotation: Option<&'a Rotation>,
 }
 
-/// How far a decision could go.
+/// Which objects could be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApplyStep {
-    /// Authorities, keys, Service: what needs no address.
+    /// CAs, keys and Service, which do not need an address.
     Identity,
-    /// Everything.
+    /// All objects.
     Complete,
 }
 
-/// What should be.
+/// The desired state.
 #[derive(Debug)]
 pub struct Desired {
-    /// How far this goes.
+    /// Which objects it contains.
     pub step: ApplyStep,
-    /// The objects in the order they are to be written; the Deployment is after what it mounts.
+    /// The objects in the order to write them: the Deployment comes after what it mounts.
     pub write: Vec<Manifest>,
-    /// Objects that should not be.
+    /// The objects to delete.
     pub delete: Vec<ObjectRef>,
-    /// The certificates that are made anew.
+    /// The certificates that are reissued.
     pub reissued: Vec<RenewedCertificate>,
     /// The SHA-256 of the CA's public key.
     pub ca: String,
-    /// The certificates of the authorities that are trusted, PEM: one, or two while it is changed.
+    /// The certificates of the trusted CAs, in PEM: one, or two during a CA rotation.
     pub ca_certificate: String,
-    /// When the first certificate ends; `None` while there is none.
+    /// When the first certificate expires; `None` if there is none.
     pub certificates_end: Option<Timestamp>,
 }
 
-/// The objects a control plane consists of, known before anything exists.
+/// References to the objects of a control plane.
 #[must_use]
 pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     let names = ObjectNames(&spec.name);
@@ -114,7 +114,7 @@ pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     refs
 }
 
-/// Whether an object of [`object_refs`] is to be there; those that are not are removed.
+/// Whether the spec wants an object of [`object_refs`]. Unwanted objects are deleted.
 #[must_use]
 pub fn is_wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
     match object.kind.as_str() {
@@ -124,8 +124,8 @@ pub fn is_wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
     }
 }
 
-/// Decides what should be.
-pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
+/// Builds the desired objects.
+pub fn build_desired(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
     Decision {
         inputs,
         names: ObjectNames(&inputs.spec.name),
@@ -147,17 +147,18 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
         let spec = self.inputs.spec;
-        let main = self.authority("certificate authority", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
-        let fingerprint =
-            pki::inspect(&main.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
-        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) && !self.takes_over(&fingerprint) {
-            return Err(Error::AuthorityChanged {
+        let main = self.ca("CA", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
+        let fingerprint = pki::inspect(&main.certificate).map_err(|e| self.pki("the CA", e))?.public_key_sha256;
+        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint)
+            && !self.replaces_recorded_ca(&fingerprint)
+        {
+            return Err(Error::CaChanged {
                 control_plane: spec.name.to_string(),
-                secret: self.place(&self.names.ca()),
+                secret: self.full_name(&self.names.ca()),
             });
         }
-        let front_proxy_ca = self.authority(
-            "front proxy's certificate authority",
+        let front_proxy_ca = self.ca(
+            "front proxy CA",
             &self.names.front_proxy_ca(),
             ["front-proxy-ca.crt", "front-proxy-ca.key"],
             "front-proxy-ca",
@@ -173,7 +174,7 @@ impl Decision<'_> {
         let mut write = vec![
             render::service_account(spec),
             render::service(spec, self.inputs.exposure, live_service),
-            self.secret(self.names.ca(), "certificate-authority", Write::CreateOnly, &authority_data(&main)),
+            self.secret(self.names.ca(), "certificate-authority", Write::CreateOnly, &ca_data(&main)),
             self.secret(
                 self.names.front_proxy_ca(),
                 "certificate-authority",
@@ -193,10 +194,10 @@ impl Decision<'_> {
             self.policies(),
         ];
         let mut step = ApplyStep::Identity;
-        let RotationKeys { bundle, keys, authorities } =
-            rotating(self.inputs.spec, self.inputs.live, self.inputs.rotation)?;
-        let Authorities { signer: ca, trusted } =
-            authorities.unwrap_or_else(|| Authorities { trusted: main.certificate.clone(), signer: main });
+        let RotationKeys { bundle, keys, cas } =
+            keys_of_phase(self.inputs.spec, self.inputs.live, self.inputs.rotation)?;
+        let RotationCas { signer: ca, trusted } =
+            cas.unwrap_or_else(|| RotationCas { trusted: main.certificate.clone(), signer: main });
         if let (Some(address), Some(datastore)) = (self.inputs.address, self.inputs.datastore) {
             step = ApplyStep::Complete;
             write.push(self.kubeadm_config(address));
@@ -223,8 +224,8 @@ impl Decision<'_> {
             let component = body.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_COMPONENT));
             component.is_some_and(|component| component == render::FILE_COMPONENT)
         };
-        let unnamed = self.inputs.live.iter().filter(|(object, body)| is_file(body) && !wanted.contains(object));
-        delete.extend(unnamed.map(|(object, _)| object.clone()));
+        let obsolete_files = self.inputs.live.iter().filter(|(object, body)| is_file(body) && !wanted.contains(object));
+        delete.extend(obsolete_files.map(|(object, _)| object.clone()));
         self.ends.sort_unstable();
         Ok(Desired {
             step,
@@ -237,10 +238,10 @@ impl Decision<'_> {
         })
     }
 
-    /// Whether an authority is the one that takes the place of the recorded one.
-    fn takes_over(&self, fingerprint: &str) -> bool {
+    /// Whether this CA replaces the recorded one at the end of a rotation.
+    fn replaces_recorded_ca(&self, fingerprint: &str) -> bool {
         self.inputs.rotation.is_some_and(|rotation| {
-            (rotation.of, rotation.phase) == (RotationTarget::CertificateAuthority, RotationPhase::Drop)
+            (rotation.target, rotation.phase) == (RotationTarget::CertificateAuthority, RotationPhase::RemoveOld)
                 && rotation.key.as_deref() == Some(fingerprint)
         })
     }
@@ -269,7 +270,7 @@ impl Decision<'_> {
         render::config_map(&spec.namespace, &spec.name, self.names.kubeadm_config(), "kubeadm-config", data)
     }
 
-    /// The objects of the user's files. One that an earlier run was given must still be there.
+    /// The objects of the user's files. Files supplied to an earlier run must still exist.
     fn files(&self) -> Result<Vec<Manifest>, Error> {
         let spec = self.inputs.spec;
         let lost = |file: &&SuppliedFile| {
@@ -282,7 +283,7 @@ impl Decision<'_> {
         Ok(spec.extras.files.iter().filter_map(|file| render::file(spec, file)).collect())
     }
 
-    /// Over everything the pods mount, so that a changed file replaces them.
+    /// The checksum of everything the pods mount. A changed file replaces the pods.
     fn checksum(&self, write: &[Manifest]) -> String {
         let unmounted = [
             self.names.admin_kubeconfig(),
@@ -294,7 +295,7 @@ impl Decision<'_> {
         let mut hash = Sha256::new();
         for manifest in write.iter().filter(|manifest| !unmounted.contains(&manifest.object.name)) {
             hash.update(manifest.object.name.as_bytes());
-            // A key that exists is not made anew: the live one is what the pods see.
+            // An existing key is not overwritten, so the pods see the live one.
             let live = self.inputs.live.get(&manifest.object).filter(|_| manifest.write == Write::CreateOnly);
             let body = live.unwrap_or(&manifest.body);
             hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
@@ -324,11 +325,11 @@ impl Decision<'_> {
     fn encryption_lost(&self) -> Error {
         Error::EncryptionLost {
             control_plane: self.inputs.spec.name.to_string(),
-            secret: self.place(&self.names.encryption()),
+            secret: self.full_name(&self.names.encryption()),
         }
     }
 
-    fn place(&self, secret: &str) -> String {
+    fn full_name(&self, secret: &str) -> String {
         format!("{}/{secret}", self.inputs.spec.namespace)
     }
 

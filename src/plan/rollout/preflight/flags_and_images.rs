@@ -1,14 +1,14 @@
-//! Checks of the target's programs: whether they know what the user gave them, and whether their images are at hand.
+//! Preflight checks of flags, feature gates and images of the target version.
 
 use serde_json::Value;
 
-use super::{Check, CheckVerdict, PreflightFacts, check, list, unseen};
-use crate::model::{CheckName, Component, Gate, flag_goes_away, gate_in};
+use super::{Check, CheckVerdict, PreflightFacts, check, list, not_checked};
+use crate::model::{CheckName, Component, GateStatus, gate_status, is_flag_removed};
 
-/// How many images a kubelet tells of at most.
-const TOLD: usize = 50;
+/// The maximum number of images that a kubelet reports.
+const MAX_REPORTED_IMAGES: usize = 50;
 
-/// The programs with what the user gave them.
+/// The components with the user's settings.
 fn programs<'a>(facts: &'a PreflightFacts<'_>) -> [(&'static str, &'a Component); 3] {
     let spec = facts.spec;
     [
@@ -18,34 +18,28 @@ fn programs<'a>(facts: &'a PreflightFacts<'_>) -> [(&'static str, &'a Component)
     ]
 }
 
-/// An argument of the user that the target's program does not know would keep it from starting.
+/// A flag that the target version does not know would keep the component from starting.
 pub(crate) fn flags(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Flags;
-    let (spec, from, to) = (facts.spec, facts.spec.version.minor, facts.to.minor);
+    let (from, to) = (facts.spec.version.minor, facts.to.minor);
     let gone: Vec<String> = programs(facts)
         .into_iter()
         .flat_map(|(program, component)| component.extra_args.iter().map(move |arg| (program, &arg.name)))
-        .filter(|(program, flag)| flag_goes_away(program, flag, from, to))
+        .filter(|(program, flag)| is_flag_removed(program, flag, from, to))
         .map(|(program, flag)| format!("--{flag} of {program}"))
         .collect();
     if gone.is_empty() {
-        return check(
-            name,
-            CheckVerdict::Ok,
-            format!("{} knows every extra argument that {} knew", facts.to, spec.version),
-            "",
-        );
+        return check(name, CheckVerdict::Ok, format!("{} accepts all extra arguments", facts.to), "");
     }
     check(
         name,
         CheckVerdict::Blocked,
-        format!("{} does not know {} any more", facts.to, gone.join(", ")),
-        "take it out of the kubeadm file's extraArgs, and run create with that file first",
+        format!("removed in {}: {}", facts.to, gone.join(", ")),
+        "remove it from extraArgs in the kubeadm file, and run kamaji create with that file first",
     )
 }
 
-/// A feature gate that the target does not know any more, or that it does not let anybody change, keeps a program from
-/// starting.
+/// A feature gate that the target version does not know, or that it has locked, keeps a component from starting.
 pub(crate) fn feature_gates(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::FeatureGates;
     let (from, to) = (facts.spec.version.minor, facts.to.minor);
@@ -53,56 +47,57 @@ pub(crate) fn feature_gates(facts: &PreflightFacts<'_>) -> Check {
     for (program, component) in programs(facts) {
         let lists = component.extra_args.iter().filter(|arg| arg.name == "feature-gates");
         for (gate, value) in lists.flat_map(|arg| arg.value.split(',')).filter_map(|pair| pair.trim().split_once('=')) {
-            match gate_in(gate.trim(), value.trim(), from, to) {
-                Gate::Fine => {}
-                Gate::Gone => wrong.push(format!("{gate} of {program} is gone")),
-                Gate::Locked(value) => wrong.push(format!("{gate} of {program} is always {value}")),
+            match gate_status(gate.trim(), value.trim(), from, to) {
+                GateStatus::Settable => {}
+                GateStatus::Removed => wrong.push(format!("{gate} of {program} was removed")),
+                GateStatus::Locked(value) => wrong.push(format!("{gate} of {program} is locked to {value}")),
             }
         }
     }
     if wrong.is_empty() {
-        return check(name, CheckVerdict::Ok, format!("{} takes every feature gate that was set", facts.to), "");
+        return check(name, CheckVerdict::Ok, format!("{} accepts all feature gates", facts.to), "");
     }
     check(
         name,
         CheckVerdict::Blocked,
-        format!("feature gates that {} does not take: {}", facts.to, wrong.join(", ")),
-        "take them out of --feature-gates in the kubeadm file's extraArgs, and run create with that file first",
+        format!("{} does not accept these feature gates: {}", facts.to, wrong.join(", ")),
+        "remove them from extraArgs in the kubeadm file, and run kamaji create with that file first",
     )
 }
 
-/// Whether the images are on the nodes already. Whether they could be pulled only a pull can tell; while it fails, the old
-/// pods serve.
+/// Whether the images are already on the nodes. Whether they can be pulled is not checked; until they are, the old pods
+/// keep running.
 pub(crate) fn images(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Images;
     let nodes = match &facts.nodes {
         Ok(nodes) => nodes,
-        Err(why) => return unseen(name, why),
+        Err(why) => return not_checked(name, why),
     };
     let images = images_of_target(facts);
-    let open = |node: &&Value| node.pointer("/spec/unschedulable") != Some(&Value::Bool(true));
-    let nodes: Vec<&Value> = nodes.iter().filter(open).collect();
-    let has = |node: &&&Value| images.iter().all(|image| told(node).any(|names| names.contains(&image.as_str())));
+    let schedulable = |node: &&Value| node.pointer("/spec/unschedulable") != Some(&Value::Bool(true));
+    let nodes: Vec<&Value> = nodes.iter().filter(schedulable).collect();
+    let has =
+        |node: &&&Value| images.iter().all(|image| reported_images(node).any(|names| names.contains(&image.as_str())));
     let with = nodes.iter().filter(has).count();
-    let from = places(&images).join(", ");
+    let from = registries(&images).join(", ");
     if with > 0 && with == nodes.len() {
-        return check(name, CheckVerdict::Ok, format!("on each of {with} nodes"), "");
+        return check(name, CheckVerdict::Ok, format!("present on all {with} nodes"), "");
     }
     if with > 0 {
-        let finding = format!("on {with} of {} nodes; the others would pull them from {from}", nodes.len());
+        let finding = format!("present on {with} of {} nodes; the others pull them from {from}", nodes.len());
         return check(name, CheckVerdict::Ok, finding, "");
     }
-    let full = nodes.iter().any(|node| told(node).count() >= TOLD);
-    let unsure = if full { " (kubelets tell of 50 images at most)" } else { "" };
+    let full = nodes.iter().any(|node| reported_images(node).count() >= MAX_REPORTED_IMAGES);
+    let unsure = if full { " (kubelets report at most 50 images)" } else { "" };
     check(
         name,
         CheckVerdict::Warning,
-        format!("not known to be on any node{unsure}: {}; they would be pulled from {from}", images.join(", ")),
-        "see that the nodes can pull from there, or load the images on them first; until they are there the old pods serve",
+        format!("not present on any node{unsure}: {}; they will be pulled from {from}", images.join(", ")),
+        "make sure the nodes can pull from there, or load the images first; until then the old pods keep running",
     )
 }
 
-/// The images of the Deployment with the target's version for a tag; a tag of the user's own stays.
+/// The images of the Deployment, with the tag of the target version. Custom tags are kept.
 fn images_of_target(facts: &PreflightFacts<'_>) -> Vec<String> {
     let (from, to) = (format!(":{}", facts.spec.version), format!(":{}", facts.to));
     let containers = facts.deployment.into_iter().flat_map(|found| list(found, "/spec/template/spec/containers"));
@@ -115,13 +110,13 @@ fn images_of_target(facts: &PreflightFacts<'_>) -> Vec<String> {
     images
 }
 
-/// The names of each image that a node tells of.
-fn told(node: &Value) -> impl Iterator<Item = Vec<&str>> {
+/// The names of each image that a node reports.
+fn reported_images(node: &Value) -> impl Iterator<Item = Vec<&str>> {
     list(node, "/status/images").map(|image| list(image, "/names").filter_map(Value::as_str).collect())
 }
 
-/// The registries and paths that images are in.
-fn places(images: &[String]) -> Vec<&str> {
+/// The registries and paths of images.
+fn registries(images: &[String]) -> Vec<&str> {
     let mut places: Vec<&str> = images.iter().filter_map(|image| Some(image.rsplit_once('/')?.0)).collect();
     places.dedup();
     places

@@ -1,9 +1,6 @@
-//! What stands in the way of a change of version: named checks over facts that the engine gathered, each of which can
-//! be waived by its name. Pure.
-//!
-//! `tenant`: what the control plane's users and workers have. `flags_and_images`: what the target's
-//! programs know, and their images.
-//! `quota`: whether the namespace takes the new pods.
+//! Preflight checks of an upgrade, on facts that the engine collects. Each check can be skipped by name.
+//! `tenant`: the tenant cluster. `flags_and_images`: flags, feature gates and images of the target version. `quota`:
+//! quotas and limit ranges of the namespace.
 
 pub mod flags_and_images;
 pub mod quota;
@@ -18,42 +15,42 @@ use serde_json::Value;
 use crate::model::{CheckName, ControlPlaneSpec, KubeVersion};
 use crate::plan::certificates::inventory::SOON_DAYS;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckVerdict {
-    /// Nothing is in the way.
+    /// The check passed.
     Ok,
-    /// It could not be looked at, or is worth a look.
+    /// The check found a possible problem, or could not be done.
     Warning,
-    /// The change of version is refused unless the check is waived.
+    /// The upgrade is refused unless the check is skipped.
     Blocked,
 }
 
-/// The result of one check.
+/// A completed check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name, for `--skip-check`.
+    /// The name of the check, for `--skip-check`.
     pub name: CheckName,
-    /// What it found.
+    /// The result.
     pub verdict: CheckVerdict,
-    /// The finding, for people.
+    /// The finding, as text.
     pub finding: String,
-    /// What to do about it; empty when there is nothing to do.
+    /// A hint for the user; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub remedy: String,
 }
 
-/// A worker as the checks see it.
+/// A worker of the control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
     /// The node's name.
     pub name: String,
-    /// Its kubelet's version, `v1.36.3` or with a suffix.
+    /// The kubelet version, such as `v1.36.3`, possibly with a suffix.
     pub kubelet: String,
 }
 
-/// An API that somebody used since the API server started, and that a later minor does not serve any more.
+/// A deprecated API that clients have used since the API server started.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeprecatedUse {
     /// For example `flowcontrol.apiserver.k8s.io/v1beta3 flowschemas`.
@@ -62,38 +59,38 @@ pub struct DeprecatedUse {
     pub removed_in: u64,
 }
 
-/// Everything the checks are made from. `Err` holds why something could not be looked at.
+/// The input of the checks. `Err` contains the reason why something could not be read.
 #[derive(Debug)]
 pub struct PreflightFacts<'a> {
-    /// What it is now.
+    /// The current spec.
     pub spec: &'a ControlPlaneSpec,
-    /// Where it is to go.
+    /// The target version.
     pub to: KubeVersion,
-    /// Its workers.
+    /// The workers.
     pub workers: Result<Vec<Worker>, String>,
-    /// APIs in use that go away.
+    /// Deprecated APIs in use.
     pub deprecated: Result<Vec<DeprecatedUse>, String>,
-    /// The webhook configurations of the tenant.
+    /// The webhook configurations of the tenant cluster.
     pub webhooks: Result<Vec<Value>, String>,
-    /// The disruption budgets of the tenant.
+    /// The disruption budgets of the tenant cluster.
     pub budgets: Result<Vec<Value>, String>,
-    /// The quotas of its namespace.
+    /// The quotas of the namespace.
     pub quotas: Result<Vec<Value>, String>,
-    /// The limit ranges of its namespace.
+    /// The limit ranges of the namespace.
     pub limit_ranges: Result<Vec<Value>, String>,
     /// The nodes of the management cluster.
     pub nodes: Result<Vec<Value>, String>,
     /// The live Deployment.
     pub deployment: Option<&'a Value>,
-    /// Whether the datastore answers, or why it does not.
+    /// The state of the datastore, or why it is unavailable.
     pub datastore: Result<String, String>,
-    /// When the first certificate ends.
+    /// When the first certificate expires.
     pub certificates_end: Option<Timestamp>,
-    /// The clock.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// Makes all checks.
+/// Runs all checks.
 #[must_use]
 pub fn checks(facts: &PreflightFacts<'_>) -> Vec<Check> {
     vec![
@@ -116,8 +113,8 @@ fn check(name: CheckName, verdict: CheckVerdict, finding: impl Into<String>, rem
     Check { name, verdict, finding: finding.into(), remedy: remedy.into() }
 }
 
-fn unseen(name: CheckName, why: &str) -> Check {
-    check(name, CheckVerdict::Warning, format!("could not be looked at: {why}"), "")
+fn not_checked(name: CheckName, why: &str) -> Check {
+    check(name, CheckVerdict::Warning, format!("could not be checked: {why}"), "")
 }
 
 fn health(facts: &PreflightFacts<'_>) -> Check {
@@ -135,7 +132,7 @@ fn health(facts: &PreflightFacts<'_>) -> Check {
         name,
         CheckVerdict::Blocked,
         format!("{ready} of {wanted} pods ready"),
-        format!("mend it first: kamaji status {}", facts.spec.namespaced_name().argument()),
+        format!("fix this first: kamaji status {}", facts.spec.namespaced_name().argument()),
     )
 }
 
@@ -147,21 +144,26 @@ fn datastore(facts: &PreflightFacts<'_>) -> Check {
             name,
             CheckVerdict::Blocked,
             format!("datastore {}: {why}", facts.spec.datastore),
-            "mend the datastore first",
+            "fix the datastore first",
         ),
     }
 }
 
 fn certificates(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Certificates;
-    let Some(end) = facts.certificates_end else { return unseen(name, "the record does not tell when they end") };
+    let Some(end) = facts.certificates_end else {
+        return not_checked(name, "the record does not contain their expiry");
+    };
     let days = (end.as_second() - facts.now.as_second()).div_euclid(24 * 3600);
     if days >= SOON_DAYS {
-        return check(name, CheckVerdict::Ok, format!("the first ends in {days} days"), "");
+        return check(name, CheckVerdict::Ok, format!("the first expires in {days} days"), "");
     }
-    let finding =
-        if days < 0 { format!("the first ended {} days ago", -days) } else { format!("the first ends in {days} days") };
-    check(name, CheckVerdict::Warning, finding, "kamaji certs check tells which, kamaji certs renew makes them anew")
+    let finding = if days < 0 {
+        format!("the first expired {} days ago", -days)
+    } else {
+        format!("the first expires in {days} days")
+    };
+    check(name, CheckVerdict::Warning, finding, "list them with kamaji certs check, renew them with kamaji certs renew")
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
