@@ -1,13 +1,13 @@
-"""CPU time for all keys, certificates and kubeconfigs of one control plane, compared with kubeadm.
+"""The keys, certificates and kubeconfigs of one control plane, against kubeadm's: processor time of the whole process.
 
-kamaji runs `render --show-secrets`, which creates all of them and prints every object too.
+For kamaji it is `render --show-secrets`, which makes them all and prints every object too.
 """
 import pathlib
 import shutil
 import tempfile
 
 import cluster
-from measure import Target, rounds, run, store
+from measure import Aim, rounds, run, store
 
 TITLE = "Certificates of one control plane"
 KAMAJI_RSA, KAMAJI = "kamaji render, RSA-2048", "kamaji render, ECDSA-P256 (its default)"
@@ -19,12 +19,12 @@ def kamaji(options, folder, algorithm):
     config.write_text(cluster.KUBEADM + f"encryptionAlgorithm: {algorithm}\n")
     words = ["render", "bench", "--kubeadm-config", config, "--expose", "node-port", "--endpoint", "192.0.2.1:31940"]
     figures, shown = run([options.kamaji, *words, "--show-secrets"])
-    assert shown.count("PRIVATE KEY") or shown.count("LS0tLS1CRUdJTiB"), "no keys were created"
+    assert shown.count("PRIVATE KEY") or shown.count("LS0tLS1CRUdJTiB"), "no keys were made"
     return {"cpu": figures["cpu"], "wall": figures["wall"]}
 
 
 def kubeadm(folder, algorithm):
-    """kubeadm needs one run per phase."""
+    """Two runs, as its phases are."""
     place = pathlib.Path(tempfile.mkdtemp(dir=folder))
     config = place / "kubeadm.yaml"
     config.write_text(
@@ -49,9 +49,9 @@ def bench(options):
         kept, discarded = rounds("certificates", variants, options)
     finally:
         shutil.rmtree(folder)
-    targets = [
-        Target(KAMAJI, KUBEADM, "cpu", 0.02, "CPU time, default algorithms"),
-        Target(KAMAJI, KUBEADM_ECDSA, "cpu", None, "CPU time, both ECDSA-P256"),
-        Target(KAMAJI_RSA, KUBEADM, "cpu", None, "CPU time, both RSA-2048"),
+    aims = [
+        Aim(KAMAJI, KUBEADM, "cpu", 0.02, "processor time as each does it by default"),
+        Aim(KAMAJI, KUBEADM_ECDSA, "cpu", None, "processor time, ECDSA-P256 both"),
+        Aim(KAMAJI_RSA, KUBEADM, "cpu", None, "processor time, RSA-2048 both"),
     ]
-    store("certificates", TITLE, kept, discarded, targets, options, {"kubernetes": cluster.VERSION})
+    store("certificates", TITLE, kept, discarded, aims, options, {"kubernetes": cluster.VERSION})

@@ -1,14 +1,12 @@
-"""Measures failed requests and gaps while the pods of a control plane are replaced, optionally with common probe settings.
-
-Creates a control plane, polls it during the change, and deletes it. A run needs at least 2,000 requests.
-"""
+"""What clients notice while a control plane's pods are replaced: made, asked all the time, changed, deleted. The Deployment
+can be made what most would write. A run with fewer than 2,000 requests does not count."""
 import json
 import pathlib
 import time
 
 import cluster
 from cluster import NAMESPACE, Server
-from measure import Target, quiet, with_units
+from measure import Aim, quiet, with_units
 from poller import OBJECT, Poller
 
 NAME = "bench-change"
@@ -16,13 +14,13 @@ ENDPOINT = "10.89.0.2:31948"
 ENOUGH = 2000
 
 
-def measure_change(options, folder, change, version=cluster.VERSION, replicas=1, common=False):
-    """Creates a control plane, returns the figures of a change, and deletes it."""
+def polled(options, folder, change, version=cluster.VERSION, replicas=1, usual=False):
+    """The figures of a change of a new control plane, which is deleted afterwards."""
     server = make(options, folder, version, replicas)
     try:
-        if common:
-            set_common_probes()
-        return poll_during(server, change)
+        if usual:
+            usual_probes()
+        return watched(server, change)
     finally:
         cluster.delete(options, NAME)
 
@@ -40,14 +38,14 @@ def make(options, folder, version, replicas):
     return Server(admin.read_text(), ENDPOINT)
 
 
-def poll_during(server, change):
-    """Polls from before the change until there are enough requests and the old pods are gone."""
+def watched(server, change):
+    """Figures of a change under the poller, from before it until enough was asked and the old pods are gone."""
     poller = Poller(server)
     time.sleep(2)
     begun = time.monotonic()
     change()
     took = time.monotonic() - begun
-    while poller.answered < ENOUGH or terminating_pods():
+    while poller.answered < ENOUGH or pods_that_end():
         time.sleep(0.2)
     time.sleep(2)
     figures = poller.stop()
@@ -56,7 +54,7 @@ def poll_during(server, change):
     return {"failed": figures.pop("failed")} | figures | {"command": took}
 
 
-def terminating_pods():
+def pods_that_end():
     found = quiet(["kubectl", "-n", NAMESPACE, "get", "pods", "-l", f"kamaji.clastix.io/name={NAME}", "-o", "json"])
     return [pod for pod in json.loads(found)["items"] if "deletionTimestamp" in pod["metadata"]]
 
@@ -65,8 +63,8 @@ def rolled_out():
     quiet(["kubectl", "-n", NAMESPACE, "rollout", "status", f"deployment/{NAME}", "--timeout=5m"])
 
 
-def set_common_probes():
-    """Gives the Deployment common settings: Kubernetes' defaults, and probes every 10 s."""
+def usual_probes():
+    """Makes the Deployment what most would write: Kubernetes' defaults, and probes every 10 s."""
     deployment = json.loads(quiet(["kubectl", "-n", NAMESPACE, "get", "deployment", NAME, "-o", "json"]))
     template = deployment["spec"]["template"]["spec"]
     template.pop("terminationGracePeriodSeconds", None)
@@ -83,15 +81,15 @@ def set_common_probes():
     deployment.pop("status", None)
     quiet(["kubectl", "-n", NAMESPACE, "replace", "-f", "-"], input=json.dumps(deployment))
     rolled_out()
-    while terminating_pods():
+    while pods_that_end():
         time.sleep(0.3)
 
 
-def targets(kept, ours, theirs):
-    """No failed request and no gap above 250 ms in any round, and a comparison of the gaps."""
+def aims(kept, ours, theirs):
+    """No failed request and no gap above 250 ms, in any round; and how the gaps compare."""
     with_units(kept, {"failed": 1.0, "longest gap": 0.25})
-    return [target for variant in ours for target in (
-        Target(variant, "targets", "failed", 0.0, f"failed requests, {variant}", every_round=True),
-        Target(variant, "targets", "longest gap", 1.0, f"longest time without a response over 250 ms, {variant}", every_round=True),
-        Target(variant, theirs, "longest gap", None, f"longest time without a response, {variant} over {theirs}"),
+    return [aim for way in ours for aim in (
+        Aim(way, "aims", "failed", 0.0, f"failed requests, {way}", every_round=True),
+        Aim(way, "aims", "longest gap", 1.0, f"longest time without an answer over 250 ms, {way}", every_round=True),
+        Aim(way, theirs, "longest gap", None, f"longest time without an answer, {way} over {theirs}"),
     )]  # fmt: skip

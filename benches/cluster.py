@@ -1,4 +1,4 @@
-"""The test cluster, and HTTPS clients for API servers."""
+"""The test cluster as the benchmarks see it, and an API server as its clients see it: over HTTPS, from outside."""
 import base64
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ networking:
   podSubnet: 10.244.0.0/16
 """
 POLL = 0.02
-# What `kubeadm join` of a worker reads with a bootstrap token, and the bindings that allow it.
+# What `kubeadm join` of a worker reads with a bootstrap token, or is allowed by.
 JOINABLE = [
     "/api/v1/namespaces/kube-system/configmaps/kubeadm-config",
     "/api/v1/namespaces/kube-system/configmaps/kubelet-config",
@@ -38,13 +38,13 @@ DISCOVERY = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 
 
 def part(name):
-    """The folder of a part that tests/cluster/build built."""
+    """The folder of programs that tests/cluster/build made."""
     script = f'source "{TESTS}/lib.sh"; part_folder {name}'
     return pathlib.Path(quiet(["bash", "-c", script]).strip())
 
 
 def up():
-    """Starts the test cluster if necessary, and sets KUBECONFIG and PATH for it."""
+    """Brings the test cluster up when it is not, and lets every command find it."""
     os.environ["KUBECONFIG"] = quiet([TESTS / "up"]).strip()
     os.environ["PATH"] = f"{part('kubernetes-1.37')}:{os.environ['PATH']}"
     quiet(["bash", "-c", f"kubectl create namespace {NAMESPACE} --dry-run=client -o yaml | kubectl apply -f -"])
@@ -66,7 +66,7 @@ class Server:
         self.connection = None
 
     def get(self, path):
-        """The body of a 200 response, otherwise None."""
+        """The answer's text; nothing when there is none, or not 200."""
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPSConnection(self.address, context=self.context, timeout=5)
@@ -80,7 +80,7 @@ class Server:
 
 
 def anonymous(address, path):
-    """Whether a GET without credentials returns 200."""
+    """The same without credentials."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -93,7 +93,7 @@ def anonymous(address, path):
 
 
 def until(condition, process=None, seconds=240):
-    """Polls until the condition is true and returns its value. Raises an error if the process failed."""
+    """Asks again and again; gives what the condition gave. Ends with the process when that failed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()
@@ -102,7 +102,7 @@ def until(condition, process=None, seconds=240):
         if process is not None and process.poll() not in (None, 0):
             raise RuntimeError(f"the command ended with {process.returncode}: {process.stderr.read()}")
         time.sleep(POLL)
-    raise RuntimeError(f"timed out after {seconds} s")
+    raise RuntimeError(f"waited {seconds} s in vain")
 
 
 def await_ready(address, process=None):
@@ -110,7 +110,7 @@ def await_ready(address, process=None):
 
 
 def is_joinable(server):
-    """Whether admin.conf can read all that `kubeadm join` needs, and cluster-info is public."""
+    """Whether admin.conf may read all that kubeadm joins with, and anybody discovers the cluster."""
     return all(server.get(path) for path in JOINABLE) and anonymous(server.address, DISCOVERY)
 
 
@@ -119,7 +119,7 @@ def management():
 
 
 def admin_conf(server, name):
-    """The admin.conf of a control plane, None if it does not exist yet."""
+    """admin.conf of a control plane, as soon as it is there."""
     found = server.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}-admin-kubeconfig")
     data = json.loads(found)["data"] if found else {}
     return base64.b64decode(data["admin.conf"]).decode() if "admin.conf" in data else None
@@ -129,7 +129,7 @@ KINDS = "serviceaccounts,services,secrets,configmaps,deployments,poddisruptionbu
 
 
 def objects(name):
-    """The objects of a control plane as a manifest, without server-set fields."""
+    """The objects of a control plane as one could have written them."""
     found = quiet(["kubectl", "-n", NAMESPACE, "get", KINDS, "-l", f"kamaji.clastix.io/name={name}", "-o", "json"])
     written = json.loads(found)
     for item in written["items"]:
@@ -141,7 +141,7 @@ def objects(name):
 
 
 def await_gone(name):
-    """Waits until its pods are gone, because they would take CPU time from the next measurement."""
+    """Until no pod of it is left: they would take processor time from what is measured next."""
     pods = ["kubectl", "-n", NAMESPACE, "get", "pods", "-l", f"kamaji.clastix.io/name={name}", "-o", "name"]
     while quiet(pods).strip():
         time.sleep(0.3)

@@ -1,7 +1,7 @@
-"""Time from `kamaji create` until workers can join, compared with a bare API server, kubectl and kubeadm.
+"""How long from `kamaji create` until workers can join, against a bare API server, kubectl and kubeadm.
 
-Measured from outside: `ready` is the first successful /readyz at the endpoint, `joinable` is when admin.conf can read all that
-kubeadm needs there, `done` is the end of the command.
+Measured from outside: `ready` is the first /readyz without error at the endpoint, `joinable` is when admin.conf may read
+all that kubeadm needs there, `done` is the end of the command.
 """
 import pathlib
 import shutil
@@ -12,16 +12,16 @@ import time
 
 import cluster
 from cluster import NAMESPACE, TESTS, Server
-from measure import Target, quiet, rounds, store
+from measure import Aim, quiet, rounds, store
 
 NAME = "bench-create"
 ENDPOINT = "10.89.0.2:31940"
 HOST = "bench-init"
-TITLE = "Time until workers can join"
+TITLE = "From the command until workers can join"
 
 
 class Bare:
-    """A separate etcd and kube-apiserver, started directly."""
+    """An etcd and a kube-apiserver of their own, started directly."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kamaji-bench-", dir="/dev/shm"))
@@ -107,7 +107,7 @@ def end(process):
 
 
 def create(options, folder):
-    """kamaji. The control plane is kept for the kubectl variant."""
+    """kamaji. The control plane stays, for kubectl to make it a second time."""
     config = folder / "kubeadm.yaml"
     config.write_text(cluster.KUBEADM)
     management = cluster.management()
@@ -122,14 +122,14 @@ def create(options, folder):
     server = Server(cluster.until(lambda: cluster.admin_conf(management, NAME)), ENDPOINT)
     cluster.until(lambda: cluster.is_joinable(server), process)
     joinable = time.monotonic() - begun
-    _, stderr = process.communicate()
+    _, said = process.communicate()
     if process.returncode != 0:
-        raise RuntimeError(f"kamaji create: {stderr}")
+        raise RuntimeError(f"kamaji create: {said}")
     return {"joinable": joinable, "ready": ready, "done": time.monotonic() - begun}
 
 
 def empty_the_datastore(prefix):
-    """Deletes the API server's data, with etcdctl as root."""
+    """Removes what the API server wrote, with etcdctl as root."""
     secret = ["kubectl", "-n", "kamaji-system", "get", "secret", "etcd-default-root-client-certificate", "-o"]
     address = quiet(["kubectl", "-n", "kamaji-system", "get", "pod", "etcd-default-0", "-o", "jsonpath={.status.podIP}"])
     with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +142,7 @@ def empty_the_datastore(prefix):
 
 
 def apply(options, folder):
-    """kubectl, with the objects that kamaji just created, on an emptied etcd prefix."""
+    """kubectl, with the objects that kamaji has just made, on an etcd that is empty again."""
     file = folder / "objects.json"
     written = cluster.objects(NAME)
     file.write_text(written)
@@ -162,7 +162,7 @@ def apply(options, folder):
 
 
 def init(folder):
-    """kubeadm, on a new host."""
+    """kubeadm, on a host that was added for it."""
     quiet([TESTS / "host", "add", HOST])
     try:
         config = folder / "init.yaml"
@@ -181,9 +181,9 @@ def init(folder):
         server = Server(admin.read_text(), f"{address}:6443")
         cluster.until(lambda: cluster.is_joinable(server), process)
         joinable = time.monotonic() - begun
-        _, stderr = process.communicate()
+        _, said = process.communicate()
         if process.returncode != 0:
-            raise RuntimeError(f"kubeadm init: {stderr}")
+            raise RuntimeError(f"kubeadm init: {said}")
         return {"joinable": joinable, "ready": ready, "done": time.monotonic() - begun}
     finally:
         quiet([TESTS / "host", "remove", HOST])
@@ -205,9 +205,9 @@ def bench(options):
         bare.close()
         shutil.rmtree(folder)
     ours = "kamaji create"
-    targets = [
-        Target(ours, "bare kube-apiserver", "joinable", 2.0, "joinable, over the start of a bare kube-apiserver", "ready"),
-        Target(ours, "kubectl apply of the same objects", "ready", 1.05, "/readyz, over kubectl apply of the same objects"),
-        Target(ours, "kubeadm init", "joinable", 1.0, "joinable, over kubeadm init"),
+    aims = [
+        Aim(ours, "bare kube-apiserver", "joinable", 2.0, "joinable, over the start of a bare kube-apiserver", "ready"),
+        Aim(ours, "kubectl apply of the same objects", "ready", 1.05, "/readyz, over kubectl apply of the same objects"),
+        Aim(ours, "kubeadm init", "joinable", 1.0, "joinable, over kubeadm init"),
     ]
-    store("create", TITLE, kept, discarded, targets, options, {"kubernetes": cluster.VERSION})
+    store("create", TITLE, kept, discarded, aims, options, {"kubernetes": cluster.VERSION})

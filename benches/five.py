@@ -1,4 +1,4 @@
-"""Five control planes created by five parallel runs of kamaji, compared with five in a row."""
+"""Five control planes at once, by five runs of kamaji, against five in a row."""
 import pathlib
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ import time
 
 import cluster
 from cluster import NAMESPACE
-from measure import Target, rounds, store
+from measure import Aim, rounds, store
 
 COUNT = 5
 CONFIG = "kubeadm.yaml"
@@ -28,9 +28,9 @@ def start(options, folder, number):
 
 def await_all(processes):
     for process in processes:
-        _, stderr = process.communicate()
+        _, said = process.communicate()
         if process.returncode != 0:
-            raise RuntimeError(f"kamaji create: {stderr}")
+            raise RuntimeError(f"kamaji create: {said}")
 
 
 def clean_up(options):
@@ -39,7 +39,7 @@ def clean_up(options):
 
 
 def in_a_row(options, folder):
-    """Times of the first and of all of them; each is created while the earlier ones run."""
+    """One, and all of them: each is created while the earlier ones run."""
     begun = time.monotonic()
     took = []
     for number in range(COUNT):
@@ -67,8 +67,8 @@ def bench(options):
         kept, discarded = rounds("five", variants, options)
     finally:
         shutil.rmtree(folder)
-    targets = [
-        Target(once, row, "all", 3.5, f"{COUNT} at once, over one", "first"),
-        Target(once, row, "all", 1.0, f"{COUNT} at once, over {COUNT} in a row"),
+    aims = [
+        Aim(once, row, "all", 3.5, f"{COUNT} at once, over one", "first"),
+        Aim(once, row, "all", 1.0, f"{COUNT} at once, over {COUNT} in a row"),
     ]
-    store("five", TITLE, kept, discarded, targets, options, {"kubernetes": cluster.VERSION})
+    store("five", TITLE, kept, discarded, aims, options, {"kubernetes": cluster.VERSION})

@@ -1,7 +1,7 @@
-"""Shared code of the benchmarks: interleaved rounds, other load on the machine, figures, the results file.
+"""What every benchmark shares: interleaved rounds, load from elsewhere, figures, the results file.
 
-A round measures every variant once, one after the other. Before each measurement the machine's load is measured for a second;
-rounds with too much other load are discarded, counted and repeated.
+A round measures every variant once, one after the other. Before each measurement the machine is watched for a second; a
+round that began while somebody else computed is discarded, counted and done again.
 """
 import dataclasses
 import datetime
@@ -21,7 +21,7 @@ RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 @dataclasses.dataclass
 class Options:
-    """Options of a benchmark run."""
+    """How much is measured, and with what."""
 
     rounds: int
     limit: float
@@ -30,34 +30,34 @@ class Options:
 
 
 @dataclasses.dataclass
-class Target:
-    """An upper limit for a ratio: `figure` of `ours` over that of `theirs`, as a median or in every round."""
+class Aim:
+    """A ratio that is wanted: `figure` of `ours` over that of `theirs`, not above `most`; in the median, or in every round."""
 
     ours: str
     theirs: str
     figure: str
-    limit: float | None
-    label: str
+    most: float | None
+    what: str
     their_figure: str | None = None
     every_round: bool = False
 
 
-def cpu_time():
-    """Busy and total CPU time of the machine so far."""
+def processor_time():
+    """Busy and all processor time of the machine so far."""
     fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return sum(fields) - fields[3] - fields[4], sum(fields)
 
 
-def other_load(seconds=1.0):
+def foreign_load(seconds=1.0):
     """How many processors are busy while nothing is measured."""
-    busy, total = cpu_time()
+    busy, total = processor_time()
     time.sleep(seconds)
-    busy_after, total_after = cpu_time()
+    busy_after, total_after = processor_time()
     return (busy_after - busy) / max(total_after - total, 1) * os.cpu_count()
 
 
 def run(command, **more):
-    """Runs a command. Returns its wall time, the CPU time of it and its children, and its output."""
+    """Runs a command to its end. Wall and processor seconds of it and what it waited for."""
     begun = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
     out, err = process.stdout.read(), process.stderr.read()
@@ -71,14 +71,14 @@ def run(command, **more):
 
 
 def peak_memory(command):
-    """Peak resident memory of a command in MiB. GNU time starts it, because a child of Python would inherit Python's peak."""
+    """MiB that a command had resident at most. GNU time starts it: a child of this program would begin with our own."""
     with tempfile.NamedTemporaryFile("r") as report:
         quiet(["time", "-f", "%M", "-o", report.name, *command])
         return int(report.read()) / 1024
 
 
 def quiet(command, **more):
-    """Runs a command without measuring it, and returns its output."""
+    """Runs a command that is not measured, and gives its output."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **more)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr}")
@@ -86,29 +86,29 @@ def quiet(command, **more):
 
 
 def rounds(name, variants, options):
-    """Measures all variants in turn. Returns the rounds that count, and the load of the discarded ones."""
+    """Measures all variants in turn. Gives the rounds that count, and how many were discarded."""
     if options.warm_up:
-        print(f"{name}: warm-up round", file=sys.stderr)
+        print(f"{name}: a round to warm up", file=sys.stderr)
         for measure in variants.values():
             measure()
     kept, discarded = [], []
     while len(kept) < options.rounds:
         load, figures = 0.0, {}
         for variant, measure in variants.items():
-            load = max(load, other_load())
+            load = max(load, foreign_load())
             figures[variant] = measure()
         verdict = "counts" if load <= options.limit else "discarded"
-        print(f"{name}: round {len(kept) + 1}, other load {load:.2f}: {verdict} {shown(figures)}", file=sys.stderr)
+        print(f"{name}: round {len(kept) + 1}, foreign load {load:.2f}: {verdict} {shown(figures)}", file=sys.stderr)
         (kept if load <= options.limit else discarded).append({"load": round(load, 2), "figures": figures})
         if len(discarded) > 2 * options.rounds + 3:
-            sys.exit(f"error: {name}: {len(discarded)} rounds were discarded because the machine is too busy (--any-load keeps all)")
+            sys.exit(f"error: {name}: {len(discarded)} rounds were discarded; the machine is too busy (--any-load keeps all)")
     return kept, [entry["load"] for entry in discarded]
 
 
 def with_units(kept, units):
-    """Adds the variant "targets", with the limits of absolute targets, to every round."""
+    """Gives every round what aims that are no ratios are measured in: `figure` of "aims"."""
     for entry in kept:
-        entry["figures"]["targets"] = units
+        entry["figures"]["aims"] = units
 
 
 def shown(figures):
@@ -116,7 +116,7 @@ def shown(figures):
 
 
 def summary(kept):
-    """Median, minimum and maximum of every figure of every variant."""
+    """Median and least of every figure of every variant."""
     found = {}
     for variant in kept[0]["figures"]:
         found[variant] = {}
@@ -124,28 +124,28 @@ def summary(kept):
             values = [entry["figures"][variant][figure] for entry in kept]
             found[variant][figure] = {
                 "median": round(statistics.median(values), 4),
-                "min": round(min(values), 4),
-                "max": round(max(values), 4),
+                "least": round(min(values), 4),
+                "most": round(max(values), 4),
             }
     return found
 
 
-def ratio(kept, target):
-    """The median of the rounds' ratios, so that changes of the machine's speed do not matter."""
-    their_figure = target.their_figure or target.figure
+def ratio(kept, aim):
+    """The median of the ratios within each round, so that a machine that changes its speed does not matter."""
+    their_figure = aim.their_figure or aim.figure
     ratios = [
-        entry["figures"][target.ours][target.figure] / max(entry["figures"][target.theirs][their_figure], 1e-9) for entry in kept
+        entry["figures"][aim.ours][aim.figure] / max(entry["figures"][aim.theirs][their_figure], 1e-9) for entry in kept
     ]
     value = statistics.median(ratios)
-    compared = max(ratios) if target.every_round else value
+    judged = max(ratios) if aim.every_round else value
     return {
-        "label": target.label,
+        "what": aim.what,
         "ratio": round(value, 3),
-        "min": round(min(ratios), 3),
-        "max": round(max(ratios), 3),
-        "target": target.limit,
-        "every round": target.every_round,
-        "met": None if target.limit is None else compared <= target.limit,
+        "least": round(min(ratios), 3),
+        "most": round(max(ratios), 3),
+        "aim": aim.most,
+        "every round": aim.every_round,
+        "reached": None if aim.most is None else judged <= aim.most,
     }
 
 
@@ -161,7 +161,7 @@ def machine():
 
 
 def source():
-    """The commit, with a suffix if files other than benchmarks differ from it."""
+    """The commit, and whether anything but the results is different from it."""
     commit = quiet(["git", "describe", "--always"], cwd=SOURCE).strip()
     changed = quiet(["git", "status", "--porcelain", "--", ".", ":!benches"], cwd=SOURCE)
     return commit + ("-dirty" if changed else "")
@@ -175,7 +175,7 @@ def versions(options):
     }
 
 
-def store(name, title, kept, discarded, targets, options, more=None):
+def store(name, title, kept, discarded, aims, options, more=None):
     """Writes results/NAME.json."""
     RESULTS.mkdir(exist_ok=True)
     result = {
@@ -185,10 +185,10 @@ def store(name, title, kept, discarded, targets, options, more=None):
         "machine": machine(),
         "versions": versions(options) | (more or {}),
         "rounds": len(kept),
-        "max other load": max(entry["load"] for entry in kept),
+        "foreign load at most": max(entry["load"] for entry in kept),
         "discarded": discarded,
         "summary": summary(kept),
-        "ratios": [ratio(kept, target) for target in targets],
+        "ratios": [ratio(kept, aim) for aim in aims],
         "all": kept,
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -1,7 +1,7 @@
-"""Polls an API server continuously: with new connections, with a kept-alive connection, and with one long watch.
+"""A client that asks an API server all the time: on a new connection each time, on one that is kept, and by one long watch.
 
-Like Kubernetes clients in Go, Java and Python, it retries a 429 or 503 with `Retry-After`, and a GET on a kept-alive connection
-that closes before the first byte of the response (RFC 9112, 9.3.1). Both are counted.
+It does what Kubernetes' clients in Go, Java and Python do: what is answered 429 or 503 with `Retry-After` is asked again,
+and so is a GET over a kept connection that ended before a byte of the answer (RFC 9112, 9.3.1). Both are counted.
 """
 import http.client
 import json
@@ -16,46 +16,46 @@ LIMIT = 5
 OBJECT = "/api/v1/namespaces/default/configmaps/polled"
 
 
-class Closed(Exception):
-    """A kept-alive connection closed before the first byte of the response to a GET."""
+class Cut(Exception):
+    """A kept connection ended before a byte of the answer to a GET."""
 
 
 class Poller:
-    """Polls from construction until `stop`."""
+    """Polls from its making until `stop`."""
 
     def __init__(self, server):
         self.server = server
         self.end, self.begun = threading.Event(), time.monotonic()
-        self.answered, self.failures, self.retried, self.closed, self.gap, self.changes = 0, [], 0, 0, 0.0, 0
+        self.answered, self.failures, self.repeated, self.cut, self.gap, self.changes = 0, [], 0, 0, 0.0, 0
         self.lock = threading.Lock()
-        pollers = [self.fresh, self.kept, self.watch]
-        self.threads = [threading.Thread(target=poller, daemon=True) for poller in pollers]
+        ways = [self.fresh, self.kept, self.watch]
+        self.threads = [threading.Thread(target=way, daemon=True) for way in ways]
         for thread in self.threads:
             thread.start()
 
     def stop(self):
-        """The numbers of successful and failed requests, and the longest gap.
+        """How many requests were answered and failed; the longest time that one waited for its answer.
 
-        `retried` counts responses with `Retry-After`, `closed` retries after a closed connection.
+        `asked again` are those answered with `Retry-After`; `cut` those asked again because their connection ended.
         """
         self.end.set()
         for thread in self.threads:
             thread.join()
         return {
-            "requests": self.answered, "failed": len(self.failures), "retried": self.retried, "closed": self.closed,
+            "requests": self.answered, "failed": len(self.failures), "asked again": self.repeated, "cut": self.cut,
             "longest gap": self.gap, "watched": self.changes,
         }  # fmt: skip
 
-    def failure(self, what, since, message):
-        """Describes a failure with the time of the first unanswered request and the current time, in seconds since the start."""
-        return f"{since - self.begun:.1f} s to {time.monotonic() - self.begun:.1f} s, {what}: {message}"
+    def failure(self, what, since, words):
+        """What failed, and when: seconds from the beginning to the first request without an answer, and to now."""
+        return f"{since - self.begun:.1f} s to {time.monotonic() - self.begun:.1f} s, {what}: {words}"
 
     def connection(self):
         return http.client.HTTPSConnection(self.server.address, context=self.server.context, timeout=LIMIT)
 
-    def poll(self, what, request):
-        """Sends `RATE` requests per second. A gap is the time from a request to the next response."""
-        # Run with priority: a client that waits for a CPU would measure its own gaps.
+    def turns(self, what, ask):
+        """Asks `RATE` times a second. A gap is the time from a request to an answer, of it or of the next that has one."""
+        # A client that waits for a processor itself would find gaps that are its own.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -15)
         turn, waits_since, again = time.monotonic(), None, False
         while not self.end.is_set():
@@ -63,20 +63,20 @@ class Poller:
                 turn = max(turn + 1 / RATE, time.monotonic())
                 time.sleep(max(turn - time.monotonic(), 0))
             waits_since = waits_since or time.monotonic()
-            again, closed, failure = False, False, None
+            again, cut, failure = False, False, None
             try:
-                status, headers, text = request()
+                status, headers, text = ask()
                 again = status in (429, 503) and "Retry-After" in headers
                 failure = f"{status} {text[:200]}" if status >= 300 and not again else None
-            except Closed:
-                again = closed = True
+            except Cut:
+                again = cut = True
             except (OSError, http.client.HTTPException) as error:
                 failure = repr(error)
             with self.lock:
-                if closed:
-                    self.closed += 1
+                if cut:
+                    self.cut += 1
                 elif again:
-                    self.retried += 1
+                    self.repeated += 1
                 elif failure:
                     self.failures.append(self.failure(what, waits_since, failure))
                 else:
@@ -85,7 +85,7 @@ class Poller:
                     waits_since = None
 
     def fresh(self):
-        def request():
+        def ask():
             connection = self.connection()
             try:
                 connection.request("GET", "/readyz")
@@ -94,15 +94,15 @@ class Poller:
             finally:
                 connection.close()
 
-        self.poll("new connection", request)
+        self.turns("new connection", ask)
 
     def kept(self):
         kept = self.connection()
         count = 0
 
-        def request():
+        def ask():
             nonlocal kept, count
-            # Like clients with a connection pool, do not reuse a connection that the server has closed.
+            # As clients with a pool do: a connection that the server has closed meanwhile is not used again.
             if kept.sock is not None and select.select([kept.sock], [], [], 0)[0] and kept.sock.pending() == 0:
                 kept.close()
             reused = kept.sock is not None
@@ -114,20 +114,20 @@ class Poller:
                     kept.request(method, OBJECT, body, {"Content-Type": "application/merge-patch+json"} if body else {})
                     answer = kept.getresponse()
                 except (ConnectionError, ssl.SSLEOFError) as error:
-                    raise Closed if reused and method == "GET" else error
+                    raise Cut if reused and method == "GET" else error
                 text = answer.read()
                 if answer.status >= 300:
                     kept.close()
                 return answer.status, answer.headers, text
-            except (Closed, OSError, http.client.HTTPException):
+            except (Cut, OSError, http.client.HTTPException):
                 kept.close()
                 raise
 
-        self.poll("kept connection", request)
+        self.turns("kept connection", ask)
         kept.close()
 
     def watch(self):
-        """One watch, resumed from the last version when the server ends it gracefully."""
+        """One watch; where the server ends it in good order, it goes on from the last version."""
         version = json.loads(self.server.get("/api/v1/namespaces/default/configmaps"))["metadata"]["resourceVersion"]
         path = "/api/v1/namespaces/default/configmaps?watch=1&fieldSelector=metadata.name%3Dpolled"
         while not self.end.is_set():

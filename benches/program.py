@@ -1,10 +1,10 @@
-"""Startup time, memory and size of the program, compared with kubectl."""
+"""The program itself: how fast it starts, how much memory and disk it takes, beside kubectl."""
 import cluster
-from measure import Target, peak_memory, rounds, run, store, with_units
+from measure import Aim, peak_memory, rounds, run, store, with_units
 
-TITLE = "Startup, memory and size"
+TITLE = "Start, memory and size"
 OURS, HELP, KUBECTL = "kamaji --version", "kamaji create --help", "kubectl version --client"
-# A single start is too short for the resolution of CPU time.
+# One start is too short for the clock of processor time.
 TIMES = 10
 
 
@@ -29,10 +29,10 @@ def bench(options):
     }
     kept, discarded = rounds("program", variants, options)
     with_units(kept, {"memory": 15.0, "size": 20.0})
-    targets = [
-        Target(OURS, KUBECTL, "wall", 0.1, "wall time of --version, over kubectl"),
-        Target(HELP, KUBECTL, "wall", 0.1, "wall time of --help, over kubectl"),
-        Target(OURS, "targets", "memory", 1.0, "peak memory, over 15 MiB"),
-        Target(OURS, "targets", "size", 1.0, "size of the program, over 20 MB"),
+    aims = [
+        Aim(OURS, KUBECTL, "wall", 0.1, "wall time of a start, over kubectl"),
+        Aim(HELP, KUBECTL, "wall", 0.1, "wall time of a help page, over kubectl"),
+        Aim(OURS, "aims", "memory", 1.0, "peak memory, over 15 MiB"),
+        Aim(OURS, "aims", "size", 1.0, "size of the program, over 20 MB"),
     ]
-    store("program", TITLE, kept, discarded, targets, options, {"kubernetes": cluster.VERSION})
+    store("program", TITLE, kept, discarded, aims, options, {"kubernetes": cluster.VERSION})

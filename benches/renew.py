@@ -1,17 +1,15 @@
-"""Effects of a certificate renewal on clients: `kamaji certs renew` compared with `kubectl rollout restart`.
-
-kubectl restarts the same Deployment with common probe settings, the usual way to make pods read new certificates. It renews
-none."""
+"""What clients notice of new certificates: `kamaji certs renew` against `kubectl rollout restart` of the same Deployment with
+the usual probes, which is how pods come to read new ones otherwise. Those of kubectl are left as they are."""
 import pathlib
 import tempfile
 
 import cluster
-from change import NAME, measure_change, rolled_out, targets
+from change import NAME, aims, polled, rolled_out
 from cluster import NAMESPACE
 from measure import quiet, rounds, store
 
-TITLE = "A certificate renewal, as clients see it"
-KAMAJI, KUBECTL = "kamaji certs renew", "kubectl rollout restart, common probe settings"
+TITLE = "New certificates, as clients see it"
+KAMAJI, KUBECTL = "kamaji certs renew", "kubectl rollout restart, usual probes"
 
 
 def by_kamaji(options):
@@ -28,8 +26,8 @@ def bench(options):
     with tempfile.TemporaryDirectory(prefix="kamaji-bench-") as text:
         folder = pathlib.Path(text)
         variants = {
-            KAMAJI: lambda: measure_change(options, folder, lambda: by_kamaji(options)),
-            KUBECTL: lambda: measure_change(options, folder, by_kubectl, common=True),
+            KAMAJI: lambda: polled(options, folder, lambda: by_kamaji(options)),
+            KUBECTL: lambda: polled(options, folder, by_kubectl, usual=True),
         }
         kept, discarded = rounds("renew", variants, options)
-    store("renew", TITLE, kept, discarded, targets(kept, [KAMAJI], KUBECTL), options, {"kubernetes": cluster.VERSION})
+    store("renew", TITLE, kept, discarded, aims(kept, [KAMAJI], KUBECTL), options, {"kubernetes": cluster.VERSION})

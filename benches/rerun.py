@@ -1,7 +1,7 @@
-"""A second `kamaji create` with nothing to do, compared with `kubectl apply --server-side` of the same objects.
+"""A second `kamaji create` that has nothing to do, against `kubectl apply --server-side` of the same objects.
 
-Both check all objects in the management cluster and in the tenant; kubectl needs two runs. Writes are counted in the management
-API server's audit log, and by the resource versions of the objects there.
+Both look at everything in the management cluster and inside the control plane's own; for kubectl that is two runs.
+Writes are counted in the management API server's audit log, and by the resource versions of the objects there.
 """
 import json
 import pathlib
@@ -10,16 +10,16 @@ import tempfile
 
 import cluster
 from cluster import NAMESPACE
-from measure import Target, quiet, rounds, run, store, with_units
+from measure import Aim, quiet, rounds, run, store, with_units
 
 NAME = "bench-rerun"
 ENDPOINT = "10.89.0.2:31946"
-TITLE = "A run with nothing to do"
+TITLE = "A run that has nothing to do"
 KAMAJI, KUBECTL = "kamaji create, unchanged", "kubectl apply --server-side"
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
-# Access reviews are POSTs that store nothing.
-REVIEWS = "/apis/authorization.k8s.io/"
-TENANT_OBJECTS = [
+# What one may do is asked with a POST, and nothing is stored.
+QUESTIONS = "/apis/authorization.k8s.io/"
+INSIDE = [
     ("kube-system", "configmaps/kubeadm-config,configmaps/kubelet-config,configmaps/coredns,configmaps/kube-proxy"),
     ("kube-public", "configmaps/cluster-info"),
     ("kube-system", "deployments,daemonsets,services,serviceaccounts/coredns,serviceaccounts/kube-proxy"),
@@ -31,17 +31,17 @@ TENANT_OBJECTS = [
 
 
 def writes_since(position, agent):
-    """The number of requests of a user agent that can store something, without dry runs and access reviews."""
+    """How many requests of that program could have changed something; dry runs and questions could not."""
     with open(cluster.STATE / "audit.log", "rb") as log:
         log.seek(position)
         entries = [json.loads(line) for line in log if line.endswith(b"\n")]
     requests = [entry for entry in entries if entry.get("userAgent", "").startswith(agent)]
     assert requests, f"no request of {agent} is in the audit log"
-    return sum(entry["verb"] in WRITES and can_store(entry["requestURI"]) for entry in requests)
+    return sum(entry["verb"] in WRITES and is_no_question(entry["requestURI"]) for entry in requests)
 
 
-def can_store(address):
-    return "dryRun=All" not in address and not address.startswith(REVIEWS)
+def is_no_question(address):
+    return "dryRun=All" not in address and not address.startswith(QUESTIONS)
 
 
 def resource_versions():
@@ -50,7 +50,7 @@ def resource_versions():
 
 
 class Plane:
-    """An existing control plane, and its objects as files."""
+    """A control plane that is there, and its objects as files."""
 
     def __init__(self, options, folder):
         self.options = options
@@ -63,17 +63,17 @@ class Plane:
         quiet(self.command)
         self.admin = folder / "admin.conf"
         self.admin.write_text(cluster.until(lambda: cluster.admin_conf(cluster.management(), NAME)))
-        self.management, self.tenant = folder / "management.json", folder / "tenant.json"
+        self.management, self.inside = folder / "management.json", folder / "inside.json"
         self.management.write_text(cluster.objects(NAME))
-        self.tenant.write_text(self.tenant_objects())
-        # Apply once, so that kubectl owns its fields in the measured runs.
+        self.inside.write_text(self.objects_inside())
+        # Its own fields first, so that the measured runs find nothing to take over.
         for command in self.apply():
             quiet(command)
 
-    def tenant_objects(self):
-        """The objects that kamaji manages there, by their field manager."""
+    def objects_inside(self):
+        """What kamaji manages there: it is told by the fields' manager."""
         items = []
-        for namespace, kinds in TENANT_OBJECTS:
+        for namespace, kinds in INSIDE:
             place = ["-n", namespace] if namespace else []
             names = kinds.split(",") if "/" in kinds else [kinds]
             for name in [kinds] if "/" not in kinds else names:
@@ -83,7 +83,7 @@ class Plane:
         ours = [item for item in items if any(
             entry["manager"] == "kamaji" for entry in item["metadata"].get("managedFields", [])
         )]  # fmt: skip
-        assert len(ours) > 15, f"only {len(ours)} objects in the tenant are kamaji's"
+        assert len(ours) > 15, f"only {len(ours)} objects in the cluster are kamaji's"
         for item in ours:
             item.pop("status", None)
             for field in ["resourceVersion", "uid", "creationTimestamp", "generation", "managedFields"]:
@@ -94,13 +94,13 @@ class Plane:
         flags = ["apply", "--server-side", "--force-conflicts", "-f"]
         return [
             ["kubectl", *flags, self.management],
-            ["kubectl", "--kubeconfig", self.admin, *flags, self.tenant],
+            ["kubectl", "--kubeconfig", self.admin, *flags, self.inside],
         ]
 
     def measure_kamaji(self):
         before, log = resource_versions(), (cluster.STATE / "audit.log").stat().st_size
-        figures, output = run(self.command)
-        assert "unchanged" in output, output
+        figures, said = run(self.command)
+        assert "unchanged" in said, said
         changed = before != resource_versions()
         return {"wall": figures["wall"], "cpu": figures["cpu"], "write requests": writes_since(log, "kamaji") + changed}
 
@@ -121,8 +121,8 @@ def bench(options):
     finally:
         cluster.delete(options, NAME)
         shutil.rmtree(folder)
-    targets = [
-        Target(KAMAJI, KUBECTL, "wall", 0.7, "wall time, over kubectl apply --server-side"),
-        Target(KAMAJI, "targets", "write requests", 0.0, "write requests", every_round=True),
+    aims = [
+        Aim(KAMAJI, KUBECTL, "wall", 0.7, "wall time, over kubectl apply --server-side"),
+        Aim(KAMAJI, "aims", "write requests", 0.0, "write requests", every_round=True),
     ]
-    store("rerun", TITLE, kept, discarded, targets, options, {"kubernetes": cluster.VERSION})
+    store("rerun", TITLE, kept, discarded, aims, options, {"kubernetes": cluster.VERSION})

@@ -6,7 +6,7 @@ from measure import RESULTS
 README = RESULTS.parent / "README.md"
 MARK = "<!-- Below this line: written by `benches/run`. -->\n"
 ORDER = ["create", "five", "certificates", "rerun", "program", "upgrade", "renew"]
-COUNTS = ["write requests", "requests", "failed", "retried", "closed", "watched"]
+COUNTS = ["write requests", "requests", "failed", "asked again", "cut", "watched"]
 UNITS = {"memory": ("MiB", 1), "size": ("MB", 1)} | {figure: ("", 0) for figure in COUNTS}
 
 
@@ -23,20 +23,20 @@ def section(result):
         "",
         f"`benches/run {result['name']}` on {result['date']}: {machine['processors']}, {machine['memory']}, Linux {machine['kernel']}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + f". {result['rounds']} rounds, at most {result['max other load']} processors busy with something else; "
+        + f". {result['rounds']} rounds, at most {result['foreign load at most']} processors busy with something else; "
         + (f"{len(result['discarded'])} rounds discarded ({discarded} busy)." if discarded else "none discarded."),
         "",
-        "| ratio | median | min | max | target | |",
+        "| ratio | median | least | most | aim | |",
         "|---|---|---|---|---|---|",
     ]
     for ratio in result["ratios"]:
-        target = "-" if ratio["target"] is None else f"<= {ratio['target']}" + (" in every round" if ratio["every round"] else "")
-        word = {None: "", True: "met", False: "**not reached**"}[ratio["met"]]
-        lines.append(f"| {ratio['label']} | {ratio['ratio']} | {ratio['min']} | {ratio['max']} | {target} | {word} |")
-    lines += ["", "| | figure | median | min | max |", "|---|---|---|---|---|"]
+        aim = "-" if ratio["aim"] is None else f"<= {ratio['aim']}" + (" in every round" if ratio["every round"] else "")
+        word = {None: "", True: "reached", False: "**not reached**"}[ratio["reached"]]
+        lines.append(f"| {ratio['what']} | {ratio['ratio']} | {ratio['least']} | {ratio['most']} | {aim} | {word} |")
+    lines += ["", "| | figure | median | least | most |", "|---|---|---|---|---|"]
     for variant, figures in result["summary"].items():
-        for figure, values in figures.items() if variant != "targets" else []:
-            cells = [amount(figure, values[which]) for which in ["median", "min", "max"]]
+        for figure, values in figures.items() if variant != "aims" else []:
+            cells = [amount(figure, values[which]) for which in ["median", "least", "most"]]
             lines.append(f"| {variant} | {figure} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

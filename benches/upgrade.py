@@ -1,16 +1,16 @@
-"""Effects of an upgrade on clients: `kamaji upgrade` compared with `kubectl set image` on the same Deployment with common probe
-settings (every 10 s, and no delay before shutdown)."""
+"""What clients notice of a change of version: `kamaji upgrade` against `kubectl set image` on the same Deployment with the
+usual probes (every 10 s, and no pause before the end)."""
 import pathlib
 import tempfile
 
 import cluster
-from change import NAME, measure_change, rolled_out, targets
+from change import NAME, aims, polled, rolled_out
 from cluster import NAMESPACE
 from measure import quiet, rounds, store
 
 OLD, NEW = "1.36.3", cluster.VERSION
-TITLE = "An upgrade, as clients see it"
-KAMAJI, PAIR, KUBECTL = "kamaji upgrade", "kamaji upgrade, two replicas", "kubectl set image, common probe settings"
+TITLE = "A change of version, as clients see it"
+KAMAJI, PAIR, KUBECTL = "kamaji upgrade", "kamaji upgrade, two replicas", "kubectl set image, usual probes"
 
 
 def by_kamaji(options):
@@ -28,9 +28,9 @@ def bench(options):
     with tempfile.TemporaryDirectory(prefix="kamaji-bench-") as text:
         folder = pathlib.Path(text)
         variants = {
-            KAMAJI: lambda: measure_change(options, folder, lambda: by_kamaji(options), OLD),
-            PAIR: lambda: measure_change(options, folder, lambda: by_kamaji(options), OLD, replicas=2),
-            KUBECTL: lambda: measure_change(options, folder, by_kubectl, OLD, common=True),
+            KAMAJI: lambda: polled(options, folder, lambda: by_kamaji(options), OLD),
+            PAIR: lambda: polled(options, folder, lambda: by_kamaji(options), OLD, replicas=2),
+            KUBECTL: lambda: polled(options, folder, by_kubectl, OLD, usual=True),
         }
         kept, discarded = rounds("upgrade", variants, options)
-    store("upgrade", TITLE, kept, discarded, targets(kept, [KAMAJI, PAIR], KUBECTL), options, {"kubernetes": f"{OLD} to {NEW}"})
+    store("upgrade", TITLE, kept, discarded, aims(kept, [KAMAJI, PAIR], KUBECTL), options, {"kubernetes": f"{OLD} to {NEW}"})

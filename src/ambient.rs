@@ -1,10 +1,10 @@
-//! The clock and the source of randomness, passed to pure code so that it stays deterministic in tests.
+//! What the world gives and pure code must not fetch itself: the time and randomness.
 
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Clock and randomness of one command.
+/// Clock and randomness for one run of a command.
 #[derive(Debug)]
 pub struct Ambient {
     now: Timestamp,
@@ -12,20 +12,20 @@ pub struct Ambient {
 }
 
 impl Ambient {
-    /// The current time, read once, and randomness seeded by the operating system.
+    /// The real clock, read once, and randomness seeded by the operating system.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "edge: the one place that reads the clock")]
     pub fn real() -> Self {
         Self { now: Timestamp::now(), rng: StdRng::from_rng(&mut rand::rng()) }
     }
 
-    /// A fixed time and reproducible values, for tests. Never use it for real keys.
+    /// A fixed time and repeatable values, for tests. Never for keys that are used.
     #[must_use]
     pub fn fixed(now: Timestamp, seed: u64) -> Self {
         Self { now, rng: StdRng::seed_from_u64(seed) }
     }
 
-    /// The start time of the command.
+    /// The time this run counts with.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -38,7 +38,7 @@ impl Ambient {
         bytes
     }
 
-    /// `length` random characters from `a-z0-9`.
+    /// `length` random characters out of `a-z0-9`.
     pub fn word(&mut self, length: usize) -> String {
         const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
         (0..length).map(|_| char::from(ALPHABET[self.rng.random_range(0..ALPHABET.len())])).collect()
@@ -54,7 +54,7 @@ impl Ambient {
     }
 }
 
-/// The current time, for long-running work.
+/// The real clock, read anew, for work that goes on while time passes.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "edge: the one place that reads the clock")]
 pub fn clock() -> Timestamp {

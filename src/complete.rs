@@ -1,4 +1,4 @@
-//! Shell completion of names from the management cluster, within a second; silent if the cluster does not respond.
+//! Live names for the Tab key: asked of the management cluster, within a second, silent when it does not answer. An edge.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,22 +17,22 @@ use crate::model::{ControlPlaneName, LABEL_COMPONENT, Namespace};
 use crate::plan::state::record::Record;
 use crate::plan::workers::node_status::NodeState;
 
-/// Builds the command to complete.
+/// The program that is completed.
 static COMMAND: OnceLock<fn() -> clap::Command> = OnceLock::new();
 
-/// The environment variable with which a shell requests completions.
+/// The variable by which a shell asks for completions.
 const VARIABLE: &str = "KAMAJI_COMPLETE";
-/// The longest acceptable delay after pressing Tab.
-const TIMEOUT: Duration = Duration::from_millis(900);
+/// How long a person waits for the Tab key.
+const PATIENCE: Duration = Duration::from_millis(900);
 
-/// If a shell requests completions of `command`, prints them and exits; otherwise does nothing.
+/// Answers a shell that asks for completions of `command`, and ends the process then; else does nothing.
 pub fn answer_shell(command: fn() -> clap::Command) {
-    // Set only here; this function is called once.
+    // Only this function sets it, and it is called once.
     let _set_before = COMMAND.set(command);
     CompleteEnv::with_factory(command).var(VARIABLE).complete();
 }
 
-/// The completion script for a shell; `None` for an unsupported shell.
+/// The script by which a shell learns to ask; `None` for a shell that is not known.
 #[must_use]
 pub fn registration(shell: &str) -> Option<String> {
     let shells = Shells::builtins();
@@ -42,14 +42,14 @@ pub fn registration(shell: &str) -> Option<String> {
     String::from_utf8(script).ok()
 }
 
-/// The control planes in the namespace of the command line, with state and version.
+/// The names of control planes in the namespace that is being typed, with state and version.
 pub(crate) fn control_planes() -> Vec<CompletionCandidate> {
-    complete(|connection, typed| async move {
+    ask(|connection, typed| async move {
         let namespace = typed.namespace.unwrap_or_else(|| connection.default_namespace().to_owned());
         let selector = format!("{LABEL_COMPONENT}=record");
         let records = connection.list("v1", "ConfigMap", Some(&namespace), &selector).await.ok()?;
         let candidates = records.iter().filter_map(|object| Record::from_object(object).ok()).map(|record| {
-            let help = format!("{}  {}", record.step.as_str(), record.spec.version);
+            let help = format!("{}  {}", record.step.word(), record.spec.version);
             CompletionCandidate::new(record.spec.name.as_str()).help(Some(help.into()))
         });
         Some(candidates.collect())
@@ -58,20 +58,20 @@ pub(crate) fn control_planes() -> Vec<CompletionCandidate> {
 
 /// The namespaces of the management cluster.
 pub(crate) fn namespaces() -> Vec<CompletionCandidate> {
-    complete(|connection, _| async move {
+    ask(|connection, _| async move {
         let namespaces = connection.list("v1", "Namespace", None, "").await.ok()?;
         let names = namespaces.iter().filter_map(|object| object.pointer("/metadata/name")?.as_str());
         Some(names.map(CompletionCandidate::new).collect())
     })
 }
 
-/// The workers of the control plane of the command line, with status and kubelet version.
+/// The workers of the control plane that is typed before, with their state.
 pub(crate) fn nodes() -> Vec<CompletionCandidate> {
-    complete(|connection, typed| async move {
+    ask(|connection, typed| async move {
         let namespace = typed.namespace.unwrap_or_else(|| connection.default_namespace().to_owned());
         let namespace = Namespace::parse(&namespace).ok()?;
         let name = ControlPlaneName::parse(&typed.control_plane?).ok()?;
-        let session = Session::quiet(&connection, TIMEOUT, crate::ambient::clock);
+        let session = Session::quiet(&connection, PATIENCE, crate::ambient::clock);
         let (record, kubeconfig) = tokio::try_join!(
             record_store::require_record(&connection, &namespace, &name),
             tenant_connection::kubeconfig(&connection, &namespace, &name, "super-admin.conf"),
@@ -93,7 +93,7 @@ pub(crate) fn nodes() -> Vec<CompletionCandidate> {
     })
 }
 
-/// The arguments on the command line that select a cluster, namespace or control plane.
+/// What the line says already about where to ask.
 #[derive(Default)]
 struct Typed {
     namespace: Option<String>,
@@ -103,7 +103,7 @@ struct Typed {
 }
 
 impl Typed {
-    /// Parses the incomplete command line, ignoring errors.
+    /// Reads the line as the program itself would, as far as it goes.
     fn read() -> Option<Self> {
         let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
         let matches = COMMAND.get()?().ignore_errors(true).try_get_matches_from(words).ok()?;
@@ -124,7 +124,7 @@ impl Typed {
     }
 }
 
-fn complete<F>(query: impl FnOnce(Connection, Typed) -> F) -> Vec<CompletionCandidate>
+fn ask<F>(question: impl FnOnce(Connection, Typed) -> F) -> Vec<CompletionCandidate>
 where
     F: Future<Output = Option<Vec<CompletionCandidate>>>,
 {
@@ -134,10 +134,10 @@ where
         let typed = Typed::read()?;
         let target = Target { kubeconfig: typed.kubeconfig.clone(), context: typed.context.clone() };
         let connection = Connection::open(&target).await.ok()?;
-        query(connection, typed).await
+        question(connection, typed).await
     };
-    // The timeout is created inside of the runtime, which it needs.
-    let answer = runtime.block_on(async { tokio::time::timeout(TIMEOUT, search).await });
+    // The timer needs the runtime, so it is set inside.
+    let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, search).await });
     runtime.shutdown_background();
     answer.ok().flatten().unwrap_or_default()
 }

@@ -1,35 +1,35 @@
-//! Errors as users see them: message, exit code and hints. Depends on no other module.
+//! What went wrong, which exit code that is, and what to do next. A leaf: it knows no other room.
 //!
-//! Modules define `thiserror` enums and implement [`Advice`] for them, which adds the kind of failure and hints. Code
-//! that does I/O returns [`Fault`]; errors of other crates are converted with [`While::while_doing`].
+//! Rooms own a `thiserror` enum and say beside it, in [`Advice`], what kind of failure it is and what to do.
+//! Edges return [`Fault`]; an error of somebody else's crate gets there only through [`While::while_doing`].
 
 use std::fmt;
 
-/// The exit code of read-only commands that found differences, so that scripts can distinguish it from a failure.
+/// The exit code of a command that only looks and found something, so that a script tells that from a failure.
 pub const DIFFERENCES: u8 = 10;
 
-/// The meaning of [`DIFFERENCES`], for the reference.
+/// What it says, for the reference.
 pub const DIFFERENCES_MEANING: &str =
-    "`diff`: there are differences; `certs check`: a certificate has expired, expires soon or is invalid";
+    "`diff`: there are differences; `certs check`: something ends soon, has ended, or is not as it should be";
 
-/// The kinds of failure, each with its own exit code.
+/// The kinds of failure that a script can tell apart; each has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Any other failure.
+    /// Something failed that is none of the others.
     Failed,
-    /// The command line or an input file is invalid.
+    /// The command line or an input file is wrong.
     Usage,
-    /// The named object does not exist.
+    /// The named thing does not exist.
     NotFound,
-    /// It is locked or was changed by another process, or an immutable field would change.
+    /// Somebody else holds or changed it, or an immutable value would change.
     Conflict,
-    /// A server cannot be reached; the command can be retried.
+    /// A server cannot be reached; the same command may work later.
     Unavailable,
-    /// A timeout expired; running the command again resumes the operation.
+    /// The wait ended before the goal was reached; running again goes on.
     TimedOut,
-    /// Some of several control planes, workers or hosts failed.
+    /// Some of several failed.
     Partial,
-    /// The user declined, or confirmation is required and there is no terminal.
+    /// The question was answered with no, or could not be asked.
     Declined,
 }
 
@@ -46,7 +46,7 @@ impl Kind {
         Self::Declined,
     ];
 
-    /// The exit code of the process.
+    /// The process's exit code.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
@@ -61,35 +61,35 @@ impl Kind {
         }
     }
 
-    /// A one-line description, for the reference.
+    /// One line for the reference.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Failed => "failed",
-            Self::Usage => "invalid usage or input; nothing was changed",
+            Self::Usage => "usage or invalid input; nothing was changed",
             Self::NotFound => "not found",
-            Self::Conflict => "conflict: locked or changed by another process, or an immutable field would change",
-            Self::Unavailable => "a server cannot be reached; try again later",
-            Self::TimedOut => "timed out; run the same command again to resume",
-            Self::Partial => "partial failure: some of several control planes, workers or hosts failed",
-            Self::Declined => "declined, or confirmation is required and there is no terminal",
+            Self::Conflict => "conflict: locked by somebody else, or an immutable value would change",
+            Self::Unavailable => "a server cannot be reached; try again",
+            Self::TimedOut => "timed out; running the same command again goes on",
+            Self::Partial => "some of several failed",
+            Self::Declined => "declined, or a needed answer could not be asked for",
         }
     }
 }
 
-/// The kind of an error and hints for the user.
+/// What an error of one of our rooms knows besides its text.
 pub trait Advice: std::error::Error + Send + Sync + 'static {
     /// The kind of failure.
     fn kind(&self) -> Kind;
-    /// What to do next, preferably as a command to paste.
+    /// What to do next, best as a command to paste.
     fn hints(&self) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// A failure to report to the user: kind, chain of causes, hints.
+/// A failure on its way to the person: kind, chain of causes, hints.
 ///
-/// Like `anyhow::Error`, it does not implement `std::error::Error`, so that `?` cannot wrap it twice.
+/// Like `anyhow::Error` it does not implement `std::error::Error`, so that `?` cannot wrap it twice.
 #[derive(Debug)]
 pub struct Fault {
     kind: Kind,
@@ -98,26 +98,26 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A failure without a cause.
+    /// A failure that is said by its text alone.
     pub fn new(kind: Kind, text: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self { kind, hints: Vec::new(), chain: anyhow::Error::msg(text) }
     }
 
-    /// Adds a hint.
+    /// The same failure with one more hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Adds `text` as the outermost message.
+    /// The same failure, told as the cause of `text`.
     #[must_use]
     pub fn context(mut self, text: impl fmt::Display + Send + Sync + 'static) -> Self {
         self.chain = self.chain.context(text);
         self
     }
 
-    /// Replaces the kind.
+    /// The same failure with another kind.
     #[must_use]
     pub fn with_kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
@@ -130,19 +130,19 @@ impl Fault {
         self.kind
     }
 
-    /// The hints.
+    /// What to do next.
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
 
-    /// The messages from the outermost to the innermost cause, without those that an outer message already contains.
+    /// The texts from the outermost to the innermost cause; a cause that its parent already quotes is left out.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         for cause in self.chain.chain() {
             let text = cause.to_string();
-            if !texts.iter().any(|outer| outer.contains(&text)) {
+            if !texts.iter().any(|said| said.contains(&text)) {
                 texts.push(text);
             }
         }
@@ -162,9 +162,9 @@ impl<E: Advice> From<E> for Fault {
     }
 }
 
-/// Converts errors of other crates to [`Fault`].
+/// Gives somebody else's error a kind and says what was being done.
 pub trait While<T> {
-    /// Converts the error to a [`Fault`] with the message `failed to {what}`.
+    /// Turns the error into a [`Fault`] whose text is `failed to {what}`.
     fn while_doing(self, kind: Kind, what: impl FnOnce() -> String) -> Result<T, Fault>;
 }
 
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_quoted_by_its_parent_is_printed_once() {
+    fn a_cause_that_its_parent_quotes_is_said_once() {
         let inner = std::io::Error::other("connection refused");
         let fault = Err::<(), _>(inner)
             .while_doing(Kind::Unavailable, || "reach the server: connection refused".into())

@@ -1,26 +1,26 @@
-//! Progress events of the engine. `ui` shows them, tests collect them. Depends on no other module.
+//! What the engine says while it works. A leaf: `ui` shows it, tests collect it.
 
-/// A progress event.
+/// Something that happened, or that is being waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A step started, for example `certificates`.
+    /// A step of several began, for example `certificates`.
     Step(String),
-    /// A change was made, for example `Secret prod/prod-ca created`.
+    /// Something was done and will not be undone, for example `Secret prod/prod-ca created`.
     Done(String),
-    /// The engine is waiting; sent again when the causes change.
+    /// Work is waiting, and this is why; said again when the reason changes.
     Waiting {
-        /// What it waits for, for example `the API server to answer`.
+        /// What is waited for, for example `the API server to answer`.
         goal: String,
-        /// Why it has not happened yet, most important first; empty while unknown.
+        /// Why it is not there yet, most important first; empty while nothing is known.
         causes: Vec<String>,
     },
-    /// Information that needs no action.
+    /// Worth knowing, nothing is wrong.
     Note(String),
 }
 
-/// Receives events. Must not block.
+/// Takes events. Must not block.
 pub trait Observer: Send + Sync {
-    /// Handles one event.
+    /// Takes one event.
     fn on(&self, event: Event);
 }
 

@@ -1,9 +1,8 @@
-//! kamaji manages hosted Kubernetes control planes.
+//! kamaji manages fleets of hosted Kubernetes control planes.
 //!
-//! The modules, in the order of the data flow: `cli` and `config` parse the input, `model` holds its validated form,
-//! `plan` decides what to do (with `pki`, `render` and `tenant`), `engine` observes, applies and waits through
-//! `cluster` and `datastore`, and `ui` reports. `commands` connects them, one file per command. See
-//! docs/explanation/architecture.md.
+//! The rooms, in the way of the data: `cli` and `config` read what was asked, `model` is its validated form, `plan`
+//! decides (with `pki`, `render` and `tenant`), `engine` observes, applies and waits through `cluster` and
+//! `datastore`, and `ui` reports. `commands` wires them, one file per verb. See docs/explanation/architecture.md.
 
 pub mod ambient;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! Entry point: parses the command line, runs the command and sets the exit code.
+//! The kamaji program: parse, run, exit code.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     kamaji::complete::answer_shell(Cli::command);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return kamaji::ui::exit_for_usage_error(&error),
+        Err(error) => return kamaji::ui::not_understood(&error),
     };
     kamaji::start::prepare(cli.common.verbose);
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() else {
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             ExitCode::from(fault.kind().exit_code())
         }
     };
-    // Do not wait for background tasks such as tunnels and lease renewals.
+    // Tunnels and renewals still running are of no use any more.
     runtime.shutdown_background();
     code
 }

@@ -1,8 +1,8 @@
-//! Reads and writes YAML. Reading resolves scalars like kubeadm and keeps the position of every key and value; written
-//! YAML reads back the same in kubectl. No other module uses the YAML library.
+//! The only YAML door: reading as kubeadm reads, with the position of every key and value, and writing so that
+//! kubectl reads the same back. It knows no Kubernetes type; what a value means is decided by who asked for it.
 //!
-//! Reading is stricter than Go's parser (duplicate keys and unknown tags are errors) and bounded: every copy that an
-//! alias creates counts against one budget.
+//! Reading is stricter than Go's reader where Go's is silent (duplicate keys, unknown tags) and bounded: every copy
+//! that an alias causes is paid from one budget.
 
 mod error;
 mod place;
@@ -13,44 +13,45 @@ mod tree;
 use serde_saphyr::granit_parser::{self, Parser};
 use serde_saphyr::ser_options;
 
-pub use error::Error;
-pub use place::{Location, Place};
-pub use tree::{Content, Document, Entry, Node, shown, snippet};
+pub use crate::yaml::error::Error;
+pub use crate::yaml::place::Place;
+pub use crate::yaml::place::Spot;
+pub use crate::yaml::tree::{Content, Document, Entry, Node, shown, snippet};
 
-use read::Builder;
+use crate::yaml::read::Builder;
 
-/// The maximum size of a text.
+/// The longest text that is read.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// The maximum number of documents in a text.
+/// The most documents in one text.
 pub const MAX_DOCUMENTS: usize = 64;
-/// The maximum nesting of lists and maps.
+/// The deepest nesting of lists and maps.
 pub const MAX_DEPTH: usize = 100;
 
-/// Limits for one text.
+/// How much is read of one text.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// The size of the text.
+    /// The longest text.
     bytes: usize,
-    /// The number of keys and values, including copies created by aliases and anchors.
+    /// The most keys and values, copies made by aliases and anchors included.
     nodes: usize,
 }
 
 const SHORT: Limits = Limits { bytes: MAX_BYTES, nodes: 50_000 };
-/// Large enough for a kubeconfig of some thousand control planes.
+/// The kubeconfig of a fleet of some thousand control planes.
 const LONG: Limits = Limits { bytes: 16 * MAX_BYTES, nodes: 200_000 };
 
-/// Reads all documents of `text` that are not empty; `name` names the text in errors.
+/// Reads every document of `text` that is not empty; `name` is how errors call the text.
 pub fn read_documents(name: &str, text: &str) -> Result<Vec<Document>, Error> {
-    read_with_limits(SHORT, name, text)
+    read_within(SHORT, name, text)
 }
 
-/// Like [`read_documents`], for texts of up to 16 MiB.
+/// The same for texts of up to 16 MiB.
 pub fn read_long(name: &str, text: &str) -> Result<Vec<Document>, Error> {
-    read_with_limits(LONG, name, text)
+    read_within(LONG, name, text)
 }
 
-fn read_with_limits(limits: Limits, name: &str, text: &str) -> Result<Vec<Document>, Error> {
-    check_input(limits, name, text)?;
+fn read_within(limits: Limits, name: &str, text: &str) -> Result<Vec<Document>, Error> {
+    refuse_unreadable(limits, name, text)?;
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH + 1,
@@ -59,8 +60,8 @@ fn read_with_limits(limits: Limits, name: &str, text: &str) -> Result<Vec<Docume
     let mut builder = Builder::new(limits, name, text);
     for step in Parser::new_from_str_with_options(text, options) {
         match step {
-            Ok((event, span)) => builder.handle(event, span)?,
-            Err(error) => return Err(builder.parser_error(*error.marker(), &error.info())),
+            Ok((event, span)) => builder.take(event, span)?,
+            Err(error) => return Err(builder.broken(*error.marker(), &error.info())),
         }
     }
     Ok(builder.finish())
@@ -69,31 +70,30 @@ fn read_with_limits(limits: Limits, name: &str, text: &str) -> Result<Vec<Docume
 /// Writes one value as a YAML document without `---`. Keys keep the order of the map.
 #[must_use]
 pub fn write(value: &serde_json::Value) -> String {
-    // kubectl cannot read block scalars whose first line starts with a tab.
+    // Block scalars whose first line starts with a tab are unreadable to kubectl, so there are none.
     let options = ser_options! { prefer_block_scalars: false };
-    // Every JSON value can be written as YAML; the fallback is JSON, which is valid YAML.
+    // A JSON value always has a YAML form; were it not so, JSON is YAML too.
     serde_saphyr::to_string_with_options(value, options).unwrap_or_else(|_| format!("{value}\n"))
 }
 
-/// Writes several values as a stream of YAML documents.
+/// Writes several values as one stream of documents.
 #[must_use]
 pub fn write_documents(values: &[serde_json::Value]) -> String {
     values.iter().map(write).collect::<Vec<_>>().join("---\n")
 }
 
-fn check_input(limits: Limits, name: &str, text: &str) -> Result<(), Error> {
+fn refuse_unreadable(limits: Limits, name: &str, text: &str) -> Result<(), Error> {
     if text.len() > limits.bytes {
-        let remedy =
-            if limits.bytes == MAX_BYTES { "reduce it to at most 1 MiB" } else { "reduce it to at most 16 MiB" };
-        let what = format!("{} bytes", text.len());
-        return Err(Error::too_large(Location { file: name.to_owned(), at: None }, what, remedy));
+        let remedy = if limits.bytes == MAX_BYTES { "at most 1 MiB is read" } else { "at most 16 MiB are read" };
+        let what = format!("it has {} bytes", text.len());
+        return Err(Error::too_much(Spot { file: name.to_owned(), at: None }, what, remedy));
     }
     let is_bad = |c: char| (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}')) || c == '\u{FFFE}';
     match text.char_indices().find(|(_, c)| is_bad(*c)) {
         None => Ok(()),
         Some((offset, bad)) => {
-            let location = Place::of_offset(text, offset).in_file(name);
-            Err(Error::Encoding { location, character: bad.escape_unicode().to_string() })
+            let spot = Place::of_offset(text, offset).in_file(name);
+            Err(Error::Encoding { spot, character: bad.escape_unicode().to_string() })
         }
     }
 }

@@ -1,66 +1,63 @@
-//! Flags of `kamaji certs`.
+//! `kamaji certs`: certificates, kubeconfigs and keys, how long they last, and new ones.
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 
 use super::args::{DurationArg, Hosts, control_planes};
-use crate::model::{CertificateName, ControlPlaneName};
+use crate::model::{ControlPlaneName, LeafName};
 
 /// `kamaji certs`.
 #[derive(Debug, Subcommand)]
 pub enum CertsCommand {
-    /// Check the expiration of certificates, kubeconfigs and keys
+    /// Show every certificate, kubeconfig and key, when it ends, and what is wrong with it
     ///
-    /// Exits with code 10 if any of them has expired, expires within --within, is missing or does not match its CA;
-    /// with code 7 if some of several control planes could not be checked; with code 0 otherwise. Reads only the
-    /// management cluster.
+    /// Ends with exit code 10 when something ends within the time, has ended, is missing or does not fit its authority;
+    /// with 7 when some of several control planes could not be looked at; with 0 when all is well. Only Secrets of the
+    /// management cluster are read.
     #[command(after_help = "Examples:
   kamaji certs check prod
   kamaji certs check -A --within 60d -o json
   kamaji certs check -l env=prod -o wide")]
     Check(CertsCheckArgs),
-    /// Renew certificates and kubeconfigs, with new private keys
+    /// Make certificates and kubeconfigs anew, with new keys
     ///
-    /// Contacts only the management cluster, so it also works after all certificates have expired. New pods load the
-    /// renewed certificates and replace the old pods once they are ready; renewing only admin.conf or super-admin.conf
-    /// restarts nothing. Kubeconfigs that were already distributed remain valid until they expire. CAs and the
-    /// ServiceAccount key are not renewed: see the rotate commands.
+    /// Only the management cluster is asked, so it works as well when all have expired. What pods read is read anew by new
+    /// pods, which take over when they are ready; admin.conf and super-admin.conf alone replace none. Kubeconfigs that were
+    /// handed out stay valid until they end. Authorities and keys stay.
     #[command(after_help = "Examples:
   kamaji certs renew prod --dry-run
   kamaji certs renew prod --only admin.conf --only super-admin.conf
   kamaji certs renew -A --within 30d --yes")]
     Renew(CertsRenewArgs),
-    /// Rotate the key that signs ServiceAccount tokens, in phases
+    /// Change the key that signs tokens of service accounts, in phases
     ///
-    /// trust: a new key is created, and API servers accept tokens signed by either key. use: tokens are signed with the
-    /// new key. drop: tokens signed by the old key are rejected, and the old key is deleted. An interrupted phase can
-    /// be run again; --back returns to the previous phase, until the old key is dropped. Without --phase, the current
-    /// phase is shown.
+    /// trust: a new key is made, and API servers take tokens of both. use: tokens are signed with the new key. drop: tokens of
+    /// the old key are refused, and the old key is gone. Each phase can be run again when it was interrupted; --back goes
+    /// one phase back, until the old key goes. Without --phase, it says where it stands.
     #[command(after_help = "Examples:
   kamaji certs rotate-sa-key prod --phase trust
   kamaji certs rotate-sa-key prod --phase use
   kamaji certs rotate-sa-key prod --phase drop   # an hour later, when pods have new tokens
   kamaji certs rotate-sa-key prod --back")]
     RotateSaKey(RotateArgs),
-    /// Rotate the key that encrypts Secrets in the datastore, in phases
+    /// Change the key that encrypts Secrets in the datastore, in phases
     ///
-    /// trust: a new key is created, and API servers can decrypt with either key. use: API servers encrypt with the new
-    /// key, and every Secret is rewritten and verified in the datastore. drop: the old key is deleted. An interrupted
-    /// phase can be run again; --back returns to the previous phase, until the old key is dropped. Without --phase, the
-    /// current phase is shown.
+    /// trust: a new key is made, and API servers read with both. use: they encrypt with the new key, and every Secret is
+    /// written anew, which the datastore is asked about. drop: the old key is gone. Each phase can be run again when it
+    /// was interrupted; --back goes one phase back, until the old key goes. Without --phase, it says where it stands.
     #[command(after_help = "Examples:
   kamaji certs rotate-encryption-key prod --phase trust
   kamaji certs rotate-encryption-key prod --phase use
   kamaji certs rotate-encryption-key prod --phase drop --yes
   kamaji certs rotate-encryption-key prod --back")]
     RotateEncryptionKey(RotateArgs),
-    /// Rotate the cluster CA, in phases that workers follow
+    /// Change the cluster's certificate authority, in phases which workers follow
     ///
-    /// trust: a new CA is created, and both CAs are trusted. use: certificates are issued by the new CA. drop: the old
-    /// CA is no longer trusted and is deleted. Workers must follow each phase: over ssh with --host, or by running the
-    /// script that --worker-script prints. An interrupted phase can be run again; --back returns to the previous phase,
-    /// until the old CA is dropped. Without --phase, the current phase is shown.
+    /// trust: a new authority is made, and both are trusted. use: the new one signs. drop: the old one is trusted no more,
+    /// and is gone. Workers follow each phase: with --host over ssh with your own configuration, else by the script that
+    /// --worker-script prints. Each phase can be run again when it was interrupted; --back goes one phase back, until the
+    /// old one goes. Without --phase, it says where it stands.
     #[command(after_help = "Examples:
   kamaji certs rotate-ca prod --phase trust --host root@worker-1 --host root@worker-2
   kamaji certs rotate-ca prod --phase use --host root@worker-1 --host root@worker-2
@@ -70,71 +67,71 @@ pub enum CertsCommand {
     RotateCa(RotateCaArgs),
 }
 
-/// Flags of a key rotation.
-#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
+/// A change of keys.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 #[derive(Debug, Args)]
 pub struct RotateArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Phase to enter
+    /// Go to this phase
     #[arg(long, value_enum, value_name = "PHASE")]
     pub phase: Option<PhaseArg>,
-    /// Return to the previous phase
+    /// Go one phase back
     #[arg(long, conflicts_with = "phase")]
     pub back: bool,
-    /// Continue even if something would stop working
+    /// Go on although something would stop working
     #[arg(long)]
     pub force: bool,
-    /// Do not ask for confirmation
+    /// Do it without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Show the plan without applying it
+    /// Show the plan and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Timeout for the operation
+    /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: DurationArg,
 }
 
-/// `kamaji certs rotate-ca`.
+/// A change of the authority.
 #[derive(Debug, Args)]
 pub struct RotateCaArgs {
     #[command(flatten)]
-    /// Phase and common flags.
+    /// To which phase.
     pub rotate: RotateArgs,
-    /// Directory with the new CA (ca.crt and ca.key), instead of creating one
+    /// Take the new authority, ca.crt and ca.key, from this folder, instead of making one
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub pki: Option<PathBuf>,
     #[command(flatten)]
-    /// Workers to update.
+    /// Which workers follow.
     pub machines: Hosts,
-    /// Print the script that updates a worker; it contains a bootstrap token that expires after one hour
+    /// Print the script by which a worker follows; its bootstrap token ends after an hour
     #[arg(long, conflicts_with_all = ["phase", "back", "hosts", "pki", "dry_run"])]
     pub worker_script: bool,
 }
 
-/// Phases of a rotation.
+/// A phase that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PhaseArg {
-    /// Both keys are trusted; the old one is used
+    /// Both keys are taken, and the old one is used
     Trust,
-    /// Both keys are trusted; the new one is used
+    /// The new key is used, and both are taken
     Use,
-    /// The old key is deleted
+    /// The old key is gone
     Drop,
 }
 
-/// Selects control planes.
+/// Which control planes.
 #[derive(Debug, Args)]
 pub struct ControlPlaneSelection {
     /// Names of control planes
     #[arg(value_name = "NAME", add = control_planes())]
     pub names: Vec<ControlPlaneName>,
-    /// Select control planes in all namespaces
+    /// All control planes of all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
     pub all_namespaces: bool,
-    /// Label selector to filter control planes
+    /// Those whose record has these labels
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "names")]
     pub selector: Option<String>,
 }
@@ -143,9 +140,9 @@ pub struct ControlPlaneSelection {
 #[derive(Debug, Args)]
 pub struct CertsCheckArgs {
     #[command(flatten)]
-    /// The control planes [default: all in the namespace].
+    /// Which; by default all of the namespace.
     pub control_planes: ControlPlaneSelection,
-    /// Report certificates that expire within this time
+    /// Point out what ends so soon
     #[arg(long, value_name = "DURATION", default_value = "30d")]
     pub within: DurationArg,
 }
@@ -155,24 +152,24 @@ pub struct CertsCheckArgs {
 #[command(group = ArgGroup::new("which").required(true).multiple(true).args(["names", "all_namespaces", "selector"]))]
 pub struct CertsRenewArgs {
     #[command(flatten)]
-    /// The control planes.
+    /// Which.
     pub control_planes: ControlPlaneSelection,
-    /// Renew only this certificate, by its name in `certs check` (can be repeated)
-    #[arg(long = "only", value_name = "CERTIFICATE", value_parser = CertificateName::parse)]
-    pub only: Vec<CertificateName>,
-    /// Renew only certificates that expire within this time
+    /// Renew only this one, as `certs check` names it (can be repeated)
+    #[arg(long = "only", value_name = "CERTIFICATE", value_parser = LeafName::parse)]
+    pub only: Vec<LeafName>,
+    /// Renew only what ends so soon
     #[arg(long, value_name = "DURATION")]
     pub within: Option<DurationArg>,
-    /// Do not ask for confirmation
+    /// Renew without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Show the plan without applying it
+    /// Show the plan and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Timeout for the rollout of each control plane
+    /// Stop waiting for a control plane's new pods after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
-    /// Maximum number of control planes to renew in parallel
+    /// Renew this many control planes at a time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub parallel: u8,
 }

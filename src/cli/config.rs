@@ -1,4 +1,4 @@
-//! Flags of `kamaji config`.
+//! `kamaji config`: what can be asked about kubeadm files.
 
 use std::path::PathBuf;
 
@@ -12,24 +12,23 @@ use crate::model::KubeVersion;
 #[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Validate kubeadm files and TenantControlPlane manifests
+    /// Check kubeadm files and TenantControlPlanes: every problem at once, with place and remedy
     ///
-    /// Reports all problems at once, with their position and how to fix them. Exits with code 2 if a control plane
-    /// cannot be created from one of the files. Warnings are written to stderr. Provide files that the configuration
-    /// refers to as for create.
+    /// Exit code 2 when a control plane cannot be made of one of them. Warnings are on stderr. Files that they name are
+    /// given as to create.
     #[command(after_help = "Examples:
   kamaji config validate prod.yaml
   kamaji config validate clusters/*.yaml -o json | jq '.files[].problems[]'
   kamaji config validate prod.yaml --file /etc/kubernetes/audit.yaml=audit.yaml")]
     Validate(ValidateArgs),
-    /// Convert a kubeadm file to another API version, such as v1beta3 to v1beta4
+    /// Write a kubeadm file in another API, such as v1beta3 as v1beta4
     ///
-    /// Keeps the contents of the file, including bootstrap tokens, except for comments and the order of keys.
+    /// Everything in the file is kept, bootstrap tokens too, except comments and the order of keys.
     #[command(after_help = "Examples:
   kamaji config convert old.yaml > new.yaml
   kamaji config convert old.yaml --to kubeadm.k8s.io/v1beta4 | kamaji config validate -")]
     Convert(ConvertArgs),
-    /// Print kamaji's defaults as a kubeadm file
+    /// Print what kamaji uses where a file says nothing, as a kubeadm file
     #[command(after_help = "Examples:
   kamaji config print-defaults > prod.yaml
   kamaji config print-defaults --for v1.36.3")]
@@ -39,27 +38,27 @@ pub enum ConfigCommand {
 /// `kamaji config validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Files to validate; `-` reads stdin
+    /// The files; `-` is stdin
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Accept kubeadm.k8s.io/v1, which is experimental in kubeadm
+    /// Read kubeadm.k8s.io/v1 too, which kubeadm calls experimental
     #[arg(long)]
     pub allow_experimental_api: bool,
     #[command(flatten)]
-    /// Files that the configuration refers to.
+    /// Files that the files name.
     pub given: FileArgs,
 }
 
 /// `kamaji config convert`.
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
-    /// File to convert; `-` reads stdin
+    /// The file; `-` is stdin
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// API version to convert to
+    /// Write documents of kubeadm in this API
     #[arg(long, value_name = "API", default_value_t = KubeadmApi::V1beta4)]
     pub to: KubeadmApi,
-    /// Accept and write kubeadm.k8s.io/v1, which is experimental in kubeadm
+    /// Read and write kubeadm.k8s.io/v1 too, which kubeadm calls experimental
     #[arg(long)]
     pub allow_experimental_api: bool,
 }
@@ -67,7 +66,7 @@ pub struct ConvertArgs {
 /// `kamaji config print-defaults`.
 #[derive(Debug, Args)]
 pub struct PrintDefaultsArgs {
-    /// Kubernetes version to print the defaults for
+    /// Print them for this version of Kubernetes
     #[arg(long = "for", value_name = "VERSION", default_value_t = EXAMPLE_VERSION, value_parser = KubeVersion::parse)]
     pub kubernetes_version: KubeVersion,
 }

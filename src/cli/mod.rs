@@ -1,4 +1,4 @@
-//! The command line: commands, flags and their help texts. No I/O; `commands` implements them.
+//! What can be typed: commands, flags and their help. No I/O; `commands` does what was asked.
 
 mod args;
 mod certs;
@@ -33,22 +33,22 @@ pub use upgrade::{
 use crate::error::Kind;
 
 const EXAMPLES: &str = "Examples:
-  kamaji create prod --kubeadm-config prod.yaml   # create a control plane
-  kamaji join prod                                # print the kubeadm join command for workers
-  kamaji status prod                              # show its pods, certificates and problems
-  kamaji delete prod                              # delete it and its data";
+  kamaji create prod --kubeadm-config prod.yaml   # a control plane, ready to be joined
+  kamaji join prod                                # the line for its workers
+  kamaji status prod                              # what there is, and what is wrong
+  kamaji delete prod                              # everything of it, data too";
 
-/// The examples and the table of exit codes.
+/// Examples, and what the exit codes mean.
 fn end_of_help() -> String {
     let codes = Kind::ALL.iter().map(|kind| format!("\n  {}  {}", kind.exit_code(), kind.meaning()));
-    format!("{EXAMPLES}\n\nExit codes:\n  0  success{}", codes.collect::<String>())
+    format!("{EXAMPLES}\n\nExit codes:\n  0  done{}", codes.collect::<String>())
 }
 
 /// Manage fleets of hosted Kubernetes control planes
 ///
-/// The control plane of each cluster (kube-apiserver, kube-controller-manager, kube-scheduler) runs as pods in a
-/// management cluster; workers anywhere join it with `kubeadm join`. kamaji needs only a kubeconfig for the management
-/// cluster and a kubeadm configuration file; it installs no operator and no CRDs.
+/// The control plane of each cluster (kube-apiserver, kube-controller-manager, kube-scheduler) runs as pods in one
+/// management cluster; workers anywhere join it with `kubeadm join`. kamaji needs a kubeconfig for the management
+/// cluster and the kubeadm configuration you already have, and nothing else: no operator, no CRD.
 #[derive(Debug, Parser)]
 #[command(
     name = "kamaji",
@@ -59,22 +59,22 @@ fn end_of_help() -> String {
 )]
 pub struct Cli {
     #[command(flatten)]
-    /// Global flags.
+    /// Flags of every command.
     pub common: Common,
     #[command(subcommand)]
-    /// The command to run.
+    /// What to do.
     pub command: Command,
 }
 
-/// The command to run.
+/// What to do.
 #[expect(clippy::doc_markdown, reason = "these comments are the help, where backticks would be printed")]
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Create a control plane, or resume an interrupted creation
+    /// Create a control plane, or finish one that was interrupted
     ///
-    /// The command is idempotent. If the control plane exists, create updates it to match the file and the flags.
-    /// Unlike update, which keeps settings that are not specified, create resets them to their defaults. Changes to
-    /// immutable fields are rejected.
+    /// Running the same command again changes nothing. With another file or other flags it changes a control plane that
+    /// exists, as update does; but what the command line does not say gets its default, where update leaves it as it is. A
+    /// value that cannot change is refused.
     #[command(after_help = "Examples:
   kamaji create prod --kubeadm-config prod.yaml
   kamaji create prod --kubeadm-config prod.yaml --replicas 2 --expose node-port
@@ -83,13 +83,13 @@ pub enum Command {
   kamaji create prod --kubeadm-config prod.yaml --pki ./pki --yes -o json
   kamaji create prod --kubeadm-config prod.yaml --file /etc/kubernetes/audit.yaml=audit.yaml")]
     Create(CreateArgs),
-    /// Update the settings of a control plane without downtime
+    /// Change the settings of a control plane that exists while it serves
     ///
-    /// Takes a changed kubeadm file, flags, or both; settings that are not specified keep their values. The plan is
-    /// shown first. New pods start next to the old ones and replace them once they are ready; if they do not become
-    /// ready, the update is rolled back automatically. Changes to immutable fields are rejected before anything is
-    /// written. Without a file or flags, update resumes an interrupted update and corrects drift. Unlike create, update
-    /// fails if the control plane does not exist.
+    /// By a changed kubeadm file, by flags, or both; what is not named stays as it is. The plan is shown first. New pods are
+    /// made beside the old ones and take over when they are ready; settings with which they do not become ready are taken
+    /// back by themselves. Values that cannot change are refused before anything is written. Without a file and flags, an
+    /// interrupted change is finished, and what others changed is put back. Unlike create, update never makes a control
+    /// plane.
     #[command(after_help = "Examples:
   kamaji update prod --kubeadm-config prod.yaml --dry-run
   kamaji update prod --cert-san api.example.com --cert-san old.example.com-
@@ -97,94 +97,90 @@ pub enum Command {
   kamaji update prod --extra-arg kube-apiserver:audit-log-maxage-
   kamaji update prod --size medium --reset node-selector --node-selector pool=large
   kamaji update prod --addon kube-proxy=off -o json --yes
-  kamaji update prod --kubeadm-config kubelet.yaml   # a file with only a KubeletConfiguration")]
+  kamaji update prod --kubeadm-config kubelet.yaml   # a file with a KubeletConfiguration alone")]
     Update(UpdateArgs),
-    /// Upgrade a control plane to another Kubernetes version without downtime
+    /// Give a control plane another Kubernetes version while it serves
     ///
-    /// New pods start next to the old ones and replace them once they are ready; then CoreDNS, kube-proxy and the
-    /// kubelet configuration are upgraded as kubeadm of that minor version would. If the new pods do not become ready,
-    /// the upgrade is rolled back automatically. Kubelets are not upgraded: upgrade them node by node; `kamaji upgrade
-    /// plan` lists them.
+    /// New pods are made beside the old ones and take over when they are ready; then CoreDNS, kube-proxy and what kubelets
+    /// read become what kubeadm of that minor would leave. A version that does not become ready is taken back by itself.
+    /// Kubelets are upgraded by you, node by node: `kamaji upgrade plan` says which.
     #[command(after_help = "Examples:
-  kamaji upgrade plan                       # show available versions and failing preflight checks
+  kamaji upgrade plan                       # where each control plane can go, and what is in the way
   kamaji upgrade prod --to v1.37.2
   kamaji upgrade prod --to v1.37.2 --dry-run
   kamaji upgrade prod --to v1.37.2 --snapshot prod-v1.36.snapshot
   kamaji upgrade prod --to v1.37.2 --yes --skip-check webhooks")]
     Upgrade(UpgradeArgs),
-    /// Roll back the last change of settings or version
+    /// Put a control plane back to the settings or the version it had before
     ///
-    /// Reverts an interrupted change, or else the last completed one: a change of settings, or of the version within
-    /// the same minor. A completed upgrade to another minor version cannot be rolled back, because an older minor
-    /// cannot read everything that a newer one has written. If the last change has already been rolled back, manually
-    /// or automatically, rollback is a no-op.
+    /// Takes back a change that was interrupted, or the last finished one: of settings, or of the version within its minor.
+    /// An older minor cannot read everything that a newer one has written, so a finished upgrade to another minor is not
+    /// taken back. What is taken back already stays so: run again, or after a change that went back by itself, it changes
+    /// nothing.
     #[command(after_help = "Examples:
   kamaji rollback prod
   kamaji rollback prod --dry-run")]
     Rollback(RollbackArgs),
-    /// Save the data of a control plane to a snapshot file
+    /// Save the data of a control plane to a file
     ///
-    /// Saves all of its etcd keys at a single revision, without downtime. The file is verified before it is renamed to
-    /// FILE; an existing FILE is replaced only if it is a snapshot of the same control plane. Secrets in the snapshot
-    /// are encrypted, but everything else is readable: protect the file like an administrator's kubeconfig. It can be
-    /// restored only into the same control plane, because it does not contain the encryption keys.
+    /// All keys of it at one moment, while it serves on. The file is checked after it was written, and has its name only
+    /// then; a file of that name is replaced only if it is a snapshot of the same control plane. Secrets in it are
+    /// encrypted, but all else is readable: keep it as you keep a kubeconfig of an administrator. It can be put back only
+    /// into this control plane, whose keys are not in it.
     #[command(after_help = "Examples:
   kamaji snapshot prod prod.snapshot
   kamaji snapshot prod prod.snapshot -o json
-  head -n 1 prod.snapshot | jq .   # show the control plane, time and version of the snapshot")]
+  head -n 1 prod.snapshot | jq .   # whose it is, of when, which version")]
     Snapshot(SnapshotArgs),
-    /// Restore the data of a control plane from a snapshot
+    /// Put a snapshot back into the control plane that it is of
     ///
-    /// Stops the control plane, replaces its data with the snapshot's, and starts it with the version that wrote the
-    /// snapshot. Everything written since the snapshot is lost. Run the same command again to resume an interrupted
-    /// restore.
+    /// The control plane stops, its data becomes the snapshot's, and the version that wrote the snapshot serves again. What
+    /// was written since the snapshot is lost. Interrupted, it is finished by the same command.
     #[command(after_help = "Examples:
   kamaji restore prod --from prod.snapshot --dry-run
   kamaji restore prod --from prod.snapshot")]
     Restore(RestoreArgs),
-    /// Set the number of replicas of a control plane; 0 stops it
+    /// Change the number of a control plane's pods; with none it sleeps
     ///
-    /// A control plane with 0 replicas uses no CPU and no memory. Its data, keys and address are kept, and pods on its
-    /// workers keep running. Use `--replicas 1` to start it again.
+    /// A control plane that sleeps uses no memory and no processor; its data, keys and address stay, and its workers' pods
+    /// run on. `--replicas 1` wakes it.
     #[command(after_help = "Examples:
   kamaji scale prod --replicas 2
-  kamaji scale test --replicas 0 --yes   # stop
-  kamaji scale test --replicas 1         # start again")]
+  kamaji scale test --replicas 0 --yes   # sleep
+  kamaji scale test --replicas 1         # wake")]
     Scale(ScaleArgs),
-    /// Pause changes to a control plane
+    /// Let nobody's kamaji change a control plane
     #[command(after_help = "Examples:
   kamaji pause prod --reason \"restore from backup, ask anna\"
   kamaji resume prod")]
     Pause(PauseArgs),
-    /// Resume changes to a paused control plane
+    /// Let a paused control plane be changed again
     #[command(after_help = "Examples:
   kamaji resume prod")]
     Resume(ControlPlaneArgs),
-    /// Show drift between the spec and the live objects of a control plane
+    /// Show where a control plane differs from what was asked for, and who changed it
     ///
-    /// Compares the objects in the management cluster and in the tenant cluster, and shows which field manager changed
-    /// each field. Differences marked with `!` are owned by other field managers and are kept; update corrects all
-    /// others. Exits with code 10 if there are differences and 0 if there are none. Read-only.
+    /// In the management cluster and inside its own cluster. What has a `!` was set by others and stays; the rest is put
+    /// back by update. Ends with exit code 10 when there are differences, and 0 when there are none. Nothing is written.
     #[command(after_help = "Examples:
   kamaji diff prod
   kamaji diff prod -o json")]
     Diff(ControlPlaneArgs),
-    /// List past changes of version and settings, newest first
+    /// List a control plane's changes of version and settings, the last one first
     #[command(after_help = "Examples:
   kamaji history prod
   kamaji history prod -o json")]
     History(ControlPlaneArgs),
-    /// Delete a control plane and its data
+    /// Delete a control plane with its data
     ///
-    /// Succeeds if the control plane does not exist. Other control planes are not affected.
+    /// Succeeds when there is nothing to delete. Other control planes are not touched.
     #[command(after_help = "Examples:
   kamaji delete prod
   kamaji delete prod -n team-a --yes")]
     Delete(DeleteArgs),
-    /// Print the `kubeadm join` command for workers
+    /// Print the `kubeadm join` line for workers
     ///
-    /// Creates a bootstrap token that expires after --ttl and prints the command on a single line. With --host, joins
-    /// the machines over ssh instead.
+    /// Makes a bootstrap token and prints exactly one line. The token ends by itself.
     #[command(after_help = "Examples:
   kamaji join prod
   kamaji join prod --format cloud-init > user-data
@@ -194,9 +190,9 @@ pub enum Command {
     Join(JoinArgs),
     /// Run a command with a kubeconfig for a control plane
     ///
-    /// Sets KUBECONFIG for the command. If the endpoint is not reachable from this machine, the connection is tunneled
-    /// through the management cluster. Signals are forwarded to the command, and its exit code is returned (128 plus
-    /// the signal number if it was killed by a signal). No file is left behind.
+    /// Works where the endpoint cannot be reached: the connection then goes through the management cluster. Signals are
+    /// passed on to the command. Ends with the command's exit code (128 and the signal's number if one ended it), and
+    /// leaves no file behind, however it ends.
     #[command(after_help = "Examples:
   kamaji exec prod -- kubectl get nodes
   kamaji exec prod -- helm list -A")]
@@ -209,36 +205,35 @@ pub enum Command {
   kamaji list -l env=prod -o wide"
     )]
     List(ListArgs),
-    /// Show the status of a control plane: pods, service, datastore, certificates, addons, nodes
+    /// Show a control plane: pods, service, datastore, certificates, addons, nodes
     #[command(after_help = "Examples:
   kamaji status prod
   kamaji status prod -o json")]
     Status(ControlPlaneArgs),
-    /// Diagnose a control plane or, without a name, the management cluster and the datastores
+    /// Find the first broken link: of a control plane, or without a name of what all share
     ///
-    /// Runs checks from the kubeconfig to the workers' clocks and reports the first failed check, the failures that it
-    /// explains, and how to fix it. Read-only; takes less than 30 seconds even if servers do not respond. Exits with
-    /// code 0 if there are at most warnings, and 1 if a check failed.
+    /// Walks the chain from the kubeconfig to the workers' clocks, names the first link that is broken, what follows from it
+    /// and how to mend it. Only reads, and takes less than half a minute even when half of it hangs. Ends with exit code 0
+    /// when nothing is broken (warnings alone are 0) and 1 when something is.
     #[command(after_help = "Examples:
-  kamaji doctor          # check the management cluster, the datastores and their users
-  kamaji doctor prod     # check one control plane
+  kamaji doctor          # the management cluster, the datastores and who is in them
+  kamaji doctor prod     # the chain of one control plane
   kamaji doctor prod -o json")]
     Doctor(DoctorArgs),
-    /// Collect diagnostics of a control plane in an archive
+    /// Write one archive about a control plane for somebody who is to help
     ///
-    /// The archive contains the output of doctor, objects, events, logs and objects of the tenant cluster. Values of
-    /// Secrets, keys, tokens and passwords are redacted, in logs too. The file is readable only by you. It also works
-    /// for a failing control plane: the archive lists what could not be collected.
+    /// The diagnosis on top, then objects, events, logs and what is in the cluster itself. Values of Secrets, keys, tokens and
+    /// passwords are left out, of logs too; only you can read the file. It is also made of a control plane that is broken:
+    /// what could not be had is listed in it.
     #[command(after_help = "Examples:
   kamaji support-bundle prod
   kamaji support-bundle prod prod.tar.gz --lines 1000")]
     SupportBundle(SupportBundleArgs),
-    /// Print, write or merge kubeconfigs of one or more control planes
+    /// Print or merge a kubeconfig of one control plane or of many
     ///
-    /// For several control planes, the kubeconfig has one context per control plane, named kamaji-NAMESPACE-NAME;
-    /// control planes that are not ready are reported, and the exit code is then 7. With --user NAME, the kubeconfig
-    /// contains a new short-lived client certificate, which is not stored anywhere and cannot be revoked before it
-    /// expires.
+    /// Of many it is one file with a context for each, called kamaji-NAMESPACE-NAME; those that are not ready are told, and
+    /// the exit code is 7 then. With --user NAME it holds a short-lived client certificate that is stored nowhere, and that
+    /// cannot be revoked before it ends.
     #[command(after_help = "Examples:
   kamaji kubeconfig prod > prod.conf
   kamaji kubeconfig prod --merge && kubectl --context kamaji-default-prod get nodes
@@ -246,35 +241,35 @@ pub enum Command {
   kamaji kubeconfig -l env=prod --merge
   kamaji kubeconfig prod --user jane --group viewers --ttl 2h --file jane.conf")]
     Kubeconfig(KubeconfigArgs),
-    /// List, cordon, drain and remove workers
+    /// Look at workers, move pods away from them, take them out
     #[command(subcommand)]
     Node(NodeCommand),
-    /// Check and renew certificates, and rotate keys
+    /// Look at certificates and keys, and make new ones
     #[command(subcommand)]
     Certs(CertsCommand),
     /// Manage bootstrap tokens of a control plane
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Print the Roles with the minimum permissions that kamaji needs
+    /// Print Roles with exactly the rights that kamaji needs
     ///
-    /// Prints a Role for the namespace of the control planes, a Role for the namespace of the datastores, and a
-    /// ClusterRole that can only read nodes, namespaces and storage classes.
+    /// One Role for the namespace of control planes, one for the namespace of datastores, and a ClusterRole that only reads
+    /// nodes, namespaces and storage classes.
     #[command(after_help = "Examples:
   kamaji rbac -n team-a --user anna | kubectl apply -f -
   kamaji rbac -n team-a --service-account ci:deployer --make-datastore | kubectl apply -f -
   kamaji rbac --viewer --group oncall | kubectl apply -f -")]
     Rbac(RbacArgs),
-    /// Print the objects of a control plane, for use with GitOps
+    /// Print a control plane's objects for GitOps
     ///
-    /// Secrets are omitted unless --show-secrets is set. Nothing is written to any cluster.
+    /// Secrets are left out unless asked for. Nothing is written to any cluster.
     #[command(after_help = "Examples:
   kamaji render prod --kubeadm-config prod.yaml --endpoint 192.0.2.10:6443 > prod-objects.yaml
   kamaji render prod --kubeadm-config prod.yaml --endpoint 192.0.2.10:6443 --show-secrets | kubectl apply -f -")]
     Render(RenderArgs),
-    /// Validate and convert kubeadm files; no cluster is needed
+    /// Check and convert kubeadm files, without any cluster
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print the completion script for a shell
+    /// Print the completion script of a shell
     #[command(after_help = "Examples:
   source <(kamaji completion bash)
   kamaji completion zsh > ~/.zfunc/_kamaji

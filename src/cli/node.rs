@@ -1,4 +1,4 @@
-//! Flags of `kamaji node`.
+//! `kamaji node`: what can be asked about workers, and how they leave.
 
 use clap::{Args, Subcommand};
 
@@ -11,39 +11,38 @@ use crate::model::{ControlPlaneName, NodeName};
 pub enum NodeCommand {
     /// List the workers of a control plane
     ///
-    /// Also shows why a worker is not ready, and which kubelets violate the version skew policy: kubelets may be up to
-    /// three minor versions older than the control plane, and never newer.
+    /// A worker that is not ready is told with the reason, one whose kubelet does not go with the control plane too:
+    /// kubelets may be up to three minors older, never newer.
     #[command(
         visible_alias = "ls",
         after_help = "Examples:
   kamaji node list prod
-  kamaji node list prod -o wide   # also OS, kernel and expiration of the kubelet's certificate"
+  kamaji node list prod -o wide   # also system, kernel, and when the kubelet's certificate ends"
     )]
     List(NodeListArgs),
-    /// Cordon workers and evict their pods
+    /// Move the pods away from workers, and let no new ones come
     ///
-    /// Cordons the workers, then evicts their pods through the Eviction API, which respects PodDisruptionBudgets.
-    /// DaemonSet pods and static pods stay. If pods or data would be lost, the command fails without changing anything
-    /// unless --force or --delete-emptydir-data is set. Run it again to resume.
+    /// Cordons the workers, then evicts their pods through the Eviction API, so PodDisruptionBudgets hold. Pods of
+    /// DaemonSets and static pods stay. What would be lost for good needs a flag of its own, and without it nothing is
+    /// changed. Running it again goes on.
     #[command(after_help = "Examples:
   kamaji node drain prod worker-1 --dry-run
   kamaji node drain prod worker-1 worker-2 --timeout 15m
   kamaji node drain prod worker-1 --force --delete-emptydir-data")]
     Drain(DrainArgs),
-    /// Mark workers as unschedulable
+    /// Let no new pods come to workers
     #[command(after_help = "Examples:
   kamaji node cordon prod worker-1")]
     Cordon(NodesArgs),
-    /// Mark workers as schedulable
+    /// Let pods come to workers again
     #[command(after_help = "Examples:
   kamaji node uncordon prod worker-1")]
     Uncordon(NodesArgs),
-    /// Remove workers from the cluster
+    /// Take workers out of the cluster
     ///
-    /// Drains the workers after confirmation, then deletes their Nodes, leases and certificate signing requests. A
-    /// worker that is not ready is not drained, because its kubelet cannot terminate the pods. With --host, the machine
-    /// is also reset; machines are matched to workers by their kubelet certificate, and machines of other clusters are
-    /// left unchanged.
+    /// Shows the plan and asks; then drains, and deletes the Node with its lease and certificate requests. A worker that
+    /// is not ready is not drained: nobody there would end the pods. With --host the machine is reset too; which machine
+    /// is which worker is read from its certificate, and a machine of another cluster is left alone.
     #[command(after_help = "Examples:
   kamaji node remove prod worker-1 --dry-run
   kamaji node remove prod worker-1 --host root@worker-1 --yes
@@ -59,7 +58,7 @@ pub struct NodeListArgs {
     pub name: ControlPlaneName,
 }
 
-/// Arguments of commands that take workers.
+/// A command about some workers.
 #[derive(Debug, Args)]
 pub struct NodesArgs {
     /// Name of the control plane
@@ -70,22 +69,22 @@ pub struct NodesArgs {
     pub nodes: Vec<NodeName>,
 }
 
-/// Options for draining.
+/// How pods are moved away.
 #[derive(Debug, Args)]
 pub struct DrainOptions {
-    /// Also delete pods without a controller, which are not recreated
+    /// Also delete pods that nobody makes again: those without a controller
     #[arg(long)]
     pub force: bool,
-    /// Also evict pods that use emptyDir volumes, whose data is lost
+    /// Also move pods that keep data in an emptyDir, which is lost
     #[arg(long)]
     pub delete_emptydir_data: bool,
-    /// Seconds for each pod to terminate gracefully [default: the pod's own grace period]
+    /// Give each pod this many seconds to end [default: what it asks for]
     #[arg(long, value_name = "SECONDS")]
     pub grace_period: Option<u32>,
-    /// Timeout for the operation
+    /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
-    /// Show what would be done without changing anything
+    /// Show what would be done and change nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -94,29 +93,29 @@ pub struct DrainOptions {
 #[derive(Debug, Args)]
 pub struct DrainArgs {
     #[command(flatten)]
-    /// The workers.
+    /// Which workers.
     pub of: NodesArgs,
     #[command(flatten)]
-    /// Drain options.
-    pub options: DrainOptions,
+    /// How.
+    pub how: DrainOptions,
 }
 
 /// `kamaji node remove`.
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
     #[command(flatten)]
-    /// The workers.
+    /// Which workers.
     pub of: NodesArgs,
     #[command(flatten)]
-    /// Drain options.
-    pub options: DrainOptions,
-    /// Do not evict the pods
+    /// How.
+    pub how: DrainOptions,
+    /// Leave the pods where they are
     #[arg(long)]
     pub no_drain: bool,
-    /// Do not ask for confirmation
+    /// Remove without asking
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]
-    /// Machines to reset.
+    /// The machines to reset.
     pub machines: Hosts,
 }

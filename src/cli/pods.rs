@@ -1,4 +1,4 @@
-//! Flags for the pods of a control plane, and how they change the spec.
+//! The flags about the pods of a control plane, and what they change in the wish.
 
 use clap::{Args, ValueEnum};
 
@@ -9,44 +9,43 @@ use crate::model::{
 
 const HEADING: &str = "Pods of the control plane";
 
-/// Pod settings.
+/// What describes the pods.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PodArgs {
-    /// Preset for CPU and memory of the containers; `small` for a new control plane
+    /// Give the containers this much CPU and memory; those of a new control plane have `small`
     #[arg(help_heading = HEADING, long, value_enum, value_name = "SIZE")]
     pub size: Option<SizeArg>,
-    /// Resource requests of a component, such as kube-apiserver=cpu=500m,memory=1Gi; 0 means no request (can be
-    /// repeated)
+    /// Request this much for a component instead, such as kube-apiserver=cpu=500m,memory=1Gi; 0 is nothing (can be repeated)
     #[arg(help_heading = HEADING, long, value_name = "COMPONENT=cpu=N,memory=N", value_parser = parse_component_amounts)]
     pub requests: Vec<(ComponentName, Amounts)>,
-    /// Resource limits of a component; 0 means no limit (can be repeated)
+    /// Limit a component to this much instead; 0 is no limit (can be repeated)
     #[arg(help_heading = HEADING, long, value_name = "COMPONENT=cpu=N,memory=N", value_parser = parse_component_amounts)]
     pub limits: Vec<(ComponentName, Amounts)>,
-    /// Name of an image pull Secret in the namespace (can be repeated)
+    /// Pull images with this Secret of the namespace (can be repeated)
     #[arg(help_heading = HEADING, long = "image-pull-secret", value_name = "NAME", value_parser = parse_pull_secret)]
     pub image_pull_secrets: Vec<String>,
-    /// Tolerate this taint, in the syntax of kubectl taint; without a value, any value (can be repeated)
+    /// Run on nodes with this taint too, as kubectl taint writes it; without a value, any (can be repeated)
     #[arg(help_heading = HEADING, long = "toleration", value_name = "KEY[=VALUE]:EFFECT", value_parser = parse_toleration)]
     pub tolerations: Vec<Toleration>,
-    /// Schedule only on nodes with this label (can be repeated)
+    /// Run only on nodes with this label (can be repeated)
     #[arg(help_heading = HEADING, long = "node-selector", value_name = "KEY=VALUE", value_parser = parse_node_selector)]
     pub node_selector: Vec<(String, String)>,
-    /// Priority class of the pods
+    /// Let this priority class say who goes first when nodes are full
     #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = parse_priority_class)]
     pub priority_class: Option<String>,
-    /// Allow a system-... priority class, whose pods can preempt components of the management cluster
+    /// Allow a priority class of Kubernetes' own (system-...), before which even parts of the management cluster give way
     #[arg(help_heading = HEADING, long, requires = "priority_class")]
     pub allow_system_priority: bool,
 }
 
-/// Presets for container resources.
+/// A size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SizeArg {
-    /// For dozens of nodes and hundreds of pods
+    /// Some dozen nodes and some hundred pods
     Small,
-    /// For up to about a hundred nodes and thousands of pods
+    /// Up to about a hundred nodes and some thousand pods
     Medium,
-    /// For hundreds of nodes
+    /// Some hundred nodes
     Large,
 }
 
@@ -61,7 +60,7 @@ impl From<SizeArg> for Size {
 }
 
 impl PodArgs {
-    /// Overrides `pods` with the flags that are set.
+    /// Lays what was typed over what a file says.
     pub fn apply(&self, pods: &mut PodSettings) -> Result<(), Error> {
         if let Some(size) = self.size {
             pods.size = size.into();
@@ -84,15 +83,15 @@ impl PodArgs {
         }
         for (index, (key, value)) in self.node_selector.iter().enumerate() {
             if self.node_selector[..index].iter().any(|(other, than)| other == key && than != value) {
-                let rule = "the key is set to two values, and no node can have both";
+                let rule = "the same key is given with another value, and no node has both";
                 return Err(Error::invalid("node selector", &format!("{key}={value}"), rule));
             }
             pods.node_selector.insert(key.clone(), value.clone());
         }
         if let Some(class) = &self.priority_class {
             if class.starts_with("system-") && !self.allow_system_priority {
-                let rule = "pods of tenants could preempt components of the management cluster; create your own class, \
-                            or add --allow-system-priority";
+                let rule = "pods of tenants would push out parts of the management cluster; make a class of your own, or \
+                            add --allow-system-priority";
                 return Err(Error::invalid("priority class", class, rule));
             }
             pods.priority_class = Some(class.clone());
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_override_the_file() {
+    fn what_is_typed_wins_over_what_a_file_says() {
         let args = PodArgs {
             size: Some(SizeArg::Medium),
             requests: vec![amounts("kube-scheduler=cpu=1"), amounts("kube-scheduler=memory=64Mi")],
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn contradicting_flags_are_rejected() {
+    fn contradictions_are_refused() {
         let class = |name: &str, allow_system_priority| PodArgs {
             priority_class: Some(name.into()),
             allow_system_priority,

@@ -13,10 +13,10 @@ pub struct SnapshotArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Path of the snapshot file
+    /// Write it to this file
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Timeout for the operation
+    /// Give up after this long
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: DurationArg,
 }
@@ -27,16 +27,16 @@ pub struct RestoreArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Path of the snapshot file
+    /// Put this snapshot back
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub from: PathBuf,
-    /// Do not ask for confirmation
+    /// Do it without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Show what would be lost and restored, without changing anything
+    /// Say what would be lost and put back, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Timeout for the operation
+    /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub timeout: DurationArg,
 }

@@ -1,4 +1,4 @@
-//! Flags of `kamaji update`: the mutable flags of create, and edits of the stored kubeadm configuration.
+//! Flags of `kamaji update`: those of create that may change, and a few for who has no file at hand.
 
 use std::path::PathBuf;
 
@@ -14,38 +14,36 @@ pub struct UpdateArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Path to a changed kubeadm configuration file; `-` reads stdin. If it has no ClusterConfiguration, only the
-    /// documents that it contains are replaced
+    /// Read a changed kubeadm configuration from this file; `-` is stdin. Without a ClusterConfiguration in it, only the
+    /// documents that it has are replaced
     #[expect(clippy::doc_markdown, reason = "this comment is the help, where backticks would be printed")]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub kubeadm_config: Option<PathBuf>,
-    /// Add a DNS name or IP address to the API server's certificate, or remove it with a trailing dash (can be
-    /// repeated)
+    /// Put this name or address into the API server's certificate; with a dash at the end, take it out (can be repeated)
     #[arg(long = "cert-san", value_name = "NAME[-]", value_parser = parse_san_edit)]
     pub cert_sans: Vec<Edit<San>>,
-    /// Set an argument of a component, such as kube-apiserver:audit-log-maxage=60, or remove it with a trailing dash,
-    /// such as kube-apiserver:audit-log-maxage- (can be repeated)
+    /// Set an argument of a component, such as kube-apiserver:audit-log-maxage=60; kube-apiserver:audit-log-maxage- takes
+    /// it away (can be repeated)
     #[arg(long = "extra-arg", value_name = "COMPONENT:NAME=VALUE", value_parser = parse_arg_edit)]
     pub extra_args: Vec<ArgEdit>,
-    /// Repository to pull images from
+    /// Take images from this repository
     #[arg(long, value_name = "REPOSITORY")]
     pub image_repository: Option<String>,
-    /// Enable or disable an addon, such as kube-proxy=off; disabling removes the objects kamaji created (can be
-    /// repeated)
+    /// Switch an addon, such as kube-proxy=off; what kamaji made of it is removed (can be repeated)
     #[arg(long = "addon", value_name = "ADDON=on|off", value_parser = addon)]
     pub addons: Vec<(Addon, bool)>,
-    /// Clear all values of this flag before applying the other flags (can be repeated)
+    /// Forget what was set by this flag before others of the command line are used (can be repeated)
     #[arg(long = "reset", value_enum, value_name = "FLAG")]
     pub resets: Vec<Reset>,
-    /// Immutable; accepted only to report why it is rejected
+    /// Cannot change; here so that it is refused with the reason
     #[arg(long, value_name = "NAME", hide = true)]
     pub datastore: Option<DatastoreName>,
     #[command(flatten)]
-    /// Settings shared with create.
+    /// What create has too.
     pub settings: SettingArgs,
     #[command(flatten)]
-    /// Rollout options.
-    pub options: RollArgs,
+    /// How.
+    pub how: RollArgs,
 }
 
 /// An addon.
@@ -57,7 +55,7 @@ pub enum Addon {
     KubeProxy,
 }
 
-/// Flags that can be reset.
+/// A flag whose values are added to those there are, and that can be begun anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Reset {
     /// --label
@@ -81,7 +79,7 @@ pub enum Reset {
 }
 
 fn addon(text: &str) -> Result<(Addon, bool), String> {
-    let form = || "expected coredns=on, coredns=off, kube-proxy=on or kube-proxy=off".to_owned();
+    let form = || "write coredns=on, coredns=off, kube-proxy=on or kube-proxy=off".to_owned();
     let (name, switch) = text.split_once('=').ok_or_else(form)?;
     let on = match switch {
         "on" => true,
@@ -92,7 +90,7 @@ fn addon(text: &str) -> Result<(Addon, bool), String> {
 }
 
 impl UpdateArgs {
-    /// The edits to the kubeadm documents.
+    /// What is to be changed of the kubeadm documents.
     #[must_use]
     pub fn edits(&self) -> Edits {
         let switch = |addon: Addon| self.addons.iter().rev().find(|(named, _)| *named == addon).map(|(_, on)| *on);

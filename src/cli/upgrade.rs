@@ -1,4 +1,4 @@
-//! Flags of `upgrade`, `rollback`, `scale`, `pause` and `rbac`.
+//! Flags of the verbs for the days after: versions, size, pause.
 
 use std::path::PathBuf;
 
@@ -11,39 +11,39 @@ use crate::model::{CheckName, ControlPlaneName, KubeVersion};
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct UpgradeArgs {
-    /// The subcommand
+    /// What to do instead of upgrading
     #[command(subcommand)]
     pub command: Option<UpgradeCommand>,
     /// Name of the control plane
     #[arg(value_name = "NAME", required = true, add = control_planes())]
     pub name: Option<ControlPlaneName>,
-    /// Kubernetes version to upgrade to, such as v1.37.2
+    /// Give it this version, such as v1.37.2
     #[arg(long, value_name = "VERSION", required = true, value_parser = KubeVersion::parse)]
     pub to: Option<KubeVersion>,
     #[command(flatten)]
-    /// Rollout options.
-    pub options: RollArgs,
-    /// Allow a downgrade to an earlier patch version of the same minor
+    /// How.
+    pub how: RollArgs,
+    /// Go to an earlier patch of the same minor
     #[arg(long)]
     pub allow_patch_downgrade: bool,
-    /// Save a snapshot to this file first, for `kamaji restore`
+    /// Save the data to this file first, so that `kamaji restore` can go back to it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub snapshot: Option<PathBuf>,
-    /// Ignore a failure of this preflight check (can be repeated)
+    /// Do not be stopped by this check (can be repeated)
     #[arg(long = "skip-check", value_name = "CHECK", value_parser = CheckName::parse)]
     pub skip_checks: Vec<CheckName>,
 }
 
-/// Options of a rollout.
+/// How a version is changed.
 #[derive(Debug, Args)]
 pub struct RollArgs {
-    /// Do not ask for confirmation
+    /// Do it without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Show the plan without applying it
+    /// Show the plan and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Roll back if the new pods are not ready within this time
+    /// Go back if the new pods are not ready after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
 }
@@ -51,7 +51,7 @@ pub struct RollArgs {
 /// `kamaji upgrade …`.
 #[derive(Debug, Subcommand)]
 pub enum UpgradeCommand {
-    /// Show available versions, changes and failing preflight checks
+    /// Show where control planes can go, what would change, and what stands in the way
     #[command(after_help = "Examples:
   kamaji upgrade plan prod
   kamaji upgrade plan -A
@@ -62,16 +62,16 @@ pub enum UpgradeCommand {
 /// `kamaji upgrade plan`.
 #[derive(Debug, Args)]
 pub struct UpgradePlanArgs {
-    /// Names of control planes [default: all in the namespace]
+    /// Names of control planes [default: all of the namespace]
     #[arg(value_name = "NAME", add = control_planes())]
     pub names: Vec<ControlPlaneName>,
-    /// Plan for control planes in all namespaces
+    /// Plan for control planes of all namespaces
     #[arg(short = 'A', long, conflicts_with = "names")]
     pub all_namespaces: bool,
-    /// Label selector to filter control planes
+    /// Plan for those whose record has these labels
     #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", conflicts_with = "names")]
     pub selector: String,
-    /// Version to plan for [default: the newest supported version for each control plane]
+    /// Plan for this version instead of the newest one that each can go to
     #[arg(long, value_name = "VERSION", value_parser = KubeVersion::parse)]
     pub to: Option<KubeVersion>,
 }
@@ -83,8 +83,8 @@ pub struct RollbackArgs {
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
     #[command(flatten)]
-    /// Rollout options.
-    pub options: RollArgs,
+    /// How.
+    pub how: RollArgs,
 }
 
 /// `kamaji scale`.
@@ -93,13 +93,13 @@ pub struct ScaleArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Number of replicas; 0 stops the control plane and keeps its data
+    /// Run this many pods; with 0 it sleeps: nothing runs, and the data stays
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50))]
     pub replicas: u32,
-    /// Do not ask for confirmation before scaling to 0
+    /// Do not ask before putting it to sleep
     #[arg(short, long)]
     pub yes: bool,
-    /// Timeout for the operation
+    /// Stop waiting after this long
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub timeout: DurationArg,
 }
@@ -110,7 +110,7 @@ pub struct PauseArgs {
     /// Name of the control plane
     #[arg(value_name = "NAME", add = control_planes())]
     pub name: ControlPlaneName,
-    /// Reason, shown to other users
+    /// Tell others why
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
@@ -118,19 +118,19 @@ pub struct PauseArgs {
 /// `kamaji rbac`.
 #[derive(Debug, Args)]
 pub struct RbacArgs {
-    /// Print read-only permissions to list control planes in all namespaces, without access to Secrets
+    /// Print the right to list control planes of all namespaces instead, without any Secret
     #[arg(long, conflicts_with = "make_datastore")]
     pub viewer: bool,
-    /// Include the permissions to create the datastore `default`
+    /// Include the rights to make the datastore `default`
     #[arg(long)]
     pub make_datastore: bool,
-    /// Grant the permissions to this user (can be repeated)
+    /// Give them to this user (can be repeated)
     #[arg(long = "user", value_name = "USER")]
     pub users: Vec<String>,
-    /// Grant the permissions to this group (can be repeated)
+    /// Give them to this group (can be repeated)
     #[arg(long = "group", value_name = "GROUP")]
     pub groups: Vec<String>,
-    /// Grant the permissions to this ServiceAccount (can be repeated)
+    /// Give them to this ServiceAccount (can be repeated)
     #[expect(clippy::doc_markdown, reason = "this comment is the help, where backticks would be printed")]
     #[arg(long = "service-account", value_name = "NAMESPACE:NAME")]
     pub service_accounts: Vec<String>,

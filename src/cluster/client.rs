@@ -1,5 +1,5 @@
-//! A connection to one API server: read, apply, create, replace, delete. What becomes of one request is `exchange.rs`,
-//! how often it is sent `patience.rs`.
+//! A connection to one API server: read, apply, create, replace, delete. One request and its answer
+//! are in `http.rs`, retries in `retry.rs`.
 #![expect(clippy::disallowed_types, reason = "edge: the one place that holds a client")]
 
 use std::net::SocketAddr;

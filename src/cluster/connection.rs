@@ -1,4 +1,6 @@
-//! A connection to one API server, and what it shares with its clones. Requests are `client.rs`, retries `retry.rs`.
+//! A connection to one API server, and what it shares with its clones. Requests are in `client.rs`, retries in
+//! `retry.rs`.
+#![expect(clippy::disallowed_types, reason = "edge: holds the client")]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,11 +10,11 @@ use tokio::time::Instant;
 
 use super::Refusal;
 
-/// The same once the run should have ended: what is left to do is to tidy up.
-const LAST: Duration = Duration::from_secs(5);
-
 /// How long one request may take.
 const REQUEST: Duration = Duration::from_secs(20);
+
+/// How long one request may take after the deadline of the run, for cleanup.
+const LAST: Duration = Duration::from_secs(5);
 
 /// Clocks that differ by less are not known to differ.
 const ALIKE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! One request and its answer: sent, read to its end, and judged. How often it is sent is `patience.rs`.
+//! One request and its answer: sent, read to its end, and judged. Retries are in `retry.rs`.
 
 use std::time::Duration;
 

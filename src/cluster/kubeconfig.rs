@@ -90,8 +90,8 @@ fn read(path: &Path) -> Result<Option<Kubeconfig>, String> {
         Ok(bytes) => bytes,
         Err(Unreadable::Io(error)) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(Unreadable::Io(error)) => return Err(format!("{name} cannot be read: {error}")),
-        Err(Unreadable::Folder) => return Err(format!("{name} is a directory")),
-        Err(Unreadable::NoWriter) => return Err(format!("{name} is a pipe without a writer")),
+        Err(Unreadable::Folder) => return Err(format!("{name} is a folder")),
+        Err(Unreadable::NobodyWrites) => return Err(format!("{name} is a pipe that nobody writes to")),
         Err(Unreadable::TooLarge) => return Err(format!("{name} is larger than 16 MiB")),
     };
     // UTF-16 without a mark is UTF-8 with many NULs.

@@ -19,7 +19,7 @@ pub enum Unreadable {
     /// It is a folder.
     Folder,
     /// It is a pipe without a writer.
-    NoWriter,
+    NobodyWrites,
     /// It has more bytes than are read.
     TooLarge,
 }
@@ -51,6 +51,6 @@ fn open(path: &Path) -> Result<File, Unreadable> {
     std::thread::spawn(move || opened.send(File::open(pipe)));
     match result.recv_timeout(MOMENT) {
         Ok(file) => Ok(file?),
-        Err(_) => Err(Unreadable::NoWriter),
+        Err(_) => Err(Unreadable::NobodyWrites),
     }
 }

@@ -1,4 +1,5 @@
-//! Retries requests until the deadline; a write is not sent once the lock is lost.
+//! How often a request is sent: again while the server is away or asks for it, a few times after a hiccup, never past the
+//! end of the run, and never as a write once the lock is somebody else's.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -6,16 +7,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connection::{Listener, later};
+use super::connection::later;
 use super::http::{Again, Failure};
 use super::{Connection, Refusal, lock};
+use crate::cluster::connection::Listener;
 
 /// How often a hiccup is believed.
 const HICCUPS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// From when on an outage is worth a word.
-const REPORT_OUTAGE_AFTER: Duration = Duration::from_secs(2);
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 impl Connection {
     /// The same connection, which tries again for so long when the server is away.
@@ -103,7 +105,7 @@ impl Connection {
             if !patient || self.shared.is_past(next) {
                 return Err(failure.refusal);
             }
-            if next > begun + REPORT_OUTAGE_AFTER {
+            if next > begun + WORTH_A_WORD {
                 self.shared.tell(&failure.refusal);
             }
             tracing::debug!(refusal = %failure.refusal, "trying again");

@@ -1,4 +1,4 @@
-//! Forwards a local port to a pod through the management API server.
+//! A way to a port of a pod through the management cluster's API, for machines that reach nothing else.
 //!
 //! The tunnel is a listener on 127.0.0.1; each connection to it becomes one port-forward. Whoever uses it still
 //! verifies the server behind it by TLS.

@@ -1,4 +1,4 @@
-//! `kamaji completion`: prints a script that calls kamaji for completions, so that it never becomes outdated.
+//! `kamaji completion`: the script by which a shell asks kamaji itself, so that it cannot go stale.
 
 use super::shared::context::Context;
 use crate::cli::CompletionArgs;
@@ -7,7 +7,7 @@ use crate::error::{Fault, Kind};
 pub(super) fn run(args: &CompletionArgs, context: &Context) -> Result<(), Fault> {
     let shell = args.shell.to_string();
     let script = crate::complete::registration(&shell)
-        .ok_or_else(|| Fault::new(Kind::Usage, format!("completion for {shell} is not supported")))?;
+        .ok_or_else(|| Fault::new(Kind::Usage, format!("there are no completions for {shell}")))?;
     context.ui.result(&script);
     Ok(())
 }

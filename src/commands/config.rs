@@ -1,4 +1,4 @@
-//! `kamaji config`: validates and converts kubeadm files, and prints defaults. Contacts no cluster.
+//! `kamaji config`: kubeadm files checked, converted and explained. Asks no cluster.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::config::{Checked, Problem, Source, Warning};
 use crate::error::{Fault, Kind};
 use crate::model::SuppliedFiles;
 use crate::ui::{Format, Report};
-use crate::yaml::Location;
+use crate::yaml::Spot;
 
 pub(super) fn run(command: &ConfigCommand, context: &Context) -> Result<(), Fault> {
     match command {
@@ -57,21 +57,21 @@ fn validate(args: &ValidateArgs, context: &Context) -> Result<(), Fault> {
     }
     match context.ui.format {
         Format::Table | Format::Wide | Format::Name => Err(config::Error::Problems(problems).into()),
-        // The report already contains the problems.
+        // The problems are in the report.
         Format::Json | Format::Yaml => {
             let wrong = report.files.iter().filter(|file| !file.valid).count();
             let (files, count) = (report.files.len(), problems.len());
-            Err(Fault::new(Kind::Usage, format!("{wrong} of {files} files are invalid ({count} problems)")))
+            Err(Fault::new(Kind::Usage, format!("{wrong} of {files} files cannot be used: problems: {count}")))
         }
     }
 }
 
-/// Reads and validates one file. A read error is reported as a problem of the file.
+/// Reads and checks one file; one that cannot be read has one problem.
 fn check(path: &Path, allow_experimental: bool, given: &SuppliedFiles) -> (String, Checked) {
     match secure_files::read_text(path) {
         Ok((name, text)) => {
             let source = Source { name: &name, text: &text };
-            let checked = if tenant_control_plane::detect(&source) {
+            let checked = if tenant_control_plane::is_one(&source) {
                 tenant_control_plane::validate(&source, given)
             } else {
                 config::validate(&source, allow_experimental, given)
@@ -81,19 +81,19 @@ fn check(path: &Path, allow_experimental: bool, given: &SuppliedFiles) -> (Strin
         Err(fault) => {
             let file = path.display().to_string();
             let problem = Problem {
-                location: Location { file: file.clone(), at: None },
+                spot: Spot { file: file.clone(), at: None },
                 field: String::new(),
                 text: fault.to_string(),
                 remedy: fault.hints().join("; "),
                 snippet: String::new(),
-                missing_file: None,
+                wants: None,
             };
             (file, Checked { problems: vec![problem], warnings: Vec::new() })
         }
     }
 }
 
-/// The report of `config validate`. Its JSON is a public interface.
+/// The result of `validate`. Its JSON is a public interface.
 #[derive(Debug, Serialize)]
 struct Validation {
     files: Vec<FileReport>,
@@ -107,16 +107,16 @@ struct FileReport {
     warnings: Vec<Finding>,
 }
 
-/// A problem or a warning. Line and column start at 1; null if it concerns the whole file.
+/// A problem or a warning. Line and column are counted from 1; null when the whole file is meant.
 #[derive(Debug, Serialize)]
 struct Finding {
     file: String,
     line: Option<usize>,
     column: Option<usize>,
-    /// Empty if it concerns the whole document.
+    /// Empty when the whole document is meant.
     field: String,
     text: String,
-    /// How to fix it; empty for warnings, and if the text already says so.
+    /// What to do; empty when the text says it, and for warnings.
     remedy: String,
 }
 
@@ -132,11 +132,11 @@ impl FileReport {
 }
 
 impl Finding {
-    fn new(location: &Location, field: &str, text: &str, remedy: &str) -> Self {
+    fn new(spot: &Spot, field: &str, text: &str, remedy: &str) -> Self {
         Self {
-            file: location.file.clone(),
-            line: location.at.map(|place| place.line),
-            column: location.at.map(|place| place.column),
+            file: spot.file.clone(),
+            line: spot.at.map(|place| place.line),
+            column: spot.at.map(|place| place.column),
             field: field.to_owned(),
             text: text.to_owned(),
             remedy: remedy.to_owned(),
@@ -144,11 +144,11 @@ impl Finding {
     }
 
     fn of_problem(problem: &Problem) -> Self {
-        Self::new(&problem.location, &problem.field, &problem.text, &problem.remedy)
+        Self::new(&problem.spot, &problem.field, &problem.text, &problem.remedy)
     }
 
     fn of_warning(warning: &Warning) -> Self {
-        Self::new(&warning.location, &warning.field, &warning.text, "")
+        Self::new(&warning.spot, &warning.field, &warning.text, "")
     }
 }
 

@@ -1,10 +1,10 @@
-//! `kamaji create`: loads the spec, plans, asks for confirmation, applies, waits and reports.
+//! `kamaji create`: load, look, plan, ask, apply, wait, report.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::shared::apply_spec::{ApplyOptions, ApplyResult, apply_spec};
+use super::shared::apply_spec::{How, Settled, apply_spec};
 use super::shared::context::Context;
 use super::shared::spec_source;
 use crate::cli::CreateArgs;
@@ -13,11 +13,11 @@ use crate::error::{Fault, Kind};
 use crate::plan::state::record::Record;
 use crate::ui::Report;
 
-/// kubeadm waits up to 4 minutes for the control plane; this leaves time to pull images.
+/// kubeadm's own patience is 4 minutes; pulling images comes on top.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), Fault> {
-    // Report errors in the file before contacting any server.
+    // A file that is wrong is told before any server is asked.
     let early = context.namespace_or("default")?;
     let loaded = spec_source::load(&args.spec, &early, context).await?;
     let management = context.management().await?;
@@ -25,30 +25,30 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     let mut request = loaded.in_namespace(context, &management.namespace);
 
     if args.spec.settings.replicas.is_none() && args.spec.filename.is_none() {
-        // A kubeadm file does not specify replicas: keep the number that `scale` has set.
+        // Who scaled it, or put it to sleep, is not overruled by a file that says nothing about it.
         let (namespace, name) = (&request.spec.namespace, &request.spec.name);
         match record_store::read_record(&management.connection, namespace, name).await {
             Ok(Some(recorded)) => request.spec.replicas = recorded.record.spec.replicas,
-            // Missing permissions are reported below, all at once.
+            // What cannot be read is told below, with all that is missing.
             Ok(None) => {}
             Err(fault) if fault.kind() == Kind::Failed => {}
             Err(fault) => return Err(fault),
         }
     }
-    let options = ApplyOptions {
+    let how = How {
         dry_run: args.dry_run || file_dry_run,
         yes: args.yes,
         wait: args.wait,
         timeout: args.timeout.map(|span| span.0).or(file_timeout).unwrap_or(TIMEOUT),
     };
     let control_plane = request.spec.namespaced_name();
-    match apply_spec(&request, &options, &management, context).await? {
-        ApplyResult::DryRun => {}
-        ApplyResult::Unchanged(record) => context.ui.report(&CreateReport::of(&record, false)),
-        ApplyResult::Changed(record, _) => context.ui.report(&CreateReport::of(&record, true)),
-        ApplyResult::NotAwaited => {
+    match apply_spec(&request, &how, &management, context).await? {
+        Settled::Shown => {}
+        Settled::Unchanged(record) => context.ui.report(&Outcome::of(&record, false)),
+        Settled::Changed(record, _) => context.ui.report(&Outcome::of(&record, true)),
+        Settled::Written => {
             context.ui.say(&format!(
-                "{control_plane}: objects applied, not waiting until it is ready; check its status: kamaji status {}",
+                "{control_plane}: objects written, not waited for; see how it goes: kamaji status {}",
                 control_plane.argument()
             ));
         }
@@ -56,10 +56,10 @@ pub(super) async fn run(args: &CreateArgs, context: &mut Context) -> Result<(), 
     Ok(())
 }
 
-/// The report of `create`. Its JSON is a public interface.
+/// What `create` ends with. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CreateReport {
+struct Outcome {
     api_version: &'static str,
     kind: &'static str,
     name: String,
@@ -73,7 +73,7 @@ struct CreateReport {
     changed: bool,
 }
 
-impl CreateReport {
+impl Outcome {
     fn of(record: &Record, changed: bool) -> Self {
         let spec = &record.spec;
         Self {
@@ -86,13 +86,13 @@ impl CreateReport {
             endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),
             replicas: spec.replicas,
             datastore: spec.datastore.to_string(),
-            status: record.step.as_str(),
+            status: record.step.word(),
             changed,
         }
     }
 }
 
-impl Report for CreateReport {
+impl Report for Outcome {
     fn text(&self, _wide: bool) -> String {
         let endpoint = self.endpoint.as_deref().unwrap_or("-");
         let (name, version) = (&self.name, &self.version);
@@ -103,9 +103,9 @@ impl Report for CreateReport {
         format!(
             "{name} is ready: {version} at {endpoint}\n\n\
              Next:\n\
-             \x20 kamaji join {name}{namespace}                 print the join command for workers\n\
-             \x20 kamaji kubeconfig {name}{namespace} --merge   add a context to your kubeconfig\n\
-             \x20 kamaji status {name}{namespace}               show its status\n"
+             \x20 kamaji join {name}{namespace}                 the line for its workers\n\
+             \x20 kamaji kubeconfig {name}{namespace} --merge   a context for kubectl\n\
+             \x20 kamaji status {name}{namespace}               what there is\n"
         )
     }
 

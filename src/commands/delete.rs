@@ -1,4 +1,4 @@
-//! `kamaji delete`: plans, asks for the name as confirmation, deletes and reports.
+//! `kamaji delete`: look, name what goes, ask for the name, remove, report.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
     let plan = delete::prepare_delete(&session, &request).await?;
-    let outcome = |status| DeleteReport {
+    let outcome = |status| Outcome {
         api_version: "kamaji/v1",
         kind: "Deletion",
         name: args.name.to_string(),
@@ -40,8 +40,8 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
     if !args.yes {
         let name = args.name.as_str();
         if !context.ui.can_ask() {
-            return Err(Fault::new(Kind::Declined, format!("deleting control plane `{name}` requires confirmation"))
-                .hint("confirm with --yes, or preview with --dry-run"));
+            return Err(Fault::new(Kind::Declined, format!("deleting control plane `{name}` needs consent"))
+                .hint("agree to it with --yes; see what goes with --dry-run"));
         }
         if !context.ui.confirm_by_name("Type the name of the control plane to delete it", name)? {
             return Err(Fault::new(Kind::Declined, "declined; nothing was deleted"));
@@ -55,7 +55,7 @@ pub(super) async fn run(args: &DeleteArgs, context: &mut Context) -> Result<(), 
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DeleteReport {
+struct Outcome {
     api_version: &'static str,
     kind: &'static str,
     name: String,
@@ -63,13 +63,13 @@ struct DeleteReport {
     status: &'static str,
 }
 
-impl Report for DeleteReport {
+impl Report for Outcome {
     fn text(&self, _wide: bool) -> String {
         let Self { name, namespace, .. } = self;
         match self.status {
-            "Absent" => format!("{name} does not exist in namespace {namespace}; nothing to delete\n"),
-            "DryRun" => "Dry run: nothing was deleted.\n".to_owned(),
-            _ => format!("{name} deleted\n"),
+            "Absent" => format!("{name}: nothing to delete in namespace {namespace}\n"),
+            "DryRun" => "Nothing was deleted: this was a dry run.\n".to_owned(),
+            _ => format!("{name} is deleted: nothing of it is left\n"),
         }
     }
 

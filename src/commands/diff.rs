@@ -1,4 +1,4 @@
-//! `kamaji diff`: compares the live objects with the desired ones. Read-only.
+//! `kamaji diff`: what lives against what was asked for. Writes nothing.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::error::{DIFFERENCES, Fault};
 use crate::plan::apply::plan::{Action, Plan};
 use crate::ui::Report;
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: &ControlPlaneArgs, context: &mut Context) -> Result<ExitCode, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let recorded = record_store::require_record(session.management, &management.namespace, &args.name).await?;
     let version = recorded.record.spec.version;
     let plan = preflight::plan_upgrade(&session, &recorded, version, &mut context.ambient).await?;
@@ -28,7 +28,7 @@ pub(super) async fn run(args: &ControlPlaneArgs, context: &mut Context) -> Resul
     Ok(if differs { ExitCode::from(DIFFERENCES) } else { ExitCode::SUCCESS })
 }
 
-/// The report of `diff`. Its JSON is a public interface.
+/// The differences. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Diff {
@@ -42,12 +42,12 @@ struct Diff {
 impl Report for Diff {
     fn text(&self, _wide: bool) -> String {
         if !self.differs {
-            return format!("{}: no differences\n", self.plan.control_plane);
+            return format!("{}: as it was asked for\n", self.plan.control_plane);
         }
         let mut lines = crate::ui::plan_lines(&self.plan);
         if let Some(first) = lines.first_mut() {
             *first = format!(
-                "{} differs from its spec; `kamaji update` would correct everything not marked with `!`:",
+                "{} differs from what was asked for; `kamaji update` would put back (but for what has a `!`):",
                 self.plan.control_plane
             );
         }
@@ -56,6 +56,6 @@ impl Report for Diff {
 
     fn names(&self) -> Vec<String> {
         let changed = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
-        changed.map(|change| change.target.clone()).collect()
+        changed.map(|change| change.what.clone()).collect()
     }
 }

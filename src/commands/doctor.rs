@@ -1,4 +1,4 @@
-//! `kamaji doctor`: runs all health checks and reports the root cause. Read-only.
+//! `kamaji doctor`: look at everything, judge the chain, tell the first broken link. Writes nothing.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::engine::session::Session;
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
 use crate::model::{ControlPlaneName, Namespace};
-use crate::plan::doctor::check_graph::{Diagnosis, HealthCheck, HealthCheckState};
+use crate::plan::doctor::check_graph::{Diagnosis, Link, LinkState};
 use crate::plan::doctor::{diagnose_control_plane, diagnose_shared};
 use crate::ui::{Report, safe};
 
-/// The total timeout; each query has its own, shorter one.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(28);
+/// Every look has its own limit; together they end before this.
+const TOGETHER: Duration = Duration::from_secs(28);
 
 pub(super) async fn run(args: &DoctorArgs, context: &mut Context) -> Result<ExitCode, Fault> {
     let progress = context.ui.progress();
-    let (namespace, diagnosis) = diagnose(args.name.as_ref(), context).await?;
+    let (namespace, diagnosis) = examine(args.name.as_ref(), context).await?;
     drop(progress);
-    let failed = !diagnosis.healthy;
+    let sick = !diagnosis.healthy;
     context.ui.report(&Doctor::of(args.name.as_ref(), &namespace, diagnosis));
-    Ok(if failed { ExitCode::from(Kind::Failed.exit_code()) } else { ExitCode::SUCCESS })
+    Ok(if sick { ExitCode::from(Kind::Failed.exit_code()) } else { ExitCode::SUCCESS })
 }
 
-/// Collects facts and runs the checks. Fails only if no control plane of this name exists.
-pub(super) async fn diagnose(
+/// Looks and judges; fails only when there is no control plane of this name.
+pub(super) async fn examine(
     name: Option<&ControlPlaneName>,
     context: &mut Context,
 ) -> Result<(Namespace, Diagnosis), Fault> {
@@ -43,7 +43,7 @@ pub(super) async fn diagnose(
         }
     };
     let namespace = context.namespace_or(connection.default_namespace())?;
-    let session = Session::quiet(&connection, TOTAL_TIMEOUT, context::clock());
+    let session = Session::quiet(&connection, TOGETHER, context::clock());
     let diagnosis = match name {
         None => {
             let (management, shared) = datastore::collect_shared_facts(&session, &namespace).await;
@@ -60,7 +60,7 @@ pub(super) async fn diagnose(
     Ok((namespace, diagnosis))
 }
 
-/// The report. Its JSON is a public interface.
+/// The diagnosis. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Doctor {
@@ -82,17 +82,17 @@ impl Doctor {
 
 impl Report for Doctor {
     fn text(&self, _wide: bool) -> String {
-        let width = self.diagnosis.checks.iter().map(|check| check.name.as_str().len()).max().unwrap_or(0);
+        let width = self.diagnosis.links.iter().map(|link| link.name.as_str().len()).max().unwrap_or(0);
         let mut text = String::new();
-        for check in &self.diagnosis.checks {
-            let mark = crate::ui::state_mark(check.state);
-            let finding = match check.caused_by {
-                Some(cause) => format!("caused by {}: {}", cause.as_str(), check.finding),
-                None => check.finding.clone(),
+        for link in &self.diagnosis.links {
+            let mark = crate::ui::state_mark(link.state);
+            let finding = match link.follows_from {
+                Some(cause) => format!("follows from {}: {}", cause.as_str(), link.finding),
+                None => link.finding.clone(),
             };
-            text.push_str(&format!("{mark}  {:width$}  {}\n", check.name.as_str(), indented(&finding, width + 11)));
-            if check.state == HealthCheckState::Warning && check.caused_by.is_none() {
-                for line in check.details.iter().map(|line| format!("· {line}")).chain(remedies(check)) {
+            text.push_str(&format!("{mark}  {:width$}  {}\n", link.name.as_str(), indented(&finding, width + 11)));
+            if link.state == LinkState::Warning && link.follows_from.is_none() {
+                for line in link.details.iter().map(|line| format!("· {line}")).chain(remedies(link)) {
                     text.push_str(&format!("{:1$}{2}\n", "", width + 11, indented(&line, width + 13)));
                 }
             }
@@ -102,53 +102,50 @@ impl Report for Doctor {
     }
 
     fn names(&self) -> Vec<String> {
-        self.diagnosis.root_cause.iter().map(|name| format!("check/{}", name.as_str())).collect()
+        self.diagnosis.broken.iter().map(|name| format!("link/{}", name.as_str())).collect()
     }
 }
 
 impl Doctor {
     fn conclusion(&self) -> String {
-        let checks = &self.diagnosis.checks;
-        let subject = self.name.as_ref().map_or("management cluster", String::as_str);
-        let Some(first) = self.diagnosis.first_failed() else {
-            let warnings = checks.iter().filter(|check| check.state == HealthCheckState::Warning).count();
+        let links = &self.diagnosis.links;
+        let whom = self.name.as_ref().map_or("what is shared", String::as_str);
+        let Some(first) = self.diagnosis.first() else {
+            let warnings = links.iter().filter(|link| link.state == LinkState::Warning).count();
             return match warnings {
-                0 => format!("\n{subject}: no problems found\n"),
-                1 => format!("\n{subject}: no failed checks; one warning\n"),
-                many => format!("\n{subject}: no failed checks; {many} warnings\n"),
+                0 => format!("\n{whom}: nothing is broken\n"),
+                1 => format!("\n{whom}: nothing is broken; one warning\n"),
+                many => format!("\n{whom}: nothing is broken; {many} warnings\n"),
             };
         };
-        let mut text = format!("\nRoot cause: {}: {}\n", first.name.as_str(), indented(&first.finding, 2));
+        let mut text = format!("\nThe first broken link is {}: {}\n", first.name.as_str(), indented(&first.finding, 2));
         text.push_str(&details(first));
-        let follows: Vec<&str> = checks
-            .iter()
-            .filter(|check| check.caused_by == Some(first.name))
-            .map(|check| check.name.as_str())
-            .collect();
+        let follows: Vec<&str> =
+            links.iter().filter(|link| link.follows_from == Some(first.name)).map(|link| link.name.as_str()).collect();
         if !follows.is_empty() {
-            text.push_str(&format!("  also affected: {}\n", follows.join(", ")));
+            text.push_str(&format!("  from it follow: {}\n", follows.join(", ")));
         }
-        let others = checks.iter().filter(|check| {
-            check.state == HealthCheckState::Failed && check.caused_by.is_none() && check.name != first.name
-        });
+        let others = links
+            .iter()
+            .filter(|link| link.state == LinkState::Broken && link.follows_from.is_none() && link.name != first.name);
         for other in others {
-            text.push_str(&format!("\nAlso failed: {}: {}\n", other.name.as_str(), indented(&other.finding, 2)));
+            text.push_str(&format!("\nAlso broken is {}: {}\n", other.name.as_str(), indented(&other.finding, 2)));
             text.push_str(&details(other));
         }
         text
     }
 }
 
-fn details(check: &HealthCheck) -> String {
-    let lines = check.details.iter().map(|line| format!("· {line}")).chain(remedies(check));
+fn details(link: &Link) -> String {
+    let lines = link.details.iter().map(|line| format!("· {line}")).chain(remedies(link));
     lines.map(|line| format!("  {}\n", indented(&line, 4))).collect()
 }
 
-fn remedies(check: &HealthCheck) -> impl Iterator<Item = String> + '_ {
-    check.remedies.iter().map(|remedy| format!("fix: {remedy}"))
+fn remedies(link: &Link) -> impl Iterator<Item = String> + '_ {
+    link.remedies.iter().map(|remedy| format!("to do: {remedy}"))
 }
 
-/// Escapes the text and indents all lines but the first.
+/// Text of others, with its later lines under its first.
 fn indented(text: &str, by: usize) -> String {
     safe(text).replace('\n', &format!("\n{:by$}", ""))
 }

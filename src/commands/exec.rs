@@ -1,4 +1,4 @@
-//! `kamaji exec`: runs a command with a kubeconfig for the tenant, directly or through the management cluster.
+//! `kamaji exec`: a command with a kubeconfig that works from here, directly or through the management cluster.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
@@ -16,12 +16,12 @@ use crate::cli::ExecArgs;
 use crate::error::{Fault, Kind, While as _};
 use crate::pki;
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let record = control_plane::record(&session, &management, &args.name).await?;
     let reached = control_plane::reach(&session, &record).await?;
     let kubeconfig = control_plane::kubeconfig(&management.connection, &record, args.user.file()).await?;
@@ -34,18 +34,17 @@ pub(super) async fn run(args: &ExecArgs, context: &Context) -> Result<ExitCode, 
         }
     };
     drop(progress);
-    let kubeconfig_file = TempKubeconfig::new(&kubeconfig)?;
-    // Listen before the command starts, so that no signal is lost.
-    let mut signals = SignalForwarder::listen()?;
-    let status = signals.forward_until_exit(start(&args.command, &kubeconfig_file)?).await?;
+    let handed = TempKubeconfig::new(&kubeconfig)?;
+    // Listening begins before the command does: none is lost.
+    let mut passed = Passed::listen()?;
+    let status = passed.along_to(start(&args.command, &handed)?).await?;
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-fn start(command: &[OsString], kubeconfig_file: &TempKubeconfig) -> Result<Child, Fault> {
-    let (program, arguments) = command.split_first().expect("clap requires at least one argument");
-    let started =
-        tokio::process::Command::new(program).args(arguments).env("KUBECONFIG", kubeconfig_file.path()).spawn();
+fn start(command: &[OsString], handed: &TempKubeconfig) -> Result<Child, Fault> {
+    let (program, arguments) = command.split_first().expect("clap asks for at least one word");
+    let started = tokio::process::Command::new(program).args(arguments).env("KUBECONFIG", handed.path()).spawn();
     let kind = match &started {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
         Ok(_) | Err(_) => Kind::Failed,
@@ -53,19 +52,19 @@ fn start(command: &[OsString], kubeconfig_file: &TempKubeconfig) -> Result<Child
     started.while_doing(kind, || format!("run {}", program.to_string_lossy()))
 }
 
-/// Forwards signals to the command. kamaji itself keeps running until the command exits, because it holds the tunnel.
-struct SignalForwarder {
+/// Signals that the command gets when kamaji does. kamaji itself stays until the command ends: the tunnel is its.
+struct Passed {
     terminate: Signal,
     hang_up: Signal,
     user_1: Signal,
     user_2: Signal,
     interrupt: Signal,
     quit: Signal,
-    /// Whether a terminal already sends the last two to the command.
+    /// Whether a terminal sends the last two to the command as well.
     on_terminal: bool,
 }
 
-impl SignalForwarder {
+impl Passed {
     fn listen() -> Result<Self, Fault> {
         let to = |kind| signal(kind).while_doing(Kind::Failed, || "listen for signals".into());
         Ok(Self {
@@ -79,7 +78,7 @@ impl SignalForwarder {
         })
     }
 
-    async fn forward_until_exit(&mut self, mut child: Child) -> Result<ExitStatus, Fault> {
+    async fn along_to(&mut self, mut child: Child) -> Result<ExitStatus, Fault> {
         use rustix::process::Signal as Sent;
         loop {
             let sent = tokio::select! {
@@ -93,7 +92,7 @@ impl SignalForwarder {
             };
             let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
             if let (Some(sent), Some(id)) = (sent, id) {
-                // The command may just have exited; `wait` then returns its status.
+                // It may have ended this moment; then its status comes next.
                 let _ended = rustix::process::kill_process(id, sent);
             }
         }

@@ -1,4 +1,4 @@
-//! `kamaji join`: prints join instructions with a new bootstrap token, or joins hosts over ssh.
+//! `kamaji join`: a token, and what makes a machine a worker; or the machines made workers over ssh.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::event::Event;
 use crate::pki;
 use crate::plan::state::record::Record;
 use crate::plan::workers::host_probe::{HostMembership, HostProbe};
-use crate::tenant::{JoinParameters, join_command};
+use crate::tenant::{Joining, join_command};
 use crate::ui::{Report, Table};
 
-/// Timeout per host; kubeadm itself waits 5 minutes for discovery and for the kubelet.
-const HOST_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long one machine may take: kubeadm itself waits 5 minutes for discovery and for the kubelet.
+const PER_HOST: Duration = Duration::from_secs(600);
 
 pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fault> {
     let management = context.management().await?;
@@ -36,10 +36,8 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
         drop(progress);
         return report_hosts(context, args.dry_run, items);
     }
-    let made =
-        token::create_token_for(&session, &record, args.ttl.0, "created by kamaji join", &mut context.ambient).await?;
-    let joining =
-        JoinParameters { endpoint: &endpoint, token: &made.token, ca_hashes: &hashes, version: record.spec.version };
+    let made = token::make(&session, &record, args.ttl.0, "made by kamaji join", &mut context.ambient).await?;
+    let joining = Joining { endpoint: &endpoint, token: &made.token, ca_hashes: &hashes, version: record.spec.version };
     drop(progress);
     let text = match args.format {
         JoinFormat::Command => format!("{}\n", join_command(&endpoint, made.token.expose_secret(), &hashes)),
@@ -61,7 +59,7 @@ pub(super) async fn run(args: &JoinArgs, context: &mut Context) -> Result<(), Fa
     Ok(())
 }
 
-/// Checks the hosts, and joins those that are not in a cluster with a token that is deleted afterwards.
+/// Looks at the machines, and joins those that are free with a token that is deleted afterwards.
 async fn join_hosts(
     args: &JoinArgs,
     session: &Session<'_>,
@@ -71,45 +69,45 @@ async fn join_hosts(
 ) -> Result<Vec<HostItem>, Fault> {
     let hosts = hosts::distinct(&args.machines);
     let ssh = hosts::ssh(&args.machines);
-    let seen = hosts::probe_hosts(&ssh, &hosts, hashes).await;
+    let seen = hosts::look(&ssh, &hosts, hashes).await;
     let mut items: Vec<HostItem> = hosts.iter().zip(seen).map(|(host, seen)| HostItem::of(host, seen)).collect();
     let free: Vec<&str> =
-        items.iter().zip(&hosts).filter(|(item, _)| item.outcome == HostOutcome::Free).map(|(_, host)| *host).collect();
+        items.iter().zip(&hosts).filter(|(item, _)| item.outcome == Outcome::Free).map(|(_, host)| *host).collect();
     if args.dry_run || free.is_empty() {
         return Ok(items);
     }
-    let made = token::create_token_for(session, record, args.ttl.0, "created by kamaji join --host", ambient).await?;
+    let made = token::make(session, record, args.ttl.0, "made by kamaji join --host", ambient).await?;
     let endpoint = &control_plane::address(record)?.endpoint;
-    let joining = JoinParameters { endpoint, token: &made.token, ca_hashes: hashes, version: record.spec.version };
-    let mut joined = ssh.run(&free, &joining.script(), HOST_TIMEOUT).await.into_iter();
-    for item in items.iter_mut().filter(|item| item.outcome == HostOutcome::Free) {
+    let joining = Joining { endpoint, token: &made.token, ca_hashes: hashes, version: record.spec.version };
+    let mut joined = ssh.run(&free, &joining.script(), PER_HOST).await.into_iter();
+    for item in items.iter_mut().filter(|item| item.outcome == Outcome::Free) {
         match joined.next() {
-            Some(Ok(_)) => item.outcome = HostOutcome::Joined,
+            Some(Ok(_)) => item.outcome = Outcome::Joined,
             Some(Err(why)) => item.fail(why),
-            None => item.fail("no result from ssh".to_owned()),
+            None => item.fail("nothing is known about it".to_owned()),
         }
     }
-    // The token is no longer needed; if it cannot be deleted, it expires.
+    // It has done its work. Where it cannot be deleted, it ends by itself.
     if let Err(fault) = token::remove(session, record, &made.id).await {
-        session.say(Event::Note(format!("token {} could not be deleted and will expire: {fault}", made.id)));
+        session.say(Event::Note(format!("token {} was not deleted and ends by itself: {fault}", made.id)));
     }
     Ok(items)
 }
 
 fn report_hosts(context: &Context, dry_run: bool, items: Vec<HostItem>) -> Result<(), Fault> {
     let total = items.len();
-    let failed = items.iter().filter(|item| item.outcome == HostOutcome::Failed).count();
+    let failed = items.iter().filter(|item| item.outcome == Outcome::Failed).count();
     context.ui.report(&Hosts { api_version: "kamaji/v1", kind: "JoinOutcomeList", items });
     if dry_run {
-        context.ui.say("Dry run: nothing was changed.");
+        context.ui.say("Nothing was changed: this was a dry run.");
     }
     if failed == 0 {
         return Ok(());
     }
     let kind = if failed == total { Kind::Failed } else { Kind::Partial };
     let text = if dry_run { "cannot join" } else { "did not join" };
-    Err(Fault::new(kind, format!("{failed} of {total} hosts {text}"))
-        .hint("run the command again; hosts that have joined are skipped"))
+    Err(Fault::new(kind, format!("{failed} of {total} machines {text}"))
+        .hint("run the command again: a machine that has joined is left alone"))
 }
 
 #[derive(Serialize)]
@@ -120,7 +118,7 @@ struct Join {
     command: String,
     endpoint: String,
     ca_cert_hash: String,
-    /// Several during a CA rotation; any of them can be used.
+    /// More than one while the authority is changed for another one: any of them will do.
     ca_cert_hashes: Vec<String>,
     token_id: String,
     expires: Option<jiff::Timestamp>,
@@ -150,17 +148,17 @@ struct Hosts {
 #[serde(rename_all = "camelCase")]
 struct HostItem {
     host: String,
-    outcome: HostOutcome,
+    outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
 }
 
-/// The result for a host.
+/// What became of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum HostOutcome {
-    /// Not in a cluster; it can join.
+enum Outcome {
+    /// It can join.
     #[serde(rename = "WouldJoin")]
     Free,
     Joined,
@@ -170,18 +168,18 @@ enum HostOutcome {
 
 impl HostItem {
     fn of(host: &str, seen: Result<HostProbe, String>) -> Self {
-        let mut item = Self { host: host.to_owned(), outcome: HostOutcome::Free, node: None, failure: None };
+        let mut item = Self { host: host.to_owned(), outcome: Outcome::Free, node: None, failure: None };
         match seen {
             Err(why) => item.fail(why),
             Ok(HostProbe { membership: HostMembership::Elsewhere(server), .. }) => item.fail(format!(
-                "it has joined another cluster ({server}); remove it there first, and run kubeadm reset on the host"
+                "it is in another cluster ({server}); take it out there first, with kubeadm reset on the machine"
             )),
             Ok(HostProbe { membership: HostMembership::Here(node), .. }) => {
-                item.outcome = HostOutcome::AlreadyJoined;
+                item.outcome = Outcome::AlreadyJoined;
                 item.node = node;
             }
             Ok(HostProbe { has_kubeadm: false, .. }) => item.fail(
-                "kubeadm is not installed; install kubeadm and kubelet of the control plane's version and a container runtime"
+                "kubeadm is not installed; install kubeadm, kubelet and a container runtime of the control plane's version"
                     .to_owned(),
             ),
             Ok(HostProbe { has_kubeadm: true, membership: HostMembership::Free, .. }) => {}
@@ -190,7 +188,7 @@ impl HostItem {
     }
 
     fn fail(&mut self, why: String) {
-        self.outcome = HostOutcome::Failed;
+        self.outcome = Outcome::Failed;
         self.failure = Some(why);
     }
 }
@@ -201,11 +199,11 @@ impl Report for Hosts {
         let mut details = String::new();
         for item in &self.items {
             let outcome = match (item.outcome, &item.node) {
-                (HostOutcome::Free, _) => "would join".to_owned(),
-                (HostOutcome::Joined, _) => "joined".to_owned(),
-                (HostOutcome::AlreadyJoined, Some(node)) => format!("already joined as node {node}"),
-                (HostOutcome::AlreadyJoined, None) => "already joined".to_owned(),
-                (HostOutcome::Failed, _) => "FAILED".to_owned(),
+                (Outcome::Free, _) => "would join".to_owned(),
+                (Outcome::Joined, _) => "joined".to_owned(),
+                (Outcome::AlreadyJoined, Some(node)) => format!("has joined already, as node {node}"),
+                (Outcome::AlreadyJoined, None) => "has joined already".to_owned(),
+                (Outcome::Failed, _) => "FAILED".to_owned(),
             };
             table.rows.push(vec![item.host.clone(), outcome]);
             if let Some(failure) = &item.failure {
@@ -216,7 +214,7 @@ impl Report for Hosts {
     }
 
     fn names(&self) -> Vec<String> {
-        let there = |item: &&HostItem| matches!(item.outcome, HostOutcome::Joined | HostOutcome::AlreadyJoined);
+        let there = |item: &&HostItem| matches!(item.outcome, Outcome::Joined | Outcome::AlreadyJoined);
         self.items.iter().filter(there).map(|item| format!("host/{}", item.host)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! `kamaji list`: lists control planes from their records and Deployments. Reads no Secrets.
+//! `kamaji list`: the fleet, from records and Deployments. No Secret is read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::plan::state::interrupted::Unfinished;
 use crate::plan::state::record::Record;
 use crate::ui::{Report, Table};
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: &ListArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let namespace = (!args.all_namespaces).then(|| management.namespace.to_string());
     let connection = session.management;
     let selector = |component: &str, more: &str| match more {
@@ -96,11 +96,11 @@ struct Item {
     replicas: u32,
     endpoint: Option<String>,
     datastore: String,
-    certificates_expire: Option<Timestamp>,
+    certificates_end: Option<Timestamp>,
     created: Timestamp,
     pod_subnets: Vec<String>,
     service_subnets: Vec<String>,
-    /// An interrupted operation, and how to resume it.
+    /// What was begun and is not finished, and what ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unfinished: Option<Unfinished>,
     #[serde(skip)]
@@ -123,7 +123,7 @@ impl Item {
             replicas: spec.replicas,
             endpoint: record.address.as_ref().map(|address| address.endpoint.to_string()),
             datastore: spec.datastore.to_string(),
-            certificates_expire: record.certificates_end,
+            certificates_end: record.certificates_end,
             created: record.created,
             pod_subnets: list(&spec.networking.pod_subnets),
             service_subnets: list(&spec.networking.service_subnets),

@@ -1,4 +1,4 @@
-//! One file per command, from its arguments to its report.
+//! One file per verb: the pipeline from arguments to report, and nothing more.
 
 mod certs;
 mod completion;
@@ -33,7 +33,7 @@ use crate::cli::{Cli, Command};
 use crate::error::Fault;
 use shared::context::Context;
 
-/// Runs the command. The caller reports the error.
+/// Runs what was asked; the failure was not told yet.
 pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     let mut context = Context::new(cli.common);
     let outcome = match &cli.command {
@@ -81,7 +81,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     }
 }
 
-/// Completes a command that has several exit codes for success.
+/// The outcome of a command whose success has more than one exit code.
 fn with_code(outcome: Result<ExitCode, Fault>, context: Context) -> Result<ExitCode, (Box<crate::ui::Ui>, Fault)> {
     outcome
         .and_then(|code| context.ui.check_written().map(|()| code))

@@ -1,4 +1,4 @@
-//! `kamaji pause` and `kamaji resume`: pause and resume changes to a control plane.
+//! `kamaji pause` and `kamaji resume`.
 
 use std::time::Duration;
 
@@ -12,33 +12,33 @@ use crate::model::format_time;
 use crate::plan::state::record::{Pause, Record};
 use crate::ui::Report;
 
-/// Long enough for the Lease of a killed process to expire.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+/// Long enough for a lease to run out whose holder is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: &PauseArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, LOCK_TIMEOUT);
+    let session = management.session(&progress, PATIENCE);
     let record = pause::pause(&session, &management.namespace, &args.name, &args.reason).await?;
     drop(progress);
-    context.ui.report(&PauseReport::of(record));
+    context.ui.report(&Outcome::of(record));
     Ok(())
 }
 
 pub(super) async fn resume(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, LOCK_TIMEOUT);
+    let session = management.session(&progress, PATIENCE);
     let record = pause::resume(&session, &management.namespace, &args.name).await?;
     drop(progress);
-    context.ui.report(&PauseReport::of(record));
+    context.ui.report(&Outcome::of(record));
     Ok(())
 }
 
-/// The report of both commands. Its JSON is a public interface.
+/// What both end with. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PauseReport {
+struct Outcome {
     api_version: &'static str,
     kind: &'static str,
     name: String,
@@ -46,7 +46,7 @@ struct PauseReport {
     paused: Option<Pause>,
 }
 
-impl PauseReport {
+impl Outcome {
     fn of(record: Record) -> Self {
         Self {
             api_version: "kamaji/v1",
@@ -58,11 +58,11 @@ impl PauseReport {
     }
 }
 
-impl Report for PauseReport {
+impl Report for Outcome {
     fn text(&self, _wide: bool) -> String {
         match &self.paused {
-            Some(pause) => format!("{} is paused (since {})\n", self.name, format_time(pause.since)),
-            None => format!("{} is not paused\n", self.name),
+            Some(pause) => format!("{} is paused since {}\n", self.name, format_time(pause.since)),
+            None => format!("{} may be changed\n", self.name),
         }
     }
 

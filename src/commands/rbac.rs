@@ -1,4 +1,4 @@
-//! `kamaji rbac`: prints Roles with the permissions that kamaji needs. Contacts no cluster.
+//! `kamaji rbac`: the Roles with exactly the rights that kamaji uses. No cluster is asked.
 
 use super::shared::context::Context;
 use crate::cli::RbacArgs;
@@ -12,8 +12,8 @@ pub(super) fn run(args: &RbacArgs, context: &Context) -> Result<(), Fault> {
     subjects.extend(args.groups.iter().cloned().map(Subject::Group));
     for account in &args.service_accounts {
         let Some((namespace, name)) = account.split_once(':') else {
-            return Err(Fault::new(Kind::Usage, format!("`{account}` is not a valid ServiceAccount"))
-                .hint("use the form NAMESPACE:NAME"));
+            return Err(Fault::new(Kind::Usage, format!("`{account}` is not a ServiceAccount"))
+                .hint("write it as NAMESPACE:NAME"));
         };
         subjects.push(Subject::ServiceAccount(namespace.to_owned(), name.to_owned()));
     }

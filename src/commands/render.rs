@@ -1,5 +1,5 @@
-//! `kamaji render`: prints the objects of a control plane as YAML. If the management cluster is reachable, uses the IDs
-//! and keys of the live objects. Writes nothing.
+//! `kamaji render`: the objects of a control plane as YAML. Uses what lives where a cluster answers, so that ids and
+//! keys are those in use; writes nothing anywhere.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::renewal::RenewalRequest;
 use crate::plan::datastore::authority::DatastoreAuthority;
-use crate::plan::lifecycle::desired::{Inputs, build_desired};
+use crate::plan::lifecycle::desired::{Inputs, desire};
 use crate::plan::state::record::Record;
 use crate::render::{Address, CHECKSUM, Manifest};
 use crate::ui::Format;
 use crate::{pki, yaml};
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_secs(30);
 
-/// The observed state; empty if the management cluster is unreachable.
+/// What a cluster tells, if one answers.
 #[derive(Default)]
-struct ClusterState {
+struct Known {
     record: Option<Record>,
     live: Live,
     datastore: Option<DatastoreAuthority>,
@@ -37,31 +37,31 @@ struct ClusterState {
 pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), Fault> {
     let early = context.namespace_or("default")?;
     let loaded = spec_source::load(&args.spec, &early, context).await?;
-    let (request, observed_state) = match context.management().await {
+    let (request, known) = match context.management().await {
         Ok(management) => {
             let request = loaded.in_namespace(context, &management.namespace);
             let quiet = |_| {};
-            let session = management.session(&quiet, REQUEST_TIMEOUT);
+            let session = management.session(&quiet, SHORT);
             let observed = observe::observe(&session, &request.spec).await?;
             let datastore = admin::datastore_authority(&session, &request.spec.datastore).await?;
             let record = observed.recorded.map(|recorded| recorded.record);
-            (request, ClusterState { record, live: observed.live, datastore })
+            (request, Known { record, live: observed.live, datastore })
         }
         Err(fault)
             if fault.kind() == Kind::Unavailable || (fault.kind() == Kind::Usage && !context.names_a_cluster()) =>
         {
-            context.ui.say("note: the management cluster is unreachable: rendered from the file alone");
-            (loaded.in_namespace(context, &early), ClusterState::default())
+            context.ui.say("note: no management cluster answers: rendered from the file alone");
+            (loaded.in_namespace(context, &early), Known::default())
         }
         Err(fault) => return Err(fault),
     };
-    if request.spec.isolation.policies != Policies::Off && observed_state.live.management_network.cidrs.is_empty() {
+    if request.spec.isolation.policies != Policies::Off && known.live.management_network.closed.is_empty() {
         context.ui.say(
-            "note: the NetworkPolicy does not deny access to the management cluster, whose networks are unknown: add \
-             them with --deny-egress; `kamaji create` detects them",
+            "note: the NetworkPolicy closes nothing of the management cluster, which was not asked: --deny-egress names \
+             its ranges, or `kamaji create` closes them",
         );
     }
-    let objects = render(&request, observed_state, args.show_secrets, context)?;
+    let objects = render(&request, known, args.show_secrets, context)?;
     let text = match context.ui.format {
         Format::Json => {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
@@ -76,36 +76,36 @@ pub(super) async fn run(args: &RenderArgs, context: &mut Context) -> Result<(), 
 
 fn render(
     request: &CreateRequest,
-    observed_state: ClusterState,
+    known: Known,
     show_secrets: bool,
     context: &mut Context,
 ) -> Result<Vec<Value>, Fault> {
     let spec = &request.spec;
-    let id = match &observed_state.record {
+    let id = match &known.record {
         Some(record) => record.id.clone(),
         None => derived_id(spec)?,
     };
-    let recorded = observed_state.record.as_ref();
+    let recorded = known.record.as_ref();
     let exposure = spec.expose.or(recorded.and_then(|record| record.exposure)).unwrap_or(Exposure::LoadBalancer);
-    let service = observed_state.live.named("Service", &ObjectNames(&spec.name).service());
+    let service = known.live.named("Service", &ObjectNames(&spec.name).service());
     let ports = decide_exposure(spec, Some(exposure), service, recorded.and_then(|record| record.address.as_ref()));
     let address = match recorded.and_then(|record| record.address.clone()) {
         Some(address) => address,
         None => offline_address(spec, ports)?,
     };
-    let has_datastore = observed_state.datastore.is_some();
-    let datastore = match observed_state.datastore {
+    let has_datastore = known.datastore.is_some();
+    let datastore = match known.datastore {
         Some(authority) => authority,
-        None => placeholder_ca(context)?,
+        None => stand_in(context)?,
     };
-    let desired = build_desired(
+    let desired = desire(
         &Inputs {
             reissue: &RenewalRequest::default(),
             rotation: recorded.and_then(|record| record.rotation.as_ref()),
             spec,
             id: &id,
-            live: &observed_state.live,
-            supplied: &request.given,
+            live: &known.live,
+            given: &request.given,
             recorded_ca: recorded.and_then(|record| record.ca.as_deref()),
             exposure: ports,
             address: Some(&address),
@@ -122,7 +122,7 @@ fn render(
     if !left_out.is_empty() {
         let names: Vec<&str> = left_out.iter().map(|manifest| manifest.object.name.as_str()).collect();
         context.ui.say(&format!(
-            "note: omitted Secrets {}; `kamaji create` creates missing ones{}",
+            "note: left out: Secrets {}; `kamaji create` makes what is missing{}",
             names.join(", "),
             if show_secrets { "" } else { "; --show-secrets prints them" }
         ));
@@ -130,8 +130,8 @@ fn render(
     objects.extend(printed.iter().map(|manifest| manifest.body.clone()));
     for manifest in rest {
         let mut body = manifest.body;
-        if !show_secrets && observed_state.live.iter().next().is_none() {
-            // A checksum of keys that are not printed and differ on each run.
+        if !show_secrets && known.live.iter().next().is_none() {
+            // Over keys that are not printed, and made anew at each run.
             if let Some(annotations) =
                 body.pointer_mut("/spec/template/metadata/annotations").and_then(Value::as_object_mut)
             {
@@ -143,7 +143,7 @@ fn render(
     Ok(objects)
 }
 
-/// A stable ID for a control plane that does not exist yet. `create` adopts it from the Deployment.
+/// The identity of a control plane that does not exist: the same at each run. `create` adopts it from the Deployment.
 fn derived_id(spec: &ControlPlaneSpec) -> Result<ControlPlaneId, Fault> {
     Ok(ControlPlaneId::parse(&hex(format!("{}/{}", spec.namespace, spec.name).as_bytes()))?)
 }
@@ -152,7 +152,7 @@ fn hex(text: &[u8]) -> String {
     Sha256::digest(text).iter().take(16).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// The name of an object as printed by `kubectl -o name`.
+/// As kubectl names an object with `-o name`.
 fn name_of(object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let group = text("/apiVersion").split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
@@ -166,13 +166,13 @@ fn offline_address(
     let Some(endpoint) = &spec.endpoint else {
         return Err(Fault::new(
             Kind::Usage,
-            "the endpoint of the control plane is unknown, and certificates must contain it",
+            "where the control plane will be reached is not known yet, and certificates name it",
         )
-        .hint("set --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
+        .hint("say it: --endpoint HOST:PORT, or controlPlaneEndpoint in the file"));
     };
     if exposure == Exposure::NodePort && node_port.is_none() {
-        return Err(Fault::new(Kind::Usage, "the node port is unknown, and the API server must listen on it")
-            .hint("choose a free one: --endpoint HOST:PORT with a port from 30000 to 32767"));
+        return Err(Fault::new(Kind::Usage, "the node port is not known yet, and the API server listens on it")
+            .hint("choose one that is free: --endpoint HOST:PORT with a port from 30000 to 32767"));
     }
     let mut endpoint = endpoint.clone();
     if endpoint.port == 0 {
@@ -180,11 +180,11 @@ fn offline_address(
     }
     let family = spec.networking.primary_family();
     let advertise = endpoint.host.ip().filter(|ip| Family::of(*ip) == family).into_iter().collect();
-    Ok(Address { endpoint, advertise, secure_port: port, extra_ips: Vec::new() })
+    Ok(Address { endpoint, advertise, secure_port: port, also: Vec::new() })
 }
 
-/// A placeholder CA for the datastore certificate, which is not printed, if the datastore does not exist yet.
-fn placeholder_ca(context: &Context) -> Result<DatastoreAuthority, Fault> {
-    let ca = pki::issue_ca("placeholder", &CertificatePolicy::default(), context.ambient.now())?;
+/// Signs the datastore certificate that is not printed, where there is no datastore yet.
+fn stand_in(context: &Context) -> Result<DatastoreAuthority, Fault> {
+    let ca = pki::issue_ca("stand-in", &CertificatePolicy::default(), context.ambient.now())?;
     Ok(DatastoreAuthority { endpoints: admin::default_datastore_endpoints(), ca })
 }

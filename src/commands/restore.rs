@@ -1,4 +1,4 @@
-//! `kamaji restore`: verifies the snapshot, shows what would be lost, confirms, and restores it.
+//! `kamaji restore`: check the file, show what would be lost, ask, put back, report.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,9 +29,9 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     let record = &recorded.record;
     restore::require_restorable(record, &header)?;
     let now = restore::compare_with_snapshot(&session, record, &mut file).await?;
-    let kubelets = incompatible_kubelets(&session, record, header.version).await;
+    let kubelets = kubelets_in_the_way(&session, record, header.version).await;
     drop(progress);
-    context.ui.say(&impact(record, &header, now));
+    context.ui.say(&said(record, &header, now));
     if let Some(finding) = kubelets {
         context.ui.warn(&finding);
     }
@@ -42,13 +42,10 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     }
     if !args.yes {
         if !context.ui.can_ask() {
-            return Err(Fault::new(
-                Kind::Declined,
-                format!("restoring `{}` would lose everything written since the snapshot", args.name),
-            )
-            .hint("confirm with --yes, or preview with --dry-run"));
+            return Err(Fault::new(Kind::Declined, format!("what `{}` wrote since would be lost", args.name))
+                .hint("agree to it with --yes; see what it is with --dry-run"));
         }
-        if !context.ui.confirm("Stop the control plane and restore the snapshot?")? {
+        if !context.ui.confirm("Stop it and put the snapshot back?")? {
             return Err(Fault::new(Kind::Declined, "declined; nothing was changed"));
         }
     }
@@ -62,23 +59,23 @@ pub(super) async fn run(args: &RestoreArgs, context: &mut Context) -> Result<(),
     Ok(())
 }
 
-/// Describes the impact before the user confirms.
-fn impact(record: &Record, header: &SnapshotHeader, now: Differences) -> String {
+/// What is told before the question.
+fn said(record: &Record, header: &SnapshotHeader, now: Differences) -> String {
     let spec = &record.spec;
     let version = if header.version == spec.version {
-        format!("The version stays {}.", header.version)
+        format!("It has {} as now.", header.version)
     } else {
-        format!("The version changes back to {} from {}.", header.version, spec.version)
+        format!("It then has {} again instead of {}.", header.version, spec.version)
     };
     format!(
-        "{}/{}: the data is restored to {} (revision {}): {} keys are restored, {} newer keys are removed, {} are \
-         unchanged. {version}\nThe control plane stops during the restore, and later writes are lost; to save \
-         them first: kamaji snapshot {} -n {} FILE",
+        "{}/{}: the data becomes what it was on {} (revision {}): {} keys are put back, {} that came since are removed, {} \
+         stay. {version}\nThe control plane stops meanwhile, and what was written since is lost; to keep that: kamaji \
+         snapshot {} -n {} FILE",
         spec.namespace,
         spec.name,
         format_time(header.taken),
         header.revision,
-        now.put + now.expired,
+        now.put + now.ended,
         now.deleted,
         now.unchanged,
         spec.name,
@@ -86,15 +83,15 @@ fn impact(record: &Record, header: &SnapshotHeader, now: Differences) -> String 
     )
 }
 
-/// Finds kubelets that were upgraded since the snapshot and would be newer than the API server.
-async fn incompatible_kubelets(session: &session::Session<'_>, record: &Record, to: KubeVersion) -> Option<String> {
+/// Kubelets that were upgraded since are newer than the API server would be.
+async fn kubelets_in_the_way(session: &session::Session<'_>, record: &Record, to: KubeVersion) -> Option<String> {
     let reached = control_plane::reach(session, record).await.ok()?;
     let outlook = preflight::collect_preflight_facts(session, record, to, Ok(&reached)).await.ok()?;
     let skew = outlook.checks.into_iter().find(|check| check.name == CheckName::KubeletSkew)?;
     (skew.verdict == CheckVerdict::Blocked).then_some(skew.finding)
 }
 
-/// The report, also of a dry run. Its JSON is a public interface.
+/// What `restore` ends with, or would. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Outcome {
@@ -105,7 +102,7 @@ struct Outcome {
     version: String,
     taken: Timestamp,
     revision: i64,
-    restored: u64,
+    put_back: u64,
     removed: u64,
     unchanged: u64,
     changed: bool,
@@ -121,7 +118,7 @@ impl Outcome {
             version: header.version.to_string(),
             taken: header.taken,
             revision: header.revision,
-            restored: found.put + found.expired,
+            put_back: found.put + found.ended,
             removed: found.deleted,
             unchanged: found.unchanged,
             changed,
@@ -134,7 +131,7 @@ impl Report for Outcome {
         if !self.changed {
             return "dry run; nothing was changed\n".to_owned();
         }
-        format!("{} restored to {}, running {}\n", self.name, format_time(self.taken), self.version)
+        format!("{} has the data of {} and {}\n", self.name, format_time(self.taken), self.version)
     }
 
     fn names(&self) -> Vec<String> {

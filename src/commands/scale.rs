@@ -1,4 +1,4 @@
-//! `kamaji scale`: sets the number of replicas; asks for confirmation before scaling to zero.
+//! `kamaji scale`: ask before sleep, scale, report.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::cli::ScaleArgs;
 use crate::engine::lifecycle::{create, scale};
 use crate::engine::state::record_store;
 use crate::error::{Fault, Kind};
-use crate::model::format_pod_count;
+use crate::model::pods_in_words;
 use crate::ui::Report;
 
 pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), Fault> {
@@ -17,20 +17,17 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
     let recorded =
         record_store::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let before = recorded.record.spec.replicas;
-    // An interrupted run may have recorded the number without scaling the Deployment.
-    let unchanged = before == args.replicas && !recorded.record.scaling;
-    if unchanged {
+    // Who was killed in between has written the number, and may not have done more.
+    let settled = before == args.replicas && !recorded.record.scaling;
+    if settled {
         create::remove_abandoned_lock(&session, &management.namespace, &args.name).await?;
     } else {
         if args.replicas == 0 && !args.yes {
             if !context.ui.can_ask() {
-                return Err(Fault::new(
-                    Kind::Declined,
-                    format!("scaling control plane `{}` to zero requires confirmation", args.name),
-                )
-                .hint("confirm with --yes"));
+                return Err(Fault::new(Kind::Declined, format!("nobody could use control plane `{}`", args.name))
+                    .hint("agree to it with --yes"));
             }
-            if !context.ui.confirm("Scale to zero? The API server will be unavailable until it is scaled up")? {
+            if !context.ui.confirm("Put it to sleep? Nobody can use it until it is woken")? {
                 return Err(Fault::new(Kind::Declined, "declined; nothing was changed"));
             }
         }
@@ -44,12 +41,12 @@ pub(super) async fn run(args: &ScaleArgs, context: &mut Context) -> Result<(), F
         namespace: management.namespace.to_string(),
         replicas: args.replicas,
         before,
-        changed: !unchanged,
+        changed: !settled,
     });
     Ok(())
 }
 
-/// The report of `scale`. Its JSON is a public interface.
+/// What `scale` ends with. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Scaled {
@@ -65,15 +62,15 @@ struct Scaled {
 impl Report for Scaled {
     fn text(&self, _wide: bool) -> String {
         let name = &self.name;
-        let pods = format_pod_count(self.replicas);
+        let pods = pods_in_words(self.replicas);
         match (self.before, self.replicas) {
             _ if !self.changed => format!("{name}: unchanged, {pods}\n"),
             (before, now) if before == now && now > 0 => format!("{name} has {pods}\n"),
             (_, 0) => format!(
-                "{name} scaled to zero; its data is kept. Start it again: kamaji scale {name} -n {} --replicas 1\n",
+                "{name} sleeps; its data stays. Wake it: kamaji scale {name} -n {} --replicas 1\n",
                 self.namespace
             ),
-            (before, _) => format!("{name} scaled from {before} to {pods}\n"),
+            (before, _) => format!("{name} has {pods}, {before} before\n"),
         }
     }
 

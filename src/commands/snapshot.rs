@@ -1,4 +1,4 @@
-//! `kamaji snapshot`: writes a control plane's data to a file, atomically.
+//! `kamaji snapshot`: the data of a control plane into a file that is whole, or not there.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::shared::context::Context;
 use super::shared::control_plane;
-use super::shared::secure_files::{SecretFile, open_for_rereading};
+use super::shared::secure_files::{SecretFile, open_again_and_again};
 use crate::cli::SnapshotArgs;
 use crate::engine::session::Session;
 use crate::engine::snapshot::take;
@@ -30,42 +30,41 @@ pub(super) async fn run(args: &SnapshotArgs, context: &Context) -> Result<(), Fa
     Ok(())
 }
 
-/// Writes a snapshot to a temporary file, verifies it, and then moves it to `path`.
+/// Writes a snapshot, reads it back, and only then gives it its name.
 pub(super) async fn save(session: &Session<'_>, record: &Record, path: &Path) -> Result<Snapshot, Fault> {
-    ensure_replaceable(record, path)?;
+    refuse_other(record, path)?;
     let mut file = SecretFile::begin(path)?;
     take::snapshot(session, record, &mut file).await?;
     let (header, end) = SnapshotReader::open(file.read_back()?)
         .and_then(SnapshotReader::verify)
-        .map_err(|error| Fault::from(error).with_kind(Kind::Failed).context("the snapshot could not be verified"))?;
+        .map_err(|error| Fault::from(error).with_kind(Kind::Failed).context("the snapshot is not what was written"))?;
     file.finish()?;
     Ok(Snapshot::of(header, end.sha256, path))
 }
 
-/// Allows overwriting only a snapshot of the same control plane.
-pub(super) fn ensure_replaceable(record: &Record, path: &Path) -> Result<(), Fault> {
-    let Some(file) = open_for_rereading(path)? else { return Ok(()) };
-    let existing = SnapshotReader::open(file)
-        .map_err(Fault::from)
-        .and_then(|existing| Ok(existing.header().require_of(record)?));
-    existing.map_err(|fault| {
+/// A file is replaced only by a later snapshot of the same control plane.
+pub(super) fn refuse_other(record: &Record, path: &Path) -> Result<(), Fault> {
+    let Some(file) = open_again_and_again(path)? else { return Ok(()) };
+    let there =
+        SnapshotReader::open(file).map_err(Fault::from).and_then(|there| Ok(there.header().require_of(record)?));
+    there.map_err(|fault| {
         let causes = fault.causes().join(": ");
-        Fault::new(Kind::Usage, format!("{} exists and will not be overwritten: {causes}", path.display()))
-            .hint("choose another file, or remove this one")
+        Fault::new(Kind::Usage, format!("{} exists and is not replaced: {causes}", path.display()))
+            .hint("name another file, or remove that one")
     })
 }
 
-/// Opens a snapshot and verifies that it is complete and supported.
+/// Reads a snapshot to its end: only one that is whole and known is used.
 pub(super) fn verified(path: &Path) -> Result<(SnapshotHeader, BufReader<File>), Fault> {
-    let Some(mut file) = open_for_rereading(path)? else {
+    let Some(mut file) = open_again_and_again(path)? else {
         return Err(Fault::new(Kind::Usage, format!("{} does not exist", path.display())));
     };
     let read = SnapshotReader::open(&mut file).and_then(SnapshotReader::verify);
-    let (header, _) = read.map_err(|error| Fault::from(error).context(format!("{} is not usable", path.display())))?;
+    let (header, _) = read.map_err(|error| Fault::from(error).context(format!("{} cannot be used", path.display())))?;
     Ok((header, file))
 }
 
-/// The report. Its JSON is a public interface.
+/// A snapshot that was taken. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Snapshot {
@@ -101,8 +100,8 @@ impl Snapshot {
 impl Report for Snapshot {
     fn text(&self, _wide: bool) -> String {
         format!(
-            "{}: saved {} keys at revision {} ({}) to {}\nit contains Secrets: protect it like an admin kubeconfig; to \
-             restore it: kamaji restore {} -n {} --from {}\n",
+            "{}: {} keys at revision {}, written by {}, are in {}\nkeep it as you keep an administrator's kubeconfig; put it \
+             back: kamaji restore {} -n {} --from {}\n",
             self.name, self.keys, self.revision, self.version, self.file, self.name, self.namespace, self.file
         )
     }

@@ -1,4 +1,4 @@
-//! `kamaji status`: shows the parts of a control plane as a tree, with the causes of problems.
+//! `kamaji status`: a tree of what there is; what is wrong stands out with its cause.
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use crate::engine::state::{interrupted, observe};
 use crate::error::Fault;
 use crate::model::{LABEL_NAME, ObjectNames, Policies, format_holder, format_time};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::certificates::inventory::{CertificateEntry, ManagedBy, SOON_DAYS};
+use crate::plan::certificates::inventory::{CertificateEntry, SOON_DAYS, StoredIn};
 use crate::plan::lifecycle::addon_status::addon_states;
-use crate::plan::lifecycle::pod_status::{pod_failure_causes, pod_summary};
+use crate::plan::lifecycle::pod_status::{causes_of_pods, pod_summary};
 use crate::plan::network::management_network::cidrs_in_policy;
 use crate::plan::state::blockers::updating;
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::Report;
 
-/// Timeout, kept short because servers may be unreachable.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long to try to reach what may be gone.
+const SHORT: Duration = Duration::from_secs(8);
 pub(super) async fn run(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
     let quiet = |_| {};
-    let session = management.session(&quiet, REQUEST_TIMEOUT);
+    let session = management.session(&quiet, SHORT);
     let record = control_plane::record(&session, &management, &args.name).await?;
     let now = context.ambient.now();
     let observed = observe::observe(&session, &record.spec).await?;
-    let (control_plane, network, datastore, tenant) = tokio::join!(
+    let (control_plane, network, datastore, inside) = tokio::join!(
         pods(&session, &record, &observed.live),
         network(&session, &record, &observed.live),
         datastore(&session, &record),
-        tenant(&session, &record),
+        inside(&session, &record),
     );
     let sections = vec![
         control_plane?,
@@ -46,7 +46,7 @@ pub(super) async fn run(args: &ControlPlaneArgs, context: &Context) -> Result<()
         network?,
         datastore,
         certificates(&record, &observed.live, now),
-        tenant,
+        inside,
     ];
     drop(progress);
     let unfinished = interrupted::unfinished(&session, &record).await;
@@ -58,9 +58,9 @@ pub(super) async fn run(args: &ControlPlaneArgs, context: &Context) -> Result<()
     let step = if record.restore.is_some() {
         "Restoring"
     } else if record.spec.replicas == 0 {
-        "ScaledToZero"
+        "Asleep"
     } else {
-        record.step.as_str()
+        record.step.word()
     };
     context.ui.report(&Status {
         api_version: "kamaji/v1",
@@ -92,36 +92,36 @@ struct Status {
     endpoint: Option<String>,
     #[serde(rename = "status")]
     step: &'static str,
-    /// Set while changes are paused.
+    /// Set while nobody may change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     paused: Option<crate::plan::state::record::Pause>,
-    /// A change of version in progress or interrupted.
+    /// A change of version on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     upgrade: Option<crate::plan::state::operations::Upgrade>,
-    /// A change of settings in progress or interrupted.
+    /// A change of settings on its way, or interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     update: Option<Updating>,
-    /// An interrupted operation, and how to resume it.
+    /// What was begun and is not finished, and what ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unfinished: Option<crate::plan::state::interrupted::Unfinished>,
-    /// A key rotation in progress.
+    /// A change of keys on its way.
     #[serde(skip_serializing_if = "Option::is_none")]
     rotation: Option<crate::plan::certificates::rotation_phases::Rotation>,
     healthy: bool,
     sections: Vec<Section>,
 }
 
-/// A change of settings in progress or interrupted.
+/// A change of settings on its way.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Updating {
-    changes: Vec<String>,
+    what: Vec<String>,
     phase: crate::plan::state::operations::Phase,
     began: jiff::Timestamp,
     by: String,
     #[serde(skip)]
     words: String,
-    /// Commands that complete or revert it.
+    /// What ends it, as commands.
     #[serde(skip)]
     remedies: Vec<String>,
 }
@@ -129,12 +129,12 @@ struct Updating {
 impl Updating {
     fn of(record: &Record) -> Option<Self> {
         let (update, remedies) = (record.update.as_ref()?, updating(record)?.remedies);
-        let (changes, by, words) = (update.changes.clone(), update.by.clone(), update.to_string());
-        Some(Self { changes, phase: update.phase, began: update.began, by, words, remedies })
+        let (what, by, words) = (update.what.clone(), update.by.clone(), update.to_string());
+        Some(Self { what, phase: update.phase, began: update.began, by, words, remedies })
     }
 }
 
-/// A section of the report.
+/// One branch of the tree.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Section {
@@ -175,8 +175,8 @@ impl Report for Status {
     fn text(&self, _wide: bool) -> String {
         let mark = crate::ui::mark;
         let endpoint = self.endpoint.as_deref().unwrap_or("no address yet");
-        let state = if self.step == "ScaledToZero" {
-            "scaled to zero".to_owned()
+        let state = if self.step == "Asleep" {
+            "asleep".to_owned()
         } else if self.healthy {
             "healthy".to_owned()
         } else {
@@ -197,7 +197,7 @@ impl Report for Status {
         }
         if let Some(update) = &self.update {
             text.push_str(&format!(
-                "incomplete change of settings: {}, since {}\n",
+                "a change of settings is not finished: {}, since {}\n",
                 crate::ui::safe(&update.words),
                 format_time(update.began)
             ));
@@ -206,9 +206,9 @@ impl Report for Status {
             }
         }
         if let Some(rotation) = &self.rotation {
-            let (name, namespace, verb) = (&self.name, &self.namespace, rotation.target.command());
+            let (name, namespace, verb) = (&self.name, &self.namespace, rotation.of.verb());
             text.push_str(&format!(
-                "{rotation}, since {}\n  show the next step: kamaji certs {verb} {name} -n {namespace}\n",
+                "{rotation}, since {}\n  see how it goes on: kamaji certs {verb} {name} -n {namespace}\n",
                 format_time(rotation.since)
             ));
         }
@@ -267,26 +267,26 @@ async fn pods(session: &Session<'_>, record: &Record, live: &Live) -> Result<Sec
             format!("{state} on {}", if node.is_empty() { "no node" } else { node }),
         );
         if !ok {
-            item.causes = pod_failure_causes(std::slice::from_ref(pod), &events);
+            item.causes = causes_of_pods(std::slice::from_ref(pod), &events);
         }
         items.push(item);
     }
     if live.named("Deployment", &ObjectNames(&spec.name).deployment()).is_none() {
-        return Ok(Section::bad("pods", format!("the Deployment does not exist: {}", remedy(record))));
+        return Ok(Section::bad("pods", format!("the Deployment does not exist: {}", mended_by(record))));
     }
-    // During a rollout, there are more pods than replicas.
+    // More than are wanted, while new ones start beside the old.
     let there = items.len().max(spec.replicas as usize);
     let mut section = Section::of("pods", format!("{ready} of {there} ready"), items);
     section.ok = ready >= spec.replicas;
     if pods.is_empty() && spec.replicas > 0 {
         section.items =
-            pod_failure_causes(&pods, &events).into_iter().map(|cause| Item::of("no pods", false, cause)).collect();
+            causes_of_pods(&pods, &events).into_iter().map(|cause| Item::of("no pods", false, cause)).collect();
     }
     Ok(section)
 }
 
-/// How to recreate missing objects: `create` while the creation is incomplete, `update` afterwards.
-fn remedy(record: &Record) -> String {
+/// What makes again what is missing: `create`, with the file, while it never served; afterwards the record has the wish.
+fn mended_by(record: &Record) -> String {
     match record.step {
         LifecyclePhase::Creating | LifecyclePhase::Deleting => "run the create command again".to_owned(),
         LifecyclePhase::Ready => format!("kamaji update {}", record.spec.namespaced_name().argument()),
@@ -295,7 +295,7 @@ fn remedy(record: &Record) -> String {
 
 fn service(record: &Record, live: &Live) -> Section {
     let Some(service) = live.named("Service", &ObjectNames(&record.spec.name).service()) else {
-        return Section::bad("service", format!("the Service does not exist: {}", remedy(record)));
+        return Section::bad("service", format!("the Service does not exist: {}", mended_by(record)));
     };
     let address =
         record.address.as_ref().map_or_else(|| "no address yet".to_owned(), |address| address.endpoint.to_string());
@@ -304,29 +304,26 @@ fn service(record: &Record, live: &Live) -> Section {
     section
 }
 
-/// Whether a NetworkPolicy denies the pods access to the management cluster, and whether it is enforced.
+/// Whether the pods are kept away from the management cluster, and whether anything sees to it.
 async fn network(session: &Session<'_>, record: &Record, live: &Live) -> Result<Section, Fault> {
     let (name, spec) = ("network policy", &record.spec);
     if spec.isolation.policies == Policies::Off {
-        return Ok(Section::of(
-            name,
-            "off: its API server can reach everything that pods of this cluster can reach",
-            Vec::new(),
-        ));
+        return Ok(Section::of(name, "off: its API server reaches whatever pods of this cluster reach", Vec::new()));
     }
     let Some(policy) = live.named("NetworkPolicy", &ObjectNames(&spec.name).network_policy()) else {
-        return Ok(Section::bad(name, format!("the NetworkPolicy does not exist: {}", remedy(record))));
+        return Ok(Section::bad(name, format!("the NetworkPolicy does not exist: {}", mended_by(record))));
     };
     let summary = match management_network::enforced_by(session).await? {
         Some(enforcer) => format!("enforced by {enforcer}"),
-        None => "applied; it is unknown whether this cluster enforces it".to_owned(),
+        None => "written; whether anything here enforces it is not known".to_owned(),
     };
-    let denied = cidrs_in_policy(policy);
-    let desired = live.management_network.denied_cidrs(spec, Some(policy));
-    let missing = desired.iter().filter(|range| !denied.iter().any(|denied| denied.contains(*range)));
-    let open = missing.map(|range| Item::of(range.to_string(), false, format!("not denied yet: {}", remedy(record))));
+    let closed = cidrs_in_policy(policy);
+    let wished = live.management_network.denied_cidrs(spec, Some(policy));
+    let missing = wished.iter().filter(|range| !closed.iter().any(|closed| closed.contains(*range)));
+    let open =
+        missing.map(|range| Item::of(range.to_string(), false, format!("is not closed yet: {}", mended_by(record))));
     let unknown =
-        live.management_network.uncovered_sources().into_iter().map(|what| Item::of("not denied", true, what));
+        live.management_network.uncovered_sources().into_iter().map(|what| Item::of("not closed", true, what));
     Ok(Section::of(name, summary, open.chain(unknown).collect()))
 }
 
@@ -344,33 +341,33 @@ fn certificates(record: &Record, live: &Live, now: jiff::Timestamp) -> Section {
     let mut first: Option<i64> = None;
     let item = |held: CertificateEntry| {
         if let Some(problem) = held.problem {
-            return Item::of(held.name, false, format!("{problem}: {}", remedy(record)));
+            return Item::of(held.name, false, format!("{problem}: {}", mended_by(record)));
         }
         let Some(end) = held.not_after else { return Item::of(held.name, true, held.note.unwrap_or_default()) };
         let days = age::days(now, end);
         first = Some(first.map_or(days, |first| first.min(days)));
-        let state = if days < 0 { format!("expired {} days ago", -days) } else { format!("{days} days left") };
+        let state = if days < 0 { format!("ended {} days ago", -days) } else { format!("{days} days left") };
         Item::of(held.name, days >= SOON_DAYS, state)
     };
     let ours = crate::plan::certificates::inventory::certificates(record, live)
         .into_iter()
-        .filter(|held| held.managed_by != ManagedBy::Kubelets);
+        .filter(|held| held.managed_by != StoredIn::Kubelets);
     let items = ours.map(item).collect();
-    let summary = first.map_or_else(|| "none".to_owned(), |days| format!("the first expires in {days} days"));
+    let summary = first.map_or_else(|| "none".to_owned(), |days| format!("the first ends in {days} days"));
     Section::of("certificates", summary, items)
 }
 
-async fn tenant(session: &Session<'_>, record: &Record) -> Section {
+async fn inside(session: &Session<'_>, record: &Record) -> Section {
     let name = "cluster";
     if record.spec.replicas == 0 {
         return Section::of(
             name,
-            format!("scaled to zero; start it: kamaji scale {} --replicas 1", record.spec.namespaced_name().argument()),
+            format!("asleep; wake it: kamaji scale {} --replicas 1", record.spec.namespaced_name().argument()),
             Vec::new(),
         );
     }
     match control_plane::reach(session, record).await {
-        Ok(reached) => match tenant_section(&reached.connection, record).await {
+        Ok(reached) => match look_inside(&reached.connection, record).await {
             Ok(mut section) => {
                 section.summary = format!(
                     "{}; reached {}",
@@ -385,7 +382,7 @@ async fn tenant(session: &Session<'_>, record: &Record) -> Section {
     }
 }
 
-async fn tenant_section(connection: &Connection, record: &Record) -> Result<Section, Fault> {
+async fn look_inside(connection: &Connection, record: &Record) -> Result<Section, Fault> {
     let system = Some("kube-system");
     let (nodes, deployments, daemon_sets) = tokio::try_join!(
         connection.list("v1", "Node", None, ""),
@@ -395,11 +392,11 @@ async fn tenant_section(connection: &Connection, record: &Record) -> Result<Sect
     let addons = addon_states(&record.spec, &deployments, &daemon_sets).into_iter().map(|addon| {
         let name = format!("addon {}", addon.name);
         match addon.ready {
-            // Without workers, CoreDNS cannot run; this is not a problem.
+            // Without a worker CoreDNS cannot run, and that is nobody's fault.
             Some((ready, wanted)) => {
                 Item::of(name, addon.is_ready() || nodes.is_empty(), format!("{ready} of {wanted} ready"))
             }
-            None => Item::of(name, false, format!("missing: {}", remedy(record))),
+            None => Item::of(name, false, format!("missing: {}", mended_by(record))),
         }
     });
     let mut items: Vec<Item> = addons.collect();

@@ -1,4 +1,4 @@
-//! `kamaji support-bundle`: writes the diagnosis and the state of a control plane to one archive without secrets.
+//! `kamaji support-bundle`: the diagnosis and what it was made from, in one archive without secrets.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,51 +15,47 @@ use crate::engine::doctor::support_bundle;
 use crate::engine::session::Session;
 use crate::error::{Fault, Kind, While as _};
 use crate::model::format_time;
-use crate::plan::doctor::check_graph::HealthCheckName;
+use crate::plan::doctor::check_graph::LinkName;
 use crate::plan::doctor::support_bundle::{BundleInputs, Content, bundle};
-use crate::ui::{Format, Report, render_plain};
+use crate::ui::{Format, Report, rendered};
 
-/// The total timeout; each part has its own, shorter one.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(300);
+/// Each part has its own limit.
+const TOGETHER: Duration = Duration::from_secs(300);
 
 pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Result<(), Fault> {
     let progress = context.ui.progress();
-    let (namespace, diagnosis) = doctor::diagnose(Some(&args.name), context).await?;
+    let (namespace, diagnosis) = doctor::examine(Some(&args.name), context).await?;
     let now = context.ambient.now();
-    let mut inputs = match context.unasked().await {
-        Ok(connection) if diagnosis.passed(HealthCheckName::ManagementApi) => {
-            let session = Session::quiet(&connection, TOTAL_TIMEOUT, context::clock());
-            support_bundle::collect_bundle(&session, &namespace, &args.name, args.lines).await
+    let mut gathered = match context.unasked().await {
+        Ok(connection) if diagnosis.holds(LinkName::ManagementApi) => {
+            let session = Session::quiet(&connection, TOGETHER, context::clock());
+            support_bundle::gather_bundle(&session, &namespace, &args.name, args.lines).await
         }
         Ok(_) | Err(_) => {
             let why = "the management cluster does not answer".to_owned();
             BundleInputs {
-                missing: vec![("objects, logs, events, the tenant cluster".to_owned(), why)],
+                missing: vec![("objects, logs, events, the cluster itself".to_owned(), why)],
                 ..Default::default()
             }
         }
     };
     drop(progress);
-    let report = Doctor::of(Some(&args.name), &namespace, diagnosis);
-    let head = format!(
-        "kamaji {}, {}\n\n{}",
-        env!("CARGO_PKG_VERSION"),
-        format_time(now),
-        render_plain(&report, Format::Table)
-    );
+    let told = Doctor::of(Some(&args.name), &namespace, diagnosis);
+    let head =
+        format!("kamaji {}, {}\n\n{}", env!("CARGO_PKG_VERSION"), format_time(now), rendered(&told, Format::Table));
     let mut contents = vec![
         ("diagnosis.txt".to_owned(), Content::Text(head)),
-        ("diagnosis.json".to_owned(), Content::Text(render_plain(&report, Format::Json))),
+        ("diagnosis.json".to_owned(), Content::Text(rendered(&told, Format::Json))),
     ];
-    contents.append(&mut inputs.files);
-    inputs.files = contents;
+    contents.append(&mut gathered.files);
+    gathered.files = contents;
     let folder = format!("kamaji-support-{namespace}-{}-{}", args.name, now.strftime("%Y%m%d-%H%M%S"));
-    // A single top-level folder, so that unpacking does not scatter files.
+    // One folder, so that it can be unpacked anywhere.
     let entries: Vec<(String, String)> =
-        bundle(&inputs).into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)).collect();
+        bundle(&gathered).into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)).collect();
     let path = args.file.clone().unwrap_or_else(|| PathBuf::from(format!("{folder}.tar.gz")));
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
-    let archive = pack(&entries, seconds).while_doing(Kind::Failed, || "pack the bundle".to_owned())?;
+    let archive = packed(&entries, seconds).while_doing(Kind::Failed, || "pack the bundle".to_owned())?;
     secure_files::write_private(&path, &archive)?;
     context.ui.report(&SupportBundle {
         api_version: "kamaji/v1",
@@ -69,13 +65,13 @@ pub(super) async fn run(args: &SupportBundleArgs, context: &mut Context) -> Resu
         file: path.display().to_string(),
         bytes: archive.len(),
         entries: entries.into_iter().map(|(path, _)| path).collect(),
-        missing: inputs.missing.into_iter().map(|(what, why)| format!("{what}: {why}")).collect(),
+        missing: gathered.missing.into_iter().map(|(what, why)| format!("{what}: {why}")).collect(),
     });
     Ok(())
 }
 
-/// A gzipped tar archive whose files only their owner can read.
-fn pack(entries: &[(String, String)], now: u64) -> std::io::Result<Vec<u8>> {
+/// A tar archive, compressed by gzip; only its owner reads what comes out of it.
+fn packed(entries: &[(String, String)], now: u64) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     for (path, text) in entries {
         let mut header = tar::Header::new_gnu();
@@ -87,7 +83,7 @@ fn pack(entries: &[(String, String)], now: u64) -> std::io::Result<Vec<u8>> {
     archive.into_inner()?.finish()
 }
 
-/// The report. Its JSON is a public interface.
+/// What was written. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SupportBundle {
@@ -98,7 +94,7 @@ struct SupportBundle {
     file: String,
     bytes: usize,
     entries: Vec<String>,
-    /// What could not be collected, and why.
+    /// What could not be had, and why.
     missing: Vec<String>,
 }
 
@@ -106,12 +102,12 @@ impl Report for SupportBundle {
     fn text(&self, _wide: bool) -> String {
         let kibibytes = self.bytes.div_ceil(1024);
         let mut text = format!(
-            "{}: {} files, {kibibytes} KiB, secrets redacted; start with diagnosis.txt\n",
+            "{}: {} files, {kibibytes} KiB, without secrets; diagnosis.txt is the first\n",
             self.file,
             self.entries.len()
         );
         for missing in &self.missing {
-            text.push_str(&format!("  missing: {}\n", crate::ui::safe(missing)));
+            text.push_str(&format!("  could not be had: {}\n", crate::ui::safe(missing)));
         }
         text
     }
@@ -128,10 +124,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn archived_files_are_in_order_and_private_to_their_owner() {
+    fn the_archive_holds_the_files_in_order_for_their_owner_only() {
         let entries =
             [("diagnosis.txt".to_owned(), "first".to_owned()), (format!("logs/{}", "x".repeat(200)), "b".into())];
-        let bytes = pack(&entries, 1).unwrap();
+        let bytes = packed(&entries, 1).unwrap();
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
         let mut seen = Vec::new();
         for entry in archive.entries().unwrap() {

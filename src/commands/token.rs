@@ -1,4 +1,4 @@
-//! `kamaji token`: manages bootstrap tokens of a control plane. Also creates the token for `kamaji join`.
+//! `kamaji token`: bootstrap tokens of a control plane. Also makes the token that `kamaji join` prints.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ use crate::plan::state::record::Record;
 use crate::tenant::{TokenFacts, token_secret};
 use crate::ui::{Report, Table};
 
-/// kubeadm's default group for bootstrap tokens.
+/// kubeadm's group for workers that join (bootstrap token default).
 const GROUP: &str = "system:bootstrappers:kubeadm:default-node-token";
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(command: &TokenCommand, context: &mut Context) -> Result<(), Fault> {
     match command {
         TokenCommand::Create(args) => create(args, context).await,
         TokenCommand::Generate => {
-            let token = random_token(&mut context.ambient);
+            let token = fresh(&mut context.ambient);
             context.ui.report(&NewToken::of(token, None));
             Ok(())
         }
@@ -35,41 +35,41 @@ pub(super) async fn run(command: &TokenCommand, context: &mut Context) -> Result
     }
 }
 
-/// A random ID and secret.
-fn random_token(ambient: &mut Ambient) -> (TokenId, SecretString) {
+/// A new id and a new secret.
+fn fresh(ambient: &mut Ambient) -> (TokenId, SecretString) {
     (ambient.word(6), ambient.word(16).into())
 }
 
-fn full_token(id: &TokenId, secret: &SecretString) -> String {
+fn whole(id: &TokenId, secret: &SecretString) -> String {
     format!("{id}.{}", secret.expose_secret())
 }
 
-/// A newly created token.
-pub(super) struct CreatedToken {
+/// A token that was just made.
+pub(super) struct Made {
     pub(super) id: String,
     pub(super) token: SecretString,
     pub(super) expires: Option<Timestamp>,
 }
 
-/// Creates a token in the tenant and waits until `cluster-info` is signed with it.
-pub(super) async fn create_token_for(
+/// Makes a token in the tenant and waits until workers can trust `cluster-info` with it.
+pub(super) async fn make(
     session: &Session<'_>,
     record: &Record,
     ttl: Duration,
     description: &str,
     ambient: &mut Ambient,
-) -> Result<CreatedToken, Fault> {
+) -> Result<Made, Fault> {
     let reached = control_plane::reach(session, record).await?;
-    let (id, secret) = random_token(ambient);
+    let (id, secret) = fresh(ambient);
     let expires = (!ttl.is_zero()).then(|| ambient.now() + ttl);
     let usages = ["signing".to_owned(), "authentication".to_owned()];
     let desired = token_secret(&id, &secret, &usages, &[GROUP.to_owned()], description, expires);
     bootstrap_tokens::create_token(&reached.connection, &desired).await?;
     bootstrap_tokens::wait_for_signature(session, &reached.connection, &id).await?;
-    Ok(CreatedToken { token: full_token(&id, &secret).into(), id, expires })
+    Ok(Made { token: whole(&id, &secret).into(), id, expires })
 }
 
-/// Deletes a token.
+/// Deletes a token that was made here.
 pub(super) async fn remove(session: &Session<'_>, record: &Record, id: &TokenId) -> Result<(), Fault> {
     let reached = control_plane::reach(session, record).await?;
     bootstrap_tokens::delete_token(&reached.connection, id).await?;
@@ -81,7 +81,7 @@ async fn create(args: &TokenCreateArgs, context: &mut Context) -> Result<(), Fau
     let progress = context.ui.progress();
     let session = management.session(&progress, args.timeout.0);
     let record = control_plane::record(&session, &management, &args.name).await?;
-    let made = create_token_for(&session, &record, args.ttl.0, &args.description, &mut context.ambient).await?;
+    let made = make(&session, &record, args.ttl.0, &args.description, &mut context.ambient).await?;
     drop(progress);
     let (id, secret) = parse_token(made.token.expose_secret())?;
     context.ui.report(&NewToken::of((id, secret), made.expires));
@@ -101,7 +101,7 @@ async fn list(args: &ControlPlaneArgs, context: &Context) -> Result<(), Fault> {
 async fn connect(name: &ControlPlaneName, context: &Context) -> Result<Vec<TokenFacts>, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let record = control_plane::record(&session, &management, name).await?;
     let reached = control_plane::reach(&session, &record).await?;
     bootstrap_tokens::list_tokens(&reached.connection).await
@@ -110,19 +110,19 @@ async fn connect(name: &ControlPlaneName, context: &Context) -> Result<Vec<Token
 async fn delete(args: &TokenDeleteArgs, context: &Context) -> Result<(), Fault> {
     let id = match parse_token(&args.token) {
         Ok((id, _)) => id,
-        // The argument is a token ID; validate it with a dummy secret.
+        // An id is valid where a whole token with any secret would be.
         Err(error) => parse_token(&format!("{}.0000000000000000", args.token)).map_err(|_| error)?.0,
     };
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let record = control_plane::record(&session, &management, &args.name).await?;
     let reached = control_plane::reach(&session, &record).await?;
     let existed = bootstrap_tokens::delete_token(&reached.connection, &id).await?;
     drop(progress);
     if !existed {
         return Err(Fault::new(Kind::NotFound, format!("control plane `{}` has no token `{id}`", args.name))
-            .hint(format!("list tokens: kamaji token list {}", record.spec.namespaced_name().argument())));
+            .hint(format!("see which there are: kamaji token list {}", record.spec.namespaced_name().argument())));
     }
     context.ui.result(&format!("token {id} deleted\n"));
     Ok(())
@@ -140,7 +140,7 @@ struct NewToken {
 
 impl NewToken {
     fn of((id, secret): (TokenId, SecretString), expires: Option<Timestamp>) -> Self {
-        Self { api_version: "kamaji/v1", kind: "Token", token: full_token(&id, &secret), id, expires }
+        Self { api_version: "kamaji/v1", kind: "Token", token: whole(&id, &secret), id, expires }
     }
 }
 
@@ -190,7 +190,7 @@ impl Item {
 
 impl Report for Tokens {
     fn text(&self, wide: bool) -> String {
-        let mut table = Table { headings: vec!["ID", "EXPIRES IN", "USAGES", "DESCRIPTION"], rows: Vec::new() };
+        let mut table = Table { headings: vec!["ID", "ENDS IN", "USAGES", "DESCRIPTION"], rows: Vec::new() };
         if wide {
             table.headings.push("GROUPS");
         }

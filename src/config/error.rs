@@ -1,30 +1,30 @@
-//! Errors about configuration files: each problem with its location, field, reason and hint. Secrets are never shown.
+//! Why a kubeadm file cannot be used: every problem with its place, field, reason and remedy. No secret is repeated.
 
 use std::fmt;
 
 use crate::error::{Advice, Kind};
-use crate::yaml::{self, Location};
+use crate::yaml::{self, Spot};
 
-/// One problem in a file.
+/// One thing that is wrong in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// `prod.yaml:12:5`, or `prod.yaml` if something is missing.
-    pub location: Location,
-    /// `ClusterConfiguration.networking.podSubnet`; empty if the problem concerns the whole document.
+    /// `prod.yaml:12:5`, or `prod.yaml` when something is missing.
+    pub spot: Spot,
+    /// `ClusterConfiguration.networking.podSubnet`; empty when the whole document is meant.
     pub field: String,
-    /// What is wrong.
+    /// The fact.
     pub text: String,
-    /// How to fix it; empty if `text` says so.
+    /// What to do; empty when the fact says it.
     pub remedy: String,
-    /// The line with a marker below, starting with a line break; empty if it is not shown.
+    /// The line with a mark below, starting with a line break; empty when it is not shown.
     pub snippet: String,
-    /// The path of a file that was not supplied, if that is the whole problem.
-    pub missing_file: Option<String>,
+    /// The path of a file that was not given, where that is all that is wrong.
+    pub wants: Option<String>,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.location)?;
+        write!(f, "{}: ", self.spot)?;
         if !self.field.is_empty() {
             write!(f, "{}: ", self.field)?;
         }
@@ -32,19 +32,19 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A file that is not valid.
+/// A file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It is not YAML.
     #[error(transparent)]
     Yaml(#[from] yaml::Error),
-    /// All problems found in it.
+    /// It says things that cannot be done; all of them are listed.
     #[error("{}", listed(.0))]
     Problems(Vec<Problem>),
 }
 
 impl Error {
-    /// The problems; empty if the text is not YAML.
+    /// The problems; none when the text is not even YAML.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         match self {
@@ -53,20 +53,20 @@ impl Error {
         }
     }
 
-    /// Whether the only problem is files that were not supplied; an earlier run may have recorded them.
+    /// Whether files that the text names would make it right, perhaps those that an earlier run was given.
     #[must_use]
-    pub fn is_only_missing_files(&self) -> bool {
-        !self.problems().is_empty() && self.problems().iter().all(|problem| problem.missing_file.is_some())
+    pub fn wants_files(&self) -> bool {
+        !self.problems().is_empty() && self.problems().iter().all(|problem| problem.wants.is_some())
     }
 
-    /// The problems; text that is not YAML has exactly one.
+    /// The problems; a text that is not even YAML has one.
     #[must_use]
     pub fn into_problems(self) -> Vec<Problem> {
         match self {
             Self::Yaml(error) => {
                 let remedy = error.hints().into_iter().next().unwrap_or_default();
-                let (location, text, snippet) = (error.location().clone(), error.fact(), error.snippet().to_owned());
-                vec![Problem { location, field: String::new(), text, remedy, snippet, missing_file: None }]
+                let (spot, text, snippet) = (error.spot().clone(), error.fact(), error.snippet().to_owned());
+                vec![Problem { spot, field: String::new(), text, remedy, snippet, wants: None }]
             }
             Self::Problems(problems) => problems,
         }

@@ -1,9 +1,9 @@
-//! Loads kubeadm files into a validated [`ControlPlaneSpec`], with warnings about ignored fields and errors about
-//! unsupported ones. Pure: text in, values out; no files, network or clock.
+//! From a kubeadm file to a validated [`ControlPlaneSpec`]: what is used, what is ignored with a warning, and what is
+//! refused. Pure: text in, values out; nothing here opens a file, asks a server or knows the time.
 //!
-//! `table` lists the fields, `check` checks documents against it, and `cluster`, `network`, `args` and `init` read the
-//! values. All of them report to one `Findings`, so that all problems of a file are reported together. kubeadm's API
-//! versions differ in few fields, so the same code reads all of them; `convert` converts between them.
+//! `table` says what each field is; `check` holds a file against it; `cluster`, `network`, `args` and `init` read the
+//! meaning. All of them report to one `Findings`, so that a file's problems are told together. The APIs of kubeadm
+//! differ in few fields, so all are read by the same code; `convert` writes one as another.
 
 mod components;
 mod error;
@@ -15,19 +15,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use crate::model::{
     AddonImage, Addons, ControlPlaneName, ControlPlaneSpec, DatastoreName, Endpoint, Exposure, Extras, Isolation,
     Namespace, PodSettings, ServiceSettings, SuppliedFiles,
 };
-use crate::yaml::{Document, Location};
+use crate::yaml::{Document, Spot};
 
 pub use error::{Error, Problem};
 pub use kubeadm::api::KubeadmApi;
 pub use kubeadm::convert::convert;
 pub use kubeadm::defaults::{EXAMPLE_VERSION, print_defaults};
-pub use kubeadm::edit::{RECORDED, completed, edited};
+pub use kubeadm::edit::{KEPT, completed, edited};
 pub use kubeadm::table::FIELDS;
 pub use operator::table::TENANT_FIELDS;
 pub use schema::fields::{Action, ConfigKind, Field, Shape};
@@ -36,138 +34,130 @@ pub use schema::reference::{fields_reference, tenant_fields_reference};
 use components::files::Files;
 use schema::check::Depth;
 use schema::findings::Findings;
+use serde_json::{Map, Value};
 
-/// The name and text of a configuration file.
+/// A kubeadm file, already read.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// Its name in errors: the file name, or `stdin`.
+    /// How errors call it: the file name, or `stdin`.
     pub name: &'a str,
-    /// Its text.
+    /// What it says.
     pub text: &'a str,
 }
 
-/// Settings from the command line.
+/// What the command line says beside the file.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The name in the management cluster.
     pub name: ControlPlaneName,
     /// The namespace in the management cluster.
     pub namespace: Namespace,
-    /// The number of pods.
+    /// How many pods.
     pub replicas: u32,
-    /// The exposure; if `None`, the plan chooses one.
+    /// How it is exposed; `None` leaves the choice to the plan.
     pub expose: Option<Exposure>,
-    /// `--endpoint`; overrides the file's `controlPlaneEndpoint`, with a warning if they differ.
+    /// `--endpoint`; wins over the file's `controlPlaneEndpoint`, with a warning when they differ.
     pub endpoint: Option<Endpoint>,
-    /// The datastore.
+    /// Where its data is.
     pub datastore: DatastoreName,
     /// `--allow-experimental-api`: read `kubeadm.k8s.io/v1`.
     pub allow_experimental: bool,
-    /// `--file` and `--empty-dir`, and the files that an earlier run recorded.
-    pub supplied: SuppliedFiles,
+    /// `--file` and `--empty-dir`, and what an earlier run was given.
+    pub given: SuppliedFiles,
 }
 
 impl Settings {
-    /// The defaults: one pod, no experimental API, and an exposure that the plan chooses.
+    /// What holds when the command line says only where: one pod, no experiments, the exposure left to the plan.
     #[must_use]
     pub const fn new(name: ControlPlaneName, namespace: Namespace, datastore: DatastoreName) -> Self {
-        let supplied = SuppliedFiles { files: Vec::new(), empty: Vec::new(), patches: None };
-        Self {
-            name,
-            namespace,
-            replicas: 1,
-            expose: None,
-            endpoint: None,
-            datastore,
-            allow_experimental: false,
-            supplied,
-        }
+        let given = SuppliedFiles { files: Vec::new(), empty: Vec::new(), patches: None };
+        Self { name, namespace, replicas: 1, expose: None, endpoint: None, datastore, allow_experimental: false, given }
     }
 }
 
-/// The settings from the command line that affect how a file is read.
+/// What of the command line bears on how a file is read.
 struct CommandLine<'a> {
     name: Option<&'a ControlPlaneName>,
     endpoint: Option<&'a Endpoint>,
     allow_experimental: bool,
-    supplied: &'a SuppliedFiles,
+    given: &'a SuppliedFiles,
 }
 
-/// A valid file.
+/// A file that was read without a problem.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The desired control plane.
+    /// What is wished for.
     pub spec: ControlPlaneSpec,
-    /// Warnings about ignored or questionable settings, in file order.
+    /// What is ignored, or used with a doubt, in the order of the file.
     pub warnings: Vec<Warning>,
-    /// The user's documents for the record: YAML of v1beta4 with sorted keys, without bootstrap tokens and keys.
+    /// The user's documents as YAML of v1beta4 with sorted keys and without bootstrap tokens and keys.
     pub documents: String,
     /// `timeouts.controlPlaneComponentHealthCheck`: how long to wait for the control plane.
     pub timeout: Option<Duration>,
-    /// `dryRun`: make no changes.
+    /// `dryRun`: change nothing.
     pub dry_run: bool,
-    /// Whether the document itself sets the namespace.
-    pub sets_namespace: bool,
+    /// Whether the document itself says in which namespace the control plane is to be.
+    pub names_namespace: bool,
 }
 
-/// A setting that may not do what the user expects.
+/// Something in the file that does not do what its author may expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// `prod.yaml:3:1`.
-    pub location: Location,
+    pub spot: Spot,
     /// `InitConfiguration.nodeRegistration.criSocket`.
     pub field: String,
-    /// What kamaji does with it.
+    /// What happens instead.
     pub text: String,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.location, self.field, self.text)
+        write!(f, "{}: {}: {}", self.spot, self.field, self.text)
     }
 }
 
-/// The result of validating a file.
+/// What is said about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// All problems; empty if the file is valid.
+    /// Why no control plane can be made of it; empty when one can.
     pub problems: Vec<Problem>,
-    /// Warnings about ignored or questionable settings, in file order.
+    /// What is ignored, or used with a doubt, in the order of the file.
     pub warnings: Vec<Warning>,
 }
 
-/// Checks a file against all rules that need neither the command line nor a cluster.
+/// Holds a file against every rule that needs no command line and no cluster.
 #[must_use]
-pub fn validate(source: &Source<'_>, allow_experimental: bool, supplied: &SuppliedFiles) -> Checked {
+pub fn validate(source: &Source<'_>, allow_experimental: bool, given: &SuppliedFiles) -> Checked {
     let parsed = match crate::yaml::read_documents(source.name, source.text) {
         Ok(parsed) => parsed,
         Err(error) => return Checked { problems: Error::Yaml(error).into_problems(), warnings: Vec::new() },
     };
     let mut findings = Findings::new(source);
-    read(&parsed, &CommandLine { name: None, endpoint: None, allow_experimental, supplied }, &mut findings);
+    read(&parsed, &CommandLine { name: None, endpoint: None, allow_experimental, given }, &mut findings);
     let (problems, warnings) = findings.all();
     Checked { problems, warnings }
 }
 
-/// The values of a file's documents.
-struct Values {
+/// What the documents of a file mean.
+struct Meaning {
     cluster: kubeadm::cluster::Cluster,
     init: kubeadm::init::Init,
     kubelet: Map<String, Value>,
     kube_proxy: Map<String, Value>,
     extras: Extras,
-    recorded: String,
+    kept: String,
 }
 
-/// Reads the documents; `None` only after reporting a problem.
-fn read(parsed: &[Document], command_line: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Values> {
-    let documents = kubeadm::documents::sort(parsed, command_line, findings);
-    for document in documents.all() {
-        schema::check::check(document.kind, document.api, Depth::Hosted, &document.view, findings);
+/// Reads the documents; `None` only after a problem was reported.
+fn read(parsed: &[Document], said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Meaning> {
+    let documents = kubeadm::documents::sort(parsed, said, findings);
+    for held in documents.used() {
+        schema::check::check(held.kind, held.api, Depth::Hosted, &held.view, findings);
     }
     let init = kubeadm::init::read(documents.of(ConfigKind::Init), findings);
-    let mut files = Files::new(command_line.supplied);
-    let cluster = kubeadm::cluster::read(documents.of(ConfigKind::Cluster), command_line, &mut files, findings);
+    let mut files = Files::new(said.given);
+    let cluster = kubeadm::cluster::read(documents.of(ConfigKind::Cluster), said, &mut files, findings);
     if let Some(init) = documents.of(ConfigKind::Init) {
         components::patches::read(init, &mut files, findings);
     }
@@ -177,21 +167,21 @@ fn read(parsed: &[Document], command_line: &CommandLine<'_>, findings: &mut Find
         documents.of(ConfigKind::KubeProxy).map(|view| kubeadm::nodes::kube_proxy(view, findings)).unwrap_or_default();
     let extras = files.finish(findings);
     let cluster = cluster.filter(|_| !findings.has_problems())?;
-    Some(Values { cluster, init, kubelet, kube_proxy, extras, recorded: documents.without_secrets() })
+    Some(Meaning { cluster, init, kubelet, kube_proxy, extras, kept: documents.without_secrets() })
 }
 
-/// Loads and validates a kubeadm file; the error lists all problems.
+/// Reads and validates a kubeadm file; the error tells every problem found.
 pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
     let parsed = crate::yaml::read_documents(source.name, source.text)?;
     let mut findings = Findings::new(source);
-    let command_line = CommandLine {
+    let said = CommandLine {
         name: Some(&settings.name),
         endpoint: settings.endpoint.as_ref(),
         allow_experimental: settings.allow_experimental,
-        supplied: &settings.supplied,
+        given: &settings.given,
     };
-    let values = read(&parsed, &command_line, &mut findings);
-    let (Values { cluster, init, kubelet, kube_proxy, extras, recorded }, warnings) = findings.finish(values)?;
+    let meaning = read(&parsed, &said, &mut findings);
+    let (Meaning { cluster, init, kubelet, kube_proxy, extras, kept }, warnings) = findings.finish(meaning)?;
     let addons = Addons {
         coredns: cluster.coredns.clone().filter(|_| !init.skip_coredns),
         kube_proxy: cluster.kube_proxy && !init.skip_kube_proxy,
@@ -199,10 +189,10 @@ pub fn load(source: &Source<'_>, settings: Settings) -> Result<Loaded, Error> {
     };
     let (timeout, dry_run) = (init.timeout.or(cluster.timeout), init.dry_run);
     let spec = ControlPlaneSpec { kubelet, kube_proxy, extras, ..spec(settings, cluster, init, addons) };
-    Ok(Loaded { spec, warnings, documents: recorded, timeout, dry_run, sets_namespace: false })
+    Ok(Loaded { spec, warnings, documents: kept, timeout, dry_run, names_namespace: false })
 }
 
-/// The spec from a `ClusterConfiguration` and an `InitConfiguration`, without kubelet and kube-proxy settings.
+/// The wish that a `ClusterConfiguration` and an `InitConfiguration` mean, without the nodes' configurations.
 fn spec(
     settings: Settings,
     cluster: kubeadm::cluster::Cluster,

@@ -1,4 +1,4 @@
-//! Datastore errors and their hints; `refusal` maps driver errors to them.
+//! What can go wrong with a datastore, and what to do then. Which failure a driver's error is, decides `refusal`.
 
 use crate::error::{Advice, Kind};
 
@@ -16,7 +16,7 @@ pub enum Error {
         reason: String,
     },
     /// There is a connection, but no useful answer now: no leader, overload, or silence.
-    #[error("etcd at {endpoint} cannot {doing} now: {reason}")]
+    #[error("etcd at {endpoint} is not able to {doing} now: {reason}")]
     NotReady {
         /// Where it is.
         endpoint: String,
@@ -26,7 +26,7 @@ pub enum Error {
         reason: String,
     },
     /// The server is not the one we expect.
-    #[error("etcd at {endpoint} has no valid certificate for `{server_name}`: {reason}")]
+    #[error("etcd at {endpoint} does not prove to be `{server_name}`: {reason}")]
     Untrusted {
         /// Where it is.
         endpoint: String,
@@ -68,7 +68,7 @@ pub enum Error {
         endpoint: String,
     },
     /// The space quota is used up.
-    #[error("etcd at {endpoint} is full and cannot {doing}: {reason}")]
+    #[error("etcd at {endpoint} is full and does not {doing}: {reason}")]
     Full {
         /// Where it is.
         endpoint: String,
@@ -173,13 +173,13 @@ impl Advice for Error {
                 "switch it on: etcdctl user add root --no-password, role add root, user grant-role root root, auth enable"
             }
             Self::Full { .. } => {
-                "free space: delete unneeded keys, then etcdctl compact, etcdctl defrag, etcdctl alarm disarm; or \
+                "make room: delete what is not needed, then etcdctl compact, etcdctl defrag, etcdctl alarm disarm; or \
                  raise --quota-backend-bytes"
             }
             Self::Compacted { .. } => "run the same command again: it reads a newer revision",
             Self::Vulnerable { .. } => "upgrade it to 3.5.33, 3.6.14, 3.7.1 or later",
-            Self::KeysLeft { .. } => "stop the other writer, then run the same command again",
-            Self::Failed { .. } => "check etcd's log: kubectl logs -l app.kubernetes.io/name=etcd",
+            Self::KeysLeft { .. } => "stop whoever writes there, then run the same command again",
+            Self::Failed { .. } => "etcd's log tells more: kubectl logs -l app.kubernetes.io/name=etcd",
         };
         vec![hint.to_owned()]
     }

@@ -1,4 +1,4 @@
-//! Carries out operations: observe, preview, apply, wait. Decisions are made in `plan`.
+//! The order of things: observe, preview, apply, wait. Decisions are made in `plan`.
 //!
 //! Every operation may be killed between any two requests: the next run observes what is there and resumes.
 

@@ -1,4 +1,4 @@
-//! The context of one run: management cluster connection, event observer, deadline and clock.
+//! What every step of the engine needs: the management cluster, an ear, a deadline.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const CLOCK_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Session<'a> {
     /// The management cluster.
     pub management: &'a Connection,
-    /// Receives the events.
+    /// Who hears what happens.
     pub observer: &'a dyn Observer,
     /// When waiting ends.
     pub deadline: Instant,
@@ -31,7 +31,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session that discards its events.
+    /// A session that nobody listens to.
     #[must_use]
     pub fn quiet(management: &'a Connection, patience: Duration, clock: fn() -> Timestamp) -> Self {
         fn nobody(_: Event) {}
@@ -58,7 +58,7 @@ impl Session<'_> {
             Kind::Failed,
             format!("the clock of this machine is {seconds} s {text} that of {server}: certificates made now would not be valid there"),
         )
-        .hint("correct the clock of this machine, then run the command again"))
+        .hint("set the clock of this machine right, then run the command again"))
     }
 
     /// Does something under the lock of a control plane, and gives the lock back however it ended. A right that is missing is
@@ -78,7 +78,7 @@ impl Session<'_> {
         let outcome = lock.during(work(&lock)).await;
         if let Err(refusal) = lock.release().await {
             // What was to be done is done, or told below. A lock that nobody renews is free again by itself.
-            self.say(Event::Note(format!("the lock of `{name}` was not released and expires in 20 s: {refusal}")));
+            self.say(Event::Note(format!("the lock of `{name}` was not given back and runs out in 20 s: {refusal}")));
         }
         outcome
     }
@@ -93,7 +93,7 @@ impl Session<'_> {
                 text.push_str(cause);
             }
             return Err(Fault::new(Kind::TimedOut, text)
-                .hint("run the same command again to resume; raise --timeout to wait longer"));
+                .hint("run the same command again: it goes on where this one stopped; --timeout gives it longer"));
         }
         tokio::time::sleep(pause).await;
         Ok(())

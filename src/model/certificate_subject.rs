@@ -1,21 +1,21 @@
-//! The subject of a client certificate: a Kubernetes user and their groups.
+//! Who a client certificate is for: a Kubernetes user and their groups.
 
 use super::Error;
 
-/// The maximum length of a common name or organization (RFC 5280, appendix A.1).
-const MAX_LENGTH: usize = 64;
+/// How long a common name or an organization may be (RFC 5280, appendix A.1).
+const LONGEST: usize = 64;
 
-/// A user and their groups.
+/// A user with groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The user name; the certificate's common name.
+    /// The user.
     pub user: String,
-    /// The groups; the certificate's organizations.
+    /// The groups.
     pub groups: Vec<String>,
 }
 
 impl Subject {
-    /// Parses and validates the names. Names with the prefix `system:` require `allow_system`.
+    /// Reads and checks them. Names of Kubernetes itself are refused unless they are allowed.
     pub fn parse(user: &str, groups: &[String], allow_system: bool) -> Result<Self, Error> {
         let user = name("user name", user, allow_system)?;
         let mut checked: Vec<String> = Vec::new();
@@ -30,17 +30,16 @@ impl Subject {
 }
 
 fn name(what: &'static str, text: &str, allow_system: bool) -> Result<String, Error> {
-    if text.trim() != text || text.is_empty() || text.chars().count() > MAX_LENGTH || text.chars().any(char::is_control)
-    {
+    if text.trim() != text || text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
         return Err(Error::invalid(
             what,
             text,
-            format!("use at most {MAX_LENGTH} characters, no control characters, and no leading or trailing space"),
+            format!("use at most {LONGEST} characters, no control characters, and no space at its ends"),
         ));
     }
     if !allow_system && text.to_lowercase().starts_with("system:") {
-        let rule = "names with the prefix `system:` are reserved for Kubernetes, and deleting bindings may not revoke their \
-                    permissions; use --allow-system to allow it";
+        let rule = "what begins with `system:` is Kubernetes' own, and bindings do not take its rights away; \
+                    --allow-system allows it";
         return Err(Error::invalid(what, text, rule));
     }
     Ok(text.to_owned())
@@ -51,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reserved_names_require_allow_system() {
+    fn what_is_kubernetes_own_needs_to_be_allowed() {
         let groups = |group: &str| vec!["dev".to_owned(), group.to_owned(), "dev".to_owned()];
         for (user, group) in [("jane", "system:masters"), ("system:admin", "x"), ("jane", "System:masters")] {
             let refused = Subject::parse(user, &groups(group), false).unwrap_err().to_string();
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_do_not_fit_a_certificate_are_refused() {
+    fn names_fit_into_a_certificate() {
         for bad in ["", " jane", "jane\n", "a\0b", &"x".repeat(65)] {
             assert!(Subject::parse(bad, &[], true).is_err(), "{bad:?}");
         }

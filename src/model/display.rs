@@ -1,4 +1,4 @@
-//! Formats control planes, lock holders and times for messages.
+//! How control planes, processes and moments are told to people.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use jiff::Timestamp;
 
 use super::{ControlPlaneName, ControlPlaneSpec, Namespace};
 
-/// A control plane's name and namespace, for messages and hints. Boxed to keep error types small.
+/// A control plane as errors name it: its name, and what a command is given for it. Boxed, because errors are to be small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespacedName(Box<(ControlPlaneName, Namespace)>);
 
 impl NamespacedName {
-    /// Combines a name and a namespace.
+    /// That of this name in this namespace.
     #[must_use]
     pub fn new(name: &ControlPlaneName, namespace: &Namespace) -> Self {
         Self(Box::new((name.clone(), namespace.clone())))
     }
 
-    /// The command-line arguments that select it whatever the context's namespace is: `prod -n team-a`.
+    /// As the argument of a command, which then means the same one whatever the context's namespace is: `prod -n team-a`.
     #[must_use]
     pub fn argument(&self) -> String {
         let (name, namespace) = &*self.0;
@@ -32,20 +32,20 @@ impl fmt::Display for NamespacedName {
 }
 
 impl ControlPlaneSpec {
-    /// The name and namespace, for messages.
+    /// How errors name it.
     #[must_use]
     pub fn namespaced_name(&self) -> NamespacedName {
         NamespacedName::new(&self.name, &self.namespace)
     }
 }
 
-/// A time with second precision: `2026-11-29 09:36:40 UTC`.
+/// A moment to the second: `2026-11-29 09:36:40 UTC`.
 #[must_use]
 pub fn format_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// Formats the holder of a lock or record, `HOST/PID/MACHINE`, as `process 17 on laptop`. Other text is returned as is.
+/// A process that locks and records name `HOST/PID/MACHINE`: `process 17 on laptop`. Any other text as it is.
 #[must_use]
 pub fn format_holder(name: &str) -> String {
     match host_and_id(name) {
@@ -54,9 +54,9 @@ pub fn format_holder(name: &str) -> String {
     }
 }
 
-/// The host of a holder `HOST/PID/MACHINE`. Other text is returned as is.
+/// The host alone of such a process. Any other text as it is.
 #[must_use]
-pub fn holder_host(name: &str) -> &str {
+pub fn host_of_process(name: &str) -> &str {
     host_and_id(name).map_or(name, |(host, _)| host)
 }
 
@@ -71,22 +71,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holder_is_shown_as_process_and_host() {
+    fn a_process_is_told_by_its_id_and_host() {
         assert_eq!(format_holder("laptop/17/9e409415.4026531836"), "process 17 on laptop");
         assert_eq!(format_holder("a/b/17/x"), "process 17 on a/b");
-        assert_eq!(holder_host("laptop/17/9e409415.4026531836"), "laptop");
+        assert_eq!(host_of_process("laptop/17/9e409415.4026531836"), "laptop");
         for other in ["", "laptop", "laptop/17", "laptop/x/y", "/17/x"] {
-            assert_eq!((format_holder(other).as_str(), holder_host(other)), (other, other));
+            assert_eq!((format_holder(other).as_str(), host_of_process(other)), (other, other));
         }
     }
 
     #[test]
-    fn times_are_shown_to_the_second() {
+    fn a_moment_is_told_to_the_second() {
         assert_eq!(format_time("2026-11-29T09:36:40.785960333Z".parse().unwrap()), "2026-11-29 09:36:40 UTC");
     }
 
     #[test]
-    fn arguments_include_the_namespace() {
+    fn a_control_plane_is_an_argument_with_its_namespace() {
         let control_plane =
             NamespacedName::new(&ControlPlaneName::parse("prod").unwrap(), &Namespace::parse("team-a").unwrap());
         assert_eq!(

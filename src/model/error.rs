@@ -1,34 +1,34 @@
-//! Validation errors of model values.
+//! Why a text is not the value it was meant to be.
 
 use crate::error::{Advice, Kind};
 
-/// A value that failed validation.
+/// A value that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The text is not a valid value of its kind.
+    /// The text is not a valid name of its kind.
     #[error("{what} `{value}` is not valid: {rule}")]
     Invalid {
-        /// The kind of value, for example `control plane name`.
+        /// What the value was meant to be, for example `control plane name`.
         what: &'static str,
-        /// The value as entered, with control characters escaped.
+        /// The value as given, control characters escaped.
         value: String,
-        /// The rule it violates.
+        /// The rule that it breaks.
         rule: String,
     },
-    /// The version is well formed but its minor is not supported.
-    #[error("Kubernetes {version} is not supported: this version of kamaji supports {oldest} to {newest}")]
+    /// The version is well formed but no release of ours.
+    #[error("Kubernetes {version} is not supported: this kamaji knows {oldest} to {newest}")]
     UnsupportedVersion {
-        /// The requested version.
+        /// The version as asked.
         version: String,
-        /// The oldest supported minor.
+        /// The oldest minor known.
         oldest: String,
-        /// The newest supported minor.
+        /// The newest minor known.
         newest: String,
     },
 }
 
 impl Error {
-    /// An [`Error::Invalid`] whose value is truncated and escaped for the terminal.
+    /// An [`Error::Invalid`] with the value made safe to print.
     pub fn invalid(what: &'static str, value: &str, rule: impl Into<String>) -> Self {
         let shown: String = value.chars().take(80).flat_map(char::escape_debug).collect();
         Self::Invalid { what, value: shown, rule: rule.into() }

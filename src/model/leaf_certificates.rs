@@ -1,4 +1,4 @@
-//! The certificates and kubeconfigs that a control plane's CAs sign, with kubeadm's names.
+//! The names of the certificates and kubeconfigs that a control plane's authorities sign: kubeadm's, as they are typed.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use super::Error;
 
 /// One certificate or kubeconfig that can be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CertificateName {
-    /// The API server's serving certificate.
+pub enum LeafName {
+    /// What the API server shows to its clients.
     ApiServer,
-    /// The API server's client certificate for kubelets.
+    /// What the API server shows to kubelets.
     ApiServerKubeletClient,
-    /// The API server's client certificate for aggregated API servers.
+    /// What the API server shows to aggregated API servers.
     FrontProxyClient,
-    /// The API server's client certificate for the datastore.
+    /// What the API server shows to the datastore.
     DatastoreClient,
     /// admin.conf.
     Admin,
@@ -27,8 +27,8 @@ pub enum CertificateName {
     Scheduler,
 }
 
-impl CertificateName {
-    /// All names.
+impl LeafName {
+    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::ApiServer,
         Self::ApiServerKubeletClient,
@@ -40,7 +40,7 @@ impl CertificateName {
         Self::Scheduler,
     ];
 
-    /// The name as the user types it.
+    /// The name as it is typed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl CertificateName {
         }
     }
 
-    /// Parses a name.
+    /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
             let all: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();
@@ -64,13 +64,13 @@ impl CertificateName {
     }
 }
 
-impl fmt::Display for CertificateName {
+impl fmt::Display for LeafName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl Serialize for CertificateName {
+impl Serialize for LeafName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }

@@ -1,7 +1,7 @@
-//! Names of control planes, namespaces and datastores, and of the objects derived from them.
+//! Names: of control planes, namespaces and datastores, and of every object derived from them.
 //!
-//! [`ObjectNames`] derives all object names. They match the Kamaji operator's, so that Cluster API, users' scripts and
-//! migrations to or from the operator work.
+//! The derived names are those of the Kamaji operator, so that Cluster API, its users' scripts and a move to or
+//! from the operator work. They are made in one place only: [`ObjectNames`].
 
 use std::fmt;
 
@@ -23,28 +23,28 @@ fn dns_label(what: &'static str, text: &str, may_start_with_digit: bool) -> Resu
     if fits && chars && first && last { Ok(text.to_owned()) } else { Err(Error::invalid(what, text, rule)) }
 }
 
-/// Names that a control plane cannot have.
-const RESERVED: &[&str] = &["kamaji", "kamaji-system", "kube-node-lease", "kube-public", "kube-system", "kubernetes"];
+/// Names that no control plane has.
+const TAKEN: &[&str] = &["kamaji", "kamaji-system", "kube-node-lease", "kube-public", "kube-system", "kubernetes"];
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $digit:literal, $reserved:expr) => {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $digit:literal, $taken:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $type(String);
 
         impl $type {
-            /// Parses and validates the name.
+            /// Reads and checks the name.
             pub fn parse(text: &str) -> Result<Self, Error> {
-                let reserved: &[&str] = $reserved;
-                if reserved.contains(&text) {
-                    let rule = "the name is reserved for Kubernetes or kamaji; choose another";
+                let taken: &[&str] = $taken;
+                if taken.contains(&text) {
+                    let rule = "it is a name of Kubernetes' or kamaji's own, and would be mistaken for it; choose another";
                     return Err(Error::invalid($what, text, rule));
                 }
                 dns_label($what, text, $digit).map(Self)
             }
 
-            /// The name as a string.
+            /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -80,8 +80,8 @@ macro_rules! name_type {
 }
 
 name_type! {
-    /// The name of a control plane: a DNS-1035 label, because a Service has the same name, and not in [`RESERVED`].
-    ControlPlaneName, "control plane name", false, RESERVED
+    /// The name of a control plane: a DNS-1035 label, because a Service carries it; and none of [`TAKEN`].
+    ControlPlaneName, "control plane name", false, TAKEN
 }
 name_type! {
     /// A namespace of the management cluster: a DNS-1123 label.
@@ -92,15 +92,15 @@ name_type! {
     DatastoreName, "datastore name", false, &[]
 }
 
-/// The id of a control plane, generated at creation: 32 lower-case hex digits.
+/// The identity of one control plane, made once: 32 lower-case hex digits.
 ///
-/// Used as the user, role and key prefix in the datastore. 32 characters is the longest user name in `MySQL`.
+/// It is the user, role and prefix in the datastore. 32 characters because that is the longest user name `MySQL` takes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ControlPlaneId(String);
 
 impl ControlPlaneId {
-    /// Parses an id.
+    /// Reads an id.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if text.len() == 32 && hex {
@@ -110,7 +110,7 @@ impl ControlPlaneId {
         }
     }
 
-    /// The id as a string.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -136,7 +136,7 @@ impl From<ControlPlaneId> for String {
     }
 }
 
-/// The names of a control plane's objects in the management cluster.
+/// The names of the objects of one control plane in the management cluster.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectNames<'a>(pub &'a ControlPlaneName);
 
@@ -161,27 +161,27 @@ derived! {
     disruption_budget => "";
     /// The `NetworkPolicy` of the pods.
     network_policy => "-network-policy";
-    /// The pods' `ServiceAccount`; it has no permissions and its token is not mounted.
+    /// The `ServiceAccount` of the pods; it has no rights and its token is not mounted.
     service_account => "";
-    /// The Lease used as a lock.
+    /// The Lease that is the lock.
     lock => "-lock";
-    /// The `ConfigMap` that stores the record.
+    /// The `ConfigMap` that is the record.
     record => "-record";
-    /// The `ConfigMap` with the kubeadm configuration in use, as the operator stores it.
+    /// The `ConfigMap` with the kubeadm configuration in use, as the operator has it.
     kubeadm_config => "-kubeadmconfig";
     /// The `ConfigMap` with audit policy and authentication configuration.
     policies => "-apiserver-policies";
-    /// The Secret with the cluster CA.
+    /// The Secret with the cluster's certificate authority.
     ca => "-ca";
-    /// The Secret with the front proxy CA.
+    /// The Secret with the front proxy's certificate authority.
     front_proxy_ca => "-front-proxy-ca-certificate";
     /// The Secret with the service account key pair.
     service_account_key => "-sa-certificate";
     /// The Secret with the encryption configuration of the API server.
     encryption => "-encryption-config";
-    /// The Secret with the new key during a rotation.
+    /// The Secret with the key that is to take the place of another one, while keys are changed.
     rotation_key => "-rotation-key";
-    /// The Secret with the parts of the old and the new key that pods read during a rotation.
+    /// The Secret with what pods read of both keys, while keys are changed.
     rotation_bundle => "-rotation-bundle";
     /// The Secret with the API server's serving certificate.
     api_server => "-api-server-certificate";
@@ -195,30 +195,30 @@ derived! {
     controller_manager_kubeconfig => "-controller-manager-kubeconfig";
     /// The Secret with scheduler.conf.
     scheduler_kubeconfig => "-scheduler-kubeconfig";
-    /// The Secret with the datastore's name, key prefix and user.
+    /// The Secret that says which datastore, prefix and user.
     datastore_config => "-datastore-config";
     /// The Secret with the datastore's CA and the client certificate of this control plane.
     datastore_certificate => "-datastore-certificate";
 }
 
 impl ObjectNames<'_> {
-    /// The object that stores the file with this path and content. The name depends on the content, so that
-    /// running pods keep their file while new pods start with a changed one.
+    /// The object that holds the file which the configuration names by this path, with this content: pods that serve keep
+    /// theirs while others start with another one.
     #[must_use]
     pub fn file(&self, path: &str, digest: &str) -> String {
-        format!("{}-file-{}", self.0, Self::short_hash(&format!("{path}\n{digest}")))
+        format!("{}-file-{}", self.0, Self::short(&format!("{path}\n{digest}")))
     }
 
-    /// The first ten hex digits of a path's FNV-1a hash: a path is too long for a name, and is not secret.
+    /// Ten characters that stand for a path (FNV-1a): a name has no room for all of it, and paths are not secret.
     #[must_use]
-    pub fn short_hash(path: &str) -> String {
+    pub fn short(path: &str) -> String {
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325, step);
         format!("{hash:016x}")[..10].to_owned()
     }
 }
 
-/// Parses the name of an object such as a Secret: a DNS subdomain.
+/// Reads the name of an object such as a Secret: a DNS subdomain.
 pub fn parse_object_name(what: &'static str, text: &str) -> Result<String, Error> {
     let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let inner = |b: &u8| edge(b) || *b == b'-';
@@ -229,7 +229,7 @@ pub fn parse_object_name(what: &'static str, text: &str) -> Result<String, Error
     if text.len() <= 253 && text.split('.').all(label) {
         return Ok(text.to_owned());
     }
-    let rule = "use at most 253 lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit";
+    let rule = "use at most 253 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends";
     Err(Error::invalid(what, text, rule))
 }
 
@@ -245,14 +245,14 @@ mod tests {
         for bad in ["", "1abc", "-a", "a-", "A", "a.b", "a_b", "ä", "a b", "a\u{1b}[31m", &"a".repeat(64)] {
             assert!(ControlPlaneName::parse(bad).is_err(), "{bad}");
         }
-        for reserved in ["kube-system", "kubernetes", "kamaji"] {
-            assert!(ControlPlaneName::parse(reserved).unwrap_err().to_string().contains("is reserved"));
+        for taken in ["kube-system", "kubernetes", "kamaji"] {
+            assert!(ControlPlaneName::parse(taken).unwrap_err().to_string().contains("would be mistaken for it"));
         }
         assert!(Namespace::parse("1abc").is_ok() && Namespace::parse("kamaji-system").is_ok());
     }
 
     #[test]
-    fn errors_escape_control_characters() {
+    fn an_invalid_name_cannot_send_control_characters_to_the_terminal() {
         let message = ControlPlaneName::parse("a\u{1b}[31m").unwrap_err().to_string();
         assert!(!message.contains('\u{1b}'), "{message:?}");
     }

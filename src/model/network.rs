@@ -1,4 +1,4 @@
-//! Endpoints, subject alternative names, and pod and Service CIDRs.
+//! Addresses: endpoints, subject alternative names, and the ranges of pods and services.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 
-/// An IP family.
+/// An address family, as Kubernetes names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// `IPv4`.
@@ -18,7 +18,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The address's family.
+    /// The family of an address.
     #[must_use]
     pub const fn of(ip: IpAddr) -> Self {
         match ip {
@@ -27,7 +27,7 @@ impl Family {
         }
     }
 
-    /// The value in a Service's `ipFamilies` and an EndpointSlice's `addressType`.
+    /// As in a Service's `ipFamilies` and a slice's `addressType`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// A host that clients connect to: an IP address or a DNS name.
+/// A host as clients write it: an IP address or a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Host {
@@ -54,8 +54,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// Parses an address that workers can connect to. Refuses unspecified, multicast, loopback and link-local
-    /// addresses.
+    /// Reads an address that clients can connect to; wildcards, 0.0.0.0, multicast and loopback are refused.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Ok(ip) = bare.parse::<IpAddr>() {
@@ -64,7 +63,7 @@ impl Host {
                 IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.to_ipv4_mapped().is_some(),
             };
             if bare != text && ip.is_ipv4() {
-                return Err(Error::invalid("address", text, "brackets are for IPv6 addresses only"));
+                return Err(Error::invalid("address", text, "only IPv6 addresses stand in brackets"));
             }
             if ip.is_unspecified() || ip.is_multicast() || ip.is_loopback() || link_local {
                 return Err(Error::invalid("address", text, "workers must be able to connect to it"));
@@ -74,7 +73,7 @@ impl Host {
         dns_name("address", text, false).map(Self::Name)
     }
 
-    /// The IP address; `None` for a DNS name.
+    /// The IP address, if it is one.
     #[must_use]
     pub const fn ip(&self) -> Option<IpAddr> {
         match self {
@@ -106,7 +105,7 @@ impl From<Host> for String {
     }
 }
 
-/// The host and port at which workers and users reach an API server.
+/// Host and port of an API server, as workers and users reach it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The host.
@@ -116,7 +115,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Parses `HOST`, `HOST:PORT` or `[IPV6]:PORT`; the port defaults to `default_port`.
+    /// Reads `HOST`, `HOST:PORT`, `[V6]:PORT`; without a port it is `default_port`.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, Error> {
         let split = match text.rsplit_once(':') {
             Some((host, _)) if host.contains(':') && !host.ends_with(']') => None,
@@ -145,7 +144,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Parses a port from 1 to 65535.
+/// Reads a port from 1 to 65535.
 pub(crate) fn parse_port(what: &'static str, text: &str) -> Result<u16, Error> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     text.parse::<u16>()
@@ -165,10 +164,10 @@ pub enum San {
 }
 
 impl San {
-    /// Parses an IP address or a DNS name, which may start with `*.`.
+    /// Reads an IP address or a DNS name, which may start with `*.`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if let Ok(ip) = text.parse::<IpAddr>() {
-            // Certificates encode an IPv4-mapped address as IPv4.
+            // In a certificate, an IPv4 address has four bytes however it is written.
             return Ok(Self::Ip(ip.to_canonical()));
         }
         dns_name("subject alternative name", text, true).map(Self::Dns)
@@ -206,7 +205,7 @@ impl From<Host> for San {
     }
 }
 
-/// Validates a DNS-1123 subdomain and lower-cases it.
+/// A DNS-1123 subdomain, lower-cased.
 pub(crate) fn dns_name(what: &'static str, text: &str, wildcard: bool) -> Result<String, Error> {
     let lower = text.to_ascii_lowercase();
     let checked = if wildcard { lower.strip_prefix("*.").unwrap_or(&lower) } else { &lower };
@@ -228,51 +227,51 @@ pub(crate) fn dns_name(what: &'static str, text: &str, wildcard: bool) -> Result
     }
 }
 
-/// kubeadm's `networking`, validated.
+/// kubeadm's `networking`, checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Networking {
-    /// One CIDR, or two of different families; the first is primary.
+    /// One range, or two of different families; the first is the primary.
     pub service_subnets: Vec<IpNet>,
-    /// Up to two CIDRs, in the family order of `service_subnets`.
+    /// None, one, or two ranges in the order of the families of `service_subnets`.
     pub pod_subnets: Vec<IpNet>,
-    /// The cluster's DNS domain, for example `cluster.local`.
+    /// The DNS domain of the cluster, for example `cluster.local`.
     pub dns_domain: String,
 }
 
 impl Networking {
-    /// The cluster IP of `default/kubernetes`: the first address of the primary Service CIDR.
+    /// The first address of the primary service range: the address of `default/kubernetes`.
     #[must_use]
     pub fn kubernetes_service_ip(&self) -> IpAddr {
         self.nth_service_ip(1)
     }
 
-    /// The cluster IP of the cluster DNS: the tenth address of the primary Service CIDR, as in kubeadm.
+    /// The tenth address of the primary service range: the address of the cluster's DNS (kubeadm's rule).
     #[must_use]
     pub fn dns_service_ip(&self) -> IpAddr {
         self.nth_service_ip(10)
     }
 
-    /// The family of the primary Service CIDR. It is the only family of the Service `default/kubernetes`
+    /// The family of the primary service range: that of the Service `default/kubernetes`, which has no other
     /// (kubernetes/enhancements, KEP-563).
     #[must_use]
     pub fn primary_family(&self) -> Family {
         Family::of(self.kubernetes_service_ip())
     }
 
-    /// Whether the cluster is dual-stack.
+    /// Whether Services have addresses of both families.
     #[must_use]
     pub const fn dual_stack(&self) -> bool {
         self.service_subnets.len() > 1
     }
 
-    /// The first address of each Service CIDR, in order.
+    /// The first service address of each range, in order.
     #[must_use]
     pub fn first_service_ips(&self) -> Vec<IpAddr> {
         self.service_subnets.iter().map(|net| nth(net, 1)).collect()
     }
 
     fn nth_service_ip(&self, n: u32) -> IpAddr {
-        nth(self.service_subnets.first().expect("a validated spec has a Service CIDR"), n)
+        nth(self.service_subnets.first().expect("a validated spec has a service range"), n)
     }
 }
 
@@ -283,7 +282,7 @@ fn nth(net: &IpNet, n: u32) -> IpAddr {
     }
 }
 
-/// Whether a CIDR is IPv6.
+/// Whether a range is of IPv6.
 #[must_use]
 pub const fn is_v6(net: &IpNet) -> bool {
     matches!(net, IpNet::V6(_))
@@ -294,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_accept_names_and_both_families() {
+    fn endpoints_read_names_and_both_families() {
         let shown = |text: &str| Endpoint::parse(text, 6443).map(|e| e.to_string());
         assert_eq!(shown("api.example.com").unwrap(), "api.example.com:6443");
         assert_eq!(shown("10.0.0.1:31000").unwrap(), "10.0.0.1:31000");
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn service_addresses_match_kubeadm() {
+    fn service_addresses_follow_kubeadm() {
         let networking = Networking {
             service_subnets: vec!["10.96.0.0/12".parse().unwrap(), "fd00:1::/108".parse().unwrap()],
             pod_subnets: vec![],
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn sans_accept_wildcards_and_refuse_malformed_text() {
+    fn sans_take_wildcards_and_refuse_hostile_text() {
         assert!(San::parse("*.example.com").is_ok());
         assert!(San::parse("fd00::1").is_ok());
         assert_eq!(San::parse("::ffff:192.0.2.1").unwrap().to_string(), "192.0.2.1");

@@ -1,4 +1,4 @@
-//! Node names, and the version skew between kubelets and a control plane.
+//! Workers: their names, and which versions of kubelet go with a control plane.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{Error, KubeVersion};
 pub struct NodeName(String);
 
 impl NodeName {
-    /// Parses and validates the name.
+    /// Reads and checks the name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let part = |part: &str| {
             let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
@@ -20,11 +20,11 @@ impl NodeName {
         if text.len() <= 253 && text.split('.').all(part) {
             return Ok(Self(text.to_owned()));
         }
-        let rule = "use lower-case letters, digits, `-` and `.`; run `kamaji node list` to see the names";
+        let rule = "use lower-case letters, digits, `-` and `.`; kamaji node list shows the names";
         Err(Error::invalid("node name", text, rule))
     }
 
-    /// The name as a string.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -44,16 +44,16 @@ impl std::str::FromStr for NodeName {
     }
 }
 
-/// The difference between a kubelet's minor version and its control plane's.
+/// How a kubelet's version stands to that of its control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skew {
     /// The same minor.
     Same,
-    /// The kubelet is this many minors older.
+    /// So many minors older.
     Older(u64),
-    /// The kubelet is this many minors newer.
+    /// So many minors newer.
     Newer(u64),
-    /// The kubelet's version cannot be parsed.
+    /// The kubelet's version cannot be read.
     Unknown,
 }
 
@@ -61,7 +61,7 @@ impl Skew {
     /// How many minors older a kubelet may be (<https://kubernetes.io/releases/version-skew-policy/#kubelet>).
     pub const OLDEST: u64 = 3;
 
-    /// Compares a reported kubelet version, such as `v1.36.3` or `v1.35.1-gke.100`, with the control plane's.
+    /// Compares a kubelet's own words, such as `v1.36.3` or `v1.35.1-gke.100`, with the control plane's version.
     #[must_use]
     pub fn of(kubelet: &str, control_plane: KubeVersion) -> Self {
         let mut numbers = kubelet.trim_start_matches('v').split('.').map(str::parse::<u64>);
@@ -75,7 +75,7 @@ impl Skew {
         }
     }
 
-    /// Whether Kubernetes supports the skew; an unknown version is allowed.
+    /// Whether Kubernetes supports it; what is unknown is not complained about.
     #[must_use]
     pub const fn is_allowed(self) -> bool {
         match self {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn node_names_are_dns_subdomains() {
+    fn node_names_are_dns_names() {
         assert_eq!(NodeName::parse("ip-10-0-0-1.eu.internal").unwrap().as_str(), "ip-10-0-0-1.eu.internal");
         for bad in ["", "Worker", "a..b", "-a", "a_b", "a/b", "a\u{1b}[31m", &"a".repeat(254)] {
             assert!(NodeName::parse(bad).is_err(), "{bad:?}");

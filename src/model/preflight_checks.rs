@@ -1,4 +1,4 @@
-//! The names of the preflight checks of `upgrade`, by which single checks can be skipped.
+//! The names of what is checked before a control plane changes its version. A check is waived by its name only.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 
-/// A preflight check.
+/// One check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckName {
@@ -14,30 +14,30 @@ pub enum CheckName {
     Health,
     /// No kubelet would be newer, or more than three minors older.
     KubeletSkew,
-    /// The target version removes no API in use.
+    /// No API in use is removed by the target.
     RemovedApis,
-    /// The target version still has every flag that the user sets.
+    /// No argument of the user is one that the target's programs do not know any more.
     Flags,
-    /// The target version accepts every feature gate that the user sets.
+    /// No feature gate of the user is one that the target's programs do not take.
     FeatureGates,
-    /// The images are already on nodes.
+    /// The images are on nodes already.
     Images,
-    /// No admission webhook intercepts the addons' upgrade.
+    /// No webhook has to agree to the addons' upgrade.
     Webhooks,
-    /// No disruption budget blocks draining the workers whose kubelets are upgraded next.
+    /// No disruption budget keeps pods on workers whose kubelets are upgraded afterwards.
     Budgets,
-    /// The namespace's quota allows the new pods in addition to the old ones.
+    /// The namespace has room for the new pods beside the old ones.
     Quota,
-    /// No LimitRange rejects the new pods.
+    /// No limit range refuses the new pods.
     LimitRanges,
-    /// The datastore responds.
+    /// The datastore answers.
     Datastore,
-    /// No certificate expires soon.
+    /// No certificate ends soon.
     Certificates,
 }
 
 impl CheckName {
-    /// All checks, in the order they are reported.
+    /// All checks, in the order they are told.
     pub const ALL: [Self; 12] = [
         Self::Health,
         Self::KubeletSkew,
@@ -53,7 +53,7 @@ impl CheckName {
         Self::Certificates,
     ];
 
-    /// The name as the user types it.
+    /// The name as it is typed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl CheckName {
         }
     }
 
-    /// Parses a name.
+    /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
             let all: Vec<&str> = Self::ALL.iter().map(|name| name.as_str()).collect();

@@ -1,17 +1,17 @@
-//! The supported Kubernetes minors, and the images and APIs that kubeadm of each minor uses. Works offline.
+//! The table of Kubernetes minors: what kubeadm of that minor would use. Nothing is looked up on the network.
 //!
-//! Taken from kubeadm's sources at the newest patch of each minor when its row was written:
+//! Read from kubeadm's sources at the newest patch of each minor known when the row was written:
 //! `cmd/kubeadm/app/constants/constants.go` for the tags, `phases/addons` and `componentconfigs` for the addons,
-//! `k8s.io/apiserver/pkg/features` for what kube-apiserver accepts.
+//! `k8s.io/apiserver/pkg/features` for what kube-apiserver takes.
 
 use super::{Error, KubeVersion};
 
-/// The properties in which Kubernetes minors differ.
+/// What differs between Kubernetes minors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
     /// The minor, for example 37 for v1.37.
     pub minor: u64,
-    /// The newest patch when the row was written, for example 2 for v1.37.2; offered by `upgrade plan`.
+    /// The newest patch known when the row was written, for example 2 for v1.37.2: what `upgrade plan` offers.
     pub newest_patch: u64,
     /// The tag of `coredns/coredns` that kubeadm of this minor installs.
     pub coredns_tag: &'static str,
@@ -19,18 +19,18 @@ pub struct Release {
     pub pause_tag: &'static str,
     /// The tag of `etcd` that kubeadm of this minor installs.
     pub etcd_tag: &'static str,
-    /// The kubeadm API version of the tenant's `kubeadm-config`.
+    /// The kubeadm API that goes into the tenant's `kubeadm-config`.
     pub kubeadm_api: &'static str,
-    /// Whether kubeadm of this minor supports the key algorithm ECDSA-P384.
+    /// Whether kubeadm of this minor knows the key algorithm ECDSA-P384.
     pub ecdsa_p384: bool,
-    /// Whether the Corefile disables caching for the cluster's zone.
+    /// Whether the Corefile keeps the cluster's own zone out of the cache.
     pub corefile_skips_own_zone: bool,
-    /// Whether the probes of `CoreDNS` refer to ports by name instead of number.
+    /// Whether the probes of `CoreDNS` name their ports instead of giving numbers.
     pub coredns_names_probe_ports: bool,
-    /// The kube-proxy mode that kubeadm writes by default; `None` leaves the choice to kube-proxy.
+    /// The kube-proxy mode that kubeadm writes when the user gives none; `None` leaves it to kube-proxy.
     pub kube_proxy_mode: Option<&'static str>,
-    /// The `AuthenticationConfiguration` API version in which kube-apiserver of this minor accepts conditions on
-    /// anonymous requests without a feature gate (`AnonymousAuthConfigurableEndpoints`: alpha in 1.31, beta in 1.32).
+    /// The API of `AuthenticationConfiguration` in which kube-apiserver of this minor takes conditions on anonymous
+    /// requests without a feature gate (`AnonymousAuthConfigurableEndpoints`: alpha in 1.31, beta in 1.32).
     pub anonymous_conditions_api: Option<&'static str>,
 }
 
@@ -39,7 +39,7 @@ pub const KUBEADM_V1BETA3: &str = "kubeadm.k8s.io/v1beta3";
 /// The kubeadm API from 1.31 on.
 pub const KUBEADM_V1BETA4: &str = "kubeadm.k8s.io/v1beta4";
 
-/// The newest minor; each older one lists only its differences from a newer one.
+/// The newest row; older rows say only how they differ from a newer one.
 const V37: Release = Release {
     minor: 37,
     newest_patch: 2,
@@ -81,10 +81,10 @@ const V30: Release = Release {
     ..V31
 };
 
-/// All supported minors, oldest first.
+/// All known minors, oldest first.
 pub const RELEASES: &[Release] = &[V30, V31, V32, V33, V34, V35, V36, V37];
 
-/// The release for a version's minor.
+/// The release a version belongs to.
 pub fn release_of(version: KubeVersion) -> Result<&'static Release, Error> {
     RELEASES.iter().find(|release| version.major == 1 && release.minor == version.minor).ok_or_else(|| {
         let minor = |release: Option<&Release>| release.map_or_else(String::new, |r| format!("v1.{}", r.minor));
@@ -101,17 +101,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minors_are_consecutive() {
+    fn minors_follow_each_other_without_a_gap() {
         let minors: Vec<u64> = RELEASES.iter().map(|release| release.minor).collect();
         assert_eq!(minors, (30..=37).collect::<Vec<_>>());
     }
 
     #[test]
-    fn an_unsupported_minor_is_refused_with_the_supported_range() {
+    fn an_unknown_minor_is_refused_with_the_known_range() {
         let refused = release_of(KubeVersion::parse("v1.38.0").unwrap()).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "Kubernetes v1.38.0 is not supported: this version of kamaji supports v1.30 to v1.37"
-        );
+        assert_eq!(refused.to_string(), "Kubernetes v1.38.0 is not supported: this kamaji knows v1.30 to v1.37");
     }
 }

@@ -1,4 +1,4 @@
-//! Exact Kubernetes versions, such as `v1.37.2`.
+//! A Kubernetes version, `v1.37.2`.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 
-/// A released Kubernetes version. Pre-releases and build suffixes are refused: their images have other names.
+/// An exact released Kubernetes version. Build tags and pre-releases are refused: images of them have other names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KubeVersion {
@@ -19,16 +19,16 @@ pub struct KubeVersion {
 }
 
 impl KubeVersion {
-    /// Parses `v1.37.2` or `1.37.2`. Channels such as `stable-1` are refused, because resolving them needs the network.
+    /// Reads `v1.37.2` or `1.37.2`. Names such as `stable-1` are refused, because they would mean a look-up.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |rule: &str| Error::invalid("Kubernetes version", text, rule);
         let bare = text.strip_prefix('v').unwrap_or(text);
         if !bare.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(refuse("use an exact version such as v1.37.2: the version of a channel changes over time"));
+            return Err(refuse("write an exact version such as v1.37.2: a channel would give another result tomorrow"));
         }
         let version = semver::Version::parse(bare).map_err(|_| refuse("write it as v1.37.2"))?;
         if !version.pre.is_empty() || !version.build.is_empty() {
-            return Err(refuse("only releases without a suffix are supported, such as v1.37.2"));
+            return Err(refuse("only released versions without suffix are supported, such as v1.37.2"));
         }
         Ok(Self { major: version.major, minor: version.minor, patch: version.patch })
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_exact_releases_are_accepted() {
+    fn versions_are_exact() {
         assert_eq!(KubeVersion::parse("1.37.2").unwrap().to_string(), "v1.37.2");
         for bad in
             ["", "v1.37", "stable-1", "latest", "1.37.2-rc.0", "1.37.2+k3s1", "v1.037.2", "vv1.37.2", "ci/latest"]

@@ -1,16 +1,16 @@
-//! Validates a CA supplied by the user.
+//! Whether an authority that somebody brings can be the authority of a control plane. Nothing is changed or kept.
 
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
 
 use super::{Error, KeyAndCertificate, inspect, issue, keys};
 
-/// Validates a CA supplied by the user; `what` names it in errors, for example `` `ca.crt` ``.
-pub fn check_ca(what: &str, pair: &KeyAndCertificate, now: Timestamp) -> Result<(), Error> {
+/// Checks a certificate authority given by the user; `what` names it in errors, for example `` `ca.crt` ``.
+pub fn check_authority(what: &str, pair: &KeyAndCertificate, now: Timestamp) -> Result<(), Error> {
     check(what, &format!("the key of {what}"), pair, now)
 }
 
-/// As [`check_ca`], with a separate name for the key, which is another file.
+/// The same with a name of its own for the key, because it is another file.
 pub(super) fn check(what: &str, key_name: &str, pair: &KeyAndCertificate, now: Timestamp) -> Result<(), Error> {
     let certificates = inspect::all_der(what, &pair.certificate)?;
     let [der] = certificates.as_slice() else {
@@ -33,32 +33,31 @@ pub(super) fn check(what: &str, key_name: &str, pair: &KeyAndCertificate, now: T
     }
     let key = keys::read(key_name, &pair.key)?;
     if key.algorithm() == &rcgen::PKCS_ECDSA_P521_SHA512 {
-        let problem = "ECDSA P-521 is not supported".to_owned();
+        let problem = "it is ECDSA P-521, which kubeadm does not make and we cannot verify".to_owned();
         return Err(Error::UnsupportedKey { what: key_name.to_owned(), problem });
     }
-    if !keys::matches(&key, &certificate.public_key().subject_public_key.data) {
+    if !keys::belongs(&key, &certificate.public_key().subject_public_key.data) {
         return Err(Error::Mismatch { what: key_name.to_owned(), partner: what.to_owned() });
     }
-    // Sign a test certificate, so that an unusable CA fails now and not halfway through creating a control plane.
-    issue::sign(&issue::parameters("test", &[]), &key, pair, what, &[]).map(drop)
+    // A trial: what it cannot do should be known now, not when half of a control plane exists.
+    issue::sign(&issue::parameters("trial", &[]), &key, pair, what, &[]).map(drop)
 }
 
-/// The rules of RFC 5280 that Go's verifier enforces for issuers. A path length of 0 still allows signing leaf
-/// certificates.
+/// The rules of RFC 5280 that Go's verifier holds against an issuer. A path length of 0 may sign leaves: fine.
 fn may_sign(what: &str, certificate: &X509Certificate<'_>) -> Result<(), Error> {
-    let refuse = |problem| Err(Error::NotCa { what: what.to_owned(), problem });
+    let refuse = |problem| Err(Error::NotAuthority { what: what.to_owned(), problem });
     if !certificate.is_ca() {
-        return refuse("basicConstraints CA:TRUE is missing");
+        return refuse("its basicConstraints do not say CA:TRUE");
     }
     if let Ok(Some(usage)) = certificate.key_usage()
         && !usage.value.key_cert_sign()
     {
-        return refuse("its key usage does not allow signing certificates");
+        return refuse("its key usage does not allow to sign certificates");
     }
     if let Ok(Some(usage)) = certificate.extended_key_usage()
         && !(usage.value.any || (usage.value.server_auth && usage.value.client_auth))
     {
-        return refuse("its extended key usage does not allow both server and client certificates");
+        return refuse("its extended key usage does not allow both servers and clients");
     }
     Ok(())
 }
@@ -77,22 +76,22 @@ mod tests {
                 assert!(!error.hints().is_empty(), "{error}");
                 error.to_string()
             },
-            |()| "valid".to_owned(),
+            |()| "fine".to_owned(),
         )
     }
 
     #[test]
-    fn valid_cas_of_all_key_formats_are_accepted() {
-        assert_eq!(verdict(fixture!("rsa-pkcs1.crt"), fixture!("rsa-pkcs1.key")), "valid");
-        assert_eq!(verdict(fixture!("rsa-pkcs8.crt"), fixture!("rsa-pkcs8.key")), "valid");
-        assert_eq!(verdict(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key")), "valid");
-        assert_eq!(verdict(fixture!("ec-pkcs8.crt"), fixture!("ec-pkcs8.key")), "valid");
-        assert_eq!(verdict(fixture!("pathlen-0.crt"), fixture!("ec-sec1.key")), "valid");
-        assert_eq!(verdict(fixture!("leading-text-crlf.crt"), fixture!("ec-sec1.key")), "valid");
+    fn good_authorities_of_all_forms_are_taken() {
+        assert_eq!(verdict(fixture!("rsa-pkcs1.crt"), fixture!("rsa-pkcs1.key")), "fine");
+        assert_eq!(verdict(fixture!("rsa-pkcs8.crt"), fixture!("rsa-pkcs8.key")), "fine");
+        assert_eq!(verdict(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key")), "fine");
+        assert_eq!(verdict(fixture!("ec-pkcs8.crt"), fixture!("ec-pkcs8.key")), "fine");
+        assert_eq!(verdict(fixture!("pathlen-0.crt"), fixture!("ec-sec1.key")), "fine");
+        assert_eq!(verdict(fixture!("leading-text-crlf.crt"), fixture!("ec-sec1.key")), "fine");
     }
 
     #[test]
-    fn every_defect_is_reported() {
+    fn every_fault_is_named() {
         let cases = [
             (fixture!("expired.crt"), fixture!("ec-sec1.key")),
             (fixture!("not-a-ca.crt"), fixture!("ec-sec1.key")),
@@ -113,27 +112,27 @@ mod tests {
         let verdicts: Vec<String> = cases.map(|(certificate, key)| verdict(certificate, key)).into();
         insta::assert_snapshot!(verdicts.join("\n"), @"
         `ca.crt` expired on 2026-11-24T03:35:59Z
-        `ca.crt` is not a CA certificate: basicConstraints CA:TRUE is missing
-        `ca.crt` is not a CA certificate: its key usage does not allow signing certificates
-        `ca.crt` has a 1024-bit RSA key; the minimum is 2048 bits
-        `ca.crt` is signed with RSA with SHA-1, which clients reject
-        `ca.crt` contains 2 certificates instead of one
+        `ca.crt` is not a certificate authority: its basicConstraints do not say CA:TRUE
+        `ca.crt` is not a certificate authority: its key usage does not allow to sign certificates
+        `ca.crt` is an RSA key of 1024 bits, and fewer than 2048 are not safe
+        `ca.crt` is signed with RSA with SHA-1, which clients refuse
+        `ca.crt` holds 2 certificates, and only one can be the authority
         `ca.crt` cannot sign: its subject `O=Example, OU=one, OU=two, CN=fixture-two-units` repeats an attribute or uses an unusual encoding
-        `ca.key` does not match `ca.crt`
-        `ca.key` does not match `ca.crt`
+        `ca.key` does not belong to `ca.crt`
+        `ca.key` does not belong to `ca.crt`
         `ca.key` is encrypted with a passphrase
         `ca.key` is encrypted with a passphrase
-        `ca.key` is not a usable key: Ed25519 is not supported by Kubernetes
-        `ca.key` is not a usable key: ECDSA P-521 is not supported
-        `ca.crt` contains no certificate, but EC PARAMETERS, EC PRIVATE KEY
+        `ca.key` is no key that can be used: it is Ed25519, which Kubernetes does not take
+        `ca.key` is no key that can be used: it is ECDSA P-521, which kubeadm does not make and we cannot verify
+        `ca.crt` has no certificate: it holds EC PARAMETERS, EC PRIVATE KEY
         `ca.crt` is empty
         ");
     }
 
     #[test]
-    fn a_ca_that_is_not_yet_valid_hints_at_the_clock() {
+    fn an_authority_from_the_future_points_at_the_clock() {
         let ca = pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"));
-        let error = check_ca("`ca.crt`", &ca, "2020-01-01T00:00:00Z".parse().unwrap()).unwrap_err();
+        let error = check_authority("`ca.crt`", &ca, "2020-01-01T00:00:00Z".parse().unwrap()).unwrap_err();
         assert!(error.to_string().starts_with("`ca.crt` is not valid before 2026-11-"), "{error}");
         assert!(error.hints()[0].contains("date -u"));
     }

@@ -1,162 +1,162 @@
-//! Errors about certificates and keys, with hints. Messages never contain key material.
+//! Why a certificate or a key cannot be used or made, and what to do about it. No text here repeats a key.
 
 use crate::error::{Advice, Kind};
 
-/// An invalid or unusable certificate or key; `what` names it, for example `` `ca.crt` ``.
+/// What is wrong with a certificate or key; `what` names it, for example `` `ca.crt` ``.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file is empty.
+    /// Nothing in it.
     #[error("{what} is empty")]
     Empty {
         /// The file.
         what: String,
     },
-    /// The file is too large to be a key or certificate.
-    #[error("{what} has {bytes} bytes, too many for a certificate or key")]
+    /// Larger than any key or certificate.
+    #[error("{what} has {bytes} bytes, which is no certificate or key")]
     TooBig {
         /// The file.
         what: String,
         /// Its size.
         bytes: usize,
     },
-    /// The file is binary instead of text.
+    /// Binary instead of text.
     #[error("{what} is DER, not PEM")]
     Der {
         /// The file.
         what: String,
     },
-    /// A PEM block or its content is malformed.
-    #[error("{what} cannot be parsed: {problem}")]
+    /// A PEM block, or what is in it, is broken.
+    #[error("{what} cannot be read: {problem}")]
     Malformed {
         /// The file.
         what: String,
-        /// The problem.
+        /// Where it breaks.
         problem: String,
     },
-    /// The PEM blocks are of the wrong type.
-    #[error("{what} contains no {wanted}, but {found}")]
+    /// PEM, but of something else.
+    #[error("{what} has no {wanted}: {found}")]
     WrongContent {
         /// The file.
         what: String,
-        /// The expected content.
+        /// What should be there.
         wanted: &'static str,
-        /// The labels of the PEM blocks found.
+        /// What is there.
         found: String,
     },
-    /// The key is protected by a passphrase.
+    /// Protected by a passphrase.
     #[error("{what} is encrypted with a passphrase")]
     Encrypted {
         /// The key.
         what: String,
     },
-    /// The file contains several certificates instead of one.
-    #[error("{what} contains {count} certificates instead of one")]
+    /// Several certificates where one is needed.
+    #[error("{what} holds {count} certificates, and only one can be the authority")]
     Chain {
         /// The file.
         what: String,
-        /// The number of certificates.
+        /// How many.
         count: usize,
     },
-    /// A key type that Kubernetes or kamaji does not support.
-    #[error("{what} is not a usable key: {problem}")]
+    /// A key of a kind that Kubernetes or we cannot use.
+    #[error("{what} is no key that can be used: {problem}")]
     UnsupportedKey {
         /// The key.
         what: String,
-        /// The reason.
+        /// Why.
         problem: String,
     },
-    /// The RSA key is too short.
-    #[error("{what} has a {bits}-bit RSA key; the minimum is 2048 bits")]
+    /// An RSA key that is too short.
+    #[error("{what} is an RSA key of {bits} bits, and fewer than 2048 are not safe")]
     WeakKey {
         /// The key or its certificate.
         what: String,
-        /// The key length.
+        /// Its length.
         bits: usize,
     },
-    /// The certificate is signed with a broken hash.
-    #[error("{what} is signed with {algorithm}, which clients reject")]
+    /// Signed with a broken hash.
+    #[error("{what} is signed with {algorithm}, which clients refuse")]
     WeakSignature {
         /// The certificate.
         what: String,
         /// The algorithm.
         algorithm: String,
     },
-    /// The certificate cannot sign others.
-    #[error("{what} is not a CA certificate: {problem}")]
-    NotCa {
+    /// A certificate that may not sign others.
+    #[error("{what} is not a certificate authority: {problem}")]
+    NotAuthority {
         /// The certificate.
         what: String,
-        /// The reason.
+        /// Why.
         problem: &'static str,
     },
-    /// The subject cannot be reproduced as the issuer of a certificate.
+    /// Its subject cannot be repeated as an issuer.
     #[error("{what} cannot sign: its subject `{subject}` repeats an attribute or uses an unusual encoding")]
     UnsupportedName {
         /// The certificate.
         what: String,
-        /// The subject.
+        /// Its subject.
         subject: String,
     },
-    /// The certificate expired.
+    /// It was valid once.
     #[error("{what} expired on {since}")]
     Expired {
         /// The certificate.
         what: String,
-        /// The expiry time.
+        /// When.
         since: jiff::Timestamp,
     },
-    /// The certificate would outlive its CA.
-    #[error("the CA expires on {until}, before the requested certificate")]
-    OutlivesCa {
-        /// The CA's expiry time.
+    /// A certificate that would live longer than what signs it.
+    #[error("the authority itself ends on {until}, and nothing that it signs may live longer")]
+    OutlivesAuthority {
+        /// When the authority ends.
         until: jiff::Timestamp,
     },
-    /// The certificate is not valid yet.
+    /// It will be valid.
     #[error("{what} is not valid before {from}")]
     NotYetValid {
         /// The certificate.
         what: String,
-        /// The time from which it is valid.
+        /// When.
         from: jiff::Timestamp,
     },
-    /// Key and certificate, or private and public key, do not match.
-    #[error("{what} does not match {partner}")]
+    /// Key and certificate, or private and public key, are of two pairs.
+    #[error("{what} does not belong to {partner}")]
     Mismatch {
         /// The key.
         what: String,
-        /// The certificate or key it should match.
+        /// What it should fit.
         partner: String,
     },
-    /// One file of a pair is missing.
-    #[error("`{missing}` is missing, but `{present}` is present")]
+    /// One half of a pair.
+    #[error("`{missing}` is missing beside `{present}`")]
     MissingPartner {
-        /// The missing file.
+        /// The file that is needed.
         missing: &'static str,
-        /// The present file.
+        /// The file that is there.
         present: &'static str,
     },
-    /// The cluster CA and the front proxy CA have the same key.
+    /// Two authorities that must differ have one key.
     #[error("`front-proxy-ca.crt` and `ca.crt` have the same key")]
-    SharedCaKey,
+    SharedAuthority,
     /// A subject alternative name that is neither an IP address nor a DNS name.
-    #[error("`{name}` is not a valid subject alternative name")]
+    #[error("`{name}` cannot be a subject alternative name")]
     InvalidName {
-        /// The name, escaped for the terminal.
+        /// The name, made safe to print.
         name: String,
     },
-    /// The cryptographic library failed.
-    #[error("failed to generate {what}")]
+    /// The cryptographic library refused.
+    #[error("failed to make {what}")]
     Make {
         /// The certificate or key.
         what: String,
-        /// The library's error.
+        /// Its reason.
         #[source]
         source: rcgen::Error,
     },
-    /// Not a kubeconfig, or its credentials are not embedded.
+    /// Not a kubeconfig, or one that does not carry its credentials in itself.
     #[error("the kubeconfig cannot be used: {problem}")]
     Kubeconfig {
-        /// The reason.
+        /// Why.
         problem: String,
     },
 }
@@ -175,14 +175,14 @@ impl Advice for Error {
             | Self::UnsupportedKey { .. }
             | Self::WeakKey { .. }
             | Self::WeakSignature { .. }
-            | Self::NotCa { .. }
+            | Self::NotAuthority { .. }
             | Self::UnsupportedName { .. }
             | Self::Expired { .. }
-            | Self::OutlivesCa { .. }
+            | Self::OutlivesAuthority { .. }
             | Self::NotYetValid { .. }
             | Self::Mismatch { .. }
             | Self::MissingPartner { .. }
-            | Self::SharedCaKey
+            | Self::SharedAuthority
             | Self::InvalidName { .. }
             | Self::Kubeconfig { .. } => Kind::Usage,
         }
@@ -191,41 +191,43 @@ impl Advice for Error {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Empty { .. } | Self::TooBig { .. } | Self::WrongContent { .. } => {
-                "supply the file with the same name from kubeadm's /etc/kubernetes/pki"
+                "give the file kubeadm has in /etc/kubernetes/pki under the same name"
             }
             Self::Der { .. } => {
-                "convert it to PEM: `openssl x509 -inform DER -in FILE -out FILE.pem`, or for a key `openssl pkey -inform DER …`"
+                "convert it: `openssl x509 -inform DER -in FILE -out FILE.pem`, for a key `openssl pkey -inform DER …`"
             }
-            Self::Malformed { .. } => "copy the file again, and check it with `openssl x509 -in FILE -noout -text`",
+            Self::Malformed { .. } => {
+                "copy the file again; `openssl x509 -in FILE -noout -text` must be able to read it"
+            }
             Self::Encrypted { .. } => "remove the passphrase: `openssl pkey -in FILE -out FILE.plain`",
             Self::Chain { .. } => {
-                "keep only the certificate that matches the key; the certificates of its issuers are not needed"
+                "keep only the certificate that belongs to the key; trust in it does not need the ones above it"
             }
             Self::UnsupportedKey { .. } => "use an RSA key of 2048 bits or more, or ECDSA P-256 or P-384",
             Self::WeakKey { .. } | Self::WeakSignature { .. } => {
-                "create a new CA, or omit the files and let kamaji generate one"
+                "make a new authority, or leave the files out and one is made for you"
             }
-            Self::NotCa { .. } => {
-                "supply a certificate with basicConstraints CA:TRUE that may sign server and client certificates"
+            Self::NotAuthority { .. } => {
+                "give a certificate with basicConstraints CA:TRUE that may sign server and client certificates"
             }
             Self::UnsupportedName { .. } => {
-                "supply a CA whose subject contains each attribute once, such as CN=kubernetes"
+                "give an authority whose subject has each attribute once, such as CN=kubernetes"
             }
-            Self::Expired { .. } => "supply a valid certificate, or omit the files and let kamaji generate one",
-            Self::OutlivesCa { .. } => "request a shorter validity, such as --ttl 8h",
+            Self::Expired { .. } => "give a valid one, or leave the files out and one is made for you",
+            Self::OutlivesAuthority { .. } => "ask for a shorter time: --ttl 8h",
             Self::NotYetValid { .. } => "check the clock of this machine: `date -u`",
             Self::Mismatch { .. } => {
-                "supply the two files of one pair; their public keys must be equal (`openssl x509 -pubkey -noout`, `openssl pkey -pubout`)"
+                "give the two files of one pair; `openssl pkey -pubout` of both must print the same"
             }
             Self::MissingPartner { .. } => {
-                "supply both files, or neither and let kamaji generate a pair; a CA without its key cannot be used"
+                "give both files of the pair, or neither and a new pair is made; an authority without its key cannot be used"
             }
-            Self::SharedCaKey => {
-                "use a different CA for the front proxy: with a shared key, holders of a client certificate could impersonate any user"
+            Self::SharedAuthority => {
+                "make another one for the front proxy: who can sign client certificates could otherwise pose as any user"
             }
-            Self::InvalidName { .. } => "use an IP address or a DNS name, which may start with `*.`",
+            Self::InvalidName { .. } => "write an IP address or a DNS name, which may start with `*.`",
             Self::Kubeconfig { .. } => {
-                "supply one with certificate-authority-data, client-certificate-data and client-key-data: `kubectl config view --raw --flatten`"
+                "give one with certificate-authority-data, client-certificate-data and client-key-data: `kubectl config view --raw --flatten`"
             }
             Self::Make { .. } => return Vec::new(),
         };

@@ -1,5 +1,5 @@
-//! Parses kubeadm PKI files supplied by the user, identified by their names in /etc/kubernetes/pki. Takes bytes; does
-//! not read files.
+//! The files of a kubeadm PKI that somebody brings, by the names they have in /etc/kubernetes/pki. Reading them from
+//! a disk or a host is not done here; what comes in is bytes.
 
 use std::collections::BTreeMap;
 
@@ -12,41 +12,41 @@ use zeroize::Zeroizing;
 use super::{Error, KeyAndCertificate, KeyPair, authority, inspect, issue_ca, keys, pem};
 use crate::model::CertificatePolicy;
 
-/// The root keys of a control plane. All other certificates are signed by them and can be reissued.
+/// The roots of a control plane's trust; everything else is signed by them and can be made again.
 #[derive(Debug, Clone)]
 pub struct UserPki {
-    /// The cluster CA.
+    /// The cluster's authority.
     pub ca: KeyAndCertificate,
-    /// The CA of the front proxy (aggregated API servers).
+    /// The authority of the front proxy (aggregated API servers).
     pub front_proxy_ca: KeyAndCertificate,
     /// The key that signs service account tokens.
     pub service_account: KeyPair,
 }
 
-/// The supplied parts of a [`UserPki`]; `None` if neither file of a pair was supplied.
+/// What somebody brought of a [`UserPki`]; `None` where neither file of a pair was there.
 #[derive(Debug, Clone, Default)]
 pub struct PartialUserPki {
     /// `ca.crt` and `ca.key`.
     pub ca: Option<KeyAndCertificate>,
     /// `front-proxy-ca.crt` and `front-proxy-ca.key`.
     pub front_proxy_ca: Option<KeyAndCertificate>,
-    /// `sa.key`, and `sa.pub` if supplied.
+    /// `sa.key`, and `sa.pub` if it was there.
     pub service_account: Option<KeyPair>,
 }
 
 impl PartialUserPki {
-    /// The names of the supplied keys.
+    /// The names of the keys that were brought.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let supplied = [
+        let brought = [
             (self.ca.is_some(), "ca.key"),
             (self.front_proxy_ca.is_some(), "front-proxy-ca.key"),
             (self.service_account.is_some(), "sa.key"),
         ];
-        supplied.iter().filter(|(present, _)| *present).map(|(_, name)| (*name).to_owned()).collect()
+        brought.iter().filter(|(there, _)| *there).map(|(_, name)| (*name).to_owned()).collect()
     }
 
-    /// Generates the missing parts.
+    /// Makes what is missing.
     pub fn complete(self, policy: &CertificatePolicy, now: Timestamp) -> Result<UserPki, Error> {
         Ok(UserPki {
             ca: self.ca.map_or_else(|| issue_ca("kubernetes", policy, now), Ok)?,
@@ -56,8 +56,8 @@ impl PartialUserPki {
     }
 }
 
-/// Parses and validates `ca`, `front-proxy-ca` and `sa` from files named as in /etc/kubernetes/pki; ignores other
-/// files. The result is clean PEM without surrounding text.
+/// Reads and checks `ca`, `front-proxy-ca` and `sa` out of files named as in /etc/kubernetes/pki; other files are
+/// left alone. The result is clean PEM, whatever surrounded it.
 pub fn read_user_pki(files: &BTreeMap<String, Vec<u8>>, now: Timestamp) -> Result<PartialUserPki, Error> {
     let ca = authority(files, "ca.crt", "ca.key", now)?;
     let front_proxy_ca = authority(files, "front-proxy-ca.crt", "front-proxy-ca.key", now)?;
@@ -65,7 +65,7 @@ pub fn read_user_pki(files: &BTreeMap<String, Vec<u8>>, now: Timestamp) -> Resul
         && inspect::inspect(&ca.certificate)?.public_key_sha256
             == inspect::inspect(&front_proxy.certificate)?.public_key_sha256
     {
-        return Err(Error::SharedCaKey);
+        return Err(Error::SharedAuthority);
     }
     Ok(PartialUserPki { ca, front_proxy_ca, service_account: service_account(files)? })
 }
@@ -101,7 +101,7 @@ fn service_account(files: &BTreeMap<String, Vec<u8>>) -> Result<Option<KeyPair>,
     let private: SecretString = keys::normalized("`sa.key`", &text("`sa.key`", private)?)?;
     let key = keys::read("`sa.key`", &private)?;
     if let Some(public) = public
-        && !keys::matches(&key, &public_key("`sa.pub`", &text("`sa.pub`", public)?)?)
+        && !keys::belongs(&key, &public_key("`sa.pub`", &text("`sa.pub`", public)?)?)
     {
         return Err(Error::Mismatch { what: "`sa.pub`".to_owned(), partner: "`sa.key`".to_owned() });
     }
@@ -121,7 +121,7 @@ fn public_key(what: &str, text: &str) -> Result<Vec<u8>, Error> {
                 })?;
                 return Ok(info.subject_public_key.data.to_vec());
             }
-            // PKCS#1 is the content of the SubjectPublicKeyInfo, without the algorithm identifier.
+            // PKCS#1 is the content of the other form, without the name of the algorithm.
             ("RSA PUBLIC KEY", Some(der)) => return Ok(der.to_vec()),
             _ => {}
         }
@@ -129,14 +129,14 @@ fn public_key(what: &str, text: &str) -> Result<Vec<u8>, Error> {
     Err(Error::WrongContent { what: what.to_owned(), wanted: "public key", found })
 }
 
-/// The bytes of a file as text. Surrounding text may be in another encoding.
+/// The bytes of a file as text; leading text in another encoding does not matter.
 fn text(what: &str, bytes: &[u8]) -> Result<Zeroizing<String>, Error> {
-    const MAX_BYTES: usize = 1 << 20;
-    // An ASN.1 sequence with a length of one or two bytes, as every certificate and RSA key starts with.
+    const LARGEST: usize = 1 << 20;
+    // An ASN.1 sequence with a length of two bytes, as every certificate and RSA key has.
     let der = bytes.starts_with(&[0x30, 0x82]) || bytes.starts_with(&[0x30, 0x81]);
     match bytes.len() {
         0 => Err(Error::Empty { what: what.to_owned() }),
-        bytes if bytes > MAX_BYTES => Err(Error::TooBig { what: what.to_owned(), bytes }),
+        bytes if bytes > LARGEST => Err(Error::TooBig { what: what.to_owned(), bytes }),
         _ if der => Err(Error::Der { what: what.to_owned() }),
         _ => Ok(Zeroizing::new(String::from_utf8_lossy(bytes).into_owned())),
     }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_kubeadm_directory_is_used_unchanged() {
+    fn a_whole_kubeadm_folder_is_taken_as_it_is() {
         let pki = read(&[
             ("ca.crt", fixture!("leading-text-crlf.crt")),
             ("ca.key", fixture!("ec-sec1.key")),
@@ -170,7 +170,7 @@ mod tests {
             ("front-proxy-ca.key", fixture!("rsa-pkcs8.key")),
             ("sa.key", fixture!("rsa-pkcs1.key")),
             ("sa.pub", fixture!("sa-rsa.pub")),
-            ("apiserver.crt", b"ignored"),
+            ("apiserver.crt", b"not looked at"),
         ])
         .unwrap()
         .complete(&CertificatePolicy::default(), now())
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_pairs_are_generated() {
+    fn what_nobody_brought_is_made() {
         let pki = read(&[]).unwrap();
         assert!(pki.ca.is_none() && pki.front_proxy_ca.is_none() && pki.service_account.is_none());
         let pki = pki.complete(&CertificatePolicy::default(), now()).unwrap();
@@ -191,42 +191,42 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_pair_names_the_missing_file() {
-        assert_eq!(why(&[("ca.crt", fixture!("ec-sec1.crt"))]), "`ca.key` is missing, but `ca.crt` is present");
+    fn half_a_pair_names_the_other_half() {
+        assert_eq!(why(&[("ca.crt", fixture!("ec-sec1.crt"))]), "`ca.key` is missing beside `ca.crt`");
         assert_eq!(
             why(&[("front-proxy-ca.key", fixture!("ec-sec1.key"))]),
-            "`front-proxy-ca.crt` is missing, but `front-proxy-ca.key` is present"
+            "`front-proxy-ca.crt` is missing beside `front-proxy-ca.key`"
         );
-        assert_eq!(why(&[("sa.pub", fixture!("sa-ec.pub"))]), "`sa.key` is missing, but `sa.pub` is present");
+        assert_eq!(why(&[("sa.pub", fixture!("sa-ec.pub"))]), "`sa.key` is missing beside `sa.pub`");
     }
 
     #[test]
-    fn the_public_key_is_optional_and_must_match_the_private_key() {
+    fn the_public_key_may_be_left_out_and_must_fit_if_given() {
         assert!(read(&[("sa.key", fixture!("ec-sec1.key"))]).unwrap().service_account.is_some());
         assert!(read(&[("sa.key", fixture!("rsa-pkcs1.key")), ("sa.pub", fixture!("sa-rsa-pkcs1.pub"))]).is_ok());
         assert_eq!(
             why(&[("sa.key", fixture!("ec-sec1.key")), ("sa.pub", fixture!("sa-rsa.pub"))]),
-            "`sa.pub` does not match `sa.key`"
+            "`sa.pub` does not belong to `sa.key`"
         );
     }
 
     #[test]
-    fn files_that_are_not_pem_are_distinguished() {
+    fn files_that_are_no_text_are_told_apart() {
         let ca = |bytes: &[u8]| why(&[("ca.crt", bytes), ("ca.key", fixture!("ec-sec1.key"))]);
         assert_eq!(ca(fixture!("der.crt")), "`ca.crt` is DER, not PEM");
         assert_eq!(ca(b""), "`ca.crt` is empty");
-        assert_eq!(ca(&vec![b'x'; 10 << 20]), "`ca.crt` has 10485760 bytes, too many for a certificate or key");
-        assert_eq!(ca(b"\xff\xfe\x00"), "`ca.crt` cannot be parsed: it has no PEM block");
+        assert_eq!(ca(&vec![b'x'; 10 << 20]), "`ca.crt` has 10485760 bytes, which is no certificate or key");
+        assert_eq!(ca(b"\xff\xfe\x00"), "`ca.crt` cannot be read: it has no PEM block");
     }
 
     #[test]
-    fn leading_text_in_another_encoding_is_ignored() {
-        let with_text = [b"Aussteller: M\xfcnchen\n".as_slice(), fixture!("ec-sec1.crt")].concat();
-        assert!(read(&[("ca.crt", &with_text), ("ca.key", fixture!("ec-sec1.key"))]).is_ok());
+    fn leading_text_in_another_encoding_does_not_matter() {
+        let dressed = [b"Aussteller: M\xfcnchen\n".as_slice(), fixture!("ec-sec1.crt")].concat();
+        assert!(read(&[("ca.crt", &dressed), ("ca.key", fixture!("ec-sec1.key"))]).is_ok());
     }
 
     #[test]
-    fn a_shared_key_of_both_cas_is_refused() {
+    fn one_key_for_both_authorities_is_refused() {
         let shared = [
             ("ca.crt", fixture!("ec-sec1.crt")),
             ("ca.key", fixture!("ec-sec1.key")),

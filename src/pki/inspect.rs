@@ -1,4 +1,4 @@
-//! Parses certificates. `authority.rs` validates supplied CAs, and `renew.rs` decides about reissuing.
+//! What is in a certificate. Judging it is `authority.rs` (given by the user) and `renew.rs` (our own).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use x509_parser::public_key::PublicKey;
 use super::{Error, pem, time};
 use crate::model::San;
 
-/// The fields of a certificate. Strings are unescaped: escape them before printing to a terminal.
+/// What one certificate says. Texts are as they stand in it: escape them before a terminal sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// The subject's common name; empty if it has none.
@@ -24,62 +24,62 @@ pub struct CertificateFacts {
     pub organizations: Vec<String>,
     /// The issuer's common name; empty if it has none.
     pub issuer: String,
-    /// The start of the validity.
+    /// Valid from this second on.
     pub not_before: Timestamp,
-    /// The end of the validity.
+    /// Valid to this second.
     pub not_after: Timestamp,
-    /// The IP addresses and DNS names; other kinds of subject alternative names are omitted.
+    /// Its IP addresses and DNS names; other kinds of names are left out.
     pub sans: BTreeSet<San>,
-    /// Whether basicConstraints contains CA:TRUE.
+    /// True if basicConstraints say CA:TRUE.
     pub is_ca: bool,
-    /// Whether it is valid for TLS servers.
+    /// True if it may be used by a TLS server.
     pub server: bool,
-    /// Whether it is valid for TLS clients.
+    /// True if it may be used by a TLS client.
     pub client: bool,
-    /// The SHA-256 of the DER `SubjectPublicKeyInfo` in hex, kubeadm's discovery hash.
+    /// SHA-256 of the DER `SubjectPublicKeyInfo`, in hex: what kubeadm calls the discovery hash.
     pub public_key_sha256: String,
-    /// The SHA-256 of the certificate in hex.
+    /// SHA-256 of the whole certificate, in hex.
     pub fingerprint_sha256: String,
     /// The serial number in hex.
     pub serial: String,
-    /// kubeadm's name if there is one, for example `ECDSA-P256` or `RSA-2048`.
+    /// kubeadm's spelling where it has one, for example `ECDSA-P256` or `RSA-2048`.
     pub key_algorithm: String,
-    /// For example `ECDSA with SHA-256`; the object identifier for uncommon ones.
+    /// For example `ECDSA with SHA-256`; the object identifier if it is an unusual one.
     pub signature_algorithm: String,
 }
 
-/// Parses the first certificate of a PEM text.
+/// Reads the first certificate of a PEM text.
 pub fn inspect(certificate_pem: &str) -> Result<CertificateFacts, Error> {
     let der = first_der("the certificate", certificate_pem)?;
     Ok(facts(&parse("the certificate", &der)?, &der))
 }
 
-/// The `sha256:…` hash of a CA's public key, for `kubeadm join --discovery-token-ca-cert-hash`.
+/// `sha256:…` of an authority's public key, for `kubeadm join --discovery-token-ca-cert-hash`.
 pub fn discovery_hash(ca_pem: &str) -> Result<String, Error> {
     Ok(format!("sha256:{}", inspect(ca_pem)?.public_key_sha256))
 }
 
-/// The discovery hash of every CA in a PEM text. A worker needs one matching hash to trust the cluster.
+/// The same of every authority in a PEM text: one of them is enough for a worker to know the cluster by.
 pub fn discovery_hashes(ca_pem: &str) -> Result<Vec<String>, Error> {
     let what = "the certificate";
     let all = all_der(what, ca_pem)?;
     all.iter().map(|der| Ok(format!("sha256:{}", facts(&parse(what, der)?, der).public_key_sha256))).collect()
 }
 
-/// Whether a CA signed a certificate. Checks nothing else.
+/// Whether an authority signed a certificate, whatever else is wrong with it.
 #[must_use]
 pub fn is_signed_by(certificate_pem: &str, ca_pem: &str) -> bool {
-    let verify = || -> Result<bool, Error> {
-        let (der, ca_der) = (first_der("the certificate", certificate_pem)?, first_der("the CA", ca_pem)?);
-        let ca = parse("the CA", &ca_der)?;
+    let look = || -> Result<bool, Error> {
+        let (der, ca_der) = (first_der("the certificate", certificate_pem)?, first_der("the authority", ca_pem)?);
+        let ca = parse("the authority", &ca_der)?;
         Ok(parse("the certificate", &der)?.verify_signature(Some(ca.public_key())).is_ok())
     };
-    verify().unwrap_or(false)
+    look().unwrap_or(false)
 }
 
-/// The common name in a certificate signing request (PEM).
+/// The common name that a certificate request (PEM) asks for.
 pub fn requested_name(request_pem: &str) -> Result<String, Error> {
-    let what = "the certificate signing request";
+    let what = "the certificate request";
     let malformed = || Error::Malformed { what: what.to_owned(), problem: "it is not PKCS#10".to_owned() };
     let blocks = pem::blocks(what, request_pem)?;
     let der = blocks.iter().find_map(|block| block.der.as_ref()).ok_or_else(malformed)?;
@@ -108,7 +108,7 @@ pub(super) fn first_der(what: &str, text: &str) -> Result<Vec<u8>, Error> {
     Ok(all_der(what, text)?.swap_remove(0))
 }
 
-/// Parses one certificate; trailing data is an error.
+/// Parses one certificate and nothing behind it.
 pub(super) fn parse<'a>(what: &str, der: &'a [u8]) -> Result<X509Certificate<'a>, Error> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Ok(certificate),
@@ -118,12 +118,12 @@ pub(super) fn parse<'a>(what: &str, der: &'a [u8]) -> Result<X509Certificate<'a>
     }
 }
 
-/// Truncates and escapes untrusted text for a message.
+/// A text from outside, fit for a message.
 pub(super) fn printable(text: &str) -> String {
     text.chars().take(120).flat_map(char::escape_debug).collect()
 }
 
-/// The length of an RSA public key; `None` for other key types.
+/// The length of an RSA public key; `None` for other kinds.
 pub(super) fn rsa_bits(certificate: &X509Certificate<'_>) -> Option<usize> {
     match certificate.public_key().parsed() {
         Ok(PublicKey::RSA(rsa)) => {
@@ -146,7 +146,7 @@ fn facts(certificate: &X509Certificate<'_>, der: &[u8]) -> CertificateFacts {
         not_after: time::from_x509(certificate.validity().not_after),
         sans: sans(certificate),
         is_ca: certificate.is_ca(),
-        // Without the extension, every usage is allowed (RFC 5280, 4.2.1.12).
+        // Without the extension, every use is allowed (RFC 5280, 4.2.1.12).
         server: usage.is_none_or(|usage| usage.any || usage.server_auth),
         client: usage.is_none_or(|usage| usage.any || usage.client_auth),
         public_key_sha256: hex(&Sha256::digest(certificate.public_key().raw)),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_facts_of_an_rsa_certificate_match_openssl() {
+    fn the_facts_of_an_rsa_certificate_are_what_openssl_says() {
         let facts = facts_of(fixture!("rsa-pkcs1.crt"));
         assert_eq!(facts.common_name, "fixture-rsa-pkcs1");
         assert_eq!(
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_discovery_hash_matches_openssl() {
+    fn the_discovery_hash_is_the_one_openssl_computes() {
         let hash = |bytes: &[u8]| discovery_hash(std::str::from_utf8(bytes).unwrap()).unwrap();
         assert_eq!(
             hash(fixture!("ec-sec1.crt")),
@@ -257,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_certificate_is_used_and_surrounding_text_is_ignored() {
+    fn the_first_certificate_counts_and_text_around_it_does_not() {
         let expected = facts_of(fixture!("ec-sec1.crt"));
         assert_eq!(facts_of(fixture!("chain-of-two.crt")), expected);
         assert_eq!(facts_of(fixture!("leading-text-crlf.crt")), expected);
     }
 
     #[test]
-    fn curves_and_weak_signatures_are_named() {
+    fn curves_and_old_signatures_are_named() {
         assert_eq!(facts_of(fixture!("ec-pkcs8.crt")).key_algorithm, "ECDSA-P384");
         assert_eq!(facts_of(fixture!("ec-p521.crt")).key_algorithm, "ECDSA-P521");
         assert_eq!(facts_of(fixture!("ed25519.crt")).key_algorithm, "Ed25519");
@@ -273,11 +273,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_garbage_are_refused() {
+    fn a_key_is_not_a_certificate_and_garbage_is_neither() {
         let why = |text: &str| inspect(text).unwrap_err().to_string();
         let key = std::str::from_utf8(fixture!("sa-ec.pub")).unwrap();
-        assert_eq!(why(key), "the certificate contains no certificate, but PUBLIC KEY");
+        assert_eq!(why(key), "the certificate has no certificate: it holds PUBLIC KEY");
         let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(why(garbage), "the certificate cannot be parsed: it is not an X.509 certificate");
+        assert_eq!(why(garbage), "the certificate cannot be read: it is not an X.509 certificate");
     }
 }

@@ -1,4 +1,4 @@
-//! Issues CAs and leaf certificates. `profile.rs` defines which ones a control plane needs.
+//! Making certificates: authorities and what they sign. Which ones a control plane needs is `profile.rs`.
 
 use jiff::Timestamp;
 use rcgen::{
@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{Error, inspect, keys, pem, subject, time};
 use crate::model::{CertificatePolicy, San};
 
-/// A certificate and its private key, both PEM.
+/// A certificate with its private key, both as PEM.
 #[derive(Debug, Clone)]
 pub struct KeyAndCertificate {
     /// The certificate.
@@ -18,14 +18,14 @@ pub struct KeyAndCertificate {
     pub key: SecretString,
 }
 
-/// The extended key usage of a certificate.
+/// What a certificate may be used for (extended key usage).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Usage {
-    /// A TLS server.
+    /// TLS server.
     Server,
-    /// A TLS client.
+    /// TLS client.
     Client,
-    /// Both, as required for etcd members.
+    /// Both, as members of an etcd cluster need.
     Both,
 }
 
@@ -39,20 +39,20 @@ impl Usage {
     }
 }
 
-/// The properties of a leaf certificate to issue.
+/// The wish for one certificate that an authority signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// The common name; for Kubernetes clients, the user.
+    /// The common name: the user, for a client of Kubernetes.
     pub common_name: String,
-    /// The organizations; for Kubernetes clients, the groups.
+    /// The organizations: the groups, for a client of Kubernetes.
     pub organizations: Vec<String>,
     /// Server, client or both.
     pub usage: Usage,
-    /// The subject alternative names of a server.
+    /// The names of a server.
     pub sans: Vec<San>,
 }
 
-/// Issues a self-signed CA with a new key, like kubeadm.
+/// Makes a self-signed authority with a new key, as kubeadm does.
 pub fn issue_ca(common_name: &str, policy: &CertificatePolicy, now: Timestamp) -> Result<KeyAndCertificate, Error> {
     let key = keys::generate(policy.algorithm)?;
     let mut params = parameters(common_name, &[]);
@@ -60,7 +60,7 @@ pub fn issue_ca(common_name: &str, policy: &CertificatePolicy, now: Timestamp) -
     params.not_after = time::to_rcgen(time::after(now, policy.ca_validity));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages.push(KeyUsagePurpose::KeyCertSign);
-    // kubeadm adds the common name as a DNS name (pkiutil.NewSelfSignedCACert).
+    // kubeadm repeats the common name as a DNS name (pkiutil.NewSelfSignedCACert).
     if let Ok(name) = San::parse(common_name) {
         params.subject_alt_names.push(san_type(&name)?);
     }
@@ -68,7 +68,7 @@ pub fn issue_ca(common_name: &str, policy: &CertificatePolicy, now: Timestamp) -
     Ok(KeyAndCertificate { certificate: made.pem(), key: keys::private_pem(&key) })
 }
 
-/// Issues a certificate with a new key, signed by `ca`. Its validity is limited to that of the CA.
+/// Makes a certificate with a new key, signed by `ca`. It never outlives the authority, nor starts before it.
 pub fn issue_leaf(
     leaf: &Leaf,
     ca: &KeyAndCertificate,
@@ -77,14 +77,14 @@ pub fn issue_leaf(
 ) -> Result<KeyAndCertificate, Error> {
     let authority = inspect::inspect(&ca.certificate)?;
     if authority.not_after <= now {
-        let what = format!("the CA `{}`", inspect::printable(&authority.common_name));
+        let what = format!("the authority `{}`", inspect::printable(&authority.common_name));
         return Err(Error::Expired { what, since: authority.not_after });
     }
     let key = keys::generate(policy.algorithm)?;
     let mut params = parameters(&leaf.common_name, &leaf.organizations);
     params.not_before = time::to_rcgen(time::before(now, time::BACKDATE).max(authority.not_before));
     params.not_after = time::to_rcgen(time::after(now, policy.leaf_validity).min(authority.not_after));
-    // Adds basicConstraints CA:FALSE and a subject key identifier, as Go does for kubeadm.
+    // Writes basicConstraints CA:FALSE and a subject key identifier, as Go does for kubeadm.
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;
     if leaf.usage.server() {
@@ -94,13 +94,13 @@ pub fn issue_leaf(
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
     }
     params.subject_alt_names = leaf.sans.iter().map(san_type).collect::<Result<_, _>>()?;
-    let certificate = sign(&params, &key, ca, "the CA", &leaf.organizations)?;
+    let certificate = sign(&params, &key, ca, "the authority", &leaf.organizations)?;
     Ok(KeyAndCertificate { certificate, key: keys::private_pem(&key) })
 }
 
-/// Signs a certificate and verifies that clients will accept the chain: matching names and a valid signature.
+/// Signs with an authority and checks that clients will accept the chain: same names, valid signature.
 ///
-/// rcgen rebuilds the issuer's name and drops repeated attributes, which would silently break the chain.
+/// rcgen rebuilds the issuer's name and drops attributes that occur twice, which would break the chain silently.
 pub(super) fn sign(
     params: &CertificateParams,
     subject_key: &impl rcgen::PublicKeyData,
@@ -138,8 +138,7 @@ pub(super) fn sign(
     Ok(pem::encode("CERTIFICATE", &der).to_string())
 }
 
-/// The common parameters of all certificates. rcgen derives the serial number: 159 bits of a hash of the new, random
-/// key.
+/// What all our certificates have. The serial number is left to rcgen: 159 bits of a hash of the new, random key.
 pub(super) fn parameters(common_name: &str, organizations: &[String]) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -151,7 +150,7 @@ pub(super) fn parameters(common_name: &str, organizations: &[String]) -> Certifi
     params
 }
 
-/// Refuses names that [`San::parse`] would not produce, such as an IP address as a DNS name or control characters.
+/// Refuses names that did not come through [`San::parse`]: an IP address as a DNS name, control characters.
 fn san_type(san: &San) -> Result<SanType, Error> {
     let invalid = || Error::InvalidName { name: inspect::printable(&san.to_string()) };
     if San::parse(&san.to_string()).ok().as_ref() != Some(san) {
@@ -170,7 +169,7 @@ mod tests {
     use super::super::fixtures::pair;
     use super::super::fixtures::policy;
     use super::super::inspect;
-    use super::super::renewal_reason;
+    use super::super::why_not_usable;
     use super::*;
     use crate::model::KeyAlgorithm;
 
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_algorithm_issues_a_valid_chain() {
+    fn every_algorithm_makes_an_authority_and_a_leaf_that_it_verifies() {
         for (algorithm, name) in [
             (KeyAlgorithm::EcdsaP256, "ECDSA-P256"),
             (KeyAlgorithm::EcdsaP384, "ECDSA-P384"),
@@ -193,12 +192,12 @@ mod tests {
             let ca = issue_ca("kubernetes", &policy(algorithm), now()).unwrap();
             let leaf = issue_leaf(&server(&[]), &ca, &policy(algorithm), now()).unwrap();
             assert_eq!(inspect(&leaf.certificate).unwrap().key_algorithm, name);
-            assert_eq!(renewal_reason(&server(&[]), &leaf, &ca.certificate, now()), None, "{name}");
+            assert_eq!(why_not_usable(&server(&[]), &leaf, &ca.certificate, now()), None, "{name}");
         }
     }
 
     #[test]
-    fn cas_from_openssl_sign_leaves_with_another_algorithm() {
+    fn authorities_made_by_openssl_sign_leaves_of_another_algorithm() {
         for (name, ca, algorithm) in [
             ("PKCS#1 RSA", pair(fixture!("rsa-pkcs1.crt"), fixture!("rsa-pkcs1.key")), KeyAlgorithm::EcdsaP256),
             ("PKCS#8 RSA", pair(fixture!("rsa-pkcs8.crt"), fixture!("rsa-pkcs8.key")), KeyAlgorithm::EcdsaP384),
@@ -206,12 +205,12 @@ mod tests {
             ("PKCS#8 P-384", pair(fixture!("ec-pkcs8.crt"), fixture!("ec-pkcs8.key")), KeyAlgorithm::EcdsaP256),
         ] {
             let leaf = issue_leaf(&server(&[]), &ca, &policy(algorithm), now()).expect(name);
-            assert_eq!(renewal_reason(&server(&[]), &leaf, &ca.certificate, now()), None, "{name}");
+            assert_eq!(why_not_usable(&server(&[]), &leaf, &ca.certificate, now()), None, "{name}");
         }
     }
 
     #[test]
-    fn a_ca_has_kubeadms_properties() {
+    fn an_authority_is_as_kubeadm_makes_it() {
         let ca = inspect(&issue_ca("kubernetes", &CertificatePolicy::default(), now()).unwrap().certificate).unwrap();
         assert!(ca.is_ca);
         assert_eq!((ca.common_name.as_str(), ca.issuer.as_str()), ("kubernetes", "kubernetes"));
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_has_all_kinds_of_names_and_its_own_validity() {
+    fn a_leaf_has_all_kinds_of_names_and_its_own_lifetime() {
         let names = ["10.96.0.1", "fd00::1", "*.example.com", "localhost"].map(|name| San::parse(name).unwrap());
         let policy = CertificatePolicy::default();
         let ca = pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"));
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_does_not_outlive_its_ca() {
+    fn a_leaf_lives_no_longer_than_its_authority() {
         let mut policy = CertificatePolicy { ca_validity: std::time::Duration::from_secs(3600), ..Default::default() };
         let ca = issue_ca("kubernetes", &policy, now()).unwrap();
         policy.leaf_validity = std::time::Duration::from_secs(u64::MAX);
@@ -244,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_is_not_valid_before_its_ca() {
+    fn a_leaf_does_not_start_before_its_authority() {
         let policy = CertificatePolicy::default();
         let ca = issue_ca("kubernetes", &policy, now()).unwrap();
         let earlier = time::before(now(), std::time::Duration::from_secs(600));
@@ -254,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_ca_does_not_sign() {
+    fn an_expired_authority_signs_nothing() {
         let ca = pair(fixture!("expired.crt"), fixture!("ec-sec1.key"));
         let error = issue_leaf(&server(&[]), &ca, &CertificatePolicy::default(), now()).unwrap_err();
-        assert!(error.to_string().starts_with("the CA `fixture-expired` expired on 2026-11-"), "{error}");
+        assert!(error.to_string().starts_with("the authority `fixture-expired` expired on 2026-11-"), "{error}");
     }
 
     #[test]
-    fn serial_numbers_are_long_positive_and_unique() {
+    fn serial_numbers_are_long_positive_and_never_repeat() {
         let policy = CertificatePolicy::default();
         let ca = issue_ca("kubernetes", &policy, now()).unwrap();
         let serial = || inspect(&issue_leaf(&server(&[]), &ca, &policy, now()).unwrap().certificate).unwrap().serial;
@@ -271,17 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_names_are_accepted_and_malformed_ones_refused() {
+    fn a_hundred_names_fit_and_hostile_ones_are_refused() {
         let ca = pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"));
         let issue = |sans: &[San]| issue_leaf(&server(sans), &ca, &CertificatePolicy::default(), now());
         let many: Vec<San> = (0..100).map(|n| San::Dns(format!("n{n}.example.com"))).collect();
         assert_eq!(inspect(&issue(&many).unwrap().certificate).unwrap().sans.len(), 100);
         for hostile in ["10.0.0.1", "", "ä.example.com", "a b", "x\u{1b}[31m", "A.example.com", "a.\0evil.com"] {
             let error = issue(&[San::Dns(hostile.into())]).unwrap_err().to_string();
-            assert!(
-                error.ends_with("is not a valid subject alternative name") && !error.contains('\u{1b}'),
-                "{error:?}"
-            );
+            assert!(error.ends_with("cannot be a subject alternative name") && !error.contains('\u{1b}'), "{error:?}");
         }
     }
 

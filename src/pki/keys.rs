@@ -1,4 +1,4 @@
-//! Generates private keys, parses them in all common formats, and derives public keys.
+//! Private keys: made, read in every form people have, and turned into public ones. Nothing here knows certificates.
 
 use rcgen::PublicKeyData as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{Error, pem};
 use crate::model::KeyAlgorithm;
 
-/// A key pair without a certificate, for signing service account tokens.
+/// A key pair without a certificate: the one that signs service account tokens.
 #[derive(Debug, Clone)]
 pub struct KeyPair {
     /// The public key as PEM (`PUBLIC KEY`).
@@ -17,18 +17,18 @@ pub struct KeyPair {
     pub private: SecretString,
 }
 
-/// Generates a key pair, for example for service account tokens.
+/// Makes a key pair, for example for service accounts.
 pub fn generate_key_pair(algorithm: KeyAlgorithm) -> Result<KeyPair, Error> {
     let key = generate(algorithm)?;
     Ok(KeyPair { public: key.public_key_pem(), private: private_pem(&key) })
 }
 
-/// The public key (`PUBLIC KEY`) of a private key in PKCS#1, SEC1 or PKCS#8 format.
+/// The public key (`PUBLIC KEY`) of a private key in PKCS#1, SEC1 or PKCS#8.
 pub fn public_key_of(private_pem: &SecretString) -> Result<String, Error> {
     Ok(read("the private key", private_pem)?.public_key_pem())
 }
 
-/// Generates a key.
+/// A new key of the algorithm.
 pub(super) fn generate(algorithm: KeyAlgorithm) -> Result<rcgen::KeyPair, Error> {
     let rsa = |size| rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size);
     let made = match algorithm {
@@ -41,13 +41,13 @@ pub(super) fn generate(algorithm: KeyAlgorithm) -> Result<rcgen::KeyPair, Error>
     made.map_err(|source| Error::Make { what: format!("an {} key", algorithm.as_str()), source })
 }
 
-/// Encodes the key as PKCS#8 (`PRIVATE KEY`), which Go's `tls.X509KeyPair` and client-go's `keyutil.ParsePrivateKeyPEM`
-/// accept for both RSA and ECDSA. Only for keys from [`generate`]: rcgen keeps parsed keys in their original format.
+/// PKCS#8 (`PRIVATE KEY`), which Go's `tls.X509KeyPair` and client-go's `keyutil.ParsePrivateKeyPEM` read for both
+/// RSA and ECDSA, so one form does for all. Only for keys of [`generate`]: rcgen keeps a read key in its own form.
 pub(super) fn private_pem(key: &rcgen::KeyPair) -> SecretString {
     SecretString::from(pem::encode("PRIVATE KEY", key.serialized_der()).as_str())
 }
 
-/// Parses the first private key of a PEM text; `what` names it in errors.
+/// Reads the first private key of a PEM text; `what` names it in errors.
 pub(super) fn read(what: &str, text: &SecretString) -> Result<rcgen::KeyPair, Error> {
     let (_, der) = private_block(what, text.expose_secret())?;
     if let Some(bits) = rsa_bits(&der).filter(|bits| *bits < 2048) {
@@ -55,21 +55,21 @@ pub(super) fn read(what: &str, text: &SecretString) -> Result<rcgen::KeyPair, Er
     }
     let unsupported = |problem: &str| Error::UnsupportedKey { what: what.to_owned(), problem: problem.to_owned() };
     let key = rcgen::KeyPair::try_from(der.as_slice())
-        .map_err(|_| unsupported("it is neither RSA nor ECDSA on a supported curve, or it is damaged"))?;
+        .map_err(|_| unsupported("it is neither RSA nor ECDSA on a common curve, or it is damaged"))?;
     if key.algorithm() == &rcgen::PKCS_ED25519 {
-        return Err(unsupported("Ed25519 is not supported by Kubernetes"));
+        return Err(unsupported("it is Ed25519, which Kubernetes does not take"));
     }
     Ok(key)
 }
 
-/// The key as one clean PEM block, without EC parameters and surrounding text.
+/// The same key, rewritten as one clean PEM block; parameters and text around it are left behind.
 pub(super) fn normalized(what: &str, text: &str) -> Result<SecretString, Error> {
     let (label, der) = private_block(what, text)?;
     Ok(SecretString::from(pem::encode(&label, &der).as_str()))
 }
 
-/// Whether the private key matches a raw public key (the bits inside `SubjectPublicKeyInfo`).
-pub(super) fn matches(key: &rcgen::KeyPair, public_key: &[u8]) -> bool {
+/// True if the private key is the one of this raw public key (the bits inside `SubjectPublicKeyInfo`).
+pub(super) fn belongs(key: &rcgen::KeyPair, public_key: &[u8]) -> bool {
     key.der_bytes() == public_key
 }
 
@@ -86,7 +86,7 @@ fn private_block(what: &str, text: &str) -> Result<(String, Zeroizing<Vec<u8>>),
     }
 }
 
-/// The length of an RSA private key in PKCS#1 or PKCS#8 format; `None` for other keys.
+/// The length of an RSA private key in PKCS#1 or PKCS#8; `None` if it is something else.
 fn rsa_bits(der: &[u8]) -> Option<usize> {
     let (_, object) = parse_der(der).ok()?;
     let [_version, second, third, ..] = object.as_sequence().ok()?.as_slice() else { return None };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn public_keys_of_all_private_key_formats_match_openssl() {
+    fn the_public_key_is_what_openssl_says_whatever_form_the_private_one_has() {
         let openssl = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         assert_eq!(public_key_of(&secret(fixture!("rsa-pkcs1.key"))).unwrap(), openssl(fixture!("sa-rsa.pub")));
         assert_eq!(public_key_of(&secret(fixture!("ec-sec1.key"))).unwrap(), openssl(fixture!("sa-ec.pub")));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_algorithm_generates_a_matching_pair() {
+    fn every_algorithm_makes_a_pair_whose_halves_belong_together() {
         for (algorithm, name) in KeyAlgorithm::ALL {
             let pair = generate_key_pair(algorithm).unwrap();
             assert_eq!(public_key_of(&pair.private).unwrap(), pair.public, "{name}");
@@ -129,19 +129,25 @@ mod tests {
     }
 
     #[test]
-    fn errors_give_the_reason_and_not_the_key() {
+    fn a_key_that_cannot_be_used_says_why_and_is_not_repeated() {
         let why = |bytes: &[u8]| read("`x.key`", &secret(bytes)).unwrap_err().to_string();
-        assert_eq!(why(fixture!("rsa-1024.key")), "`x.key` has a 1024-bit RSA key; the minimum is 2048 bits");
+        assert_eq!(
+            why(fixture!("rsa-1024.key")),
+            "`x.key` is an RSA key of 1024 bits, and fewer than 2048 are not safe"
+        );
         assert_eq!(why(fixture!("encrypted-pkcs8.key")), "`x.key` is encrypted with a passphrase");
         assert_eq!(why(fixture!("encrypted-pkcs1.key")), "`x.key` is encrypted with a passphrase");
-        assert_eq!(why(fixture!("sa-ec.pub")), "`x.key` contains no private key, but PUBLIC KEY");
-        assert_eq!(why(fixture!("ed25519.key")), "`x.key` is not a usable key: Ed25519 is not supported by Kubernetes");
+        assert_eq!(why(fixture!("sa-ec.pub")), "`x.key` has no private key: it holds PUBLIC KEY");
+        assert_eq!(
+            why(fixture!("ed25519.key")),
+            "`x.key` is no key that can be used: it is Ed25519, which Kubernetes does not take"
+        );
         let damaged = b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
         assert!(why(damaged).ends_with("or it is damaged") && !why(damaged).contains("c2Vj"));
     }
 
     #[test]
-    fn the_length_is_exact_for_rsa_keys_and_none_for_others() {
+    fn lengths_of_rsa_keys_are_exact_and_other_keys_have_none() {
         let bits = |bytes: &[u8]| rsa_bits(&private_block("x", std::str::from_utf8(bytes).unwrap()).unwrap().1);
         assert_eq!(bits(fixture!("rsa-pkcs1.key")), Some(2048));
         assert_eq!(bits(fixture!("rsa-pkcs8.key")), Some(2048));

@@ -1,6 +1,7 @@
-//! Writes and parses kubeconfigs with an embedded client certificate, in kubeadm's format.
+//! Kubeconfigs with an embedded client certificate, as kubeadm writes them, and reading such a file back.
 //!
-//! An untrusted kubeconfig can refer to programs and files. kamaji runs and opens none: everything must be embedded.
+//! A kubeconfig from outside can name programs to run and files to read. Nothing here runs or opens anything: what is
+//! not embedded is refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +12,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Error, KeyAndCertificate};
 
-/// A kubeconfig as a JSON value. Contains the private key.
+/// The kubeconfig as a value. It contains the private key.
 #[must_use]
 pub fn kubeconfig_document(
     cluster_name: &str,
@@ -40,7 +41,7 @@ pub fn kubeconfig_document(
     })
 }
 
-/// A kubeconfig in kubeadm's format: context `user@cluster`, everything embedded.
+/// The kubeconfig as kubeadm writes it: context `user@cluster`, everything embedded.
 #[must_use]
 pub fn kubeconfig_yaml(
     cluster_name: &str,
@@ -52,7 +53,7 @@ pub fn kubeconfig_yaml(
     written(&kubeconfig_document(cluster_name, user, server, ca_pem, client))
 }
 
-/// A kubeconfig that connects to `server` but verifies its certificate against `name`, for tunnels.
+/// A kubeconfig for a way round: connects to `server`, and verifies the certificate there by `name`.
 #[must_use]
 pub fn kubeconfig_via(
     cluster_name: &str,
@@ -70,9 +71,9 @@ fn written(document: &Value) -> SecretString {
     crate::yaml::write(document).into()
 }
 
-/// Parses the client certificate with its key, the server and the CA (PEM) of the current context.
+/// Reads the client certificate with its key, the server and the authority (PEM) of the current context.
 pub fn kubeconfig_client(yaml: &str) -> Result<(KeyAndCertificate, String, String), Error> {
-    // The parser's message may quote a line with a key, so report only the line number.
+    // The parser's own message may quote the line, and with it a key: only the place is told.
     let file: File = serde_saphyr::from_str(yaml).map_err(|error| {
         let place = error.location().map_or_else(String::new, |place| format!(" (line {})", place.line()));
         refuse(format!("it is not a kubeconfig{place}"))
@@ -89,7 +90,7 @@ pub fn kubeconfig_client(yaml: &str) -> Result<(KeyAndCertificate, String, Strin
         (user.token_file.is_some(), "tokenFile"),
     ];
     if let Some((_, field)) = forbidden.iter().find(|(present, _)| *present) {
-        return Err(refuse(format!("`{field}` is not supported; credentials must be embedded")));
+        return Err(refuse(format!("`{field}` is not followed, only what the file itself contains is used")));
     }
     let server = cluster.server.clone().ok_or_else(|| refuse("`server` is missing".to_owned()))?;
     let ca = embedded("certificate-authority-data", cluster.certificate_authority_data.as_ref())?;
@@ -123,21 +124,20 @@ struct File {
 }
 
 impl File {
-    /// The cluster and user of the current context, or of the only context if none is current.
+    /// The cluster and the user of the current context; of the only context when none is current.
     fn current(&self) -> Result<(&Cluster, &User), Error> {
         let context = match (self.current_context.as_str(), self.contexts.as_slice()) {
             ("", [only]) => Some(only),
-            ("", _) => return Err(refuse("`current-context` is missing".to_owned())),
+            ("", _) => return Err(refuse("it has no current-context".to_owned())),
             (name, contexts) => contexts.iter().find(|context| context.name == name),
         };
-        let context =
-            &context.ok_or_else(|| refuse("the context named by `current-context` does not exist".to_owned()))?.context;
+        let context = &context.ok_or_else(|| refuse("its current-context does not exist".to_owned()))?.context;
         let cluster = self.clusters.iter().find(|cluster| cluster.name == context.cluster);
         let user = self.users.iter().find(|user| user.name == context.user);
         match (cluster, user) {
             (Some(cluster), Some(user)) => Ok((&cluster.cluster, &user.user)),
-            (None, _) => Err(refuse("the context's cluster does not exist".to_owned())),
-            (Some(_), None) => Err(refuse("the context's user does not exist".to_owned())),
+            (None, _) => Err(refuse("the cluster of its context does not exist".to_owned())),
+            (Some(_), None) => Err(refuse("the user of its context does not exist".to_owned())),
         }
     }
 }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_kubeadms() {
+    fn it_looks_as_kubeadm_writes_it() {
         let shortened: Vec<String> = written().lines().map(|line| line.chars().take(70).collect()).collect();
         insta::assert_snapshot!(shortened.join("\n"), @r#"
         apiVersion: v1
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_written_kubeconfig_is_parsed() {
+    fn what_was_written_is_read_back() {
         let (client, server, ca) = kubeconfig_client(&written()).unwrap();
         assert_eq!(client.certificate.as_bytes(), fixture!("rsa-pkcs8.crt"));
         assert_eq!(client.key.expose_secret().as_bytes(), fixture!("rsa-pkcs8.key"));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn references_outside_the_file_are_refused() {
+    fn what_points_outside_the_file_is_refused() {
         let key = "    client-key-data:";
         for (field, text) in [
             ("exec", "    exec: {command: /bin/evil}"),
@@ -253,18 +253,18 @@ mod tests {
         ] {
             let hostile = written().replace(key, &format!("{text}\n{key}"));
             let error = kubeconfig_client(&hostile).unwrap_err();
-            assert!(error.to_string().contains(&format!("`{field}` is not supported")), "{error}");
+            assert!(error.to_string().contains(&format!("`{field}` is not followed")), "{error}");
             assert!(!error.hints().is_empty());
         }
         let server = "    server: ";
         for field in ["insecure-skip-tls-verify: true", "proxy-url: http://evil"] {
             let hostile = written().replace(server, &format!("    {field}\n{server}"));
-            assert!(kubeconfig_client(&hostile).unwrap_err().to_string().contains("is not supported"), "{field}");
+            assert!(kubeconfig_client(&hostile).unwrap_err().to_string().contains("is not followed"), "{field}");
         }
     }
 
     #[test]
-    fn a_malformed_file_is_refused_without_quoting_it() {
+    fn a_broken_file_is_refused_without_repeating_it() {
         let broken = written().replace("client-key-data: ", "client-key-data: [\"");
         let error = kubeconfig_client(&broken).unwrap_err();
         assert!(error.to_string().contains("it is not a kubeconfig"), "{error}");
@@ -272,13 +272,10 @@ mod tests {
     }
 
     #[test]
-    fn missing_fields_are_named() {
+    fn missing_parts_are_named() {
         let why = |from: &str, to: &str| kubeconfig_client(&written().replace(from, to)).unwrap_err().to_string();
         assert!(why("client-key-data", "x").contains("`client-key-data` is missing"));
-        assert!(
-            why("current-context: ", "current-context: x")
-                .contains("the context named by `current-context` does not exist")
-        );
+        assert!(why("current-context: ", "current-context: x").contains("its current-context does not exist"));
         assert!(why("client-key-data: LS", "client-key-data: '!' # LS").contains("`client-key-data` is not base64"));
         assert!(kubeconfig_client("").is_err());
         assert!(kubeconfig_client("[]").is_err());

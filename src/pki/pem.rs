@@ -1,5 +1,5 @@
-//! Decodes and encodes PEM. A custom decoder, so that errors distinguish empty, binary, encrypted and truncated files.
-//! The content of blocks is not parsed.
+//! Text to PEM blocks and back. Own, because a file that cannot be used must be told apart from ten others: empty,
+//! binary, encrypted, cut off. What is in a block is not looked at here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,11 +10,11 @@ use super::Error;
 /// One `-----BEGIN label-----` block.
 pub(super) struct Block {
     pub(super) label: String,
-    /// The content; `None` if a header marks it as encrypted (RFC 1421, `openssl rsa -traditional -aes256`).
+    /// Its bytes; none when a header says that it is encrypted (RFC 1421, `openssl rsa -traditional -aes256`).
     pub(super) der: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// All blocks of a text, at least one. Accepts surrounding text and Windows line endings, like OpenSSL and Go.
+/// All blocks of a text, at least one. Text around them and Windows line ends are accepted, as OpenSSL and Go do.
 pub(super) fn blocks(what: &str, text: &str) -> Result<Vec<Block>, Error> {
     let mut blocks = Vec::new();
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim_end);
@@ -48,7 +48,7 @@ pub(super) fn blocks(what: &str, text: &str) -> Result<Vec<Block>, Error> {
     }
 }
 
-/// The block as PEM, with 64 characters per line.
+/// The block as text, 64 characters a line.
 pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     let body = Zeroizing::new(STANDARD.encode(der));
     let mut text = Zeroizing::new(String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 40));
@@ -68,14 +68,14 @@ pub(super) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     text
 }
 
-/// The labels of the blocks, for a message. Labels are untrusted, so they are escaped and truncated.
+/// What kinds of blocks there are, for a message: labels come from outside, so they are escaped and cut.
 pub(super) fn found(blocks: &[Block]) -> String {
     let labels: Vec<String> = blocks
         .iter()
         .take(3)
         .map(|block| block.label.chars().take(40).flat_map(char::escape_debug).collect())
         .collect();
-    labels.join(", ")
+    format!("it holds {}", labels.join(", "))
 }
 
 fn malformed(what: &str, problem: &str) -> Error {
@@ -87,25 +87,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn surrounding_text_and_windows_line_endings_are_accepted() {
+    fn a_block_survives_text_around_it_and_windows_line_ends() {
         let block = encode("CERTIFICATE", &[7; 100]);
-        let with_text = format!("\u{feff}Subject: CN=x\r\n{}trailing\r\n", block.replace('\n', "\r\n"));
-        let read = blocks("`x`", &with_text).unwrap();
+        let dressed = format!("\u{feff}Subject: CN=x\r\n{}trailing\r\n", block.replace('\n', "\r\n"));
+        let read = blocks("`x`", &dressed).unwrap();
         assert_eq!((read.len(), read[0].label.as_str()), (1, "CERTIFICATE"));
         assert_eq!(read[0].der.as_ref().unwrap().as_slice(), &[7; 100]);
     }
 
     #[test]
-    fn errors_name_the_defect() {
+    fn a_text_that_is_not_pem_says_why() {
         let why = |text: &str| blocks("`x`", text).err().unwrap().to_string();
         assert_eq!(why(" \n"), "`x` is empty");
-        assert_eq!(why("hello"), "`x` cannot be parsed: it has no PEM block");
-        assert_eq!(why("-----BEGIN A-----\nAAAA\n"), "`x` cannot be parsed: it ends inside a PEM block");
-        assert_eq!(why("-----BEGIN A-----\n!!\n-----END A-----"), "`x` cannot be parsed: a PEM block is not base64");
+        assert_eq!(why("hello"), "`x` cannot be read: it has no PEM block");
+        assert_eq!(why("-----BEGIN A-----\nAAAA\n"), "`x` cannot be read: it ends inside a PEM block");
+        assert_eq!(why("-----BEGIN A-----\n!!\n-----END A-----"), "`x` cannot be read: a PEM block is not base64");
     }
 
     #[test]
-    fn a_block_with_an_encryption_header_has_no_content() {
+    fn a_header_that_says_encrypted_is_believed() {
         let text = "-----BEGIN K-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END K-----\n";
         assert!(blocks("`x`", text).unwrap()[0].der.is_none());
     }

@@ -1,4 +1,5 @@
-//! Defines the certificates of a control plane: names, groups, usages and signers. `issue.rs` issues them.
+//! The certificates a control plane needs, as a table: names, groups, usages and who signs. Issuing them is
+//! `issue.rs`; nothing here touches a key.
 //!
 //! Names and groups are kubeadm's (v1.37 cmd/kubeadm/app/phases/certs/certlist.go and phases/kubeconfig).
 
@@ -8,52 +9,52 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::{Leaf, Usage};
 use crate::model::{ControlPlaneId, ControlPlaneSpec, San};
 
-/// The CA that signs a certificate.
+/// Who signs a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signer {
-    /// The cluster CA.
+pub enum Authority {
+    /// The cluster's authority.
     Cluster,
-    /// The front proxy CA.
+    /// The front proxy's authority.
     FrontProxy,
-    /// The datastore's CA, which does not belong to the control plane.
+    /// The authority of the datastore, which is not the control plane's own.
     Datastore,
 }
 
-/// The certificates that control plane pods mount.
+/// The certificates that the API server's pods mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// The API server's serving certificate.
+    /// What the API server shows to its clients.
     ApiServer,
-    /// The API server's client certificate for kubelets.
+    /// What the API server shows to kubelets.
     ApiServerKubeletClient,
-    /// The API server's client certificate for aggregated API servers.
+    /// What the API server shows to aggregated API servers.
     FrontProxyClient,
-    /// The API server's client certificate for the datastore.
+    /// What the API server shows to the datastore.
     DatastoreClient,
 }
 
 impl Certificate {
-    /// All certificates.
+    /// All of them.
     pub const ALL: [Self; 4] =
         [Self::ApiServer, Self::ApiServerKubeletClient, Self::FrontProxyClient, Self::DatastoreClient];
 
-    /// The CA that signs it.
+    /// Who signs it.
     #[must_use]
-    pub const fn signer(self) -> Signer {
+    pub const fn authority(self) -> Authority {
         match self {
-            Self::ApiServer | Self::ApiServerKubeletClient => Signer::Cluster,
-            Self::FrontProxyClient => Signer::FrontProxy,
-            Self::DatastoreClient => Signer::Datastore,
+            Self::ApiServer | Self::ApiServerKubeletClient => Authority::Cluster,
+            Self::FrontProxyClient => Authority::FrontProxy,
+            Self::DatastoreClient => Authority::Datastore,
         }
     }
 }
 
-/// The kubeconfigs of a control plane. The cluster CA signs their client certificates.
+/// The kubeconfigs of a control plane; their client certificates are signed by the cluster's authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kubeconfig {
-    /// admin.conf: an administrator by `ClusterRoleBinding`, so it can be revoked.
+    /// admin.conf: a group that a `ClusterRoleBinding` makes administrator, so it can be revoked.
     Admin,
-    /// super-admin.conf: in the group `system:masters`, whose permissions cannot be revoked.
+    /// super-admin.conf: `system:masters`, which no binding can revoke.
     SuperAdmin,
     /// controller-manager.conf.
     ControllerManager,
@@ -62,7 +63,7 @@ pub enum Kubeconfig {
 }
 
 impl Kubeconfig {
-    /// All kubeconfigs.
+    /// All of them.
     pub const ALL: [Self; 4] = [Self::Admin, Self::SuperAdmin, Self::ControllerManager, Self::Scheduler];
 
     /// kubeadm's file name.
@@ -76,7 +77,7 @@ impl Kubeconfig {
         }
     }
 
-    /// The user name: the certificate's common name, and the user in the kubeconfig.
+    /// The user: common name of the certificate and name in the file.
     #[must_use]
     pub const fn user(self) -> &'static str {
         match self {
@@ -88,8 +89,8 @@ impl Kubeconfig {
     }
 }
 
-/// The leaf certificate of a control plane. `addresses` are the API server's names in addition to the fixed ones: the
-/// endpoint's host, and advertised and Service addresses.
+/// The wish for a certificate of this control plane. `addresses` are those its API server is reached at besides the
+/// names that always hold: the endpoint's host, advertised and service addresses.
 #[must_use]
 pub fn leaf_of(certificate: Certificate, spec: &ControlPlaneSpec, id: &ControlPlaneId, addresses: &[San]) -> Leaf {
     match certificate {
@@ -99,15 +100,15 @@ pub fn leaf_of(certificate: Certificate, spec: &ControlPlaneSpec, id: &ControlPl
             usage: Usage::Server,
             sans: api_server_names(spec, addresses),
         },
-        // No group: since v1.36 kubeadm binds this user to system:kubelet-api-admin instead.
+        // Without a group since v1.36: kubeadm binds this name to system:kubelet-api-admin instead.
         Certificate::ApiServerKubeletClient => client("kube-apiserver-kubelet-client", None),
         Certificate::FrontProxyClient => client("front-proxy-client", None),
-        // etcd uses the common name as the user name, which is the control plane's id.
+        // The datastore knows the control plane by its id: etcd takes the common name as the user.
         Certificate::DatastoreClient => client(id.as_str(), None),
     }
 }
 
-/// The client certificate of a kubeconfig.
+/// The wish for the client certificate in a kubeconfig.
 #[must_use]
 pub fn kubeconfig_leaf(kubeconfig: Kubeconfig) -> Leaf {
     let group = match kubeconfig {
@@ -127,7 +128,7 @@ fn client(common_name: &str, group: Option<&str>) -> Leaf {
     }
 }
 
-/// Sorted and deduplicated, so that the same spec produces the same names.
+/// Sorted and without duplicates, so that the same wish gives the same certificate.
 fn api_server_names(spec: &ControlPlaneSpec, addresses: &[San]) -> Vec<San> {
     let (name, namespace) = (&spec.name, &spec.namespace);
     let mut names = BTreeSet::from([
@@ -140,7 +141,7 @@ fn api_server_names(spec: &ControlPlaneSpec, addresses: &[San]) -> Vec<San> {
         San::Dns("localhost".to_owned()),
         San::Ip(Ipv4Addr::LOCALHOST.into()),
         San::Ip(Ipv6Addr::LOCALHOST.into()),
-        // Inside the management cluster. Its DNS domain is unknown; like the operator, assume the default.
+        // Inside the management cluster, whose own domain is not known: the usual one, as the operator does.
         San::Dns(name.to_string()),
         San::Dns(format!("{name}.{namespace}")),
         San::Dns(format!("{name}.{namespace}.svc")),
@@ -205,11 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn the_certificates_match_kubeadm() {
+    fn the_table_is_kubeadms() {
         let id = ControlPlaneId::parse(&"0a".repeat(16)).unwrap();
         let addresses = ["192.0.2.7", "api.prod.example.com"].map(|san| San::parse(san).unwrap());
         let mut table = String::new();
-        let mut row = |name: &str, signer: Signer, leaf: &Leaf| {
+        let mut row = |name: &str, signer: Authority, leaf: &Leaf| {
             let (groups, usage) = (&leaf.organizations, leaf.usage);
             writeln!(table, "{name}: CN={} O={groups:?} {usage:?} by {signer:?}", leaf.common_name).unwrap();
             for san in &leaf.sans {
@@ -218,10 +219,10 @@ mod tests {
         };
         for certificate in Certificate::ALL {
             let leaf = leaf_of(certificate, &spec(), &id, &addresses);
-            row(&format!("{certificate:?}"), certificate.signer(), &leaf);
+            row(&format!("{certificate:?}"), certificate.authority(), &leaf);
         }
         for kubeconfig in Kubeconfig::ALL {
-            row(kubeconfig.file_name(), Signer::Cluster, &kubeconfig_leaf(kubeconfig));
+            row(kubeconfig.file_name(), Authority::Cluster, &kubeconfig_leaf(kubeconfig));
         }
         insta::assert_snapshot!(table, @r#"
         ApiServer: CN=kube-apiserver O=[] Server by Cluster

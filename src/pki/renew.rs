@@ -1,4 +1,4 @@
-//! Decides whether an existing certificate must be reissued, and why. `issue.rs` issues certificates.
+//! Whether a certificate we made before still does, or why it must be made again. Making it is `issue.rs`.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use x509_parser::certificate::X509Certificate;
 use super::{KeyAndCertificate, Leaf, inspect, keys, time};
 use crate::model::San;
 
-/// The reason why `existing` must be reissued as `leaf` signed by `ca_pem`; `None` if it can be kept. Additional
-/// subject alternative names are kept, because clients may use them.
+/// Why `existing` cannot serve as `leaf` signed by `ca_pem`; `None` if it can be kept. Names beyond those asked for
+/// are fine, because they may have been wanted by somebody.
 #[must_use]
-pub fn renewal_reason(leaf: &Leaf, existing: &KeyAndCertificate, ca_pem: &str, now: Timestamp) -> Option<String> {
-    match find_reason(leaf, existing, ca_pem, now) {
+pub fn why_not_usable(leaf: &Leaf, existing: &KeyAndCertificate, ca_pem: &str, now: Timestamp) -> Option<String> {
+    match problem(leaf, existing, ca_pem, now) {
         Ok(reason) => reason,
         Err(error) => Some(error.to_string()),
     }
 }
 
-fn find_reason(
+fn problem(
     leaf: &Leaf,
     existing: &KeyAndCertificate,
     ca_pem: &str,
@@ -26,8 +26,8 @@ fn find_reason(
 ) -> Result<Option<String>, super::Error> {
     let der = inspect::first_der("the certificate", &existing.certificate)?;
     let certificate = inspect::parse("the certificate", &der)?;
-    let ca_der = inspect::first_der("the CA", ca_pem)?;
-    let ca = inspect::parse("the CA", &ca_der)?;
+    let ca_der = inspect::first_der("the authority", ca_pem)?;
+    let ca = inspect::parse("the authority", &ca_der)?;
     let facts = inspect::inspect(&existing.certificate)?;
 
     if facts.common_name != leaf.common_name {
@@ -44,25 +44,25 @@ fn find_reason(
     if !missing.is_empty() {
         return Ok(Some(format!("{} missing", names(&missing))));
     }
-    if let Some(reason) = check_integrity(&certificate, existing, &ca)? {
+    if let Some(reason) = not_whole(&certificate, existing, &ca)? {
         return Ok(Some(reason));
     }
-    Ok(expiry_reason(facts.not_before, facts.not_after, time::from_x509(ca.validity().not_after), now))
+    Ok(too_old(facts.not_before, facts.not_after, time::from_x509(ca.validity().not_after), now))
 }
 
-/// The problem with the signature or key of a certificate signed by `ca_pem`. Ignores validity and names.
+/// What is wrong with a certificate that `ca_pem` should have signed, apart from its age and its names.
 #[must_use]
-pub fn integrity_problem(existing: &KeyAndCertificate, ca_pem: &str) -> Option<String> {
-    let check = || {
+pub fn why_not_whole(existing: &KeyAndCertificate, ca_pem: &str) -> Option<String> {
+    let look = || {
         let der = inspect::first_der("the certificate", &existing.certificate)?;
-        let ca_der = inspect::first_der("the CA", ca_pem)?;
-        let ca = inspect::parse("the CA", &ca_der)?;
-        check_integrity(&inspect::parse("the certificate", &der)?, existing, &ca)
+        let ca_der = inspect::first_der("the authority", ca_pem)?;
+        let ca = inspect::parse("the authority", &ca_der)?;
+        not_whole(&inspect::parse("the certificate", &der)?, existing, &ca)
     };
-    check().unwrap_or_else(|error: super::Error| Some(error.to_string()))
+    look().unwrap_or_else(|error: super::Error| Some(error.to_string()))
 }
 
-fn check_integrity(
+fn not_whole(
     certificate: &X509Certificate<'_>,
     existing: &KeyAndCertificate,
     ca: &X509Certificate<'_>,
@@ -73,20 +73,14 @@ fn check_integrity(
         return Ok(Some("not signed by the CA".to_owned()));
     }
     let key = keys::read("the key", &existing.key)?;
-    if !keys::matches(&key, &certificate.public_key().subject_public_key.data) {
-        return Ok(Some("its key does not match".to_owned()));
+    if !keys::belongs(&key, &certificate.public_key().subject_public_key.data) {
+        return Ok(Some("key does not belong to it".to_owned()));
     }
     Ok(None)
 }
 
-/// The reason if the certificate expired or is about to: in its last day, or in the last third of a validity below
-/// three days.
-fn expiry_reason(
-    not_before: Timestamp,
-    not_after: Timestamp,
-    ca_not_after: Timestamp,
-    now: Timestamp,
-) -> Option<String> {
+/// Expired, or about to: a day before the end, or a third of its life if it lives shorter than three days.
+fn too_old(not_before: Timestamp, not_after: Timestamp, ca_not_after: Timestamp, now: Timestamp) -> Option<String> {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     if not_after <= now {
         return Some(format!("expired on {not_after}"));
@@ -94,16 +88,16 @@ fn expiry_reason(
     if not_before > now {
         return Some(format!("not valid before {not_before}"));
     }
-    // A new certificate could not be valid longer, and would be reissued again.
+    // A new one could not live longer either, and would be called too old again.
     if not_after >= ca_not_after {
         return None;
     }
     let span = |from: Timestamp| Duration::try_from(not_after.duration_since(from)).unwrap_or_default();
     let left = span(now);
-    (left < DAY.min(span(not_before) / 3)).then(|| format!("expires in {}", format_hours(left)))
+    (left < DAY.min(span(not_before) / 3)).then(|| format!("expires in {}", in_words(left)))
 }
 
-fn format_hours(left: Duration) -> String {
+fn in_words(left: Duration) -> String {
     match left.as_secs() / 3600 {
         0 => "less than an hour".to_owned(),
         1 => "an hour".to_owned(),
@@ -136,7 +130,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn desired_leaf() -> Leaf {
+    fn desired_spec() -> Leaf {
         Leaf {
             common_name: "kube-apiserver".into(),
             organizations: vec![],
@@ -151,31 +145,31 @@ mod tests {
 
     fn issued(validity: Duration) -> KeyAndCertificate {
         let policy = CertificatePolicy { leaf_validity: validity, ..CertificatePolicy::default() };
-        issue_leaf(&desired_leaf(), &ca(), &policy, now()).unwrap()
+        issue_leaf(&desired_spec(), &ca(), &policy, now()).unwrap()
     }
 
     fn reason(leaf: &Leaf) -> Option<String> {
-        renewal_reason(leaf, &issued(8760 * HOUR), &ca().certificate, now())
+        why_not_usable(leaf, &issued(8760 * HOUR), &ca().certificate, now())
     }
 
     fn reason_after(validity: Duration, passed: Duration) -> Option<String> {
-        renewal_reason(&desired_leaf(), &issued(validity), &ca().certificate, now() + passed)
+        why_not_usable(&desired_spec(), &issued(validity), &ca().certificate, now() + passed)
     }
 
     #[test]
-    fn a_new_certificate_is_kept() {
-        assert_eq!(reason(&desired_leaf()), None);
+    fn what_was_just_issued_is_kept() {
+        assert_eq!(reason(&desired_spec()), None);
     }
 
     #[test]
-    fn additional_names_are_accepted() {
-        assert_eq!(reason(&Leaf { sans: vec![], ..desired_leaf() }), None);
+    fn names_it_has_beyond_the_wish_are_fine() {
+        assert_eq!(reason(&Leaf { sans: vec![], ..desired_spec() }), None);
     }
 
     #[test]
-    fn changed_properties_are_a_reason() {
+    fn a_changed_wish_is_a_reason() {
         let with = |change: fn(&mut Leaf)| {
-            let mut leaf = desired_leaf();
+            let mut leaf = desired_spec();
             change(&mut leaf);
             reason(&leaf).unwrap()
         };
@@ -183,45 +177,45 @@ mod tests {
         assert_eq!(with(|leaf| leaf.common_name = "x".into()), "common name is kube-apiserver, not x");
         assert_eq!(with(|leaf| leaf.organizations = vec!["g".into()]), "organization is empty, not g");
         assert_eq!(with(|leaf| leaf.usage = Usage::Both), "usages differ");
-        assert_eq!(reason(&Leaf { sans: vec![san(1)], ..desired_leaf() }).unwrap(), "name n1 missing");
+        assert_eq!(reason(&Leaf { sans: vec![san(1)], ..desired_spec() }).unwrap(), "name n1 missing");
         assert_eq!(
-            reason(&Leaf { sans: (1..6).map(san).collect(), ..desired_leaf() }).unwrap(),
+            reason(&Leaf { sans: (1..6).map(san).collect(), ..desired_spec() }).unwrap(),
             "names n1, n2, n3 and 2 more missing"
         );
     }
 
     #[test]
-    fn another_ca_or_key_is_a_reason() {
+    fn another_authority_or_key_is_a_reason() {
         let existing = issued(8760 * HOUR);
         let reason = |existing: &KeyAndCertificate, ca: &[u8]| {
-            renewal_reason(&desired_leaf(), existing, std::str::from_utf8(ca).unwrap(), now()).unwrap()
+            why_not_usable(&desired_spec(), existing, std::str::from_utf8(ca).unwrap(), now()).unwrap()
         };
         assert_eq!(reason(&existing, fixture!("ec-pkcs8.crt")), "not signed by the CA");
         let other_key = KeyAndCertificate { key: ca().key, ..existing.clone() };
-        assert_eq!(reason(&other_key, fixture!("ec-sec1.crt")), "its key does not match");
+        assert_eq!(reason(&other_key, fixture!("ec-sec1.crt")), "key does not belong to it");
         let broken = KeyAndCertificate { certificate: String::new(), ..existing };
         assert_eq!(reason(&broken, fixture!("ec-sec1.crt")), "the certificate is empty");
     }
 
     #[test]
-    fn a_certificate_is_renewed_in_its_last_day() {
+    fn it_is_renewed_in_its_last_day() {
         assert_eq!(reason_after(8760 * HOUR, 8735 * HOUR), None);
         assert_eq!(reason_after(8760 * HOUR, 8737 * HOUR).unwrap(), "expires in 23 hours");
         assert_eq!(reason_after(8760 * HOUR, 8760 * HOUR).unwrap(), "expired on 2028-05-31T12:00:00Z");
     }
 
     #[test]
-    fn a_short_lived_certificate_is_renewed_in_its_last_third() {
+    fn one_that_lives_hours_is_not_renewed_at_every_run() {
         assert_eq!(reason_after(12 * HOUR, 7 * HOUR), None);
         assert_eq!(reason_after(12 * HOUR, 9 * HOUR).unwrap(), "expires in 3 hours");
     }
 
     #[test]
-    fn a_certificate_that_expires_with_its_ca_is_kept_until_then() {
+    fn one_that_ends_with_its_authority_is_kept_to_the_end() {
         let policy = CertificatePolicy { ca_validity: 10 * HOUR, ..CertificatePolicy::default() };
         let ca = super::super::issue_ca("kubernetes", &policy, now()).unwrap();
-        let leaf = issue_leaf(&desired_leaf(), &ca, &policy, now()).unwrap();
-        assert_eq!(renewal_reason(&desired_leaf(), &leaf, &ca.certificate, now() + 9 * HOUR), None);
-        assert!(renewal_reason(&desired_leaf(), &leaf, &ca.certificate, now() + 10 * HOUR).is_some());
+        let leaf = issue_leaf(&desired_spec(), &ca, &policy, now()).unwrap();
+        assert_eq!(why_not_usable(&desired_spec(), &leaf, &ca.certificate, now() + 9 * HOUR), None);
+        assert!(why_not_usable(&desired_spec(), &leaf, &ca.certificate, now() + 10 * HOUR).is_some());
     }
 }

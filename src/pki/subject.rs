@@ -1,5 +1,5 @@
-//! Certificate subjects with several organizations, the groups of a Kubernetes user. rcgen supports one value per
-//! attribute, so this module replaces the subject of its certificate and signs again.
+//! Subjects with several organizations: the groups of a Kubernetes user. The certificate crate keeps one value per
+//! attribute, so its certificate gets its real subject here, and its authority's signature again.
 
 use rcgen::SigningKey;
 use yasna::DERWriter;
@@ -7,21 +7,20 @@ use yasna::models::ObjectIdentifier;
 
 use super::Error;
 
-/// The object identifiers of RFC 5280, appendix A.1.
+/// RFC 5280, appendix A.1.
 const ORGANIZATION: &[u64] = &[2, 5, 4, 10];
 const COMMON_NAME: &[u64] = &[2, 5, 4, 3];
-/// The index of the subject, after version, serial number, algorithm, issuer and validity (RFC 5280, 4.1).
+/// Version, serial number, algorithm, issuer and validity come before it (RFC 5280, 4.1).
 const SUBJECT: usize = 5;
 
-/// Replaces the subject of a certificate and signs it again with `key`, the CA's key.
+/// The certificate with another subject, signed by `key`, which signed it before.
 pub(super) fn with_subject(
     certificate_der: &[u8],
     common_name: &str,
     organizations: &[String],
     key: &impl SigningKey,
 ) -> Result<Vec<u8>, Error> {
-    let broken =
-        || Error::Malformed { what: "the new certificate".into(), problem: "it is not an X.509 certificate".into() };
+    let broken = || Error::Malformed { what: "the new certificate".into(), problem: "it is not X.509".into() };
     let certificate = elements(certificate_der).ok_or_else(broken)?;
     let [to_be_signed, algorithm, _] = certificate.as_slice() else { return Err(broken()) };
     let mut parts = elements(to_be_signed).filter(|parts| parts.len() > SUBJECT).ok_or_else(broken)?;
@@ -35,7 +34,7 @@ pub(super) fn with_subject(
 }
 
 fn elements(sequence: &[u8]) -> Option<Vec<Vec<u8>>> {
-    // The method path does not type-check: the reader's lifetime differs from call to call.
+    // Not the method by its name: the reader's lifetime differs from call to call.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
     yasna::parse_der(sequence, |reader| reader.collect_sequence_of(|reader| reader.read_der())).ok()
 }

@@ -1,4 +1,4 @@
-//! Issues short-lived client certificates for users. `model` validates the subject.
+//! The short-lived client certificate of a person or a pipeline. Who may be asked for is `model`.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use super::{Error, KeyAndCertificate, Leaf, Usage, inspect, issue_leaf};
 use crate::model::{CertificatePolicy, KeyAlgorithm, Subject};
 
-/// Issues the certificate, and returns it with its expiry time. Refuses, instead of shortening, one that would outlive
-/// the CA.
+/// Makes the certificate. One that would outlive the authority is refused, not shortened.
 pub fn issue_user(
     subject: &Subject,
     ttl: Duration,
@@ -18,7 +17,7 @@ pub fn issue_user(
 ) -> Result<(KeyAndCertificate, Timestamp), Error> {
     let authority = inspect(&ca.certificate)?;
     if super::time::after(now, ttl) > authority.not_after {
-        return Err(Error::OutlivesCa { until: authority.not_after });
+        return Err(Error::OutlivesAuthority { until: authority.not_after });
     }
     let leaf = Leaf {
         common_name: subject.user.clone(),
@@ -35,7 +34,7 @@ pub fn issue_user(
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::{fixture, now, pair};
-    use super::super::renewal_reason;
+    use super::super::why_not_usable;
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -45,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_certificate_contains_all_groups_and_is_signed_by_the_ca() {
+    fn a_user_has_all_their_groups_and_the_authority_vouches_for_them() {
         for ca in [
             pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key")),
             pair(fixture!("ec-pkcs8.crt"), fixture!("ec-pkcs8.key")),
@@ -64,16 +63,16 @@ mod tests {
                     usage: Usage::Client,
                     sans: Vec::new(),
                 };
-                // Checks signature, key and issuer.
-                assert_eq!(renewal_reason(&desired, &made, &ca.certificate, now()), None);
+                // Its signature, its key and its issuer are looked at there.
+                assert_eq!(why_not_usable(&desired, &made, &ca.certificate, now()), None);
             }
         }
     }
 
     #[test]
-    fn a_user_certificate_cannot_outlive_the_ca() {
+    fn a_user_does_not_outlive_the_authority() {
         let ca = pair(fixture!("ec-sec1.crt"), fixture!("ec-sec1.key"));
         let refused = issue_user(&subject(&[]), HOUR * 24 * 365 * 100, &ca, KeyAlgorithm::EcdsaP256, now());
-        assert!(refused.unwrap_err().to_string().starts_with("the CA expires on "));
+        assert!(refused.unwrap_err().to_string().starts_with("the authority itself ends on "));
     }
 }

@@ -1,4 +1,4 @@
-//! The decision logic, without I/O: compares the spec with the observed state and returns desired objects and a plan.
+//! Every decision, as pure code: the desired spec and what was observed in, desired objects and the difference out.
 
 pub mod access;
 pub mod apply;

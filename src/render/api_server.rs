@@ -1,6 +1,6 @@
-//! Renders the kube-apiserver container, with flags per the CIS benchmark, and its volumes.
+//! The kube-apiserver container: its flags per the CIS benchmark, and the files it reads.
 //!
-//! Deviations from the benchmark: anonymous requests are allowed for health and `cluster-info` only
+//! Deviations from the benchmark, with reasons: anonymous requests are allowed for health and `cluster-info` only
 //! (`kubeadm join` and the kubelet's probes need them); no `--kubelet-certificate-authority`, because kubelets serve
 //! self-signed certificates unless `serverTLSBootstrap` is on.
 
@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::flags::Flags;
 use super::pod::{SECRET_MODE, container, container_security, https_probe, mount, projected, projected_secret};
-use super::settings::with_pod_settings;
+use super::settings::settled;
 use super::{Address, DatastoreAccess, KeySecrets, policy};
 use crate::model::{ComponentName, ControlPlaneId, ControlPlaneSpec, ObjectNames};
 
@@ -19,16 +19,16 @@ pub(super) const PKI: &str = "/etc/kubernetes/pki";
 const POLICIES: &str = "/etc/kubernetes/policies";
 const ENCRYPTION: &str = "/etc/kubernetes/encryption";
 
-/// How many seconds a terminating pod keeps serving: longer than any kube-proxy takes to update its endpoints.
-const PRE_STOP_SECONDS: i64 = 10;
+/// How many seconds a pod that is to end serves on: longer than any kube-proxy takes to notice.
+const SERVE_ON: i64 = 10;
 
 /// TLS 1.2 suites with forward secrecy and authenticated encryption, for RSA and ECDSA serving keys (CIS 1.2.29).
 pub(super) const CIPHER_SUITES: &str = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,\
 TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,\
 TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256";
 
-/// Whether the user sets flags that are mutually exclusive with an authentication configuration file: kube-apiserver
-/// would not start with both.
+/// Flags of the user with which an authentication configuration file cannot be combined
+/// (kube-apiserver refuses to start: they are mutually exclusive).
 fn authenticates_by_flags(spec: &ControlPlaneSpec) -> bool {
     spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-") || arg.name == "anonymous-auth")
 }
@@ -37,7 +37,7 @@ fn flags(spec: &ControlPlaneSpec, id: &ControlPlaneId, address: &Address, datast
     let pki = |file: &str| format!("{PKI}/{file}");
     let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut flags = Flags::default();
-    if let Some(ip) = address.advertise_address() {
+    if let Some(ip) = address.announced() {
         flags.set("advertise-address", ip.to_string());
     }
     flags
@@ -50,7 +50,7 @@ fn flags(spec: &ControlPlaneSpec, id: &ControlPlaneId, address: &Address, datast
     if !authenticates_by_flags(spec) && policy::authentication(spec.version).is_some() {
         flags.set("authentication-config", format!("{POLICIES}/authentication.yaml"));
     }
-    // kube-apiserver and kubeadm refuse the flag together with an authorization configuration.
+    // Beside a configuration of authorization the flag is refused, also by kubeadm.
     if !spec.api_server.extra_args.iter().any(|arg| arg.name == "authorization-config") {
         flags.set("authorization-mode", "Node,RBAC");
     }
@@ -60,17 +60,17 @@ fn flags(spec: &ControlPlaneSpec, id: &ControlPlaneId, address: &Address, datast
         .set("enable-bootstrap-token-auth", "true")
         .set("encryption-provider-config", format!("{ENCRYPTION}/encryption.yaml"))
         .set("encryption-provider-config-automatic-reload", "true")
-        // kamaji manages `default/kubernetes`: the built-in reconciler removes the address whenever one of several
-        // replicas with the same address stops.
+        // kamaji writes `default/kubernetes` itself: the built-in reconciler takes the address out whenever one of
+        // several replicas with that same address stops.
         .set("endpoint-reconciler-type", "none")
         .set("etcd-cafile", pki("etcd/ca.crt"))
         .set("etcd-certfile", pki("etcd/server.crt"))
-        // Compaction needs permissions on the whole store; a shared etcd compacts itself.
+        // Compaction needs rights on the whole store; a shared etcd compacts itself.
         .set("etcd-compaction-interval", "0")
         .set("etcd-keyfile", pki("etcd/server.key"))
         .set("etcd-prefix", format!("/{id}"))
         .set("etcd-servers", datastore.endpoints.iter().map(|e| format!("https://{e}")).collect::<Vec<_>>().join(","))
-        // Closes a connection after 50 requests on average, so that busy clients have left a pod before it stops.
+        // Of every 50 requests on a kept connection one is its last, so that busy clients have left a pod before it ends.
         .set("goaway-chance", "0.02")
         .set("kubelet-client-certificate", pki("apiserver-kubelet-client.crt"))
         .set("kubelet-client-key", pki("apiserver-kubelet-client.key"))
@@ -89,8 +89,9 @@ fn flags(spec: &ControlPlaneSpec, id: &ControlPlaneId, address: &Address, datast
         .set("service-account-key-file", pki("sa.pub"))
         .set("service-account-signing-key-file", pki("sa.key"))
         .set("service-cluster-ip-range", join(&spec.networking.service_subnets))
-        // Terminates watches gracefully; otherwise a stopping server waits a minute for clients with open watches.
-        // Remaining connections get a GOAWAY; `shutdown-send-retry-after` would respond with 429 instead.
+        // Watches are ended in good order; without it a stopping server waits a minute for clients that keep one open.
+        // Clients that still keep a connection are told to leave (GOAWAY); `shutdown-send-retry-after` would answer them
+        // 429 instead.
         .set("shutdown-watch-termination-grace-period", "10s")
         .set("tls-cert-file", pki("apiserver.crt"))
         .set("tls-cipher-suites", CIPHER_SUITES)
@@ -99,16 +100,16 @@ fn flags(spec: &ControlPlaneSpec, id: &ControlPlaneId, address: &Address, datast
     flags
 }
 
-/// The flags with placeholder values, to find out which flags kamaji sets before addresses are known.
+/// The flags for asking which there are, before it is known where anything is.
 pub(super) fn names(spec: &ControlPlaneSpec) -> Flags {
     let ip = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let endpoint = crate::model::Endpoint { host: crate::model::Host::Ip(ip), port: spec.bind_port };
-    let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, extra_ips: Vec::new() };
-    let id = ControlPlaneId::parse(&"0".repeat(32)).expect("32 hex digits are an id");
+    let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, also: Vec::new() };
+    let id = ControlPlaneId::parse(&"0".repeat(32)).expect("it is an id");
     flags(spec, &id, &address, &DatastoreAccess { endpoints: Vec::new() })
 }
 
-/// The kube-apiserver container.
+/// The container.
 pub(super) fn api_server(
     spec: &ControlPlaneSpec,
     id: &ControlPlaneId,
@@ -126,16 +127,13 @@ pub(super) fn api_server(
             protocol: Some("TCP".into()),
             ..Default::default()
         }]),
-        // The image's binary has the file capability `cap_net_bind_service`; with all capabilities dropped it could not
-        // be executed. `restricted` allows this one.
+        // The image's binary carries the file capability `cap_net_bind_service`; with all capabilities dropped it
+        // could not even be executed. `restricted` allows this one.
         security_context: Some(container_security(&["NET_BIND_SERVICE"])),
-        // Keeps serving, and ready, until every kube-proxy sends new connections to other pods.
-        // `shutdown-delay-duration` would also keep serving, but with a failing /readyz.
+        // The server serves on, ready in every respect, until each kube-proxy sends new connections to other pods.
+        // `shutdown-delay-duration` would do so too, but with a failing /readyz.
         lifecycle: Some(Lifecycle {
-            pre_stop: Some(LifecycleHandler {
-                sleep: Some(SleepAction { seconds: PRE_STOP_SECONDS }),
-                ..Default::default()
-            }),
+            pre_stop: Some(LifecycleHandler { sleep: Some(SleepAction { seconds: SERVE_ON }), ..Default::default() }),
             ..Default::default()
         }),
         startup_probe: Some(https_probe("/livez", port, 1, 15, 240)),
@@ -148,10 +146,10 @@ pub(super) fn api_server(
         ]),
         ..container("kube-apiserver", image, command, &spec.api_server.extra_envs)
     };
-    with_pod_settings(spec, component, container)
+    settled(spec, component, container)
 }
 
-/// The volumes that [`api_server`] mounts. They contain no CA key: the API server does not sign with it.
+/// The volumes that [`api_server`] mounts. No CA key is among them: the API server signs nothing with it.
 pub(super) fn api_server_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> Vec<Volume> {
     let public = &keys.service_account_public;
     let private = &keys.service_account_private;
@@ -164,7 +162,7 @@ pub(super) fn api_server_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> V
         ]
     };
     let mut pki = vec![
-        projected_secret(keys.trusted_ca.clone(), &[("ca.crt", "ca.crt")]),
+        projected_secret(keys.authority.clone(), &[("ca.crt", "ca.crt")]),
         projected_secret(names.api_server(), &[("apiserver.crt", "apiserver.crt"), ("apiserver.key", "apiserver.key")]),
         projected_secret(
             names.kubelet_client(),

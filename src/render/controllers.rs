@@ -1,7 +1,7 @@
-//! Renders the kube-controller-manager and kube-scheduler containers and their volumes.
+//! The kube-controller-manager and kube-scheduler containers.
 //!
-//! Both listen on the pod's address for the kubelet's probes. This deviates from CIS 1.3.7 and 1.4.2, which require
-//! 127.0.0.1: Pod Security forbids probes of other hosts than the pod.
+//! Both listen on the pod's address for the kubelet's probes (CIS 1.3.7 and 1.4.2 ask for 127.0.0.1: a probe of another
+//! host than the pod's is forbidden by Pod Security, so this is a deviation).
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, Volume};
 
@@ -9,15 +9,15 @@ use super::KeySecrets;
 use super::api_server::CIPHER_SUITES;
 use super::flags::Flags;
 use super::pod::{container, https_probe, mount, projected, projected_secret};
-use super::settings::with_pod_settings;
+use super::settings::settled;
 use crate::model::{Component, ComponentName, ControlPlaneSpec, ObjectNames};
 
 const CONTROLLER_MANAGER_PORT: u16 = 10257;
 const SCHEDULER_PORT: u16 = 10259;
 const PKI: &str = "/etc/kubernetes/pki";
 pub(super) const CA: &str = "ca.crt";
-/// The certificate of the signing CA, if `ca.crt` is a bundle: kube-controller-manager expects a single certificate in
-/// `--cluster-signing-cert-file`.
+/// The certificate of the authority that signs, where `ca.crt` is a bundle: that cannot sign
+/// (kube-controller-manager expects one certificate in `--cluster-signing-cert-file`).
 const SIGNER: &str = "signer.crt";
 const CONTROLLER_MANAGER_CONF: &str = "/etc/kubernetes/controller-manager/controller-manager.conf";
 const SCHEDULER_CONF: &str = "/etc/kubernetes/scheduler/scheduler.conf";
@@ -42,13 +42,13 @@ fn container_of(
         liveness_probe: Some(https_probe("/healthz", port, 10, 15, 8)),
         ..container(name.as_str(), image, command, &component.extra_envs)
     };
-    with_pod_settings(spec, name, container)
+    settled(spec, name, container)
 }
 
 /// The kube-controller-manager container.
 pub(super) fn controller_manager(spec: &ControlPlaneSpec, keys: &KeySecrets) -> Container {
     let component = &spec.controller_manager;
-    let signer = if keys.has_separate_signer() { SIGNER } else { CA };
+    let signer = if keys.signs_apart() { SIGNER } else { CA };
     let command = controller_manager_flags(spec, signer).command("kube-controller-manager", &component.extra_args);
     Container {
         volume_mounts: Some(vec![
@@ -59,7 +59,7 @@ pub(super) fn controller_manager(spec: &ControlPlaneSpec, keys: &KeySecrets) -> 
     }
 }
 
-/// kube-controller-manager's flags; `signer` is the file with the signing CA's certificate.
+/// `signer` is the file with the certificate of the authority that signs.
 pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec, signer: &str) -> Flags {
     let join = |nets: &[ipnet::IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let mut flags = Flags::default();
@@ -67,7 +67,7 @@ pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec, signer: &str) ->
         flags.set("allocate-node-cidrs", "true").set("cluster-cidr", join(&spec.networking.pod_subnets));
     }
     flags
-        // The CAs are files, so nothing has to be read from an API server that is still starting.
+        // With the authorities given as files nothing has to be looked up in an API server that is still starting.
         .set("authentication-kubeconfig", CONTROLLER_MANAGER_CONF)
         .set("authentication-skip-lookup", "true")
         .set("authorization-kubeconfig", CONTROLLER_MANAGER_CONF)
@@ -77,8 +77,8 @@ pub(super) fn controller_manager_flags(spec: &ControlPlaneSpec, signer: &str) ->
         .set("cluster-signing-cert-file", format!("{PKI}/{signer}"))
         .set("cluster-signing-key-file", format!("{PKI}/ca.key"))
         .set("controllers", "*,bootstrapsigner,tokencleaner")
-        // The controllers send about a hundred requests for tokens at startup. With the default burst of 30 and 20
-        // requests a second, the first ServiceAccount is created four seconds later.
+        // It starts with about a hundred requests, for the tokens of its controllers: with its own 30, and 20 a second, the first
+        // ServiceAccount comes four seconds later.
         .set("kube-api-burst", "100")
         .set("kubeconfig", CONTROLLER_MANAGER_CONF)
         .set("leader-elect", "true")
@@ -108,7 +108,6 @@ pub(super) fn scheduler(spec: &ControlPlaneSpec) -> Container {
     }
 }
 
-/// kube-scheduler's flags.
 pub(super) fn scheduler_flags() -> Flags {
     let mut flags = Flags::default();
     flags
@@ -124,16 +123,16 @@ pub(super) fn scheduler_flags() -> Flags {
     flags
 }
 
-/// The volumes of both. Only kube-controller-manager mounts the CA key, to sign kubelet certificates.
+/// The volumes of both. The CA's key is in the controller manager's only: it signs kubelets' certificates.
 pub(super) fn controller_volumes(names: ObjectNames<'_>, keys: &KeySecrets) -> Vec<Volume> {
     let conf = "controller-manager.conf";
-    let mut pki = if keys.has_separate_signer() {
+    let mut pki = if keys.signs_apart() {
         vec![
-            projected_secret(keys.trusted_ca.clone(), &[("ca.crt", "ca.crt")]),
-            projected_secret(keys.signing_ca.clone(), &[("ca.crt", SIGNER), ("ca.key", "ca.key")]),
+            projected_secret(keys.authority.clone(), &[("ca.crt", "ca.crt")]),
+            projected_secret(keys.signer.clone(), &[("ca.crt", SIGNER), ("ca.key", "ca.key")]),
         ]
     } else {
-        vec![projected_secret(keys.trusted_ca.clone(), &[("ca.crt", "ca.crt"), ("ca.key", "ca.key")])]
+        vec![projected_secret(keys.authority.clone(), &[("ca.crt", "ca.crt"), ("ca.key", "ca.key")])]
     };
     pki.push(projected_secret(names.front_proxy_ca(), &[("front-proxy-ca.crt", "front-proxy-ca.crt")]));
     pki.push(projected_secret(keys.service_account_private.clone(), &[("sa.key", "sa.key")]));

@@ -1,4 +1,4 @@
-//! Renders the Deployment, `ServiceAccount` and `PodDisruptionBudget` of a control plane.
+//! The Deployment of a control plane and its disruption budget.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::api_server::{api_server, api_server_volumes};
 use super::controllers::{controller_manager, controller_volumes, scheduler};
 use super::pod::pod_security;
-use super::settings::{metadata_of, with_placement};
+use super::settings::{metadata_of, placed};
 use super::{Address, DatastoreAccess, KeySecrets, Manifest, Write};
 use crate::model::{ANNOTATION_ID, ControlPlaneId, ControlPlaneSpec, LABEL_NAME, ObjectNames, labels};
 
-/// The pod annotation with the checksum of mounted files: a changed file triggers a rollout.
+/// The pod annotation that changes when a mounted file changes, so that the pods are replaced.
 pub const CHECKSUM: &str = "kamaji.clastix.io/checksum";
 
 fn selector(spec: &ControlPlaneSpec) -> LabelSelector {
@@ -34,7 +34,7 @@ fn metadata(spec: &ControlPlaneSpec, name: String, component: &str) -> ObjectMet
     }
 }
 
-/// The Deployment. `keys` names the Secrets with the keys; `checksum` covers everything that the pods mount.
+/// The Deployment. `keys` says from where its pods read those; `checksum` is over everything that they mount.
 #[must_use]
 pub fn deployment(
     spec: &ControlPlaneSpec,
@@ -54,13 +54,13 @@ pub fn deployment(
         enable_service_links: Some(false),
         security_context: Some(pod_security()),
         service_account_name: Some(names.service_account()),
-        // Longer than the API server's shutdown: 10 s for endpoint updates, 10 s for watches, then open requests.
+        // Longer than the API server's own end: 10 s until endpoints have changed, 10 s for watches, then open requests.
         termination_grace_period_seconds: Some(40),
         volumes: Some(volumes),
         ..Default::default()
     };
     super::files::add(&mut pod, spec);
-    let pod = with_placement(spec, &selector, pod);
+    let pod = placed(spec, &selector, pod);
     let mut own = labels(&spec.name, "deployment");
     own.extend(spec.labels.clone());
     let identity = BTreeMap::from([(ANNOTATION_ID.to_owned(), id.to_string())]);
@@ -77,7 +77,7 @@ pub fn deployment(
             replicas: Some(i32::try_from(spec.replicas).unwrap_or(i32::MAX)),
             revision_history_limit: Some(3),
             selector,
-            strategy: Some(spec.pods.strategy.clone().unwrap_or_else(surge_by_one)),
+            strategy: Some(spec.pods.strategy.clone().unwrap_or_else(new_ones_first)),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: pod_labels, annotations: pod_annotations, ..Default::default() }),
                 spec: Some(pod),
@@ -89,8 +89,8 @@ pub fn deployment(
     Manifest::of(&object, Write::Apply)
 }
 
-/// Adds one new pod at a time: a starting API server uses a CPU for seconds, which slows down the others.
-fn surge_by_one() -> DeploymentStrategy {
+/// One pod at a time: an API server that starts takes a processor for seconds, from those that serve too.
+fn new_ones_first() -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {
@@ -100,7 +100,7 @@ fn surge_by_one() -> DeploymentStrategy {
     }
 }
 
-/// The pods' `ServiceAccount`; it has no permissions and its token is not mounted.
+/// The identity of the pods: it has no rights, and its token is not mounted.
 #[must_use]
 pub fn service_account(spec: &ControlPlaneSpec) -> Manifest {
     let object = ServiceAccount {
@@ -111,7 +111,7 @@ pub fn service_account(spec: &ControlPlaneSpec) -> Manifest {
     Manifest::of(&object, Write::Apply)
 }
 
-/// With two or more replicas, allows evicting one pod at a time. Unhealthy pods may always be evicted.
+/// With two replicas or more, evictions take one pod at a time; a pod that does not work may always be evicted.
 #[must_use]
 pub fn disruption_budget(spec: &ControlPlaneSpec) -> Option<Manifest> {
     (spec.replicas > 1).then(|| {

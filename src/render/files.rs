@@ -1,4 +1,4 @@
-//! Renders the objects that store the user's files, and mounts files and volumes in the pods.
+//! Files and volumes of the user: the objects that hold them, and their place in the pods.
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{
@@ -12,25 +12,24 @@ use super::api_server::PKI;
 use super::pod::SECRET_MODE;
 use super::{Manifest, ObjectRef, Write};
 use crate::model::{
-    Component, ControlPlaneSpec, FileStorage, Mount, MountSource, ObjectNames, PatchTarget, PodVolume, SuppliedFile,
-    labels,
+    Component, ControlPlaneSpec, Keep, Mount, MountSource, ObjectNames, PatchTarget, PodVolume, SuppliedFile, labels,
 };
 
-/// The component label of objects that store files.
+/// The component label of the objects that hold files.
 pub const FILE_COMPONENT: &str = "file";
 
-/// The reference to the object that stores a file.
+/// The object that holds a file, whether it is there or not.
 #[must_use]
 pub fn file_ref(spec: &ControlPlaneSpec, file: &SuppliedFile) -> ObjectRef {
     ObjectRef {
         api_version: "v1".into(),
-        kind: file.storage.kind().into(),
+        kind: file.keep.kind().into(),
         namespace: Some(spec.namespace.to_string()),
         name: ObjectNames(&spec.name).file(&file.path, &file.digest),
     }
 }
 
-/// The object that stores a file; `None` if the file was supplied to an earlier run, so that its content is unknown.
+/// The object that holds a file; none when its content is not known here, because an earlier run was given it.
 #[must_use]
 pub fn file(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Option<Manifest> {
     let content = file.content.as_ref()?;
@@ -41,13 +40,13 @@ pub fn file(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Option<Manifest> {
         ..Default::default()
     };
     let bytes = content.iter().map(|(key, value)| (key.clone(), value.expose_secret().to_vec()));
-    Some(match file.storage {
-        FileStorage::Secret => {
+    Some(match file.keep {
+        Keep::Secret => {
             let data = bytes.map(|(key, value)| (key, ByteString(value))).collect();
             let object = Secret { metadata, type_: Some("Opaque".into()), data: Some(data), ..Default::default() };
             Manifest::of(&object, Write::Apply)
         }
-        FileStorage::ConfigMap => {
+        Keep::ConfigMap => {
             let mut object = ConfigMap { metadata, ..Default::default() };
             for (key, value) in bytes {
                 match String::from_utf8(value) {
@@ -62,7 +61,7 @@ pub fn file(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Option<Manifest> {
     })
 }
 
-/// Adds the user's volumes to the pods, and mounts them in the components that refer to them.
+/// Adds the volumes of the user to the pods, and mounts them in the components that name them.
 pub(super) fn add(pod: &mut PodSpec, spec: &ControlPlaneSpec) {
     let components = [
         (PatchTarget::KubeApiserver, &spec.api_server, Some("api-server-pki")),
@@ -72,20 +71,20 @@ pub(super) fn add(pod: &mut PodSpec, spec: &ControlPlaneSpec) {
     for (target, component, pki) in components {
         for mount in &component.mounts {
             let below = mount.at.strip_prefix(PKI).and_then(|rest| rest.strip_prefix('/'));
-            match (pki, below, supplied_file(spec, mount)) {
-                // A file cannot be mounted inside the read-only PKI mount, so it is projected into that volume.
+            match (pki, below, given(spec, mount)) {
+                // A mount within a mount that is read-only has no place to go; so it becomes a part of it.
                 (Some(pki), Some(below), Some(file)) => project(pod, pki, spec, file, below),
                 _ => add_mount(pod, target, spec, mount),
             }
         }
     }
     for volume in &spec.extras.volumes {
-        pod.volumes.get_or_insert_default().push(user_volume(volume));
+        pod.volumes.get_or_insert_default().push(described(volume));
     }
 }
 
-fn supplied_file<'a>(spec: &'a ControlPlaneSpec, mount: &Mount) -> Option<&'a SuppliedFile> {
-    let MountSource::SuppliedFile(path) = &mount.source else { return None };
+fn given<'a>(spec: &'a ControlPlaneSpec, mount: &Mount) -> Option<&'a SuppliedFile> {
+    let MountSource::SuppliedFiles(path) = &mount.source else { return None };
     spec.extras.files.iter().find(|file| file.path == *path)
 }
 
@@ -103,11 +102,11 @@ fn items(file: &SuppliedFile, at: &str) -> Vec<KeyToPath> {
 fn project(pod: &mut PodSpec, volume: &str, spec: &ControlPlaneSpec, file: &SuppliedFile, below: &str) {
     let name = ObjectNames(&spec.name).file(&file.path, &file.digest);
     let items = Some(items(file, below));
-    let source = match file.storage {
-        FileStorage::Secret => {
+    let source = match file.keep {
+        Keep::Secret => {
             VolumeProjection { secret: Some(SecretProjection { name, items, optional: None }), ..Default::default() }
         }
-        FileStorage::ConfigMap => VolumeProjection {
+        Keep::ConfigMap => VolumeProjection {
             config_map: Some(ConfigMapProjection { name, items, optional: None }),
             ..Default::default()
         },
@@ -122,11 +121,11 @@ fn project(pod: &mut PodSpec, volume: &str, spec: &ControlPlaneSpec, file: &Supp
 
 fn add_mount(pod: &mut PodSpec, target: PatchTarget, spec: &ControlPlaneSpec, mount: &Mount) {
     let (volume, sub_path) = match &mount.source {
-        MountSource::SuppliedFile(_) => {
-            let Some(file) = supplied_file(spec, mount) else { return };
-            // A single file is mounted with a subPath, so that it does not hide its directory in the image.
+        MountSource::SuppliedFiles(_) => {
+            let Some(file) = given(spec, mount) else { return };
+            // The single file of a volume is mounted by itself, so that its folder stays what it is in the image.
             let single = (!file.folder).then(|| file.key_of("").unwrap_or_default().to_owned());
-            (supplied_volume(spec, file), single)
+            (given_volume(spec, file), single)
         }
         MountSource::Empty(path) => (empty_volume(path), None),
         MountSource::Volume(name) => (Volume { name: volume_name(name), ..Default::default() }, mount.sub_path.clone()),
@@ -147,12 +146,12 @@ fn add_mount(pod: &mut PodSpec, target: PatchTarget, spec: &ControlPlaneSpec, mo
     }
 }
 
-fn supplied_volume(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Volume {
+fn given_volume(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Volume {
     let object = ObjectNames(&spec.name).file(&file.path, &file.digest);
-    let name = format!("file-{}", ObjectNames::short_hash(&file.path));
+    let name = format!("file-{}", ObjectNames::short(&file.path));
     let items = file.folder.then(|| items(file, ""));
-    match file.storage {
-        FileStorage::Secret => Volume {
+    match file.keep {
+        Keep::Secret => Volume {
             name,
             secret: Some(SecretVolumeSource {
                 secret_name: Some(object),
@@ -162,7 +161,7 @@ fn supplied_volume(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Volume {
             }),
             ..Default::default()
         },
-        FileStorage::ConfigMap => Volume {
+        Keep::ConfigMap => Volume {
             name,
             config_map: Some(ConfigMapVolumeSource { name: object, items, ..Default::default() }),
             ..Default::default()
@@ -172,25 +171,25 @@ fn supplied_volume(spec: &ControlPlaneSpec, file: &SuppliedFile) -> Volume {
 
 fn empty_volume(path: &str) -> Volume {
     Volume {
-        name: format!("empty-{}", ObjectNames::short_hash(path)),
+        name: format!("empty-{}", ObjectNames::short(path)),
         empty_dir: Some(EmptyDirVolumeSource::default()),
         ..Default::default()
     }
 }
 
-/// The pod's name for a user volume. The prefix avoids conflicts with kamaji's volumes.
+/// Names of the user's volumes have a prefix, so that they are never one of ours.
 fn volume_name(name: &str) -> String {
     format!("extra-{name}")
 }
 
-fn user_volume(volume: &PodVolume) -> Volume {
+fn described(volume: &PodVolume) -> Volume {
     let mut whole = volume.source.clone();
     whole["name"] = volume_name(&volume.name).into();
-    // `check_volumes` validated it. With a damaged record, the API server refuses the volume.
+    // `check_volumes` let it pass; a damaged record leads to a volume that the API server refuses.
     serde_json::from_value(whole).unwrap_or_else(|_| Volume { name: volume_name(&volume.name), ..Default::default() })
 }
 
-/// Checks that the user's volumes parse as Kubernetes volumes.
+/// Whether Kubernetes reads the volumes that the user describes.
 pub fn check_volumes(spec: &ControlPlaneSpec) -> Result<(), String> {
     for volume in &spec.extras.volumes {
         let mut whole = volume.source.clone();
@@ -200,7 +199,7 @@ pub fn check_volumes(spec: &ControlPlaneSpec) -> Result<(), String> {
     Ok(())
 }
 
-/// The objects that the user's volumes require. The pods do not start without them.
+/// The objects that the user's volumes need, and whose absence would keep the pods from starting.
 #[must_use]
 pub fn needed_by_volumes(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     let object = |kind: &str, name: &str| ObjectRef {
@@ -209,7 +208,7 @@ pub fn needed_by_volumes(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
         namespace: Some(spec.namespace.to_string()),
         name: name.into(),
     };
-    let volumes = spec.extras.volumes.iter().map(user_volume).flat_map(|volume| {
+    let volumes = spec.extras.volumes.iter().map(described).flat_map(|volume| {
         let mut needed = Vec::new();
         let mut need = |kind: &str, name: Option<&str>, optional: Option<bool>| {
             if let Some(name) = name.filter(|_| optional != Some(true)) {
@@ -235,7 +234,7 @@ pub fn needed_by_volumes(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     volumes.collect()
 }
 
-/// With a configuration file, kube-scheduler reads its kubeconfig from the path in that file. kubeadm uses this path.
+/// kube-scheduler with a configuration file looks for its kubeconfig where the file says, which for kubeadm is here.
 pub(super) fn scheduler_conf(component: &Component) -> Option<VolumeMount> {
     component.extra_args.iter().any(|arg| arg.name == "config").then(|| VolumeMount {
         name: "scheduler-kubeconfig".into(),

@@ -1,21 +1,20 @@
-//! Builds a component's command line: merges the user's flags into kamaji's, like kubeadm.
+//! A component's command line: kamaji's flags, with the user's laid over them as kubeadm does it.
 
 use crate::model::{Arg, MergeMethod};
 
-/// kamaji's flags, in the order they are rendered.
+/// Flags in the order they are rendered.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flags(Vec<Arg>);
 
 impl Flags {
-    /// Appends a flag.
+    /// Adds a flag.
     pub(super) fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.0.push(Arg::new(name, value));
         self
     }
 
-    /// The command line of `binary`. A user flag replaces kamaji's flag of that name or is merged with it; other flags
-    /// keep their order. As in kubeadm's `ArgumentsToCommand`, the last of several user flags with a name determines
-    /// the merge.
+    /// The command line of `binary`: a flag that the user gives replaces ours of that name, or is joined with it; the
+    /// rest keeps its order. As kubeadm's `ArgumentsToCommand`: the last of several of one name decides about ours.
     pub(super) fn command(&self, binary: &str, extra: &[Arg]) -> Vec<String> {
         let ours = |flag: &Arg| match extra.iter().rev().find(|arg| arg.name == flag.name) {
             None => Some(line(flag)),
@@ -27,14 +26,14 @@ impl Flags {
             .collect()
     }
 
-    /// The user arguments to append or prepend to a flag that kamaji does not set. Like kubeadm, kamaji ignores them.
-    pub(super) fn without_default<'a>(&self, extra: &'a [Arg]) -> Vec<&'a str> {
-        let ignored = |arg: &&Arg| !arg.merge.is_replace() && !self.0.iter().any(|flag| flag.name == arg.name);
-        extra.iter().filter(ignored).map(|arg| arg.name.as_str()).collect()
+    /// Arguments that are to be joined with one of ours which there is not: as with kubeadm, nothing comes of them.
+    pub(super) fn without_base<'a>(&self, extra: &'a [Arg]) -> Vec<&'a str> {
+        let lost = |arg: &&Arg| !arg.merge.is_replace() && !self.0.iter().any(|flag| flag.name == arg.name);
+        extra.iter().filter(lost).map(|arg| arg.name.as_str()).collect()
     }
 }
 
-/// kamaji's value merged with the user's; `None` if the user's replaces it.
+/// Our value joined with the user's; none when the user's stands alone.
 fn merged(ours: &str, arg: &Arg) -> Option<String> {
     match arg.merge {
         MergeMethod::Replace => None,
@@ -47,8 +46,8 @@ fn line(arg: &Arg) -> String {
     format!("--{}={}", arg.name, literal(&arg.value))
 }
 
-/// Escapes each `$` as `$$`: otherwise the kubelet expands `$(NAME)`, and unescapes `$$`
-/// (`third_party/forked/golang/expansion`).
+/// Doubles each `$`: the kubelet would expand `$(NAME)` as a reference to a variable, and takes `$$` for one `$`
+/// (`third_party/forked/golang/expansion`), so that nothing less keeps `$$(NAME)` as it is.
 pub(super) fn literal(value: &str) -> String {
     value.replace('$', "$$")
 }
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_flag_replaces_kamajis_and_is_not_expanded() {
+    fn a_users_flag_replaces_ours_and_is_taken_literally() {
         let mut flags = Flags::default();
         flags.set("v", "2").set("bind-address", "0.0.0.0");
         let extra = [Arg::new("v", "$(HOME)")];
@@ -66,9 +65,9 @@ mod tests {
         assert_eq!(literal("$$(HOME) $a $"), "$$$$(HOME) $$a $$");
     }
 
-    /// The rules of kubeadm 1.37 (`util/arguments.go`): one line per flag, merged without a separator.
+    /// The rules are those of kubeadm 1.37 (`util/arguments.go`): one line a flag, joined without anything between.
     #[test]
-    fn values_are_merged_as_by_kubeadm() {
+    fn values_are_joined_as_kubeadm_joins_them() {
         let mut flags = Flags::default();
         flags.set("controllers", "*").set("enable-admission-plugins", "NodeRestriction").set("v", "1");
         let arg = |name: &str, value: &str, merge| Arg { merge, ..Arg::new(name, value) };
@@ -89,6 +88,6 @@ mod tests {
                 "--v=2"
             ]
         );
-        assert_eq!(flags.without_default(&extra), ["profiling"]);
+        assert_eq!(flags.without_base(&extra), ["profiling"]);
     }
 }

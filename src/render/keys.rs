@@ -1,38 +1,38 @@
-//! The Secrets from which pods read rotatable keys. They differ during a rotation.
+//! From which Secrets the pods read the keys that can be changed for others: their own, and others while that goes on.
 
 use crate::model::ObjectNames;
 
-/// The names of the Secrets with rotatable keys.
+/// The names of those Secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySecrets {
-    /// With `sa.pub`, the keys that verify service account tokens.
+    /// With `sa.pub`: what API servers verify tokens of service accounts with.
     pub service_account_public: String,
-    /// With `sa.key`, the key that signs service account tokens.
+    /// With `sa.key`: what signs tokens of service accounts.
     pub service_account_private: String,
-    /// With `encryption.yaml`, the encryption configuration.
+    /// With `encryption.yaml`.
     pub encryption: String,
-    /// With `ca.crt`, the trusted CAs.
-    pub trusted_ca: String,
-    /// With `ca.crt` and `ca.key`, the signing CA.
-    pub signing_ca: String,
+    /// With `ca.crt`: the authorities that are trusted.
+    pub authority: String,
+    /// With `ca.crt` and `ca.key`: the one of them that signs.
+    pub signer: String,
 }
 
 impl KeySecrets {
-    /// The Secrets when no rotation is in progress.
+    /// Where they are when no key is being changed.
     #[must_use]
-    pub fn without_rotation(names: ObjectNames<'_>) -> Self {
+    pub fn settled(names: ObjectNames<'_>) -> Self {
         Self {
             service_account_public: names.service_account_key(),
             service_account_private: names.service_account_key(),
             encryption: names.encryption(),
-            trusted_ca: names.ca(),
-            signing_ca: names.ca(),
+            authority: names.ca(),
+            signer: names.ca(),
         }
     }
 
-    /// Whether the signing CA needs its own file, because `ca.crt` is a bundle.
+    /// Whether what signs is in a file of its own: a bundle of several cannot sign.
     #[must_use]
-    pub fn has_separate_signer(&self) -> bool {
-        self.trusted_ca != self.signing_ca
+    pub fn signs_apart(&self) -> bool {
+        self.authority != self.signer
     }
 }

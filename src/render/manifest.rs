@@ -1,4 +1,4 @@
-//! A desired Kubernetes object, and how to write it.
+//! One Kubernetes object that is wished for, and how it is to be written.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectM
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How to write an object.
+/// How an object is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
-    /// Server-side apply; overwrites changes by other field managers, which the plan shows.
+    /// Server-side apply; values set by other hands are taken back (the plan shows them).
     Apply,
-    /// Server-side apply, unless another field manager changed a value: then the object is left alone and reported.
-    ApplyUnlessEdited,
-    /// Create only: an existing object is never changed. For keys.
+    /// Server-side apply; where another hand changed a value, the whole object is left as it is and the user told.
+    ApplyUnlessTaken,
+    /// POST only: an object that exists is never changed. For keys.
     CreateOnly,
 }
 
-/// A reference to an object.
+/// Names one object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// For example `apps/v1`.
@@ -40,19 +40,19 @@ impl fmt::Display for ObjectRef {
     }
 }
 
-/// A desired object.
+/// One wished-for object.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The object's reference.
+    /// Which object.
     pub object: ObjectRef,
-    /// The complete object as JSON, with `apiVersion` and `kind`.
+    /// The whole object as JSON, with `apiVersion` and `kind`.
     pub body: Value,
-    /// How to write it.
+    /// How it is written.
     pub write: Write,
 }
 
 impl Manifest {
-    /// The manifest of a typed object. Panics if the object has no name.
+    /// A manifest of a typed object. Its metadata must carry a name.
     pub fn of<K>(object: &K, write: Write) -> Self
     where
         K: Resource + Metadata<Ty = ObjectMeta> + Serialize,
@@ -69,7 +69,7 @@ impl Manifest {
         Self { object: object_ref, body, write }
     }
 
-    /// Whether the object is a Secret, whose values are shown only on request.
+    /// Whether the object holds secret values, which are shown only when asked.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.object.kind == Secret::KIND

@@ -1,4 +1,4 @@
-//! Renders a control plane's objects in the management cluster from a validated spec. Pure: no I/O, no clock.
+//! Objects in the management cluster, from a validated spec. Pure: values in, objects out.
 
 mod api_server;
 mod controllers;
@@ -32,9 +32,9 @@ pub use patch::{PatchError, check_pod_patches, patch_object, patch_pods};
 pub use secrets::{config_map, secret};
 pub use service::service;
 
-/// The user arguments, with their components, to append or prepend to an argument that kamaji does not set.
+/// Arguments of the user that are to be joined with one of kamaji's, which there is not, and their components.
 #[must_use]
-pub fn arguments_without_default(spec: &ControlPlaneSpec) -> Vec<(&'static str, String)> {
+pub fn arguments_without_base(spec: &ControlPlaneSpec) -> Vec<(&'static str, String)> {
     let components = [
         ("kube-apiserver", api_server::names(spec), &spec.api_server),
         (
@@ -44,47 +44,47 @@ pub fn arguments_without_default(spec: &ControlPlaneSpec) -> Vec<(&'static str, 
         ),
         ("kube-scheduler", controllers::scheduler_flags(), &spec.scheduler),
     ];
-    let ignored = components.into_iter().flat_map(|(name, flags, component)| {
-        let names = flags.without_default(&component.extra_args);
+    let lost = components.into_iter().flat_map(|(name, flags, component)| {
+        let names = flags.without_base(&component.extra_args);
         names.into_iter().map(|argument| (name, argument.to_owned())).collect::<Vec<_>>()
     });
-    ignored.collect()
+    lost.collect()
 }
 
-/// The address of a control plane's API server.
+/// Where the API server of a control plane is reached, once that is decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    /// The endpoint that workers and users connect to.
+    /// What workers and users connect to.
     pub endpoint: Endpoint,
-    /// The addresses behind `default/kubernetes` in the tenant, of that Service's IP family. They serve on the
-    /// endpoint's port.
+    /// The addresses behind `default/kubernetes` inside the tenant. They are of the family of that Service, and answer on
+    /// the endpoint's port.
     pub advertise: Vec<IpAddr>,
-    /// The port of the API server and its Service.
+    /// The port the API server listens on, which is the Service's port too.
     pub secure_port: u16,
-    /// Additional IP addresses of the API server (load balancer, cluster IP, nodes), included in its certificate.
-    pub extra_ips: Vec<IpAddr>,
+    /// Addresses of its own that it answers on (load balancer, cluster IP, nodes): names in its certificate.
+    pub also: Vec<IpAddr>,
 }
 
 impl Address {
-    /// `--advertise-address`. Not an address that a DNS name resolves to: each change would trigger a rollout.
+    /// `--advertise-address`. Not what a name resolves to today: pods would be replaced whenever that changes.
     #[must_use]
-    pub fn advertise_address(&self) -> Option<IpAddr> {
+    pub fn announced(&self) -> Option<IpAddr> {
         let first = *self.advertise.first()?;
-        let own = |ip: &IpAddr| self.endpoint.host.ip() == Some(*ip) || self.extra_ips.contains(ip);
-        let stable = || self.extra_ips.iter().find(|ip| Family::of(**ip) == Family::of(first)).copied();
+        let own = |ip: &IpAddr| self.endpoint.host.ip() == Some(*ip) || self.also.contains(ip);
+        let stable = || self.also.iter().find(|ip| Family::of(**ip) == Family::of(first)).copied();
         if own(&first) { Some(first) } else { stable().or(Some(first)) }
     }
 
-    /// The subject alternative names of the certificate. Addresses that a DNS name resolves to are not needed, because
-    /// clients of `default/kubernetes` verify that Service's address.
+    /// What its certificate must name. Clients of `default/kubernetes` look for that Service's address, so what a name
+    /// resolves to need not be there.
     #[must_use]
     pub fn sans(&self) -> Vec<San> {
-        let own = self.extra_ips.iter().map(|ip| San::Ip(*ip));
+        let own = self.also.iter().map(|ip| San::Ip(*ip));
         std::iter::once(San::from(self.endpoint.host.clone())).chain(own).collect()
     }
 }
 
-/// The addresses of the datastore.
+/// How the API server reaches its datastore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatastoreAccess {
     /// `host:port` of each member.

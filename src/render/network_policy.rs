@@ -1,10 +1,9 @@
-//! Renders the `NetworkPolicy` of a control plane's pods.
+//! The `NetworkPolicy` of a control plane: who reaches its pods, and what they reach.
 //!
-//! A single object contains all rules, so that traffic is never denied before it is allowed. Probes need no rule:
-//! traffic from a pod's node is always allowed
-//! (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>). The ports of kube-controller-manager
-//! and kube-scheduler are not opened: only probes use them, and both components connect to the API server inside the
-//! pod.
+//! One object holds all of it, so that there is no moment with the denial and without what is allowed. No rule is needed
+//! for probes: a pod is always reached from the node it runs on
+//! (<https://kubernetes.io/docs/concepts/services-networking/network-policies/>), and from nowhere else must the ports of
+//! controller manager and scheduler be. Those two reach their API server inside the pod.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,10 +22,10 @@ use crate::model::{ControlPlaneSpec, DatastoreName, LABEL_COMPONENT, LABEL_NAME,
 
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// The `NetworkPolicy`. Allows egress to everything except `denied`. Other rules take precedence over `denied`: DNS,
-/// the datastore, and the other pods of the control plane.
+/// The policy. Its pods reach everything but `closed`, which has precedence over nothing else that is allowed: DNS, the
+/// datastore, the other pods of the same control plane.
 #[must_use]
-pub fn network_policy(spec: &ControlPlaneSpec, port: u16, datastore: &[String], denied: &[IpNet]) -> Manifest {
+pub fn network_policy(spec: &ControlPlaneSpec, port: u16, datastore: &[String], closed: &[IpNet]) -> Manifest {
     let own =
         || selecting([(LABEL_PROJECT, "kamaji"), (LABEL_NAME, spec.name.as_str()), (LABEL_COMPONENT, "deployment")]);
     let secure_port = tcp(IntOrString::Int(i32::from(port)));
@@ -40,7 +39,7 @@ pub fn network_policy(spec: &ControlPlaneSpec, port: u16, datastore: &[String], 
     egress.extend(datastore.iter().filter_map(|endpoint| datastore_rule(&spec.datastore, endpoint)));
     egress.push(rule(vec![peer(own())], vec![secure_port]));
     let blocks: Vec<NetworkPolicyPeer> =
-        ["0.0.0.0/0", "::/0"].into_iter().filter_map(|all| all_but(all, denied)).collect();
+        ["0.0.0.0/0", "::/0"].into_iter().filter_map(|all| all_but(all, closed)).collect();
     if !blocks.is_empty() {
         egress.push(rule(blocks, Vec::new()));
     }
@@ -61,13 +60,13 @@ pub fn network_policy(spec: &ControlPlaneSpec, port: u16, datastore: &[String], 
     Manifest::of(&object, Write::Apply)
 }
 
-/// Selects pods by labels.
+/// Pods with these labels.
 pub(super) fn selecting<const N: usize>(labels: [(&str, &str); N]) -> LabelSelector {
     let labels: BTreeMap<String, String> = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     LabelSelector { match_labels: Some(labels), ..Default::default() }
 }
 
-/// Pods in the policy's namespace.
+/// Pods of the policy's own namespace.
 pub(super) fn peer(pods: LabelSelector) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(pods), ..Default::default() }
 }
@@ -76,18 +75,18 @@ pub(super) fn tcp(port: IntOrString) -> NetworkPolicyPort {
     NetworkPolicyPort { protocol: Some("TCP".into()), port: Some(port), end_port: None }
 }
 
-/// An egress rule; an empty list of peers or ports means all and is omitted.
+/// An empty list of peers or ports is written as none, which is what it means: all.
 pub(super) fn rule(to: Vec<NetworkPolicyPeer>, ports: Vec<NetworkPolicyPort>) -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { to: (!to.is_empty()).then_some(to), ports: (!ports.is_empty()).then_some(ports) }
 }
 
-/// Allows DNS to all destinations: the cluster DNS may run in pods or at a link-local address on each node.
+/// Wherever the cluster has its DNS: in pods, or on each node at a link-local address.
 pub(super) fn dns() -> NetworkPolicyEgressRule {
     let udp = NetworkPolicyPort { protocol: Some("UDP".into()), ..tcp(IntOrString::Int(53)) };
     rule(Vec::new(), vec![udp, tcp(IntOrString::Int(53))])
 }
 
-/// Allows egress to a datastore endpoint. `None` for a DNS name outside the cluster, which the general rule allows.
+/// A member of a datastore. `None` where a name does not tell where it is: then it is outside, and open like all that is.
 fn datastore_rule(name: &DatastoreName, endpoint: &str) -> Option<NetworkPolicyEgressRule> {
     let (host, port) = endpoint.rsplit_once(':')?;
     let port = tcp(IntOrString::Int(port.parse().ok()?));
@@ -97,23 +96,23 @@ fn datastore_rule(name: &DatastoreName, endpoint: &str) -> Option<NetworkPolicyE
         let peer = NetworkPolicyPeer { ip_block: Some(block), ..Default::default() };
         return Some(rule(vec![peer], vec![port]));
     }
-    let mut labels = host.split('.').rev().skip_while(|label| *label != "svc").skip(1);
-    let namespace = selecting([(NAMESPACE_NAME, labels.next()?)]);
-    let service = labels.next()?;
+    let mut words = host.split('.').rev().skip_while(|word| *word != "svc").skip(1);
+    let namespace = selecting([(NAMESPACE_NAME, words.next()?)]);
+    let service = words.next()?;
     let pods = (service == EtcdNames(name).service()).then(|| super::etcd::pods(name));
     let peer = NetworkPolicyPeer { namespace_selector: Some(namespace), pod_selector: pods, ip_block: None };
     Some(rule(vec![peer], vec![port]))
 }
 
-/// All addresses of a family except `denied`; `None` if that denies the whole family.
-fn all_but(all: &str, denied: &[IpNet]) -> Option<NetworkPolicyPeer> {
+/// Everything of a family but those ranges; nothing if they are everything.
+fn all_but(all: &str, closed: &[IpNet]) -> Option<NetworkPolicyPeer> {
     let whole: IpNet = all.parse().expect("a constant range");
-    let denied: Vec<IpNet> = denied.iter().filter(|range| whole.contains(*range)).map(IpNet::trunc).collect();
-    let denied = IpNet::aggregate(&denied);
-    if denied.contains(&whole) {
+    let closed: Vec<IpNet> = closed.iter().filter(|range| whole.contains(*range)).map(IpNet::trunc).collect();
+    let closed = IpNet::aggregate(&closed);
+    if closed.contains(&whole) {
         return None;
     }
-    let except: Vec<String> = denied.iter().map(ToString::to_string).collect();
+    let except: Vec<String> = closed.iter().map(ToString::to_string).collect();
     let block = IPBlock { cidr: all.to_owned(), except: (!except.is_empty()).then_some(except) };
     Some(NetworkPolicyPeer { ip_block: Some(block), ..Default::default() })
 }
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn datastore_rules_match_the_endpoint() {
+    fn a_datastore_is_reached_where_its_endpoint_is() {
         let ours = datastore("etcd-default-0.etcd-default.kamaji-system.svc:2379");
         assert_eq!(ours["to"][0]["namespaceSelector"]["matchLabels"][NAMESPACE_NAME], "kamaji-system");
         assert_eq!(ours["to"][0]["podSelector"]["matchLabels"]["kamaji.clastix.io/datastore"], "default");
@@ -146,16 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn adjacent_ranges_are_merged_and_a_fully_denied_family_has_no_rule() {
+    fn neighbours_are_one_range_and_everything_closed_is_no_rule() {
         let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
-        let denied = |all: &str, texts: &[&str]| all_but(all, &nets(texts)).map(|peer| json!(peer)["ipBlock"].clone());
-        let ranges = ["10.0.0.3/32", "10.0.0.2/32", "10.90.0.0/16", "10.90.2.0/24", "fd00::/8"];
+        let closed = |all: &str, texts: &[&str]| all_but(all, &nets(texts)).map(|peer| json!(peer)["ipBlock"].clone());
+        let given = ["10.0.0.3/32", "10.0.0.2/32", "10.90.0.0/16", "10.90.2.0/24", "fd00::/8"];
         assert_eq!(
-            denied("0.0.0.0/0", &ranges).unwrap(),
+            closed("0.0.0.0/0", &given).unwrap(),
             json!({"cidr": "0.0.0.0/0", "except": ["10.0.0.2/31", "10.90.0.0/16"]})
         );
-        assert_eq!(denied("::/0", &ranges).unwrap(), json!({"cidr": "::/0", "except": ["fd00::/8"]}));
-        assert_eq!(denied("::/0", &["10.0.0.0/8"]).unwrap(), json!({"cidr": "::/0"}));
-        assert_eq!(denied("0.0.0.0/0", &["0.0.0.0/1", "128.0.0.0/1"]), None);
+        assert_eq!(closed("::/0", &given).unwrap(), json!({"cidr": "::/0", "except": ["fd00::/8"]}));
+        assert_eq!(closed("::/0", &["10.0.0.0/8"]).unwrap(), json!({"cidr": "::/0"}));
+        assert_eq!(closed("0.0.0.0/0", &["0.0.0.0/1", "128.0.0.0/1"]), None);
     }
 }

@@ -1,6 +1,6 @@
-//! Common parts of all control plane containers: security contexts, volumes and probes.
+//! What all containers of a control plane share: security settings, volumes, probes.
 //!
-//! Pods must comply with Pod Security `restricted`
+//! Every pod must be admitted under Pod Security `restricted`
 //! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/>).
 
 use k8s_openapi::api::core::v1::{
@@ -12,13 +12,13 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::flags::literal;
 use crate::model::EnvVar;
 
-/// The user and group of all containers: `nonroot` of the distroless images that Kubernetes uses.
+/// The user and group all containers run as: `nonroot` of the distroless images that Kubernetes uses.
 pub(super) const NON_ROOT: i64 = 65532;
 
-/// The mode of mounted Secrets: readable by the owner and the pod's group.
+/// Readable by the pod's group only.
 pub(super) const SECRET_MODE: i32 = 0o440;
 
-/// The pod's security context.
+/// The pod's part of Pod Security `restricted`.
 pub(super) fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
@@ -31,7 +31,7 @@ pub(super) fn pod_security() -> PodSecurityContext {
     }
 }
 
-/// A container's security context. `add` lists the capabilities that the image needs to start.
+/// A container's part of Pod Security `restricted`. `add` names capabilities that the image needs to start at all.
 pub(super) fn container_security(add: &[&str]) -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
@@ -47,7 +47,7 @@ pub(super) fn container_security(add: &[&str]) -> SecurityContext {
     }
 }
 
-/// An HTTPS probe every `period` seconds that fails after `failures` consecutive failures.
+/// One HTTPS endpoint that is probed, `period` seconds apart, until it failed `failures` times in a row.
 pub(super) fn https_probe(path: &str, port: u16, period: i32, timeout: i32, failures: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
@@ -64,7 +64,7 @@ pub(super) fn https_probe(path: &str, port: u16, period: i32, timeout: i32, fail
     }
 }
 
-/// A container with the common fields.
+/// The fields every container has alike.
 pub(super) fn container(name: &str, image: String, command: Vec<String>, env: &[EnvVar]) -> Container {
     Container {
         name: name.to_owned(),
@@ -82,7 +82,7 @@ pub(super) fn container(name: &str, image: String, command: Vec<String>, env: &[
     }
 }
 
-/// Projects keys of a Secret as files.
+/// One Secret in a projected volume: some of its keys, each as a file.
 pub(super) fn projected_secret(secret: String, files: &[(&str, &str)]) -> VolumeProjection {
     VolumeProjection {
         secret: Some(SecretProjection {
@@ -99,7 +99,7 @@ pub(super) fn projected_secret(secret: String, files: &[(&str, &str)]) -> Volume
     }
 }
 
-/// A projected volume of Secrets.
+/// A volume of Secrets' keys, readable by the pod only.
 pub(super) fn projected(name: &str, sources: Vec<VolumeProjection>) -> Volume {
     Volume {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Renders configuration files of the API server: audit policy, authentication and encryption configuration.
+//! Files the API server reads: audit policy, authentication configuration, encryption configuration.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::{KubeVersion, release_of};
 
-/// The audit policy: records changes, without the content of Secrets and without noise from health checks and leases.
+/// The audit policy: who changed what, without the content of secrets, without the noise of health and leases.
 #[must_use]
 pub fn audit_policy() -> Value {
     let group = |group: &str, resources: &[&str]| json!({"group": group, "resources": resources});
@@ -32,11 +32,9 @@ pub fn audit_policy() -> Value {
     })
 }
 
-/// The authentication configuration. Allows anonymous requests only to the paths that the kubelet's probes and
-/// `kubeadm join` need (CIS 1.2.1).
+/// Anonymous requests only where the kubelet's probes and `kubeadm join` need them (CIS 1.2.1).
 ///
-/// `None` if kube-apiserver of the minor does not support such a file: then anonymous requests are restricted by RBAC
-/// only.
+/// None where kube-apiserver of that minor would refuse the file: there they stay on, and RBAC alone says what they may.
 #[must_use]
 pub fn authentication(version: KubeVersion) -> Option<Value> {
     let api_version = release_of(version).ok()?.anonymous_conditions_api?;
@@ -48,23 +46,23 @@ pub fn authentication(version: KubeVersion) -> Option<Value> {
     }))
 }
 
-/// A key that encrypts Secrets at rest. Its name is stored with the encrypted data.
+/// A key that encrypts Secrets at rest. Its name is written beside what it encrypts.
 #[derive(Debug, Clone)]
 pub struct EncryptionKey {
-    /// The name: `key1`, `key2` and so on.
+    /// `key1`, `key2` and so on.
     pub name: String,
-    /// 32 bytes, base64-encoded.
+    /// 32 bytes in base64.
     secret: SecretString,
 }
 
 impl EncryptionKey {
-    /// Creates the first key of a control plane.
+    /// The first key of a control plane.
     #[must_use]
     pub fn first(bytes: &[u8; 32]) -> Self {
         Self { name: "key1".to_owned(), secret: BASE64_STANDARD.encode(bytes).into() }
     }
 
-    /// Creates the key that follows `keys`. Names are never reused, because they identify the encrypting key.
+    /// The key after these. No name is used twice, so that it tells which key encrypted something.
     #[must_use]
     pub fn after(keys: &[Self], bytes: &[u8; 32]) -> Self {
         let number = |key: &Self| key.name.strip_prefix("key")?.parse::<u32>().ok();
@@ -73,7 +71,7 @@ impl EncryptionKey {
     }
 }
 
-/// The keys of an encryption configuration, starting with the encrypting key; `None` if it cannot be parsed.
+/// The keys in an encryption configuration, the one that writes first; `None` when it cannot be read.
 #[must_use]
 pub fn encryption_keys(configuration: &str) -> Option<Vec<EncryptionKey>> {
     let document: Value = serde_json::from_str(configuration).ok()?;
@@ -85,14 +83,13 @@ pub fn encryption_keys(configuration: &str) -> Option<Vec<EncryptionKey>> {
         .collect()
 }
 
-/// The prefix in the datastore of a Secret encrypted with the key.
+/// What the datastore holds of a Secret begins with this when the key of that name has encrypted it.
 #[must_use]
 pub fn encrypted_by(key: &str) -> String {
     format!("k8s:enc:secretbox:v1:{key}:")
 }
 
-/// The encryption configuration. Encrypts Secrets with the first key using secretbox; data encrypted with the other
-/// keys, and unencrypted data, stays readable.
+/// Secrets are encrypted at rest with secretbox, by the first key; what the others or none wrote is still readable.
 #[must_use]
 pub fn encryption(keys: &[EncryptionKey]) -> SecretString {
     let keys: Vec<Value> =
@@ -116,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_keep_their_order_and_the_next_gets_an_unused_name() {
+    fn keys_are_read_back_in_their_order_and_the_next_has_a_name_of_its_own() {
         let first = EncryptionKey::first(&[7; 32]);
         let second = EncryptionKey::after(std::slice::from_ref(&first), &[8; 32]);
         let text = encryption(&[second, first]);

@@ -1,13 +1,13 @@
-//! Renders the Roles and bindings that an administrator applies to allow kamaji to run.
+//! The Roles with which kamaji runs, for an administrator to give.
 
 use serde_json::{Value, json};
 
-use crate::model::{CLUSTER, CONTROL_PLANES, DATASTORE_CREATE, DATASTORE_USE, FLEET_VIEW, Namespace, Permission};
+use crate::model::{CLUSTER, CONTROL_PLANES, DATASTORE_MAKE, DATASTORE_USE, FLEET_VIEW, Namespace, Right};
 
-/// The subject of a binding.
+/// Who gets the rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A user.
+    /// A user, as the cluster authenticates it.
     User(String),
     /// A group.
     Group(String),
@@ -28,7 +28,7 @@ impl Subject {
     }
 }
 
-/// Roles to manage the control planes of a namespace, and with `make_datastore` to create the default datastore.
+/// To manage control planes of one namespace, on a datastore that exists or, with `make_datastore`, is to be made.
 #[must_use]
 pub fn manager_roles(
     namespace: &Namespace,
@@ -38,9 +38,9 @@ pub fn manager_roles(
 ) -> Vec<Value> {
     let mut datastore = DATASTORE_USE.to_vec();
     if make_datastore {
-        datastore.extend(DATASTORE_CREATE);
+        datastore.extend(DATASTORE_MAKE);
     }
-    // Bindings are named after the namespace, so that applying one does not overwrite another's.
+    // Each namespace has bindings of its own, so that giving rights in one takes none in another.
     let bindings = format!("kamaji-{namespace}");
     let mut objects = Vec::new();
     if make_datastore {
@@ -60,7 +60,7 @@ pub fn manager_roles(
     objects
 }
 
-/// Roles to list the control planes of all namespaces, without access to Secrets.
+/// To list control planes of all namespaces, without any Secret.
 #[must_use]
 pub fn viewer_roles(subjects: &[Subject]) -> Vec<Value> {
     let name = "kamaji-fleet-viewer";
@@ -76,7 +76,7 @@ fn metadata(name: &str, namespace: Option<&str>) -> Value {
     }
 }
 
-fn role(kind: &str, name: &str, namespace: Option<&str>, rights: &[Permission]) -> Value {
+fn role(kind: &str, name: &str, namespace: Option<&str>, rights: &[Right]) -> Value {
     let rules: Vec<Value> = rights
         .iter()
         .map(|right| {

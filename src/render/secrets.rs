@@ -1,4 +1,4 @@
-//! Renders Secrets and `ConfigMaps` of a control plane from their content.
+//! Secrets and policies of a control plane as objects. What is in them is decided and made elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{Manifest, Write};
 use crate::model::{ControlPlaneName, Namespace, labels};
 
-/// A Secret of a control plane. With [`Write::CreateOnly`] it is immutable, so that its keys cannot be replaced.
+/// A Secret of a control plane. With [`Write::CreateOnly`] it is immutable as well: nothing can replace those keys.
 #[must_use]
 pub fn secret(
     namespace: &Namespace,

@@ -1,4 +1,4 @@
-//! Renders the Service of a control plane.
+//! The Service in front of a control plane's API servers.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use super::settings::metadata_of;
 use super::{Manifest, Write};
 use crate::model::{ControlPlaneSpec, Exposure, Family, LABEL_NAME, ObjectNames, labels};
 
-/// The Service. `port` is also the API server's port, because `default/kubernetes` in the tenant refers to it.
-/// `node_port` is `None` until the cluster allocates one. `live` is the existing Service.
+/// The Service. `port` is the API server's own port too, because `default/kubernetes` inside the tenant points there;
+/// `node_port` is `None` while the cluster has not chosen one; `live` is the Service that is there.
 #[must_use]
 pub fn service(
     spec: &ControlPlaneSpec,
@@ -60,10 +60,10 @@ pub fn service(
     Manifest::of(&object, Write::Apply)
 }
 
-/// The IP families and the family policy. The Service needs the family of `default/kubernetes` in the tenant, which
-/// refers to its addresses, and both families if the spec uses both. Dual-stack is preferred, not required: the user's
-/// load balancer may provide the other family. The order of families is immutable, and only the first can remain when
-/// going back to one, so no order is set and a dual-stack Service stays dual-stack.
+/// The family of `default/kubernetes` inside the tenant, because the addresses behind that come from this Service; both
+/// families where the wish speaks of both. Both are preferred and not required: a balancer of the user's may give the
+/// other one. Their order cannot be changed, and one alone can be kept only if it is the first: so no order is asked for,
+/// and a Service that has both keeps them.
 fn families(spec: &ControlPlaneSpec, live: Option<&Value>) -> (Option<Vec<String>>, &'static str) {
     let primary = spec.networking.primary_family();
     let endpoint = spec.endpoint.as_ref().and_then(|endpoint| endpoint.host.ip()).map(Family::of);

@@ -1,4 +1,4 @@
-//! Applies the user's pod settings to containers and pods: resources, probes, placement and metadata.
+//! What the settings of the pods make of a container and of the pod: resources, probes, where it runs.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::model::{Amounts, ComponentName, ControlPlaneSpec, Metadata, ProbeNumbers, ResourceName, Resources, Size};
 
-/// `GOMEMLIMIT` as a percentage of the memory limit. The rest is for the binary itself, which counts towards the limit
-/// but is not managed by the Go runtime.
+/// The part of its memory limit that Go's heap and stacks may fill before garbage is collected harder. The rest is for
+/// the program itself, which Linux counts too.
 const HEAP_PERCENT: u128 = 80;
 
-/// Applies resource and probe settings to a container.
-pub(super) fn with_pod_settings(spec: &ControlPlaneSpec, component: ComponentName, container: Container) -> Container {
+/// The container with the resources and the probes that are wished.
+pub(super) fn settled(spec: &ControlPlaneSpec, component: ComponentName, container: Container) -> Container {
     let resources = spec.pods.resources_of(component);
     let mut env = go_runtime(&resources, spec.pods.size, component);
     let own = container.env.unwrap_or_default();
-    env.retain(|ours| !own.iter().any(|users| users.name == ours.name));
+    env.retain(|ours| !own.iter().any(|given| given.name == ours.name));
     env.extend(own);
     let probes = spec.pods.probes.get(&component).copied().unwrap_or_default();
     Container {
         env: (!env.is_empty()).then_some(env),
         resources: Some(requirements(&resources)),
-        liveness_probe: container.liveness_probe.map(|probe| with_probe_settings(probe, probes.liveness)),
-        readiness_probe: container.readiness_probe.map(|probe| with_probe_settings(probe, probes.readiness)),
-        startup_probe: container.startup_probe.map(|probe| with_probe_settings(probe, probes.startup)),
+        liveness_probe: container.liveness_probe.map(|probe| numbered(probe, probes.liveness)),
+        readiness_probe: container.readiness_probe.map(|probe| numbered(probe, probes.readiness)),
+        startup_probe: container.startup_probe.map(|probe| numbered(probe, probes.startup)),
         ..container
     }
 }
@@ -47,12 +47,12 @@ fn requirements(resources: &Resources) -> ResourceRequirements {
     }
 }
 
-/// Go runtime variables: with a memory limit set, Go collects garbage before the container is OOM-killed.
+/// Go collects garbage as late as it may; told of the limit, it collects in time instead of being killed.
 fn go_runtime(resources: &Resources, size: Size, component: ComponentName) -> Vec<EnvVar> {
     let var = |name: &str, value: String| EnvVar { name: name.to_owned(), value: Some(value), value_from: None };
     let mut env = Vec::new();
     if component == ComponentName::KubeApiserver && size == Size::Small {
-        // Half of Go's default: trades CPU, of which small control planes use little, for memory.
+        // Half of Go's default garbage: less memory for some more CPU, of which small control planes use little.
         env.push(var("GOGC", "50".to_owned()));
     }
     if let Some(limit) = resources.limits.get(&ResourceName::Memory) {
@@ -61,7 +61,7 @@ fn go_runtime(resources: &Resources, size: Size, component: ComponentName) -> Ve
     env
 }
 
-fn with_probe_settings(probe: Probe, numbers: ProbeNumbers) -> Probe {
+fn numbered(probe: Probe, numbers: ProbeNumbers) -> Probe {
     Probe {
         initial_delay_seconds: numbers.initial_delay_seconds.or(probe.initial_delay_seconds),
         timeout_seconds: numbers.timeout_seconds.or(probe.timeout_seconds),
@@ -72,13 +72,13 @@ fn with_probe_settings(probe: Probe, numbers: ProbeNumbers) -> Probe {
     }
 }
 
-/// Applies placement settings to a pod. `selector` selects the control plane's pods.
-pub(super) fn with_placement(spec: &ControlPlaneSpec, selector: &LabelSelector, pod: PodSpec) -> PodSpec {
+/// The pod where it is wished to run. `selector` finds the pods of this control plane.
+pub(super) fn placed(spec: &ControlPlaneSpec, selector: &LabelSelector, pod: PodSpec) -> PodSpec {
     let pods = &spec.pods;
     let own_account = pod.service_account_name;
     let secret = |name: &String| LocalObjectReference { name: name.clone() };
     PodSpec {
-        affinity: Some(pods.affinity.clone().unwrap_or_else(|| spread_zones(selector))),
+        affinity: Some(pods.affinity.clone().unwrap_or_else(|| zones_apart(selector))),
         image_pull_secrets: (!pods.image_pull_secrets.is_empty())
             .then(|| pods.image_pull_secrets.iter().map(secret).collect()),
         node_selector: (!pods.node_selector.is_empty()).then(|| pods.node_selector.clone()),
@@ -87,14 +87,14 @@ pub(super) fn with_placement(spec: &ControlPlaneSpec, selector: &LabelSelector, 
         service_account_name: pods.service_account.clone().or(own_account),
         tolerations: (!pods.tolerations.is_empty()).then(|| pods.tolerations.clone()),
         topology_spread_constraints: Some(match &pods.topology_spread {
-            None => vec![spread_nodes(selector)],
-            Some(users) => users.iter().map(|one| with_selector(one, selector)).collect(),
+            None => vec![nodes_apart(selector)],
+            Some(given) => given.iter().map(|one| of_these_pods(one, selector)).collect(),
         }),
         ..pod
     }
 }
 
-fn spread_nodes(selector: &LabelSelector) -> TopologySpreadConstraint {
+fn nodes_apart(selector: &LabelSelector) -> TopologySpreadConstraint {
     TopologySpreadConstraint {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname".into(),
@@ -105,9 +105,9 @@ fn spread_nodes(selector: &LabelSelector) -> TopologySpreadConstraint {
     }
 }
 
-/// Spreads pods across zones with anti-affinity. A second topology spread constraint would make the scheduler ignore
-/// nodes without a zone, also for the first constraint.
-fn spread_zones(selector: &LabelSelector) -> Affinity {
+/// Zones are kept apart by affinity: as a second constraint they would make the scheduler disregard every node without
+/// a zone, and with them the first constraint.
+fn zones_apart(selector: &LabelSelector) -> Affinity {
     Affinity {
         pod_anti_affinity: Some(PodAntiAffinity {
             preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
@@ -124,21 +124,21 @@ fn spread_zones(selector: &LabelSelector) -> Affinity {
     }
 }
 
-fn with_selector(users: &TopologySpreadConstraint, selector: &LabelSelector) -> TopologySpreadConstraint {
-    let label_selector = users.label_selector.clone().unwrap_or_else(|| selector.clone());
-    TopologySpreadConstraint { label_selector: Some(label_selector), ..users.clone() }
+fn of_these_pods(given: &TopologySpreadConstraint, selector: &LabelSelector) -> TopologySpreadConstraint {
+    let label_selector = given.label_selector.clone().unwrap_or_else(|| selector.clone());
+    TopologySpreadConstraint { label_selector: Some(label_selector), ..given.clone() }
 }
 
 type Texts = Option<BTreeMap<String, String>>;
 
-/// kamaji's entries take precedence over the user's: labels that select pods must not change.
+/// Ours over those of the user: what selects pods cannot be changed.
 fn with_ours(ours: BTreeMap<String, String>, users: &BTreeMap<String, String>) -> Texts {
     let mut all = users.clone();
     all.extend(ours);
     (!all.is_empty()).then_some(all)
 }
 
-/// The labels and annotations of an object: the user's, overridden by kamaji's.
+/// Labels and annotations of an object: the user's, and ours over them.
 pub(super) fn metadata_of(
     users: &Metadata,
     labels: BTreeMap<String, String>,

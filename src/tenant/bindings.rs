@@ -1,7 +1,7 @@
-//! Renders kubeadm's cluster-wide RBAC for administrators, joining nodes, nodes and the API server.
+//! The cluster-wide permissions of administrators, joining nodes, nodes and the API server, as kubeadm binds them.
 //!
 //! Sources: `phases/bootstraptoken/node/tlsbootstrap.go`, `phases/kubeconfig/kubeconfig.go` (`EnsureRBAC`).
-//! The API server itself creates the `ClusterRoles` other than `kubeadm:get-nodes`.
+//! The `ClusterRoles` other than `kubeadm:get-nodes` are made by the API server itself.
 
 use k8s_openapi::api::rbac::v1::ClusterRole;
 
@@ -9,7 +9,7 @@ use crate::render::{Manifest, Write};
 
 use super::meta::{JOINING_NODES, NODES, cluster_role_binding, cluster_wide, group, rule, user};
 
-/// The roles and bindings. The administrators' binding is first, because the admin kubeconfig depends on it.
+/// The permissions; the administrators' is first, because the admin kubeconfig is good for nothing without it.
 pub(super) fn objects() -> Vec<Manifest> {
     const ADMINS: &str = "kubeadm:cluster-admins";
     const GET_NODES: &str = "kubeadm:get-nodes";
@@ -23,8 +23,8 @@ pub(super) fn objects() -> Vec<Manifest> {
     };
     vec![
         cluster_role_binding(ADMINS, "cluster-admin", vec![group(ADMINS)]),
-        // kubeadm creates this binding since 1.36 (and 1.33.13), because its kubelet client certificate no longer has a
-        // group. kamaji's never has one, so the binding is needed for every minor.
+        // kubeadm has this one from 1.36 on (and 1.33.13): its kubelet client certificate is in no group since then.
+        // Ours is in none whatever the minor, so the binding is always written.
         cluster_role_binding(
             "kubeadm:apiserver-kubelet-client",
             "system:kubelet-api-admin",

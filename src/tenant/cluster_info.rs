@@ -1,7 +1,7 @@
-//! Renders `kube-public/cluster-info`, which `kubeadm join` reads without credentials to discover the endpoint and CA.
+//! `kube-public/cluster-info`: what `kubeadm join` reads, without credentials, to learn the cluster's address and CA.
 //!
-//! Source: `phases/bootstraptoken/clusterinfo/clusterinfo.go`. kube-controller-manager adds the
-//! `jws-kubeconfig-*` keys: it signs the text for each token, so the text should not change unnecessarily.
+//! Source: `phases/bootstraptoken/clusterinfo/clusterinfo.go`. The `jws-kubeconfig-*` keys beside ours are the
+//! controller manager's: it signs the text for each token, so the text must not change without need.
 
 use k8s_openapi::ByteString;
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::TenantFacts;
 use super::meta::{KUBE_PUBLIC, config_map, config_map_readers, named, user};
 use super::text::yaml;
 
-/// The `ConfigMap`, and the RBAC to read it.
+/// The `ConfigMap` and who may read it.
 pub(super) fn objects(facts: &TenantFacts<'_>) -> Vec<Manifest> {
     const NAME: &str = "cluster-info";
     let anyone = vec![user("system:anonymous")];
@@ -21,7 +21,7 @@ pub(super) fn objects(facts: &TenantFacts<'_>) -> Vec<Manifest> {
     vec![role, binding, Manifest::of(&info, Write::Apply)]
 }
 
-/// A kubeconfig with one cluster and no user. The cluster has an empty name, which kubeadm looks up first
+/// A kubeconfig with one cluster and no user. The cluster is unnamed, because kubeadm looks for that one first
 /// (`util/kubeconfig`, `GetClusterFromKubeConfig`).
 fn kubeconfig(facts: &TenantFacts<'_>) -> String {
     let ca = ByteString(facts.ca_pem.as_bytes().to_vec());

@@ -1,8 +1,8 @@
-//! Adds defaults to the user's configuration without overwriting values.
+//! Completing what the user wrote: a value is filled in only where there is none.
 
 use serde_json::{Map, Value};
 
-/// Sets the field at `path` to `value` unless the user set it. As in kubeadm, an empty string counts as unset.
+/// Sets the field at `path` to `value`, unless the user gave it one. As for kubeadm, an empty text is none.
 pub(super) fn fill(map: &mut Map<String, Value>, path: &[&str], value: Value) {
     let [key, rest @ ..] = path else { return };
     let field = map.entry(*key).or_insert(Value::Null);
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_missing_and_empty_values_are_set() {
+    fn only_missing_and_empty_values_are_filled_in() {
         let Value::Object(mut map) = json!({ "a": { "kept": false }, "b": "", "c": null }) else { unreachable!() };
         fill(&mut map, &["a", "kept"], json!(true));
         fill(&mut map, &["a", "new"], json!(1));

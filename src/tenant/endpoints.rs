@@ -1,8 +1,8 @@
-//! Renders the endpoints of the Service `default/kubernetes`. The API server runs with
-//! `--endpoint-reconciler-type=none`, because workers cannot reach its pod address in the management cluster.
+//! The addresses behind the Service `default/kubernetes`. The API server runs with `--endpoint-reconciler-type=none`,
+//! because its own address is a pod's in the management cluster, which no worker can reach.
 //!
-//! Fields and names match the API server's reconciler (`pkg/controlplane/reconcilers/endpointsadapter.go`): an
-//! EndpointSlice and an Endpoints object, both named `kubernetes`, the latter labelled to prevent mirroring.
+//! Shape and names are those of the API server's reconciler (`pkg/controlplane/reconcilers/endpointsadapter.go`): a
+//! slice and an Endpoints object, both named `kubernetes`, the latter marked so that it is not mirrored.
 
 use std::net::IpAddr;
 
@@ -19,8 +19,8 @@ const NAMESPACE: &str = "default";
 const NAME: &str = "kubernetes";
 const PORT: &str = "https";
 
-/// The EndpointSlice and the Endpoints object. They contain addresses of the primary family only, because the Service
-/// has only that one; so the immutable `addressType` never has to change. Empty if no address is known yet.
+/// One slice and one Endpoints object, with addresses of the primary service range's family: the Service has only that
+/// one. So the slice's `addressType`, which cannot be changed, never has to. Nothing while no address is known.
 pub(super) fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {
     let family = spec.networking.primary_family();
     let addresses: Vec<IpAddr> = facts.advertise.iter().filter(|ip| Family::of(**ip) == family).copied().collect();

@@ -1,4 +1,4 @@
-//! A minimal spec and tenant facts for tests. Tests change the fields that they are about.
+//! A small spec and facts for the tests of this room. Every field that a test is about is changed in the test.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::render::Manifest;
 
 use super::TenantFacts;
 
-/// The spec of a kubeadm file with only a version and a pod subnet.
+/// What a kubeadm file with nothing but a version and a pod range asks for.
 pub(crate) fn spec(version: &str) -> ControlPlaneSpec {
     ControlPlaneSpec {
         name: ControlPlaneName::parse("prod").unwrap(),
@@ -48,7 +48,7 @@ pub(crate) fn spec(version: &str) -> ControlPlaneSpec {
     }
 }
 
-/// All objects of a tenant with the endpoint `prod.example.com:31443`, which resolves to `addresses`.
+/// All objects of a tenant that is reached at `prod.example.com:31443`, which is `addresses`.
 pub(super) fn objects_at(spec: &ControlPlaneSpec, addresses: &[&str]) -> Vec<Manifest> {
     let advertise: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
     let endpoint = Endpoint::parse("prod.example.com:31443", 6443).unwrap();
@@ -61,16 +61,16 @@ pub(super) fn objects(spec: &ControlPlaneSpec) -> Vec<Manifest> {
     objects_at(spec, &["192.0.2.10"])
 }
 
-/// A placeholder certificate; this module does not parse it.
+/// Stands for a certificate: this room does not look into it.
 pub(super) const CA_PEM: &str = "-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n";
 
-/// The body of the object displayed as `shown`, for example `ConfigMap kube-system/coredns`.
+/// The body of the object that shows as `shown`, for example `ConfigMap kube-system/coredns`.
 pub(super) fn body(objects: &[Manifest], shown: &str) -> Value {
     let found = objects.iter().find(|manifest| manifest.object.to_string() == shown);
     found.unwrap_or_else(|| panic!("no {shown}")).body.clone()
 }
 
-/// The parsed YAML text in a `ConfigMap`.
+/// A YAML text of a `ConfigMap`, read again.
 pub(super) fn document(objects: &[Manifest], config_map: &str, key: &str) -> Value {
     let body = body(objects, &format!("ConfigMap {config_map}"));
     serde_saphyr::from_str(body["data"][key].as_str().unwrap()).unwrap()

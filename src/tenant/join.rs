@@ -1,4 +1,4 @@
-//! Generates the inputs for joining a worker: command, kubeadm file, shell script and cloud-init user data.
+//! What a worker joins with: the command, a kubeadm file, a script, cloud-init's user data.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::text::yaml;
 use crate::model::{Endpoint, KUBEADM_V1BETA4, KubeVersion, release_of};
 
-/// The `kubeadm join` command. `ca_hashes` are the SHA-256 hashes of the CAs' public keys in hex, optionally prefixed
-/// with `sha256:`; one match is enough (<https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-join/>).
+/// The command to run on a worker. `ca_hashes` are the SHA-256 of the CAs' public keys in hex, with or without `sha256:`
+/// before them; one that fits is enough (<https://kubernetes.io/docs/reference/setup-tools/kubeadm/kubeadm-join/>).
 #[must_use]
 pub fn join_command(endpoint: &Endpoint, token: &str, ca_hashes: &[String]) -> String {
     let flag = |hash: &String| {
@@ -18,21 +18,21 @@ pub fn join_command(endpoint: &Endpoint, token: &str, ca_hashes: &[String]) -> S
     format!("kubeadm join {endpoint} --token {token}{flags}")
 }
 
-/// The parameters that a worker needs to join.
+/// What a worker needs to join, in the forms that the tools of workers take.
 #[derive(Debug, Clone)]
-pub struct JoinParameters<'a> {
-    /// The API server's endpoint.
+pub struct Joining<'a> {
+    /// Where the API server is reached.
     pub endpoint: &'a Endpoint,
-    /// The complete bootstrap token.
+    /// The whole token.
     pub token: &'a SecretString,
-    /// The hashes of the CAs' public keys, `sha256:…`.
+    /// The hashes of the authorities' public keys, `sha256:…`.
     pub ca_hashes: &'a [String],
-    /// The control plane's Kubernetes version.
+    /// The Kubernetes version of the control plane.
     pub version: KubeVersion,
 }
 
-impl JoinParameters<'_> {
-    /// A kubeadm `JoinConfiguration`, in the API version that kubeadm of the control plane's minor supports.
+impl Joining<'_> {
+    /// A kubeadm `JoinConfiguration` in the API that kubeadm of the control plane's minor reads.
     #[must_use]
     pub fn configuration(&self) -> Value {
         let api = release_of(self.version).map_or(KUBEADM_V1BETA4, |release| release.kubeadm_api);
@@ -47,15 +47,15 @@ impl JoinParameters<'_> {
         })
     }
 
-    /// A shell script that joins the worker. It passes the token in a temporary file readable only by root, to keep it
-    /// out of process lists. Does nothing on a worker that has already joined.
+    /// A shell script for the worker: it joins with a file that only root reads and that is gone afterwards, so that
+    /// the token is in no process list. A worker that has joined is left alone.
     #[must_use]
     pub fn script(&self) -> String {
         let configuration = yaml(&self.configuration());
         format!(
             "#!/bin/sh\n# Joins this machine to the cluster at {}. Run it as root.\nset -eu\n\
              if [ -e /etc/kubernetes/kubelet.conf ]; then\n\
-             \x20 echo 'this machine has already joined a cluster; to remove it, run kubeadm reset' >&2\n  exit 0\nfi\n\
+             \x20 echo 'this machine has joined a cluster already; kubeadm reset takes it out' >&2\n  exit 0\nfi\n\
              PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin\n\
              umask 077\nconfig=$(mktemp)\ntrap 'rm -f \"$config\"' EXIT\n\
              cat >\"$config\" <<'END'\n{configuration}END\nkubeadm join --config \"$config\" </dev/null\n",
@@ -63,7 +63,7 @@ impl JoinParameters<'_> {
         )
     }
 
-    /// cloud-init user data that runs the script.
+    /// User data for cloud-init.
     #[must_use]
     pub fn cloud_init(&self) -> String {
         let file = "/run/kubeadm-join.sh";
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_matches_kubeadms() {
+    fn the_command_is_what_kubeadm_prints() {
         let command = |endpoint| {
             let hashes = ["sha256:00ff".to_owned()];
             join_command(&Endpoint::parse(endpoint, 6443).unwrap(), "abcdef.0123456789abcdef", &hashes)
@@ -94,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn the_script_passes_the_token_in_a_file() {
+    fn the_script_carries_the_token_in_a_file_of_its_own() {
         let endpoint = Endpoint::parse("10.0.0.1:6443", 0).unwrap();
         let token = SecretString::from("abcdef.0123456789abcdef");
         let version = KubeVersion::parse("v1.37.2").unwrap();
         let hashes = ["sha256:00ff".to_owned()];
-        let joining = JoinParameters { endpoint: &endpoint, token: &token, ca_hashes: &hashes, version };
+        let joining = Joining { endpoint: &endpoint, token: &token, ca_hashes: &hashes, version };
         let script = joining.script();
         assert!(script.contains("kubeadm join --config \"$config\""), "{script}");
         assert!(!script.contains("--token"), "{script}");
@@ -110,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn an_old_minor_gets_a_configuration_it_supports() {
+    fn an_old_minor_gets_the_configuration_it_reads() {
         let endpoint = Endpoint::parse("10.0.0.1:6443", 0).unwrap();
         let token = SecretString::from("abcdef.0123456789abcdef");
         let version = KubeVersion::parse("v1.30.14").unwrap();
         let hashes = ["sha256:00ff".to_owned()];
-        let joining = JoinParameters { endpoint: &endpoint, token: &token, ca_hashes: &hashes, version };
+        let joining = Joining { endpoint: &endpoint, token: &token, ca_hashes: &hashes, version };
         assert_eq!(joining.configuration()["apiVersion"], "kubeadm.k8s.io/v1beta3");
     }
 }

@@ -1,8 +1,7 @@
-//! Renders `kube-system/kubeadm-config`: the `ClusterConfiguration` that kubeadm reads during `join` and `upgrade
-//! node`.
+//! `kube-system/kubeadm-config`: the `ClusterConfiguration` that kubeadm on a worker reads at `join` and `upgrade node`.
 //!
-//! Uses the API version of the tenant's minor: 1.30 does not support v1beta4, and 1.37 refuses v1beta3. Empty fields
-//! are omitted; kubeadm applies its defaults when reading.
+//! It is written in the API of the tenant's minor: 1.30 does not know v1beta4, and 1.37 refuses v1beta3. Empty fields
+//! are left out; kubeadm fills in its defaults when it reads.
 
 use std::fmt::Display;
 
@@ -15,7 +14,7 @@ use super::TenantFacts;
 use super::meta::{JOINING_NODES, KUBE_SYSTEM, NODES, config_map, config_map_readers, group, named};
 use super::text::{go_duration, yaml};
 
-/// The `ConfigMap`, and the RBAC to read it.
+/// The `ConfigMap` and who may read it.
 pub(super) fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release: &Release) -> Vec<Manifest> {
     const NAME: &str = "kubeadm-config";
     let text = yaml(&cluster_configuration(spec, facts.endpoint, release));
@@ -25,7 +24,6 @@ pub(super) fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>, release:
     vec![role, binding, Manifest::of(&config, Write::Apply)]
 }
 
-/// The `ClusterConfiguration`.
 pub(super) fn cluster_configuration(spec: &ControlPlaneSpec, endpoint: &Endpoint, release: &Release) -> Value {
     let v1beta3 = release.kubeadm_api == KUBEADM_V1BETA3;
     let mut api_server = component(&spec.api_server, v1beta3);
@@ -69,9 +67,10 @@ fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
     }
 }
 
-/// An external etcd without endpoints: no node runs etcd, and tenants must not know the datastore's address. Without
-/// the entry, kubeadm would default to a local etcd. `join` and `upgrade node` ignore it: `util/config/cluster.go` does
-/// not validate, and both work with 1.37.2. Only `kubeadm config validate` complains about the missing endpoint.
+/// An external etcd without an endpoint: there is none on any node of the tenant, and where its data is, is not for
+/// the tenant to know. Without the entry kubeadm would default to a local one on reading. A worker's `join`
+/// and `upgrade node` never look at it (`util/config/cluster.go` reads without validating; both were seen to pass with
+/// 1.37.2); only `kubeadm config validate` of this text misses an endpoint.
 fn etcd() -> Value {
     json!({ "external": { "endpoints": [], "caFile": "", "certFile": "", "keyFile": "" } })
 }
@@ -84,12 +83,12 @@ fn networking(spec: &ControlPlaneSpec) -> Value {
     Value::Object(networking)
 }
 
-/// Joins CIDRs with commas, like kubeadm.
+/// Ranges as kubeadm writes them, with a comma between.
 pub(super) fn joined(ranges: &[impl Display]) -> String {
     ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// A component's settings. v1beta3 has arguments as a map, and no environment variables.
+/// v1beta3 has the arguments as a map and no environment variables.
 fn component(component: &Component, v1beta3: bool) -> Map<String, Value> {
     let mut fields = Map::new();
     if v1beta3 {
@@ -97,7 +96,7 @@ fn component(component: &Component, v1beta3: bool) -> Map<String, Value> {
             component.extra_args.iter().map(|arg| (arg.name.clone(), json!(arg.value))).collect();
         put(&mut fields, "extraArgs", Value::Object(arguments));
     } else {
-        // Like kubeadm, omit the merge method: v1beta4 has no field for it.
+        // As with kubeadm: v1beta4 cannot say how values are joined.
         let arguments = component.extra_args.iter().map(|arg| json!({ "name": arg.name, "value": arg.value }));
         put(&mut fields, "extraArgs", arguments.collect());
         put(&mut fields, "extraEnvs", json!(component.extra_envs));
@@ -105,7 +104,7 @@ fn component(component: &Component, v1beta3: bool) -> Map<String, Value> {
     fields
 }
 
-/// The DNS addon. v1beta3 cannot express that it is disabled.
+/// v1beta3 cannot say that the addon is disabled.
 fn dns(spec: &ControlPlaneSpec, v1beta3: bool) -> Value {
     let Some(dns) = &spec.addons.coredns else {
         return if v1beta3 { json!({}) } else { json!({ "disabled": true }) };
@@ -116,7 +115,7 @@ fn dns(spec: &ControlPlaneSpec, v1beta3: bool) -> Value {
     Value::Object(fields)
 }
 
-/// The key algorithm, if kubeadm of the minor supports it.
+/// The algorithm, unless kubeadm of that minor does not know it.
 fn encryption_algorithm(algorithm: KeyAlgorithm, release: &Release) -> Value {
     match algorithm {
         KeyAlgorithm::EcdsaP384 if !release.ecdsa_p384 => Value::Null,
@@ -128,7 +127,7 @@ fn encryption_algorithm(algorithm: KeyAlgorithm, release: &Release) -> Value {
     }
 }
 
-/// The feature gate that selects ECDSA keys in v1beta3.
+/// In v1beta3 a feature gate says that keys are ECDSA.
 fn v1beta3_gates(algorithm: KeyAlgorithm) -> Value {
     match algorithm {
         KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 => json!({ "PublicKeysECDSA": true }),

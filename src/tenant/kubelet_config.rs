@@ -1,7 +1,7 @@
-//! Renders `kube-system/kubelet-config`: the `KubeletConfiguration` of joining nodes.
+//! `kube-system/kubelet-config`: the `KubeletConfiguration` that joining nodes start with.
 //!
-//! Contains the user's fields and kubeadm's defaults (`componentconfigs/kubelet.go`), which every supported kubelet
-//! accepts. Other fields are left to the kubelet's own defaults, so that older kubelets never see an unknown field.
+//! The user's fields, completed with what kubeadm sets (`componentconfigs/kubelet.go`), which every supported kubelet
+//! knows. Defaults of any other field are left to the kubelet, so an older one never meets a newer field of ours.
 
 use serde_json::{Map, Value, json};
 
@@ -12,25 +12,25 @@ use super::defaults::fill;
 use super::meta::{JOINING_NODES, KUBE_SYSTEM, NODES, config_map, config_map_readers, group, named};
 use super::text::yaml;
 
-/// The `ConfigMap`, and the RBAC to read it.
+/// The `ConfigMap` and who may read it.
 pub(super) fn objects(spec: &ControlPlaneSpec) -> Vec<Manifest> {
     const NAME: &str = "kubelet-config";
     let unpatched = || Value::Object(kubelet_configuration(spec));
-    // Patches were validated with the spec. If they no longer apply, use the unpatched configuration.
+    // Patches were tried before they got into a wish; what does not fit any more leaves the settings as they are.
     let text = yaml(&patched(spec).unwrap_or_else(|_| unpatched()));
     let config = config_map(named(KUBE_SYSTEM, NAME), [("kubelet", text)]);
     let nodes = vec![group(NODES), group(JOINING_NODES)];
     let [role, binding] = config_map_readers(KUBE_SYSTEM, "kubeadm:kubelet-config", NAME, nodes);
-    vec![role, binding, Manifest::of(&config, Write::ApplyUnlessEdited)]
+    vec![role, binding, Manifest::of(&config, Write::ApplyUnlessTaken)]
 }
 
-/// Checks that the patches of a `TenantControlPlane` can be applied.
+/// Refuses patches of a `TenantControlPlane` that do not fit.
 pub fn check_kubelet_patches(spec: &ControlPlaneSpec) -> Result<(), Error> {
-    with_operations(spec).map(drop)
+    operated(spec).map(drop)
 }
 
-/// The configuration with the JSON patch operations of a `TenantControlPlane`.
-fn with_operations(spec: &ControlPlaneSpec) -> Result<Value, Error> {
+/// The configuration with the operations of a `TenantControlPlane`.
+fn operated(spec: &ControlPlaneSpec) -> Result<Value, Error> {
     const WHAT: &str = "patch of the KubeletConfiguration";
     let mut config = Value::Object(kubelet_configuration(spec));
     for operation in &spec.kubelet_patches {
@@ -39,13 +39,13 @@ fn with_operations(spec: &ControlPlaneSpec) -> Result<Value, Error> {
             serde_json::from_value(operation.clone()).map_err(|error| refuse(error.to_string()))?;
         json_patch::patch(&mut config, &[patch]).map_err(|error| refuse(error.to_string()))?;
     }
-    if config.is_object() { Ok(config) } else { Err(Error::invalid(WHAT, "", "the result is not a map")) }
+    if config.is_object() { Ok(config) } else { Err(Error::invalid(WHAT, "", "the result is no map of settings")) }
 }
 
-/// The configuration with all patches. kubeadm patches the file of the first node only; a hosted control plane has
-/// none, so the configuration of all nodes is patched.
+/// The configuration with all patches. kubeadm patches the file of the node that it starts; here there is none, and the
+/// configuration of all nodes is patched.
 pub(super) fn patched(spec: &ControlPlaneSpec) -> Result<Value, PatchError> {
-    let config = with_operations(spec).unwrap_or_else(|_| Value::Object(kubelet_configuration(spec)));
+    let config = operated(spec).unwrap_or_else(|_| Value::Object(kubelet_configuration(spec)));
     patch_object(spec, PatchTarget::KubeletConfiguration, config)
 }
 
@@ -63,7 +63,7 @@ fn kubelet_configuration(spec: &ControlPlaneSpec) -> Map<String, Value> {
     fill(&mut config, &["healthzBindAddress"], json!("127.0.0.1"));
     fill(&mut config, &["healthzPort"], json!(10248));
     fill(&mut config, &["cgroupDriver"], json!("systemd"));
-    // Mandatory, as in kubeadm: without rotation, nodes lose access when their certificates expire after a year.
+    // kubeadm leaves the user no choice here either: without rotation a node is lost after a year.
     config.insert("rotateCertificates".to_owned(), json!(true));
     config
 }

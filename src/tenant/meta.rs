@@ -1,4 +1,4 @@
-//! Helpers for metadata, `ConfigMaps` and RBAC objects, shared by this module.
+//! Metadata and RBAC shapes that the files of this room share.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
@@ -11,7 +11,7 @@ pub(super) const KUBE_PUBLIC: &str = "kube-public";
 
 /// The group of kubeadm's bootstrap tokens (`constants.NodeBootstrapTokenAuthGroup`).
 pub(super) const JOINING_NODES: &str = "system:bootstrappers:kubeadm:default-node-token";
-/// The group of joined nodes.
+/// The group of nodes that have joined.
 pub(super) const NODES: &str = "system:nodes";
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -26,13 +26,13 @@ pub(super) fn cluster_wide(name: &str) -> ObjectMeta {
     ObjectMeta { name: Some(name.to_owned()), ..Default::default() }
 }
 
-/// Adds a label to the metadata.
+/// The metadata with one label more.
 pub(super) fn label(mut metadata: ObjectMeta, key: &str, value: &str) -> ObjectMeta {
     metadata.labels.get_or_insert_default().insert(key.to_owned(), value.to_owned());
     metadata
 }
 
-/// A `ConfigMap` with texts by key.
+/// A `ConfigMap` with the given texts.
 pub(super) fn config_map<const N: usize>(metadata: ObjectMeta, texts: [(&str, String); N]) -> ConfigMap {
     let data = texts.into_iter().map(|(key, text)| (key.to_owned(), text)).collect();
     ConfigMap { metadata, data: Some(data), ..Default::default() }
@@ -58,7 +58,7 @@ pub(super) fn service_account(name: &str) -> Subject {
     }
 }
 
-/// A rule for resources of one API group.
+/// A rule on whole resources of one API group.
 pub(super) fn rule(api_group: &str, resources: &[&str], verbs: &[&str]) -> PolicyRule {
     let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
     PolicyRule {
@@ -69,7 +69,7 @@ pub(super) fn rule(api_group: &str, resources: &[&str], verbs: &[&str]) -> Polic
     }
 }
 
-/// Binds a `ClusterRole` cluster-wide.
+/// Binds a `ClusterRole` in the whole cluster.
 pub(super) fn cluster_role_binding(name: &str, cluster_role: &str, subjects: Vec<Subject>) -> Manifest {
     let binding = ClusterRoleBinding {
         metadata: cluster_wide(name),
@@ -79,7 +79,7 @@ pub(super) fn cluster_role_binding(name: &str, cluster_role: &str, subjects: Vec
     Manifest::of(&binding, Write::Apply)
 }
 
-/// A Role that allows reading one `ConfigMap`, and its binding with the same name.
+/// A Role that reads one `ConfigMap`, and its binding of the same name.
 pub(super) fn config_map_readers(
     namespace: &str,
     name: &str,

@@ -1,8 +1,9 @@
-//! Renders the objects inside a tenant that kubeadm would create, so that workers can join with `kubeadm join` and pods
-//! can use DNS and Services. Pure; `engine` writes the objects.
+//! The objects inside a tenant that kubeadm would leave there, so that `kubeadm join` of a worker works and pods
+//! find DNS and Services. Pure: values in, objects out; writing them is the engine's work.
 //!
-//! Names, subjects and values match kubeadm of the tenant's minor (`cmd/kubeadm/app/phases`). Only fields that the user
-//! or kubeadm sets are written, never defaults of another minor: a kubelet refuses to start with an unknown field.
+//! Names, subjects and values are those of kubeadm of the tenant's minor (`cmd/kubeadm/app/phases`), but only what
+//! the user set and what kubeadm sets is written, never another minor's defaults: a kubelet that does not know a
+//! field refuses to start.
 
 mod addons;
 mod bindings;
@@ -26,24 +27,24 @@ use std::net::IpAddr;
 use crate::model::{ControlPlaneSpec, CoreDns, Endpoint, RELEASES, Release, release_of};
 use crate::render::{Manifest, ObjectRef, PatchError};
 
-pub use join::{JoinParameters, join_command};
+pub use join::{Joining, join_command};
 pub use kubelet_config::check_kubelet_patches;
 pub use tokens::{TokenFacts, read_token, token_secret};
 
-/// Facts about the tenant, known once its address is. Input in addition to the spec.
+/// What is known about the tenant once its address is: input beside the spec.
 #[derive(Debug, Clone, Copy)]
 pub struct TenantFacts<'a> {
-    /// The endpoint at which workers reach the API server.
+    /// Host and port as workers reach the API server.
     pub endpoint: &'a Endpoint,
-    /// The addresses behind the Service `default/kubernetes`; they serve on the endpoint's port.
+    /// The addresses behind the Service `default/kubernetes`; they answer on the endpoint's port.
     pub advertise: &'a [IpAddr],
-    /// The port that the API server listens on in the management cluster.
+    /// The port the API server itself listens on, in the management cluster.
     pub secure_port: u16,
-    /// The CAs that workers trust.
+    /// The certificate authorities that workers are to trust.
     pub ca_pem: &'a str,
 }
 
-/// All objects in the order to apply them: first those required for joining, then the addons.
+/// All objects, in the order they are to be written: what joining needs first, then the addons.
 #[must_use]
 pub fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {
     let mut objects = joinable_objects(spec, facts);
@@ -51,7 +52,7 @@ pub fn objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest
     objects
 }
 
-/// The objects that `kubeadm join` needs. `cluster-info` is last, so that discovery succeeds only once the rest exists.
+/// What `kubeadm join` of a worker needs. `cluster-info` is last: discovery succeeds only when the rest is there.
 #[must_use]
 pub fn joinable_objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {
     let release = release(spec);
@@ -63,20 +64,20 @@ pub fn joinable_objects(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec
     objects
 }
 
-/// Checks that the user's patches of objects inside the tenant can be applied.
+/// Whether the user's patches of objects inside the tenant can be applied.
 pub fn check_patches(spec: &ControlPlaneSpec) -> Result<(), PatchError> {
     let release = release(spec);
     addons::check_patches(spec, release)?;
     kubelet_config::patched(spec).map(|_| ())
 }
 
-/// The `ClusterConfiguration` that kubeadm of the tenant's minor would store in `kubeadm-config`.
+/// The `ClusterConfiguration` that kubeadm of the tenant's minor would keep in `kubeadm-config`.
 #[must_use]
 pub fn cluster_configuration(spec: &ControlPlaneSpec, endpoint: &Endpoint) -> serde_json::Value {
     kubeadm_config::cluster_configuration(spec, endpoint, release(spec))
 }
 
-/// The objects of the enabled addons.
+/// `CoreDNS` and kube-proxy, as far as the spec wants them.
 #[must_use]
 pub fn addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest> {
     let release = release(spec);
@@ -87,13 +88,13 @@ pub fn addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<Manifest>
     if spec.addons.kube_proxy {
         objects.extend(addons::kube_proxy(spec, facts, release));
     }
-    addons::restart_pods_on_ca_change(&mut objects, facts.ca_pem);
+    addons::made_anew_with_authorities(&mut objects, facts.ca_pem);
     objects
 }
 
-/// The objects of the disabled addons, to delete if kamaji created them.
+/// The objects of the addons that are switched off: what kamaji made of them is to go.
 #[must_use]
-pub fn disabled_addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<ObjectRef> {
+pub fn unwanted_addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<ObjectRef> {
     let (dns, proxy) = (spec.addons.coredns.is_none(), !spec.addons.kube_proxy);
     let (release, mut objects) = (release(spec), Vec::new());
     if dns {
@@ -105,8 +106,8 @@ pub fn disabled_addons(spec: &ControlPlaneSpec, facts: &TenantFacts<'_>) -> Vec<
     objects.into_iter().map(|manifest| manifest.object).collect()
 }
 
-/// The release of the tenant's minor. Validation refuses unsupported minors; the newest release is the
-/// closest match for a later one.
+/// The tenant's row of the table. A minor that is not in it was refused when the spec was validated; the newest row is
+/// the nearest to a later one.
 fn release(spec: &ControlPlaneSpec) -> &'static Release {
     const NEWEST: &Release = &RELEASES[RELEASES.len() - 1];
     release_of(spec.version).unwrap_or(NEWEST)

@@ -1,4 +1,4 @@
-//! Tests of all objects of a tenant, for different minors and specs.
+//! What the objects of a whole tenant have to keep to, per minor and per wish.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::render::{Manifest, Write};
 use super::fixture::{CA_PEM, body, document, objects, objects_at, spec};
 use super::text::yaml;
 
-/// Compares each object with a readable snapshot file.
+/// One file for each object, as it is read by people.
 fn golden(folder: &str, objects: &[Manifest]) {
     for (index, manifest) in objects.iter().enumerate() {
         let object = &manifest.object;
@@ -26,7 +26,7 @@ fn golden(folder: &str, objects: &[Manifest]) {
     }
 }
 
-/// The object as YAML, with `ConfigMap` texts as plain lines.
+/// Texts in `ConfigMaps` are shown as lines, everything else as YAML.
 fn readable(body: &Value) -> String {
     let mut rest = body.clone();
     let texts = match rest["kind"].as_str() {
@@ -47,12 +47,12 @@ fn shown(objects: &[Manifest]) -> Vec<String> {
 }
 
 #[test]
-fn a_minimal_1_37_tenant_matches_the_snapshots() {
+fn a_minimal_tenant_of_1_37_is_as_agreed() {
     golden("v1.37", &objects(&spec("v1.37.2")));
 }
 
 #[test]
-fn object_names_are_unique_and_short() {
+fn every_object_is_named_once_and_briefly() {
     let all = shown(&objects(&spec("v1.37.2")));
     let distinct: BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());
@@ -62,7 +62,7 @@ fn object_names_are_unique_and_short() {
 }
 
 #[test]
-fn every_image_has_a_version_tag() {
+fn no_image_is_called_latest_and_none_goes_without_a_tag() {
     for release in RELEASES {
         for manifest in objects(&spec(&format!("v1.{}.3", release.minor))) {
             if let Some(image) = manifest.body.pointer("/spec/template/spec/containers/0/image") {
@@ -74,7 +74,7 @@ fn every_image_has_a_version_tag() {
 }
 
 #[test]
-fn disabled_addons_are_omitted_and_not_needed_for_joining() {
+fn disabled_addons_leave_nothing_and_joining_does_not_need_them() {
     let mut bare = spec("v1.37.2");
     bare.addons.coredns = None;
     bare.addons.kube_proxy = false;
@@ -87,7 +87,7 @@ fn disabled_addons_are_omitted_and_not_needed_for_joining() {
 }
 
 #[test]
-fn only_objects_that_tenants_edit_are_not_overwritten() {
+fn only_what_tenants_edit_is_left_alone_when_edited() {
     let left: Vec<_> = objects(&spec("v1.37.2"))
         .into_iter()
         .filter(|manifest| manifest.write != Write::Apply)
@@ -99,11 +99,11 @@ fn only_objects_that_tenants_edit_are_not_overwritten() {
         "Deployment kube-system/coredns",
         "ConfigMap kube-system/kube-proxy",
     ];
-    assert_eq!(left, expected.map(|object| (object.to_owned(), Write::ApplyUnlessEdited)));
+    assert_eq!(left, expected.map(|object| (object.to_owned(), Write::ApplyUnlessTaken)));
 }
 
 #[test]
-fn cluster_info_contains_the_endpoint_and_ca_in_an_unnamed_cluster() {
+fn discovery_gives_the_endpoint_and_the_ca_under_the_empty_name() {
     let objects = objects(&spec("v1.37.2"));
     let data = body(&objects, "ConfigMap kube-public/cluster-info")["data"].clone();
     assert_eq!(data.as_object().unwrap().keys().collect::<Vec<_>>(), ["kubeconfig"]);
@@ -119,7 +119,7 @@ fn cluster_info_contains_the_endpoint_and_ca_in_an_unnamed_cluster() {
 }
 
 #[test]
-fn user_kubelet_settings_win_except_rotation() {
+fn the_users_kubelet_values_win_except_rotation() {
     let mut spec = spec("v1.37.2");
     spec.kubelet = fields(&json!({
         "cgroupDriver": "cgroupfs",
@@ -143,7 +143,7 @@ fn user_kubelet_settings_win_except_rotation() {
 }
 
 #[test]
-fn user_kube_proxy_settings_win() {
+fn the_users_kube_proxy_values_win() {
     let mut spec = spec("v1.37.2");
     spec.kube_proxy = fields(&json!({ "mode": "nftables", "conntrack": { "maxPerCore": 0, "min": 0 } }));
     let config = document(&objects(&spec), "kube-system/kube-proxy", "config.conf");
@@ -153,7 +153,7 @@ fn user_kube_proxy_settings_win() {
 }
 
 #[test]
-fn dual_stack_uses_the_primary_family_for_dns_and_the_kubernetes_service() {
+fn dual_stack_keeps_the_primary_family_for_dns_and_the_kubernetes_service() {
     let mut spec = spec("v1.37.2");
     spec.networking.service_subnets = vec!["fd00:1::/108".parse().unwrap(), "10.96.0.0/12".parse().unwrap()];
     spec.networking.pod_subnets = vec!["fd00:2::/56".parse().unwrap(), "10.244.0.0/16".parse().unwrap()];
@@ -173,13 +173,13 @@ fn dual_stack_uses_the_primary_family_for_dns_and_the_kubernetes_service() {
 }
 
 #[test]
-fn without_an_address_there_are_no_endpoints() {
+fn without_an_address_there_are_no_endpoints_yet() {
     let objects = objects_at(&spec("v1.37.2"), &[]);
     assert!(!shown(&objects).iter().any(|object| object.starts_with("Endpoint")));
 }
 
 #[test]
-fn the_dns_image_matches_kubeadms() {
+fn the_dns_image_is_where_kubeadm_looks_for_it() {
     let image = |repository: &str, dns_repository: Option<&str>, dns_tag: Option<&str>| {
         let mut spec = spec("v1.36.3");
         spec.image_repository = repository.into();
@@ -196,7 +196,7 @@ fn the_dns_image_matches_kubeadms() {
 }
 
 #[test]
-fn the_cluster_configuration_contains_the_spec() {
+fn the_cluster_configuration_says_what_the_spec_knows() {
     let mut spec = spec("v1.37.2");
     spec.cert_sans = vec![crate::model::San::parse("*.example.com").unwrap()];
     spec.certificates.leaf_validity = Duration::from_secs(90 * 24 * 3600);
@@ -223,7 +223,7 @@ fn the_cluster_configuration_contains_the_spec() {
 }
 
 #[test]
-fn v1beta3_contains_no_newer_fields() {
+fn v1beta3_gets_no_field_that_it_does_not_know() {
     let mut spec = spec("v1.30.14");
     spec.addons.coredns = None;
     spec.addons.kube_proxy = false;
@@ -242,7 +242,7 @@ fn v1beta3_contains_no_newer_fields() {
 }
 
 #[test]
-fn an_algorithm_unsupported_by_the_minor_is_omitted() {
+fn an_algorithm_that_the_minor_does_not_know_is_left_out() {
     let algorithm = |version| {
         let mut spec = spec(version);
         spec.certificates.algorithm = KeyAlgorithm::EcdsaP384;

@@ -1,4 +1,4 @@
-//! Renders and parses bootstrap token Secrets. Does not generate tokens.
+//! Bootstrap tokens as Secrets in the tenant: written and read. Making up a token is not done here.
 //!
 //! Format: <https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/>, kubeadm's
 //! `apis/bootstraptoken/v1/utils.go`.
@@ -19,18 +19,18 @@ const NAME_PREFIX: &str = "bootstrap-token-";
 const TYPE: &str = "bootstrap.kubernetes.io/token";
 const USAGE_PREFIX: &str = "usage-bootstrap-";
 
-/// The properties of a bootstrap token, without its secret.
+/// What a bootstrap token is good for; its secret half stays in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// The public token id.
+    /// The public half.
     pub id: TokenId,
-    /// The expiry time; `None` if it does not expire.
+    /// When it ends; `None` is never.
     pub expires: Option<Timestamp>,
-    /// The usages, `authentication` and `signing`, in alphabetical order.
+    /// `authentication`, `signing`, in alphabetical order.
     pub usages: Vec<String>,
-    /// The groups that the token authenticates as, in addition to `system:bootstrappers`.
+    /// The groups a bearer belongs to, besides `system:bootstrappers`.
     pub groups: Vec<String>,
-    /// A human-readable description; may be empty.
+    /// A text for people; may be empty.
     pub description: String,
 }
 
@@ -58,7 +58,7 @@ pub fn token_secret(
         put("description", description);
     }
     if let Some(end) = expiration {
-        // Whole seconds, like Go's time.RFC3339.
+        // Whole seconds, as Go's time.RFC3339 prints them.
         put("expiration", &end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     }
     let secret = Secret {
@@ -70,7 +70,7 @@ pub fn token_secret(
     Manifest::of(&secret, Write::Apply)
 }
 
-/// Parses a Secret in kube-system; `None` if it is not a valid bootstrap token.
+/// Reads a Secret of kube-system; `None` if it is no bootstrap token that Kubernetes would take.
 #[must_use]
 pub fn read_token(secret: &Secret) -> Option<TokenFacts> {
     let data = secret.data.as_ref()?;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_round_trips() {
+    fn a_token_reads_back_as_what_was_written() {
         let facts = read_token(&secret(Some("2026-11-24T03:26:36.75Z"))).unwrap();
         assert_eq!(
             facts,
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_does_not_expire_has_no_expiration_key() {
+    fn a_token_without_end_has_no_expiration_key() {
         let secret = secret(None);
         assert!(!secret.data.as_ref().unwrap().contains_key("expiration"));
         assert_eq!(read_token(&secret).unwrap().expires, None);
     }
 
     #[test]
-    fn an_expiration_with_an_offset_is_parsed() {
+    fn a_token_from_kubectl_with_an_offset_is_read() {
         let mut secret = secret(None);
         let end = ByteString(b"2026-11-24T05:26:36+02:00".to_vec());
         secret.data.as_mut().unwrap().insert("expiration".into(), end);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn other_secrets_are_not_tokens() {
+    fn other_secrets_are_no_tokens() {
         let mut renamed = secret(None);
         renamed.metadata.name = Some("bootstrap-token-zzzzzz".into());
         let mut opaque = secret(None);

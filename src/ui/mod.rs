@@ -1,4 +1,4 @@
-//! Terminal output: results on stdout, everything else on stderr. No other module prints or prompts.
+//! Everything a person sees: results on stdout, all other talk on stderr. Nobody else prints, asks or draws. An edge.
 
 mod output;
 mod progress;
@@ -9,12 +9,12 @@ use std::sync::Mutex;
 
 use crate::error::{Fault, Kind, While as _};
 use crate::plan::apply::plan::{Action, Plan};
-use crate::plan::doctor::check_graph::HealthCheckState;
+use crate::plan::doctor::check_graph::LinkState;
 
 pub use output::{Format, Report, Table};
 pub use progress::{Announcer, Progress};
 
-/// When to use colors.
+/// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
@@ -26,19 +26,19 @@ pub enum Color {
     Never,
 }
 
-/// The terminal.
+/// The terminal, as this run uses it.
 #[derive(Debug)]
 pub struct Ui {
-    /// The output format of results.
+    /// How results are written.
     pub format: Format,
     interactive: bool,
     live: bool,
     announcer: Announcer,
-    write_error: Mutex<Option<std::io::Error>>,
+    unwritten: Mutex<Option<std::io::Error>>,
 }
 
 impl Ui {
-    /// Detects the capabilities of the terminal.
+    /// Looks at the terminal once.
     #[must_use]
     pub fn new(format: Format, color: Color) -> Self {
         match color {
@@ -58,95 +58,95 @@ impl Ui {
             interactive: stderr && std::io::stdin().is_terminal(),
             live: stderr && console::user_attended_stderr(),
             announcer: Announcer::default(),
-            write_error: Mutex::new(None),
+            unwritten: Mutex::new(None),
         }
     }
 
-    /// Whether the user can be prompted.
+    /// Whether a question can be asked.
     #[must_use]
     pub const fn can_ask(&self) -> bool {
         self.interactive
     }
 
-    /// An observer that shows the engine's events.
+    /// A listener for the engine's events.
     #[must_use]
     pub fn progress(&self) -> Progress {
         Progress::new(self.live, &self.announcer)
     }
 
-    /// Prints lines without disturbing the progress display.
+    /// For those who have something to say while others work.
     #[must_use]
     pub fn announcer(&self) -> Announcer {
         self.announcer.clone()
     }
 
-    /// Prints a result.
+    /// Writes a result.
     pub fn report(&self, report: &impl Report) {
         self.result(&output::render(report, self.format));
     }
 
-    /// Prints text that is itself the result, such as a join command.
+    /// Writes text that is itself the result, such as a join command.
     pub fn result(&self, text: &str) {
         if let Err(error) = output::write_stdout(text) {
-            *self.write_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+            *self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
         }
     }
 
-    /// Fails if a result could not be written.
+    /// Fails when a result could not be written.
     pub fn check_written(&self) -> Result<(), Fault> {
-        match self.write_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+        match self.unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
             Some(error) => Err(error).while_doing(Kind::Failed, || "write the result".into()),
             None => Ok(()),
         }
     }
 
-    /// Prints a message to stderr.
+    /// Talks.
     pub fn say(&self, text: &str) {
         write_stderr(&format!("{}\n", safe(text)));
     }
 
-    /// Prints a warning to stderr.
+    /// Warns.
     pub fn warn(&self, text: &str) {
         write_stderr(&format!("{} {}\n", console::style("warning:").yellow().bold().for_stderr(), safe(text)));
     }
 
-    /// Prints a plan to stderr.
+    /// Shows what would happen.
     pub fn show_plan(&self, plan: &Plan) {
         for line in plan_lines(plan) {
             write_stderr(&format!("{line}\n"));
         }
     }
 
-    /// Asks a yes/no question. Call only if [`Ui::can_ask`].
+    /// Asks a question that can be answered with yes or no. Only where [`Ui::can_ask`].
     pub fn confirm(&self, question: &str) -> Result<bool, Fault> {
         prompt::confirm(question)
     }
 
-    /// Asks the user to type `name`. Call only if [`Ui::can_ask`].
+    /// Asks for the name to be typed. Only where [`Ui::can_ask`].
     pub fn confirm_by_name(&self, question: &str, name: &str) -> Result<bool, Fault> {
         prompt::confirm_by_name(question, name)
     }
 
-    /// Prints an error.
+    /// Tells a failure.
     pub fn fault(&self, fault: &Fault) {
         write_stderr(&fault_text(fault));
     }
 }
 
-/// Prints a command-line error or the requested help. Escapes control characters in the arguments.
+/// Tells what is wrong with a command line, or prints the help that it asks for. What was typed could steer a terminal.
 #[must_use]
-pub fn exit_for_usage_error(error: &clap::Error) -> std::process::ExitCode {
-    let has_control_characters = |word: std::ffi::OsString| safe(&word.to_string_lossy()) != word.to_string_lossy();
-    if error.use_stderr() && std::env::args_os().any(has_control_characters) {
+pub fn not_understood(error: &clap::Error) -> std::process::ExitCode {
+    let steers = |word: std::ffi::OsString| safe(&word.to_string_lossy()) != word.to_string_lossy();
+    if error.use_stderr() && std::env::args_os().any(steers) {
         write_stderr(&safe(&error.render().to_string()));
     } else {
-        // The stream may be closed; ignore the write error.
+        // Where nobody reads, nobody can be told.
         drop(error.print());
     }
     std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }
 
-/// A failure as text: message, causes and hints.
+/// A failure as people read it: what, why, what next.
 #[must_use]
 pub fn fault_text(fault: &Fault) -> String {
     let mut text = String::new();
@@ -161,7 +161,7 @@ pub fn fault_text(fault: &Fault) -> String {
     text
 }
 
-/// The plan as text, one line per change; unchanged objects are only counted.
+/// The plan, a line per change; what does not change is counted only.
 #[must_use]
 pub fn plan_lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![format!("Plan for control plane {}:", plan.control_plane)];
@@ -172,17 +172,17 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
             continue;
         }
         let note = if change.note.is_empty() { String::new() } else { format!("  ({})", change.note) };
-        let line = format!("  {} {}{note}", change.action.sign(), safe(&change.target));
+        let line = format!("  {} {}{note}", change.action.sign(), safe(&change.what));
         lines.push(match change.action {
             Action::Create => console::style(line).green().for_stderr().to_string(),
             Action::Update => console::style(line).yellow().for_stderr().to_string(),
             Action::Delete => console::style(line).red().for_stderr().to_string(),
-            Action::Foreign => console::style(line).magenta().for_stderr().to_string(),
+            Action::Left => console::style(line).magenta().for_stderr().to_string(),
             Action::Unchanged => line,
         });
         for field in &change.fields {
-            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), one_line);
-            let by = field.manager.as_ref().map(|by| format!("  (set by {})", safe(by))).unwrap_or_default();
+            let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), shown);
+            let by = field.by.as_ref().map(|by| format!("  (set by {})", safe(by))).unwrap_or_default();
             lines.push(format!("      {}: {} -> {}{by}", safe(&field.field), value(&field.from), value(&field.to)));
         }
     }
@@ -198,8 +198,8 @@ pub fn plan_lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// A JSON value as a single line: multi-line text is shortened to its first line and the number of lines.
-fn one_line(value: &str) -> String {
+/// A value as JSON has it; of text with many lines the first, and their number.
+fn shown(value: &str) -> String {
     let text = serde_json::from_str::<String>(value).unwrap_or_default();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     match (lines.next(), lines.count()) {
@@ -208,30 +208,30 @@ fn one_line(value: &str) -> String {
     }
 }
 
-/// A result as text without colors, for a file.
+/// A result as text for a file: without colours.
 #[must_use]
-pub fn render_plain(report: &impl Report, format: Format) -> String {
+pub fn rendered(report: &impl Report, format: Format) -> String {
     console::strip_ansi_codes(&output::render(report, format)).into_owned()
 }
 
-/// `ok` or `NOT OK`, colored.
+/// A word that tells at a glance whether something is well.
 #[must_use]
 pub fn mark(ok: bool) -> String {
     if ok { console::style("ok").green().to_string() } else { console::style("NOT OK").red().bold().to_string() }
 }
 
-/// The state of a doctor check, colored and padded to a fixed width.
+/// The same for a link of a chain, always as wide.
 #[must_use]
-pub fn state_mark(state: HealthCheckState) -> String {
+pub fn state_mark(state: LinkState) -> String {
     match state {
-        HealthCheckState::Ok => console::style("ok     ").green().to_string(),
-        HealthCheckState::Warning => console::style("warning").yellow().to_string(),
-        HealthCheckState::Failed => console::style("FAILED ").red().bold().to_string(),
-        HealthCheckState::Unknown => "?      ".to_owned(),
+        LinkState::Ok => console::style("ok     ").green().to_string(),
+        LinkState::Warning => console::style("warning").yellow().to_string(),
+        LinkState::Broken => console::style("BROKEN ").red().bold().to_string(),
+        LinkState::Unknown => "?      ".to_owned(),
     }
 }
 
-/// Escapes terminal control characters in untrusted text. Newlines and tabs are kept.
+/// Text from elsewhere, without what could steer a terminal. Line breaks stay.
 #[must_use]
 pub fn safe(text: &str) -> String {
     text.chars()
@@ -248,7 +248,7 @@ pub fn safe(text: &str) -> String {
         .collect()
 }
 
-/// Writes to stderr, ignoring errors.
+/// Writes to stderr. There is nobody to tell when that fails.
 pub(crate) fn write_stderr(text: &str) {
     let mut stderr = std::io::stderr().lock();
     drop(stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()));
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_printed_with_causes_and_hints() {
+    fn a_fault_is_told_with_cause_and_hint() {
         let fault = Fault::new(Kind::Failed, "inner").context("outer").hint("do this");
         assert_eq!(
             console::strip_ansi_codes(&fault_text(&fault)),
@@ -268,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn a_multi_line_value_is_shortened_to_one_line() {
-        assert_eq!(one_line("\"a: 1\\nb: 2\\n\""), "a: 1 ... (2 lines)");
-        assert_eq!((one_line("\"a\\n\""), one_line("3")), ("\"a\\n\"".to_owned(), "3".to_owned()));
+    fn a_value_with_many_lines_takes_one() {
+        assert_eq!(shown("\"a: 1\\nb: 2\\n\""), "a: 1 ... (2 lines)");
+        assert_eq!((shown("\"a\\n\""), shown("3")), ("\"a\\n\"".to_owned(), "3".to_owned()));
     }
 
     #[test]
-    fn control_characters_are_escaped() {
+    fn text_from_elsewhere_cannot_steer_the_terminal() {
         assert_eq!(safe("a\u{1b}[31mb\u{202e}\n"), "a\\u{1b}[31mb\\u{202e}\n");
     }
 }

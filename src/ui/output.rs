@@ -1,44 +1,44 @@
-//! Output formats of results.
+//! Results: one value, five ways to write it.
 
 use std::io::Write as _;
 
 use serde::Serialize;
 
-/// The output formats.
+/// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// A table.
+    /// A table for people.
     #[default]
     Table,
-    /// A table with additional columns.
+    /// The table with more columns.
     Wide,
-    /// JSON; a stable interface for scripts.
+    /// JSON; stable, for scripts.
     Json,
-    /// YAML; a stable interface for scripts.
+    /// YAML; stable, for scripts.
     Yaml,
-    /// Names only, one per line.
+    /// Names only, one a line.
     Name,
 }
 
-/// A table of text.
+/// Rows under headings.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    /// The column headings; may be empty.
+    /// The headings; none for free text.
     pub headings: Vec<&'static str>,
     /// The rows.
     pub rows: Vec<Vec<String>>,
 }
 
-/// The result of a command. Its JSON is a public interface.
+/// A result of a command. Its JSON is a public interface.
 pub trait Report: Serialize {
-    /// The human-readable output.
+    /// The text for people.
     fn text(&self, wide: bool) -> String;
-    /// The names for `-o name`, such as `controlplane/NAME`.
+    /// The names in it, as `controlplane/NAME`.
     fn names(&self) -> Vec<String>;
 }
 
 impl Table {
-    /// Renders the table as aligned text without borders.
+    /// The table as aligned text, without borders.
     #[must_use]
     pub fn draw(&self) -> String {
         let mut table = comfy_table::Table::new();
@@ -72,7 +72,7 @@ pub(super) fn render(report: &impl Report, format: Format) -> String {
     }
 }
 
-/// Writes to stdout. Ignores a closed pipe (`| head`), but not other errors such as a full disk.
+/// Writes to stdout. A reader that went away (`| head`) is no failure of ours; a full disk is.
 pub(super) fn write_stdout(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

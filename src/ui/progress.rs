@@ -1,4 +1,4 @@
-//! Shows progress events: a status line on a terminal, plain lines otherwise.
+//! What the engine says while it works: one living line on a terminal, plain lines elsewhere.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,14 +9,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{safe, write_stderr};
 use crate::event::{Event, Observer};
 
-/// Without a terminal, how often to repeat an unchanged wait.
-const REMINDER_INTERVAL: Duration = Duration::from_secs(15);
-/// Minimum interval between reports of changed causes.
-const MIN_REPORT_INTERVAL: Duration = Duration::from_secs(4);
-/// Waits shorter than this are not reported.
-const MIN_WAIT: Duration = Duration::from_secs(2);
+/// How often an unchanged wait is said again where lines cannot be drawn over.
+const REMIND: Duration = Duration::from_secs(15);
+/// How long to be silent about causes that changed.
+const BREATH: Duration = Duration::from_secs(4);
+/// Waits shorter than this are not worth a line of their own.
+const SHORT: Duration = Duration::from_secs(2);
 
-/// An observer that shows events.
+/// A listener for events.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -27,31 +27,29 @@ pub struct Progress {
 struct Wait {
     goal: String,
     since: Instant,
-    /// When the wait was last reported, and all causes reported so far.
-    reported: Option<(Instant, BTreeSet<String>)>,
+    /// When it was said last, and which causes were ever told with it.
+    said: Option<(Instant, BTreeSet<String>)>,
 }
 
 impl Wait {
-    /// Whether the wait should be reported now.
+    /// Whether it is time to say it (again).
     fn is_due(&self, causes: &[String], live: bool) -> bool {
-        match &self.reported {
-            None => self.since.elapsed() >= MIN_WAIT,
-            // Causes may alternate, such as ErrImagePull and ImagePullBackOff.
-            Some((at, _)) if causes.iter().any(|cause| !self.has_reported(cause)) => {
-                at.elapsed() >= MIN_REPORT_INTERVAL
-            }
-            Some((at, _)) => !live && at.elapsed() >= REMINDER_INTERVAL,
+        match &self.said {
+            None => self.since.elapsed() >= SHORT,
+            // Causes may come and go by turns, as those of an image that cannot be pulled.
+            Some((at, _)) if causes.iter().any(|cause| !self.has_said(cause)) => at.elapsed() >= BREATH,
+            Some((at, _)) => !live && at.elapsed() >= REMIND,
         }
     }
 
-    fn has_reported(&self, cause: &str) -> bool {
-        self.reported.as_ref().is_some_and(|(_, reported)| reported.contains(cause))
+    fn has_said(&self, cause: &str) -> bool {
+        self.said.as_ref().is_some_and(|(_, said)| said.contains(cause))
     }
 
-    fn mark_reported(&mut self, causes: Vec<String>) {
-        let mut reported = self.reported.take().map(|(_, reported)| reported).unwrap_or_default();
-        reported.extend(causes);
-        self.reported = Some((Instant::now(), reported));
+    fn was_said(&mut self, causes: Vec<String>) {
+        let mut said = self.said.take().map(|(_, said)| said).unwrap_or_default();
+        said.extend(causes);
+        self.said = Some((Instant::now(), said));
     }
 }
 
@@ -79,7 +77,7 @@ impl Progress {
         let mut wait = waiting.take().filter(|wait| wait.goal == goal).unwrap_or_else(|| Wait {
             goal,
             since: Instant::now(),
-            reported: None,
+            said: None,
         });
         let seconds = wait.since.elapsed().as_secs();
         if let Some(bar) = &self.bar {
@@ -95,23 +93,23 @@ impl Progress {
                     write_stderr(&format!("  - {}\n", safe(cause)));
                 }
             } else {
-                // The status line shows only the first line of the first cause; print multi-line causes in full, once.
-                for cause in causes.iter().filter(|cause| cause.contains('\n') && !wait.has_reported(cause)) {
+                // The living line shows the first line of the first cause; what has more is told whole, once.
+                for cause in causes.iter().filter(|cause| cause.contains('\n') && !wait.has_said(cause)) {
                     self.line(&format!("  - {cause}"));
                 }
             }
-            wait.mark_reported(causes);
+            wait.was_said(causes);
         }
         *waiting = Some(wait);
     }
 }
 
-/// Prints lines without disturbing the status line.
+/// Says something beside the living line, wherever it is drawn at the moment.
 #[derive(Debug, Clone, Default)]
 pub struct Announcer(Arc<Mutex<Option<ProgressBar>>>);
 
 impl Announcer {
-    /// Prints a line to stderr.
+    /// Says it.
     pub fn say(&self, text: &str) {
         let line = format!("{}\n", safe(text));
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -149,21 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_reported_again_for_new_causes_but_not_for_recurring_ones() {
+    fn a_wait_is_said_again_for_causes_that_are_new_not_for_those_that_come_back() {
         let ago = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
-        let mut wait = Wait { goal: "pods".into(), since: ago(3), reported: None };
+        let mut wait = Wait { goal: "pods".into(), since: ago(3), said: None };
         let (pull, back_off) = (causes(&["ErrImagePull"]), causes(&["ImagePullBackOff"]));
-        assert!(wait.is_due(&pull, false), "the wait exceeds the minimum duration");
-        wait.mark_reported(pull.clone());
-        assert!(!wait.is_due(&back_off, false), "reported a moment ago");
-        let set_last_report = |wait: &mut Wait, seconds| wait.reported.as_mut().unwrap().0 = ago(seconds);
-        set_last_report(&mut wait, 5);
-        assert!(wait.is_due(&back_off, false), "the cause is new");
-        wait.mark_reported(back_off);
-        set_last_report(&mut wait, 5);
-        assert!(!wait.is_due(&pull, false), "the cause was reported before");
-        set_last_report(&mut wait, 16);
-        assert!(wait.is_due(&pull, false), "the reminder is due");
-        assert!(!wait.is_due(&pull, true), "the status line is always visible");
+        assert!(wait.is_due(&pull, false), "it lasts");
+        wait.was_said(pull.clone());
+        assert!(!wait.is_due(&back_off, false), "it was said a moment ago");
+        let said_before = |wait: &mut Wait, seconds| wait.said.as_mut().unwrap().0 = ago(seconds);
+        said_before(&mut wait, 5);
+        assert!(wait.is_due(&back_off, false), "it is new");
+        wait.was_said(back_off);
+        said_before(&mut wait, 5);
+        assert!(!wait.is_due(&pull, false), "it was told before");
+        said_before(&mut wait, 16);
+        assert!(wait.is_due(&pull, false), "it is a while ago");
+        assert!(!wait.is_due(&pull, true), "a living line is seen all the time");
     }
 }

@@ -1,4 +1,4 @@
-//! Confirmation prompts, on stderr.
+//! Questions, on stderr, only on a terminal.
 
 use dialoguer::{Confirm, Input};
 

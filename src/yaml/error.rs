@@ -1,91 +1,91 @@
-//! Errors about YAML input. Each message starts with the position; none shows a value.
+//! Why a text is not YAML that we read. Each message starts with the place; none repeats a value.
 
 use std::fmt;
 
-use super::place::Location;
 use crate::error::{Advice, Kind};
+use crate::yaml::place::Spot;
 
-/// Invalid or too large YAML input.
+/// A text that is not YAML, or more of it than is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// A syntax error.
+    /// It breaks a rule of YAML.
     Syntax {
-        /// Its location.
-        location: Location,
-        /// What is wrong.
+        /// Where.
+        spot: Spot,
+        /// The rule.
         what: String,
-        /// The line with a marker below, starting with a line break; empty if it may contain a secret.
+        /// The line with a mark below, starting with a line break; empty if it may hold a secret.
         snippet: String,
     },
-    /// A duplicate key in a map.
+    /// A map has the same key twice.
     DuplicateKey {
-        /// The location of the second one.
-        location: Location,
+        /// Where the second is.
+        spot: Spot,
         /// The key.
         key: String,
         /// `line:column` of the first.
         first: String,
-        /// The line with a marker below, starting with a line break; empty if it may contain a secret.
+        /// The line with a mark below, starting with a line break; empty if it may hold a secret.
         snippet: String,
     },
-    /// A character that YAML does not allow.
+    /// A character that no YAML has.
     Encoding {
-        /// Its location.
-        location: Location,
+        /// Where.
+        spot: Spot,
         /// The character, escaped.
         character: String,
     },
-    /// A limit is exceeded.
-    TooLarge {
-        /// Where the limit was exceeded.
-        location: Location,
-        /// What exceeds the limit.
+    /// It is larger than any configuration is.
+    TooMuch {
+        /// Where it became too much.
+        spot: Spot,
+        /// What there is too much of.
         what: String,
-        /// How to fix it.
+        /// What to do.
         remedy: &'static str,
     },
 }
 
 impl Error {
-    pub(super) const fn too_large(location: Location, what: String, remedy: &'static str) -> Self {
-        Self::TooLarge { location, what, remedy }
+    pub(super) const fn too_much(spot: Spot, what: String, remedy: &'static str) -> Self {
+        Self::TooMuch { spot, what, remedy }
     }
 
-    /// The location of the error.
+    /// Where it is.
     #[must_use]
-    pub const fn location(&self) -> &Location {
+    pub const fn spot(&self) -> &Spot {
         match self {
-            Self::Syntax { location, .. }
-            | Self::DuplicateKey { location, .. }
-            | Self::Encoding { location, .. }
-            | Self::TooLarge { location, .. } => location,
+            Self::Syntax { spot, .. }
+            | Self::DuplicateKey { spot, .. }
+            | Self::Encoding { spot, .. }
+            | Self::TooMuch { spot, .. } => spot,
         }
     }
 
-    /// The message without the location.
+    /// What is wrong, without the place.
     #[must_use]
     pub fn fact(&self) -> String {
         match self {
             Self::Syntax { what, .. } => format!("not valid YAML: {what}"),
-            Self::DuplicateKey { key, first, .. } => format!("duplicate key `{key}`, first at {first}"),
-            Self::Encoding { character, .. } => format!("not valid YAML: the character {character} is not allowed"),
-            Self::TooLarge { what, .. } => format!("too large: {what}"),
+            Self::DuplicateKey { key, first, .. } => format!("the key `{key}` is given twice, first at {first}"),
+            Self::Encoding { character, .. } => format!("not valid YAML: the character {character} is not text"),
+            Self::TooMuch { what, .. } => format!("too much to read: {what}"),
         }
     }
 
-    /// The line with a marker below, starting with a line break; empty if it is not shown.
+    /// The line with a mark below, starting with a line break; empty if it is not shown.
     #[must_use]
     pub fn snippet(&self) -> &str {
         match self {
             Self::Syntax { snippet, .. } | Self::DuplicateKey { snippet, .. } => snippet,
-            Self::Encoding { .. } | Self::TooLarge { .. } => "",
+            Self::Encoding { .. } | Self::TooMuch { .. } => "",
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}{}", self.location(), self.fact(), self.snippet())
+        write!(f, "{}: {}{}", self.spot(), self.fact(), self.snippet())
     }
 }
 
@@ -94,7 +94,7 @@ impl std::error::Error for Error {}
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Syntax { .. } | Self::DuplicateKey { .. } | Self::Encoding { .. } | Self::TooLarge { .. } => {
+            Self::Syntax { .. } | Self::DuplicateKey { .. } | Self::Encoding { .. } | Self::TooMuch { .. } => {
                 Kind::Usage
             }
         }
@@ -103,12 +103,12 @@ impl Advice for Error {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Syntax { .. } => vec![
-                "fix the syntax there: indent with spaces, close brackets and quotes, quote strings with special characters"
+                "mend it there: indent with spaces, close brackets and quotes, and quote texts with special characters"
                     .into(),
             ],
-            Self::DuplicateKey { .. } => vec!["remove one of the two".into()],
+            Self::DuplicateKey { .. } => vec!["keep one of the two".into()],
             Self::Encoding { .. } => vec!["save the file as UTF-8 text".into()],
-            Self::TooLarge { remedy, .. } => vec![(*remedy).into()],
+            Self::TooMuch { remedy, .. } => vec![(*remedy).into()],
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Defines positions in a text and in a named file.
+//! A place in a text, and in a file.
 
 use std::fmt;
 
-/// A line and a column, both counted from 1; columns count characters.
+/// A line and a column, both counted from 1; a column is one character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The line.
@@ -12,10 +12,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// This position in the named file.
+    /// This place in the file of that name.
     #[must_use]
-    pub fn in_file(self, name: &str) -> Location {
-        Location { file: name.to_owned(), at: Some(self) }
+    pub fn in_file(self, name: &str) -> Spot {
+        Spot { file: name.to_owned(), at: Some(self) }
     }
 
     pub(super) fn of_offset(text: &str, offset: usize) -> Self {
@@ -32,16 +32,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// A file, or a position in it.
+/// A file, or a place in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    /// The name of the file.
+pub struct Spot {
+    /// How the file is called.
     pub file: String,
-    /// The position; `None` for the whole file.
+    /// Where in it; `None` means all of it.
     pub at: Option<Place>,
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for Spot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.at {
             Some(place) => write!(f, "{}:{place}", self.file),

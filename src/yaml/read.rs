@@ -1,4 +1,4 @@
-//! Builds documents from parser events: keys are distinct strings, and aliases are copies that count against a budget.
+//! From the parser's events to documents: keys are text and distinct, aliases are copies, and copies are paid for.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use serde_saphyr::granit_parser::{Event, Marker, ScalarStyle, Span, Tag};
 
 use super::{Content, Document, Entry, Error, Limits, MAX_DEPTH, MAX_DOCUMENTS, Node, Place, scalar, shown, snippet};
 
-/// The maximum total size of all values, including copies, as a multiple of the maximum text size.
-const EXPANSION_FACTOR: usize = 4;
+/// How many times the length of the longest text its values may have, copies made by aliases and anchors included.
+const COPIES: usize = 4;
 
-fn place_of(marker: Marker) -> Place {
+fn place(marker: Marker) -> Place {
     Place { line: marker.line(), column: marker.col() + 1 }
 }
 
-/// The cost of a value; each copy costs the same again.
+/// What a value costs: each copy of it is paid again.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weight {
     nodes: usize,
@@ -29,7 +29,7 @@ impl Weight {
     }
 }
 
-/// A list or map that is not complete yet.
+/// A list or map whose end has not been seen.
 struct Open {
     place: Place,
     anchor: usize,
@@ -51,7 +51,7 @@ enum Key {
     Merge,
 }
 
-/// The documents so far, and the current one.
+/// The documents so far, and the one that is open.
 pub(super) struct Builder<'a> {
     limits: Limits,
     name: &'a str,
@@ -69,12 +69,9 @@ impl<'a> Builder<'a> {
         Self { limits, name, text, open, anchors, spent: Weight::default(), seen_documents: 0, documents }
     }
 
-    pub(super) fn handle(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
-        let at = place_of(span.start);
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the parser's enum is non-exhaustive; other events carry no value"
-        )]
+    pub(super) fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Error> {
+        let at = place(span.start);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's enum is open; the rest carries no value")]
         match event {
             Event::DocumentStart(..) => self.start_document(at),
             Event::SequenceStart(_, anchor, tag) => self.start(at, anchor, tag.as_deref(), "seq", None),
@@ -88,21 +85,21 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// All documents; call it after the last event.
+    /// All documents, once the parser has ended.
     pub(super) fn finish(self) -> Vec<Document> {
         self.documents
     }
 
-    /// Converts an error of the parser.
-    pub(super) fn parser_error(&self, at: Marker, what: &str) -> Error {
-        self.syntax(place_of(at), what)
+    /// What the parser itself complains about.
+    pub(super) fn broken(&self, at: Marker, what: &str) -> Error {
+        self.syntax(place(at), what)
     }
 
     fn start_document(&mut self, at: Place) -> Result<(), Error> {
         self.anchors.clear();
         self.seen_documents += 1;
         if self.seen_documents > MAX_DOCUMENTS {
-            return Err(self.limit(at, "more than 64 documents", "split the file"));
+            return Err(self.limit(at, "there are more than 64 documents", "split the file"));
         }
         Ok(())
     }
@@ -118,16 +115,16 @@ impl<'a> Builder<'a> {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema_tag(expected) && tag.parts() != ("", "!")) {
             return Err(self.unsupported_tag(at, tag));
         }
-        if map.is_some() && self.expects_key() {
+        if map.is_some() && self.awaits_key() {
             return Err(self.bad_key(at, "a map"));
         }
-        if map.is_none() && self.expects_key() {
+        if map.is_none() && self.awaits_key() {
             return Err(self.bad_key(at, "a list"));
         }
         if self.open.len() >= MAX_DEPTH {
-            return Err(self.limit(at, "more than 100 levels of nesting", "reduce the nesting"));
+            return Err(self.limit(at, "lists and maps are nested more than 100 deep", "flatten it"));
         }
-        self.charge(at, Weight { nodes: 1, ..Weight::default() })?;
+        self.pay(at, Weight { nodes: 1, ..Weight::default() })?;
         let weight = Weight { nodes: 1, text: 0, depth: 1 };
         self.open.push(Open { place: at, anchor, weight, items: Vec::new(), map });
         Ok(())
@@ -139,7 +136,7 @@ impl<'a> Builder<'a> {
             None => Content::List(open.items),
             Some(map) => Content::Map(self.close_map(map)?),
         };
-        self.add_node(Node { place: open.place, content }, open.anchor, open.weight)
+        self.place_node(Node { place: open.place, content }, open.anchor, open.weight)
     }
 
     fn close_map(&mut self, map: OpenMap) -> Result<Vec<Entry>, Error> {
@@ -148,7 +145,7 @@ impl<'a> Builder<'a> {
         for entry in &entries {
             if let Some(before) = first.insert(entry.key.clone(), entry.place) {
                 return Err(Error::DuplicateKey {
-                    location: entry.place.in_file(self.name),
+                    spot: entry.place.in_file(self.name),
                     key: shown(&entry.key),
                     first: before.to_string(),
                     snippet: snippet(self.text, entry.place),
@@ -163,7 +160,7 @@ impl<'a> Builder<'a> {
             };
             for merged in maps {
                 let Content::Map(others) = merged.content else {
-                    return Err(self.syntax(merged.place, "`<<` can merge only a map or a list of maps"));
+                    return Err(self.syntax(merged.place, "`<<` merges a map or a list of maps, and this is neither"));
                 };
                 for entry in others {
                     if !first.contains_key(&entry.key) {
@@ -182,19 +179,19 @@ impl<'a> Builder<'a> {
         };
         let (weight, node) = (*weight, node);
         if self.open.len() + weight.depth > MAX_DEPTH {
-            return Err(self.limit(at, "more than 100 levels of nesting", "reduce the nesting"));
+            return Err(self.limit(at, "lists and maps are nested more than 100 deep", "flatten it"));
         }
-        if !self.fits_budget(weight) {
-            return Err(self.limit(at, "aliases expand to too many values", "replace aliases with their values"));
+        if !self.affords(weight) {
+            return Err(self.limit(at, "aliases make the file too large", "write the values out"));
         }
         let node = Node { place: at, content: node.content.clone() };
-        self.charge(at, weight)?;
-        if self.expects_key() {
+        self.pay(at, weight)?;
+        if self.awaits_key() {
             let Content::Text(text) = node.content else { return Err(self.bad_key(at, node.content.what())) };
             self.set_key(Key::Named(text, at));
             return Ok(());
         }
-        self.add_node(node, 0, weight)
+        self.place_node(node, 0, weight)
     }
 
     fn scalar(
@@ -206,9 +203,9 @@ impl<'a> Builder<'a> {
         tag: Option<&Tag>,
     ) -> Result<(), Error> {
         let weight = Weight { nodes: 1, text: text.len(), depth: 0 };
-        self.charge(at, weight)?;
+        self.pay(at, weight)?;
         let plain = matches!(style, ScalarStyle::Plain);
-        if self.expects_key() && tag.is_none() && plain && text == "<<" {
+        if self.awaits_key() && tag.is_none() && plain && text == "<<" {
             self.set_key(Key::Merge);
             return Ok(());
         }
@@ -223,14 +220,14 @@ impl<'a> Builder<'a> {
                 let Some(wanted) = wanted else { return Err(self.unsupported_tag(at, tag)) };
                 let content = scalar::resolve(text).map_err(|what| self.syntax(at, what))?;
                 if !scalar::fits(&content, wanted) {
-                    return Err(self.syntax(at, &format!("the value does not match its tag `!!{wanted}`")));
+                    return Err(self.syntax(at, &format!("the value is not what its tag `!!{wanted}` says")));
                 }
                 content
             }
         };
-        if self.expects_key() {
+        if self.awaits_key() {
             if anchor != 0 {
-                self.store_anchor(at, anchor, &Node { place: at, content: content.clone() }, weight)?;
+                self.remember(at, anchor, &Node { place: at, content: content.clone() }, weight)?;
             }
             let key = match content {
                 Content::Text(key) => key,
@@ -242,12 +239,12 @@ impl<'a> Builder<'a> {
             self.set_key(Key::Named(key, at));
             return Ok(());
         }
-        self.add_node(Node { place: at, content }, anchor, weight)
+        self.place_node(Node { place: at, content }, anchor, weight)
     }
 
-    fn add_node(&mut self, node: Node, anchor: usize, weight: Weight) -> Result<(), Error> {
+    fn place_node(&mut self, node: Node, anchor: usize, weight: Weight) -> Result<(), Error> {
         if anchor != 0 {
-            self.store_anchor(node.place, anchor, &node, weight)?;
+            self.remember(node.place, anchor, &node, weight)?;
         }
         let Some(parent) = self.open.last_mut() else {
             if !matches!(node.content, Content::Null) {
@@ -267,13 +264,13 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn store_anchor(&mut self, at: Place, anchor: usize, node: &Node, weight: Weight) -> Result<(), Error> {
-        self.charge(at, weight)?;
+    fn remember(&mut self, at: Place, anchor: usize, node: &Node, weight: Weight) -> Result<(), Error> {
+        self.pay(at, weight)?;
         self.anchors.insert(anchor, (node.clone(), weight));
         Ok(())
     }
 
-    fn expects_key(&self) -> bool {
+    fn awaits_key(&self) -> bool {
         self.open.last().and_then(|open| open.map.as_ref()).is_some_and(|map| map.key.is_none())
     }
 
@@ -287,34 +284,34 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn charge(&mut self, at: Place, weight: Weight) -> Result<(), Error> {
-        let within_budget = self.fits_budget(weight);
+    fn pay(&mut self, at: Place, weight: Weight) -> Result<(), Error> {
+        let affordable = self.affords(weight);
         self.spent.nodes += weight.nodes;
         self.spent.text += weight.text;
-        if !within_budget {
-            return Err(self.limit(at, "too many values", "split the file"));
+        if !affordable {
+            return Err(self.limit(at, "there are too many values", "split the file"));
         }
         Ok(())
     }
 
-    const fn fits_budget(&self, weight: Weight) -> bool {
+    const fn affords(&self, weight: Weight) -> bool {
         self.spent.nodes + weight.nodes <= self.limits.nodes
-            && self.spent.text + weight.text <= EXPANSION_FACTOR * self.limits.bytes
+            && self.spent.text + weight.text <= COPIES * self.limits.bytes
     }
 
     fn bad_key(&self, at: Place, what: &str) -> Error {
-        self.syntax(at, &format!("keys must be strings, but this one is {what}; put it in quotes"))
+        self.syntax(at, &format!("a key must be text, and this one reads as {what}; put it in quotes"))
     }
 
     fn syntax(&self, at: Place, what: &str) -> Error {
-        Error::Syntax { location: at.in_file(self.name), what: what.to_owned(), snippet: snippet(self.text, at) }
+        Error::Syntax { spot: at.in_file(self.name), what: what.to_owned(), snippet: snippet(self.text, at) }
     }
 
     fn unsupported_tag(&self, at: Place, tag: &Tag) -> Error {
-        self.syntax(at, &format!("unsupported tag `{}`", shown(&tag.original())))
+        self.syntax(at, &format!("the tag `{}` has no meaning here", shown(&tag.original())))
     }
 
     fn limit(&self, at: Place, what: &str, remedy: &'static str) -> Error {
-        Error::too_large(at.in_file(self.name), what.to_owned(), remedy)
+        Error::too_much(at.in_file(self.name), what.to_owned(), remedy)
     }
 }

@@ -1,5 +1,5 @@
-//! Resolves plain scalars like kubeadm's parser, `resolve.go` of `go.yaml.in/yaml/v2`: YAML 1.1 without base 60.
-//! Quoted scalars are always strings.
+//! What a plain scalar is, as kubeadm's reader sees it: `go.yaml.in/yaml/v2`, `resolve.go`, the YAML 1.1 rules
+//! without base 60. Quoted scalars never come here.
 
 use serde_json::Number;
 
@@ -11,7 +11,7 @@ const NULL: [&str; 5] = ["", "~", "null", "Null", "NULL"];
 const NOT_FINITE: [&str; 12] =
     [".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"];
 
-/// The value of a plain scalar; the error is the rule that it breaks.
+/// The value of a plain scalar. The error is a rule that it breaks.
 pub(super) fn resolve(text: &str) -> Result<Content, &'static str> {
     if NULL.contains(&text) {
         return Ok(Content::Null);
@@ -29,7 +29,7 @@ pub(super) fn resolve(text: &str) -> Result<Content, &'static str> {
     Ok(numeric.then(|| number(text)).flatten().map_or_else(|| Content::Text(text.to_owned()), Content::Number))
 }
 
-/// Whether `content` has the type of the core tag `!!{tag}`.
+/// Whether `content` is what the core tag `!!{tag}` promises.
 pub(super) fn fits(content: &Content, tag: &str) -> bool {
     match content {
         Content::Null => tag == "null",
@@ -40,7 +40,7 @@ pub(super) fn fits(content: &Content, tag: &str) -> bool {
 }
 
 fn number(text: &str) -> Option<Number> {
-    // Go removes underscores before parsing; after a leading dot, each must be between two digits.
+    // Go takes underscores out before it looks; after a leading dot, each must be between two digits.
     let starts_and_ends_with_digits = |run: &str| {
         let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_digit);
         edge(run.as_bytes().first()) && edge(run.as_bytes().last())
@@ -81,7 +81,7 @@ fn integer(plain: &str) -> Option<Number> {
         let value = i64::try_from(-i128::from(magnitude)).ok()?;
         return Some(value.into());
     }
-    // With a sign, Go accepts only values of a signed integer.
+    // A sign makes Go read a signed number only.
     (!plain.starts_with('+') || i64::try_from(magnitude).is_ok()).then(|| magnitude.into())
 }
 

@@ -1,4 +1,4 @@
-//! Tests that YAML is read like kubeadm reads it, that hostile input is refused, and that written YAML reads back.
+//! Reading as kubeadm reads, hostile texts, and writing so that kubectl reads the same.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,8 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn plain_scalars_are_resolved_like_in_go() {
-    // Verified with sigs.k8s.io/yaml 1.6 (go.yaml.in/yaml/v2).
+fn plain_scalars_are_what_go_reads() {
+    // Each was held against sigs.k8s.io/yaml 1.6 (go.yaml.in/yaml/v2).
     let cases = [
         ("y", json!(true)),
         ("Yes", json!(true)),
@@ -84,7 +84,7 @@ fn plain_scalars_are_resolved_like_in_go() {
 }
 
 #[test]
-fn every_key_and_value_has_its_position() {
+fn every_key_and_value_knows_its_place() {
     let root = only("# top\na:\n  - ä: 1\n    b: {c: d}\n");
     let item = &root.get("a").unwrap().value.items()[0];
     assert_eq!(item.get("ä").unwrap().place.to_string(), "3:5");
@@ -94,23 +94,23 @@ fn every_key_and_value_has_its_position() {
 }
 
 #[test]
-fn crlf_byte_order_marks_and_end_markers_are_accepted() {
+fn crlf_a_byte_order_mark_and_a_trailing_end_are_fine() {
     assert_eq!(only("\u{feff}a: 1\r\nb: x\r\n...\r\n").to_json(), json!({"a": 1, "b": "x"}));
 }
 
 #[test]
-fn duplicate_keys_are_refused_with_both_positions() {
+fn a_key_given_twice_is_refused_with_both_places() {
     insta::assert_snapshot!(refusal("a:\n  pod: 1\n  net: 2\n  pod: 3\n"), @r#"
-    f.yaml:4:3: duplicate key `pod`, first at 2:3
+    f.yaml:4:3: the key `pod` is given twice, first at 2:3
       4 |   pod: 3
         |   ^
     "#);
-    assert!(refusal("{a: 1, 'a': 2}").contains("duplicate key"));
-    assert!(refusal("? a\n: 1\n? \"a\"\n: 2\n").contains("duplicate key"));
+    assert!(refusal("{a: 1, 'a': 2}").contains("given twice"));
+    assert!(refusal("? a\n: 1\n? \"a\"\n: 2\n").contains("given twice"));
 }
 
 #[test]
-fn aliases_and_merge_keys_are_copies() {
+fn aliases_and_merges_are_copies() {
     let root = only("base: &b {x: 1, y2: 2}\nmerged: {<<: *b, x: 3}\nlist: {<<: [*b, {z: 4}]}\ncopy: *b\n");
     let expected = json!({
         "base": {"x": 1, "y2": 2}, "merged": {"x": 3, "y2": 2},
@@ -126,7 +126,7 @@ fn aliases_and_merge_keys_are_copies() {
 }
 
 #[test]
-fn invalid_yaml_is_refused_with_its_location() {
+fn what_is_not_yaml_is_refused_with_its_place() {
     let cases = [
         "a: [1\n",
         "a: b: c",
@@ -144,8 +144,8 @@ fn invalid_yaml_is_refused_with_its_location() {
         "a\u{1b}[31m: 1",
         "\u{fffe}a",
     ];
-    let messages: Vec<String> = cases.iter().map(|text| refusal(text)).collect();
-    insta::assert_snapshot!(messages.join("\n"), @r#"
+    let said: Vec<String> = cases.iter().map(|text| refusal(text)).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
     f.yaml:1:4: not valid YAML: unclosed bracket '['
       1 | a: [1
         |    ^
@@ -170,26 +170,26 @@ fn invalid_yaml_is_refused_with_its_location() {
     f.yaml:1:1: not valid YAML: unsupported YAML major version
       1 | %YAML 3.0
         | ^
-    f.yaml:1:1: not valid YAML: keys must be strings, but this one is the boolean true; put it in quotes
+    f.yaml:1:1: not valid YAML: a key must be text, and this one reads as the boolean true; put it in quotes
       1 | y: 1
         | ^
-    f.yaml:1:1: not valid YAML: keys must be strings, but this one is null; put it in quotes
+    f.yaml:1:1: not valid YAML: a key must be text, and this one reads as null; put it in quotes
       1 | ~: 1
         | ^
-    f.yaml:1:1: not valid YAML: keys must be strings, but this one is a list; put it in quotes
+    f.yaml:1:1: not valid YAML: a key must be text, and this one reads as a list; put it in quotes
       1 | [a]: 1
         | ^
-    f.yaml:1:1: not valid YAML: keys must be strings, but this one is a map; put it in quotes
+    f.yaml:1:1: not valid YAML: a key must be text, and this one reads as a map; put it in quotes
       1 | {a: 1}: 2
         | ^
-    f.yaml:1:2: not valid YAML: the character \u{0} is not allowed
-    f.yaml:1:2: not valid YAML: the character \u{1b} is not allowed
-    f.yaml:1:1: not valid YAML: the character \u{fffe} is not allowed
+    f.yaml:1:2: not valid YAML: the character \u{0} is not text
+    f.yaml:1:2: not valid YAML: the character \u{1b} is not text
+    f.yaml:1:1: not valid YAML: the character \u{fffe} is not text
     "#);
 }
 
 #[test]
-fn a_line_that_may_contain_a_secret_is_not_shown() {
+fn a_line_that_may_hold_a_secret_is_not_shown() {
     for text in [
         "token: abcdef.0123456789abcdef: x",
         "x: [abcdef.0123456789abcdef",
@@ -217,7 +217,7 @@ fn refused_quickly(what: &str, text: &str) {
 }
 
 #[test]
-fn hostile_texts_are_refused_quickly() {
+fn hostile_texts_are_refused_in_less_than_a_second() {
     let laughs = repeated(10, |level| match level {
         0 => format!("a0: &a0 [{}]\n", ["lol"; 9].join(", ")),
         _ => format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", ")),
@@ -244,7 +244,7 @@ fn hostile_texts_are_refused_quickly() {
 }
 
 #[test]
-fn large_valid_texts_are_read_quickly() {
+fn large_harmless_texts_are_read_in_less_than_a_second() {
     for text in [
         "# comment\n".repeat(100_000),
         format!("a: |\n{}", "  text\n".repeat(100_000)),
@@ -257,7 +257,7 @@ fn large_valid_texts_are_read_quickly() {
 }
 
 #[test]
-fn written_strings_read_back_the_same() {
+fn what_is_written_reads_the_same() {
     for text in [
         "yes",
         "no",
@@ -346,7 +346,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_written_value_reads_back_the_same(value in any_json()) {
+    fn any_value_written_and_read_is_itself(value in any_json()) {
         let written = write(&value);
         let back = read_documents("f", &written).unwrap_or_else(|error| panic!("{error}\n{written}"));
         let back = back.first().map_or(Value::Null, |document| document.root.to_json());
@@ -354,7 +354,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_any_text_does_not_panic(text in "(\\PC|[\n\t \\[\\]{}&*:?!|>'\"#%,-]){0,120}") {
-        let _result = read_documents("f", &text);
+    fn no_text_makes_reading_panic(text in "(\\PC|[\n\t \\[\\]{}&*:?!|>'\"#%,-]){0,120}") {
+        let _either_is_fine = read_documents("f", &text);
     }
 }

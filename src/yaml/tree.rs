@@ -1,57 +1,57 @@
-//! Defines the document tree with positions. `Debug` shows no values, because a file may contain secrets.
+//! What a document holds, and where. The tree shows no values in `Debug`, because a file may hold secrets.
 
 use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use super::place::Place;
+use crate::yaml::place::Place;
 
-/// A document.
+/// One document of a text.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The root value; never null.
+    /// The outermost value; never null.
     pub root: Node,
 }
 
-/// A value and its position.
+/// A value and where it starts.
 #[derive(Clone)]
 pub struct Node {
-    /// The position of its start; for an alias, of the alias.
+    /// Where it starts; for an alias, where the alias is.
     pub place: Place,
     /// The value.
     pub content: Content,
 }
 
-/// A value, typed as in kubeadm's parser.
+/// A value, with the types that kubeadm's reader finds.
 #[derive(Clone)]
 pub enum Content {
-    /// `null`, `~` or an empty value.
+    /// `null`, `~` or nothing.
     Null,
     /// `true`, `yes`, `on`, `y` and their opposites, in Go's spellings.
     Bool(bool),
     /// An integer or a finite float.
     Number(Number),
-    /// A string.
+    /// Text.
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A map in file order, with distinct keys.
+    /// A map, in the order of the file; keys are distinct.
     Map(Vec<Entry>),
 }
 
-/// A key of a map and its value.
+/// One key of a map with its value.
 #[derive(Clone)]
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// The position of the key.
+    /// Where the key is.
     pub place: Place,
     /// The value.
     pub value: Node,
 }
 
 impl Content {
-    /// The type for messages, such as `a string`. Never contains the value of a string.
+    /// What it is, for messages: `text`, `the number 5`. Text itself is never repeated.
     #[must_use]
     pub fn what(&self) -> &'static str {
         match self {
@@ -59,8 +59,8 @@ impl Content {
             Self::Bool(true) => "the boolean true",
             Self::Bool(false) => "the boolean false",
             Self::Number(number) if number.is_f64() => "a floating-point number",
-            Self::Number(_) => "an integer",
-            Self::Text(_) => "a string",
+            Self::Number(_) => "a whole number",
+            Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
         }
@@ -68,37 +68,37 @@ impl Content {
 }
 
 impl Node {
-    /// Whether it is null, which is the same as absent.
+    /// Whether it is null, which means the same as absent.
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
     }
 
-    /// The entries of a map; empty for other types.
+    /// The entries, if it is a map; none otherwise.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         if let Content::Map(entries) = &self.content { entries } else { &[] }
     }
 
-    /// The items of a list; empty for other types.
+    /// The items, if it is a list; none otherwise.
     #[must_use]
     pub fn items(&self) -> &[Self] {
         if let Content::List(items) = &self.content { items } else { &[] }
     }
 
-    /// The value of a string.
+    /// The text, if it is text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         if let Content::Text(text) = &self.content { Some(text) } else { None }
     }
 
-    /// The entry of a map with this key.
+    /// The entry with this key, if it is a map that has it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
-    /// The value without positions.
+    /// The same without positions.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match &self.content {
@@ -121,7 +121,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// The line of `place` with a marker below it, starting with a line break; empty if the line may contain a secret.
+/// The line of `place` with a mark below it, starting with a line break; empty if the line may hold a secret.
 #[must_use]
 pub fn snippet(text: &str, place: Place) -> String {
     const WIDTH: usize = 100;
@@ -140,7 +140,7 @@ fn line_looks_secret(line: &str) -> bool {
     ["token", "certificatekey", "secret", "password"].iter().any(|word| lower.contains(word)) || looks_secret(line)
 }
 
-/// Makes a key or value safe to print: escapes control characters, truncates long text and hides possible secrets.
+/// A key or value made safe to print: control characters escaped, long text cut, what could be a secret left out.
 #[must_use]
 pub fn shown(text: &str) -> String {
     if looks_secret(text) && !text.contains("@sha256:") {
@@ -149,8 +149,8 @@ pub fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// Whether the text may contain a token or key: a run of at least 16 letters and digits in one case, or of at least 24
-/// in any case, as in base64.
+/// Whether the text holds what could be a token or a key: sixteen letters and digits in a row, mixed, of one case; or
+/// twenty-four of both cases, as base64 has them.
 fn looks_secret(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
         let has = |test: fn(&u8) -> bool| run.as_bytes().iter().any(test);

@@ -41,7 +41,7 @@ fn a_snapshot_holds_one_etcd_revision_and_can_be_restored() {
     let restored = sandbox.run(&["restore", NAME, "--from", &file, "--yes", "-o", "json"]);
     println!("restored in {:.1} s", restored.took.as_secs_f32());
     let report = restored.json();
-    assert!(report["removed"].as_u64() > Some(0) && report["restored"].as_u64() > Some(0), "{report:#}");
+    assert!(report["removed"].as_u64() > Some(0) && report["putBack"].as_u64() > Some(0), "{report:#}");
     it_is_as_it_was(&sandbox.tenant_that_answers(NAME), &uid);
     assert!(revision(&tenant) > before, "revisions go forwards");
     a_watch_from_before_is_told_to_begin_anew(&tenant, &lost);
@@ -187,7 +187,7 @@ fn a_file_is_whole_or_not_there(sandbox: &TestNamespace, path: &Path) {
     let file = path.display().to_string();
     assert!((0..5).any(|_| is_killed_while_it_writes(sandbox, path)), "each run was done before it was killed");
     let again = sandbox.run(&["snapshot", NAME, &file]).ok();
-    assert!(again.stdout.contains("kamaji restore saved"), "{again}");
+    assert!(again.stdout.contains("put it back: kamaji restore saved"), "{again}");
     sandbox.run(&["snapshot", NAME, "/dev/full"]).exits(2).says(&["not a regular file"]);
     sandbox.run(&["snapshot", "nobody", &format!("{file}.2")]).exits(3);
     assert_eq!(beside(path).len(), 1);
@@ -195,17 +195,14 @@ fn a_file_is_whole_or_not_there(sandbox: &TestNamespace, path: &Path) {
 
 fn other_files_are_not_replaced(sandbox: &TestNamespace, path: &Path) {
     let other = sandbox.file("notes.txt", "mine\n");
-    sandbox
-        .run(&["snapshot", NAME, &other.display().to_string()])
-        .exits(2)
-        .says(&["exists and will not be overwritten"]);
+    sandbox.run(&["snapshot", NAME, &other.display().to_string()]).exits(2).says(&["exists and is not replaced"]);
     assert_eq!(std::fs::read_to_string(other).expect("it is there"), "mine\n");
     let text = std::fs::read_to_string(path).expect("a snapshot is text");
     let foreign = sandbox.file("foreign.snapshot", &text.replacen(&sandbox.id(NAME), &"0".repeat(32), 1));
     sandbox
         .run(&["snapshot", NAME, &foreign.display().to_string()])
         .exits(2)
-        .says(&["it belongs to another control plane"]);
+        .says(&["is not of control plane `saved`"]);
     std::fs::remove_file(foreign).expect("it can be removed");
 }
 
@@ -218,9 +215,9 @@ fn damaged_and_foreign_files_change_nothing(sandbox: &TestNamespace, path: &Path
         std::fs::remove_file(file).expect("it can be removed");
         run.exits(2)
     };
-    restore("cut.snapshot", &text[..text.len() / 2]).says(&["cut.snapshot is not usable", "truncated after"]);
-    restore("changed.snapshot", &text.replacen("eHh4eHh4", "eHh4eHh5", 1)).says(&["checksum mismatch"]);
-    restore("kubeadm.snapshot", "apiVersion: v1\n").says(&["not a snapshot"]);
+    restore("cut.snapshot", &text[..text.len() / 2]).says(&["cut.snapshot cannot be used", "it ends after"]);
+    restore("changed.snapshot", &text.replacen("eHh4eHh4", "eHh4eHh5", 1)).says(&["not what was written"]);
+    restore("kubeadm.snapshot", "apiVersion: v1\n").says(&["no snapshot"]);
     sandbox.run(&["restore", NAME, "--from", "/nowhere", "--yes"]).exits(2).says(&["does not exist"]);
     sandbox.create("other", &["--wait=false"]).ok();
     let file = path.display().to_string();
@@ -247,10 +244,10 @@ fn users_go_on(tenant: &Kube) {
 fn what_came_since_is_told_and_asked_for(sandbox: &TestNamespace, file: &str) {
     let before = versions(sandbox);
     let dry = sandbox.run(&["restore", NAME, "--from", file, "--dry-run", "-o", "json"]);
-    assert!(dry.stderr.contains("are lost") && dry.stderr.contains("v1.37.2"), "{dry}");
+    assert!(dry.stderr.contains("is lost") && dry.stderr.contains("v1.37.2"), "{dry}");
     let report = dry.json();
     assert_eq!(report["changed"], false);
-    assert!(report["restored"].as_u64() >= Some(4) && report["removed"].as_u64() >= Some(1), "{report:#}");
+    assert!(report["putBack"].as_u64() >= Some(4) && report["removed"].as_u64() >= Some(1), "{report:#}");
     assert!(report["unchanged"].as_u64() > Some(600), "{report:#}");
     sandbox.run(&["restore", NAME, "--from", file]).exits(8).says(&["--yes"]);
     assert_eq!(versions(sandbox), before, "nothing was changed");
@@ -332,5 +329,5 @@ fn asleep_it_can_be_saved_and_put_back(sandbox: &TestNamespace) {
     // Events may have ended meanwhile.
     assert_eq!((&restored["removed"], &restored["changed"]), (&json!(0), &json!(true)), "{restored:#}");
     assert!(sandbox.objects("pods").is_empty(), "it sleeps on");
-    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["status"], "ScaledToZero");
+    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Asleep");
 }

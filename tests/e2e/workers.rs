@@ -57,7 +57,7 @@ fn machines_join_each_with_its_outcome(sandbox: &TestNamespace, ssh: &Ssh, tenan
     };
     let tokens = || tenant.text(&["get", "secrets", "-n", "kube-system", "-o", "name"]);
     let before = tokens();
-    let dry = join(&["--dry-run"]).exits(7).says(&["1 of 3 hosts cannot join", "dry run"]);
+    let dry = join(&["--dry-run"]).exits(7).says(&["1 of 3 machines cannot join", "dry run"]);
     assert_eq!(outcomes(&dry), expected(["WouldJoin", "WouldJoin", "Failed"]));
     assert_eq!(tokens(), before, "a dry run makes no token");
 
@@ -77,7 +77,7 @@ fn machines_join_each_with_its_outcome(sandbox: &TestNamespace, ssh: &Ssh, tenan
     let lines = lines.stop();
     let (joined, tokens_seen) = seen;
     println!("two machines joined over ssh in {:.1} s", joined.took.as_secs_f32());
-    let joined = joined.exits(7).says(&["1 of 3 hosts did not join"]);
+    let joined = joined.exits(7).says(&["1 of 3 machines did not join"]);
     assert_eq!(outcomes(&joined), expected(["Joined", "Joined", "Failed"]));
     assert!(joined.stdout.contains("Host key verification failed"), "{joined}");
     assert!(lines.iter().any(|line| line.contains("kubeadm join")), "the watch would see a token on the machines");
@@ -118,7 +118,7 @@ fn a_machine_of_another_cluster_is_left_alone(sandbox: &TestNamespace, ssh: &Ssh
     let [address, _] = management_addresses();
     assert!(join.stdout.contains(&format!("it is in another cluster (https://{address}:6443)")), "{join}");
     let remove = ["node", "remove", NAME, ROOT, "--host", OTHER, "--ssh-config", &config, "--yes"];
-    sandbox.run(&remove).exits(4).says(&["has joined another cluster", "nothing was changed"]);
+    sandbox.run(&remove).exits(4).says(&["is in another cluster", "nothing was changed"]);
     host.run(&["test", "-e", "/etc/kubernetes/kubelet.conf"]).ok();
     host.run(&["rm", "/etc/kubernetes/kubelet.conf"]).ok();
 }
@@ -134,15 +134,11 @@ fn list_tells_what_workers_are(sandbox: &TestNamespace, tenant: &Kube) {
         assert_eq!(item["osImage"], info["osImage"]);
         assert_eq!((&item["ready"], &item["schedulable"]), (&Value::Bool(true), &Value::Bool(true)));
         assert_eq!(item["certificateRotates"], true, "{item:#}");
-        let end: jiff::Timestamp =
-            item["certificateExpires"].as_str().and_then(|end| end.parse().ok()).expect("it ends");
+        let end: jiff::Timestamp = item["certificateEnds"].as_str().and_then(|end| end.parse().ok()).expect("it ends");
         let days = (end.as_second() - jiff::Timestamp::now().as_second()) / 86400;
         assert!((300..=366).contains(&days), "a kubelet's certificate is signed for a year: {days}");
     }
-    assert_eq!(
-        (&items[0]["minorVersionsBehind"], &items[1]["minorVersionsBehind"]),
-        (&Value::from(0), &Value::from(1))
-    );
+    assert_eq!((&items[0]["minorsOlder"], &items[1]["minorsOlder"]), (&Value::from(0), &Value::from(1)));
     let shown = sandbox.run(&["node", "ls", NAME, "-o", "wide"]).ok();
     assert!(shown.stdout.contains("1 older") && shown.stdout.contains("containerd://"), "{shown}");
     assert_eq!(sandbox.run(&["node", "list", NAME, "-o", "name"]).text(), format!("node/{ROOT}\nnode/{SUDO}"));
@@ -196,7 +192,7 @@ fn pods_leave_as_their_budgets_allow(sandbox: &TestNamespace, tenant: &Kube) {
     drain(&["--force"]).exits(8).says(&["emptyDir", "--delete-emptydir-data"]);
     let flags = ["--force", "--delete-emptydir-data"];
     let dry = drain(&[&flags[..], &["--dry-run"]].concat()).ok();
-    assert!(dry.stdout.contains("PodDisruptionBudget web-budget allows no disruption (1 of 1"), "{dry}");
+    assert!(dry.stdout.contains("PodDisruptionBudget web-budget allows no disruption, 1/1 needed"), "{dry}");
     assert!(dry.stdout.contains("DaemonSet"), "kube-proxy stays: {dry}");
     assert_eq!(cordoned(), "", "refusals and dry runs change nothing");
     assert_eq!(tenant.items(&["pods"]).len(), 2);
@@ -251,7 +247,7 @@ fn a_worker_is_taken_out_with_its_machine(sandbox: &TestNamespace, ssh: &Ssh, te
     assert!(!requests.iter().any(of_root), "no request of its is left");
     assert_eq!(requests.len(), 1, "that of the other worker stays: {requests:#?}");
     host.run(&["test", "-e", "/etc/kubernetes/kubelet.conf"]).exits(1);
-    remove(&["--yes"]).exits(2).says(&["has not joined a cluster"]);
+    remove(&["--yes"]).exits(2).says(&["is in no cluster"]);
     sandbox.run(&["node", "remove", NAME, ROOT, "--yes"]).exits(3);
 }
 
@@ -265,6 +261,6 @@ fn a_worker_that_is_not_heard_of_is_taken_out_without_a_drain(sandbox: &TestName
     assert!(list.stdout.contains(&format!("{SUDO} is not ready: NodeStatusUnknown")), "{list}");
     let removed = sandbox.run(&["node", "remove", NAME, SUDO, "--yes"]).ok();
     let removed = removed.says(&["is not drained: it is not ready"]);
-    assert!(removed.stdout.contains("host unchanged"), "{removed}");
+    assert!(removed.stdout.contains("its machine was not touched"), "{removed}");
     assert!(sandbox.run(&["node", "list", NAME]).text().starts_with("no workers yet"));
 }

@@ -1,4 +1,4 @@
-//! The endpoint of a control plane, for each exposure and each state of the Service.
+//! Where a control plane is reached, for each way to expose it and each state of the Service.
 
 use std::net::IpAddr;
 
@@ -19,7 +19,7 @@ fn node(name: &str, ready: bool, address: &str) -> NodeFacts {
     NodeFacts { name: name.into(), ready, addresses: vec![address.parse().unwrap()] }
 }
 
-/// Two ready nodes and one that is not ready.
+/// Two ready nodes and one that is not.
 fn nodes() -> ClusterFacts {
     let nodes = vec![node("a", false, "10.1.0.1"), node("b", true, "10.1.0.2"), node("c", true, "10.1.0.3")];
     ClusterFacts { nodes, ..ClusterFacts::default() }
@@ -32,8 +32,8 @@ fn service(port: u16, node_port: Option<u16>, ingress: &Value) -> Value {
     })
 }
 
-/// `endpoint | advertise | port | extra IPs`, or why the address is not known.
-fn describe(state: AddressState) -> String {
+/// `endpoint | advertise | port | also`, or what is waited for, or what makes it impossible.
+fn told(state: AddressState) -> String {
     let list = |ips: &[IpAddr]| ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     match state {
         AddressState::Known(address) => {
@@ -42,7 +42,7 @@ fn describe(state: AddressState) -> String {
                 address.endpoint,
                 list(&address.advertise),
                 address.secure_port,
-                list(&address.extra_ips)
+                list(&address.also)
             )
         }
         AddressState::Waiting { cause } => format!("waiting: {cause}"),
@@ -51,11 +51,11 @@ fn describe(state: AddressState) -> String {
 }
 
 fn decided(endpoint: &str, exposure: Exposure, service: Option<&Value>, facts: &ClusterFacts) -> String {
-    describe(decide_address(&desired_spec(endpoint), exposure, service, facts, None))
+    told(decide_address(&desired_spec(endpoint), exposure, service, facts, None))
 }
 
 #[test]
-fn the_endpoint_of_a_load_balancer_is_its_address() {
+fn behind_a_load_balancer_it_is_the_balancers_address() {
     let at = |ingress: Value, endpoint: &str| {
         let facts = ClusterFacts { resolved: vec!["203.0.113.9".parse().unwrap()], ..ClusterFacts::default() };
         decided(endpoint, Exposure::LoadBalancer, Some(&service(6443, Some(31000), &ingress)), &facts)
@@ -74,7 +74,7 @@ fn the_endpoint_of_a_load_balancer_is_its_address() {
 }
 
 #[test]
-fn the_endpoint_of_a_node_port_is_a_ready_node_with_the_same_port_inside_and_outside() {
+fn on_a_node_port_it_is_a_ready_node_with_the_same_port_inside_and_outside() {
     let at = |service: &Value, endpoint: &str, facts: &ClusterFacts| {
         decided(endpoint, Exposure::NodePort, Some(service), facts)
     };
@@ -86,24 +86,24 @@ fn the_endpoint_of_a_node_port_is_a_ready_node_with_the_same_port_inside_and_out
         "api.example.com:31000 | 10.1.0.2 | 31000 | 10.1.0.2,10.1.0.3,10.96.0.7"
     );
     let young = service(6443, Some(31000), &none);
-    assert_eq!(at(&young, "", &nodes()), "waiting: the Service's port does not match its node port yet");
+    assert_eq!(at(&young, "", &nodes()), "waiting: the Service's port is not its node port yet");
     assert_eq!(at(&service(6443, None, &none), "", &nodes()), "waiting: the Service has no node port yet");
 }
 
 #[test]
-fn without_a_ready_node_the_endpoint_must_be_set() {
+fn without_a_node_the_address_must_be_given() {
     let settled = service(31000, Some(31000), &json!([]));
     let forbidden = ClusterFacts { nodes_unknown: Some("nodes may not be listed".into()), ..ClusterFacts::default() };
     let at = |endpoint: &str, facts: &ClusterFacts| decided(endpoint, Exposure::NodePort, Some(&settled), facts);
-    let remedy = "set the IPv4 address that workers connect to: --endpoint HOST";
+    let remedy = "say which IPv4 address workers are to use: --endpoint HOST";
     assert_eq!(at("", &forbidden), format!("impossible: nodes may not be listed; {remedy}"));
-    let cause = "the management cluster has no ready node with an IPv4 address";
-    assert_eq!(at("", &ClusterFacts::default()), format!("impossible: {cause}; {remedy}"));
+    let nobody = "no node of the management cluster is ready and has an IPv4 address";
+    assert_eq!(at("", &ClusterFacts::default()), format!("impossible: {nobody}; {remedy}"));
     assert_eq!(at("192.0.2.1", &forbidden), "192.0.2.1:31000 | 192.0.2.1 | 31000 | 10.96.0.7");
 }
 
 #[test]
-fn the_endpoint_of_a_cluster_ip_is_the_cluster_ip() {
+fn inside_the_cluster_it_is_the_cluster_ip() {
     let at = |service: &Value| decided("", Exposure::ClusterIp, Some(service), &ClusterFacts::default());
     assert_eq!(at(&service(6443, None, &json!([]))), "10.96.0.7:6443 | 10.96.0.7 | 6443 | 10.96.0.7");
     let young = json!({"spec": {"ports": [{"port": 6443}]}});
@@ -111,28 +111,28 @@ fn the_endpoint_of_a_cluster_ip_is_the_cluster_ip() {
 }
 
 #[test]
-fn an_endpoint_that_does_not_resolve_is_an_error() {
+fn a_given_name_that_resolves_nowhere_is_told_and_not_waited_for() {
     let balanced = service(6443, None, &json!([{"hostname": "lb.example.com"}]));
-    let state = decided("api.example.com", Exposure::LoadBalancer, Some(&balanced), &ClusterFacts::default());
-    assert!(state.starts_with("impossible: `api.example.com` does not resolve on this machine"), "{state}");
+    let told = decided("api.example.com", Exposure::LoadBalancer, Some(&balanced), &ClusterFacts::default());
+    assert!(told.starts_with("impossible: the name `api.example.com` does not resolve here"), "{told}");
 }
 
 #[test]
-fn the_name_of_a_load_balancer_is_awaited_until_it_resolves() {
+fn a_load_balancers_own_name_is_waited_for_until_it_resolves() {
     let balanced = service(6443, None, &json!([{"hostname": "lb.example.com"}]));
-    let state = decided("", Exposure::LoadBalancer, Some(&balanced), &ClusterFacts::default());
-    assert!(state.starts_with("waiting: "), "{state}");
+    let told = decided("", Exposure::LoadBalancer, Some(&balanced), &ClusterFacts::default());
+    assert!(told.starts_with("waiting: "), "{told}");
 }
 
 #[test]
-fn the_address_is_unknown_without_a_service() {
+fn before_there_is_a_service_everything_waits() {
     for exposure in [Exposure::LoadBalancer, Exposure::NodePort, Exposure::ClusterIp] {
         assert_eq!(decided("", exposure, None, &nodes()), "waiting: the Service does not exist yet");
     }
 }
 
 #[test]
-fn ports_come_from_the_endpoint_the_spec_and_the_live_service() {
+fn ports_follow_the_endpoint_the_file_and_what_the_cluster_chose() {
     let live = service(6443, Some(31000), &json!([]));
     let at = |endpoint: &str, expose: Option<Exposure>, service: Option<&Value>| {
         let (exposure, port, node_port) =
@@ -143,35 +143,35 @@ fn ports_come_from_the_endpoint_the_spec_and_the_live_service() {
     assert_eq!(at("", None, None), "LoadBalancer 6443 None");
     assert_eq!(at("api.example.com:443", None, None), "LoadBalancer 443 None");
     assert_eq!(at("", Some(Exposure::ClusterIp), None), "ClusterIP 6443 None");
-    assert_eq!(at("", node_port, None), "NodePort 6443 None", "no node port was allocated yet");
-    assert_eq!(at("", node_port, Some(&live)), "NodePort 31000 Some(31000)", "the allocated node port");
-    assert_eq!(at("10.0.0.1:32000", node_port, Some(&live)), "NodePort 32000 Some(32000)", "the requested node port");
+    assert_eq!(at("", node_port, None), "NodePort 6443 None", "the cluster has not chosen yet");
+    assert_eq!(at("", node_port, Some(&live)), "NodePort 31000 Some(31000)", "it chose");
+    assert_eq!(at("10.0.0.1:32000", node_port, Some(&live)), "NodePort 32000 Some(32000)", "the user chose");
     assert_eq!(
         at("10.0.0.1:443", node_port, Some(&live)),
         "NodePort 31000 Some(31000)",
-        "443 belongs to a load balancer in front"
+        "443 is a balancer's before it"
     );
 }
 
 #[test]
-fn the_recorded_exposure_takes_precedence_over_the_spec() {
+fn what_was_decided_once_wins_over_a_new_wish() {
     let spec = ControlPlaneSpec { expose: Some(Exposure::ClusterIp), ..desired_spec("") };
     assert_eq!(decide_exposure(&spec, Some(Exposure::NodePort), None, None).0, Exposure::NodePort);
 }
 
 #[test]
-fn an_invalid_node_port_is_refused_only_on_the_address_of_a_node() {
+fn a_port_that_no_node_can_open_is_impossible_on_a_nodes_own_address_only() {
     let at = |endpoint: &str, exposure| impossible_endpoint(&desired_spec(endpoint), exposure, &nodes()).is_some();
     assert!(at("10.1.0.2:6443", Exposure::NodePort));
     assert!(!at("10.1.0.2:31000", Exposure::NodePort), "a node port");
     assert!(!at("10.1.0.2", Exposure::NodePort), "any port");
-    assert!(!at("192.0.2.1:6443", Exposure::NodePort), "a load balancer of the user");
-    assert!(!at("api.example.com:6443", Exposure::NodePort), "a name may belong to a load balancer");
+    assert!(!at("192.0.2.1:6443", Exposure::NodePort), "a balancer of the user's before the nodes");
+    assert!(!at("api.example.com:6443", Exposure::NodePort), "nobody knows what is behind a name");
     assert!(!at("10.1.0.2:6443", Exposure::LoadBalancer));
 }
 
 #[test]
-fn the_address_is_kept_until_its_node_is_removed() {
+fn an_address_stays_when_nodes_come_and_goes_only_with_its_node() {
     let live = service(31000, Some(31000), &json!([]));
     let node =
         |name: &str, ip: &str| NodeFacts { name: name.into(), ready: true, addresses: vec![ip.parse().unwrap()] };
@@ -190,11 +190,11 @@ fn the_address_is_kept_until_its_node_is_removed() {
     let grown = decide(vec![node("a", "192.0.2.1"), node("b", "192.0.2.2")], Some(&first));
     assert_eq!(grown, first, "a new node changes no certificate");
     let moved = decide(vec![node("a", "192.0.2.1")], Some(&first));
-    assert_eq!(moved.endpoint.to_string(), "192.0.2.1:31000", "the node was removed");
+    assert_eq!(moved.endpoint.to_string(), "192.0.2.1:31000", "a node that is gone serves nobody");
 }
 
 #[test]
-fn a_deleted_service_is_recreated_with_the_port_that_workers_use() {
+fn a_service_that_was_deleted_comes_back_on_the_port_that_workers_know() {
     let live = service(31000, Some(31000), &json!([]));
     let facts = ClusterFacts {
         nodes: vec![NodeFacts { name: "a".into(), ready: true, addresses: vec!["192.0.2.1".parse().unwrap()] }],

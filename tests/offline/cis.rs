@@ -1,5 +1,5 @@
-//! Checks the rendered flags against the CIS Kubernetes Benchmark 1.12 for control planes. `DEVIATIONS` lists the
-//! exceptions and their reasons.
+//! The checks of the CIS Kubernetes Benchmark 1.12 for control planes, on the flags that are rendered. All hold but the
+//! deviations that are named at the end, each with its reason.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ const API_SERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 const SCHEDULER: &str = "kube-scheduler";
 
-/// The requirement of a check for one flag.
+/// What a check asks of one flag.
 enum Rule {
-    /// The flag is not set.
+    /// It is not there.
     Absent,
-    /// The flag is set to any value.
+    /// It is there, whatever its value.
     Set,
-    /// The flag has this value.
+    /// It has this value.
     Is(&'static str),
-    /// The flag is not set, or has another value.
+    /// It is not there, or has another value.
     IsNot(&'static str),
-    /// The comma-separated list contains this value.
+    /// One of its comma-separated values.
     Has(&'static str),
-    /// The comma-separated list does not contain this value.
+    /// None of its comma-separated values.
     HasNot(&'static str),
-    /// The flag is a number of at least this value.
+    /// A number that is at least this.
     AtLeast(u64),
-    /// The list contains only cipher suites with forward secrecy and authenticated encryption.
+    /// Only suites with forward secrecy and authenticated encryption.
     StrongSuites,
 }
 
@@ -77,10 +77,10 @@ const CHECKS: &[(&str, &str, &str, Rule)] = &[
     ("3.2.1", API_SERVER, "audit-policy-file", Set),
 ];
 
-/// The checks that fail, with the reasons.
+/// What is not as the benchmark asks.
 const DEVIATIONS: &[(&str, &str)] = &[
     ("1.2.5", "kubelets serve self-signed certificates unless serverTLSBootstrap is on"),
-    ("1.3.7", "the kubelet probes the pod's address, and Pod Security forbids probes of other hosts"),
+    ("1.3.7", "the kubelet probes the pod's address, and a probe of another host is forbidden by Pod Security"),
     ("1.4.2", "as 1.3.7"),
 ];
 
@@ -100,7 +100,7 @@ fn holds(rule: &Rule, value: Option<&str>) -> bool {
     }
 }
 
-/// The flags of each container; the last occurrence wins.
+/// The flags of each container; the last of several counts.
 fn flags(pod: &Value) -> BTreeMap<String, BTreeMap<String, String>> {
     let containers = pod["spec"]["containers"].as_array().unwrap();
     let of = |container: &Value| {
@@ -120,12 +120,12 @@ fn failing(pod: &Value) -> Vec<&'static str> {
 }
 
 #[test]
-fn all_checks_except_deviations_pass() {
+fn all_checks_hold_but_the_named_deviations() {
     let deviations: Vec<&str> = DEVIATIONS.iter().map(|(check, _)| *check).collect();
     for example in examples::all() {
         let mut expected = deviations.clone();
         if example.name == "extra-args-oidc" {
-            // kube-apiserver accepts either these flags or the file that restricts anonymous requests.
+            // kube-apiserver takes either these flags or the file that closes anonymous requests.
             expected.insert(0, "1.2.1");
         }
         assert_eq!(failing(example.pod()), expected, "{}", example.name);
@@ -133,7 +133,7 @@ fn all_checks_except_deviations_pass() {
 }
 
 #[test]
-fn anonymous_requests_are_limited_to_health_checks_and_discovery() {
+fn only_health_and_discovery_are_open_to_anonymous_requests() {
     let spec = spec(MINIMAL);
     let open = policy::authentication(spec.version).unwrap()["anonymous"]["conditions"].clone();
     let paths: Vec<&str> =
@@ -143,17 +143,17 @@ fn anonymous_requests_are_limited_to_health_checks_and_discovery() {
 
 /// CIS 1.2.28.
 #[test]
-fn secrets_are_encrypted_with_an_authenticated_cipher() {
+fn secrets_are_written_with_an_authenticated_cipher_before_anything_else() {
     use secrecy::ExposeSecret as _;
     let config: Value =
         serde_json::from_str(policy::encryption(&[policy::EncryptionKey::first(&[7; 32])]).expose_secret()).unwrap();
     assert_eq!(config["resources"][0]["resources"][0], "secrets");
-    assert!(config["resources"][0]["providers"][0].get("secretbox").is_some(), "the first provider encrypts");
+    assert!(config["resources"][0]["providers"][0].get("secretbox").is_some(), "the first provider writes");
 }
 
 /// CIS 3.2.2.
 #[test]
-fn the_audit_policy_never_records_the_content_of_secrets() {
+fn the_audit_policy_never_keeps_the_content_of_secrets() {
     let policy = policy::audit_policy();
     let rules = policy["rules"].as_array().unwrap();
     let about_secrets = rules.iter().filter(|rule| rule.to_string().contains("\"secrets\""));
@@ -162,16 +162,16 @@ fn the_audit_policy_never_records_the_content_of_secrets() {
         assert_eq!(rule["level"], "Metadata", "{rule}");
     }
     let catch_all = rules.last().unwrap();
-    assert_eq!(catch_all, &serde_json::json!({"level": "Metadata"}), "other requests are audited without content");
+    assert_eq!(catch_all, &serde_json::json!({"level": "Metadata"}), "what no rule names is audited without content");
 }
 
 #[test]
-fn a_user_flag_replaces_the_default() {
+fn a_users_flag_wins_over_the_default_and_is_there_once() {
     let text = format!("{MINIMAL}apiServer:\n  extraArgs:\n  - name: audit-log-maxage\n    value: \"60\"\n");
-    let desired = Plane::new(spec(&text)).build_desired().unwrap();
+    let desired = Plane::new(spec(&text)).desire().unwrap();
     let deployment = desired.write.into_iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
     let command = deployment.body["spec"]["template"]["spec"]["containers"][0]["command"].clone();
-    let flags: Vec<&Value> =
+    let given: Vec<&Value> =
         command.as_array().unwrap().iter().filter(|flag| flag.to_string().contains("audit-log-maxage")).collect();
-    assert_eq!(flags, ["--audit-log-maxage=60"]);
+    assert_eq!(given, ["--audit-log-maxage=60"]);
 }

@@ -1,4 +1,4 @@
-//! Tests of the binary without a cluster: help, exit codes, errors, and `render` from a file.
+//! The program where no server answers: help, exit codes, errors, and `render` from a file alone.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -9,29 +9,29 @@ use kamaji::yaml;
 use serde_json::Value;
 
 use crate::control_plane::MINIMAL;
-use crate::program::{RunResult, Sandbox};
+use crate::program::{Place, Ran};
 
 const ENDPOINT: &str = "192.0.2.10:6443";
 
-fn with_file(text: &str) -> Sandbox {
-    let place = Sandbox::new();
+fn with_file(text: &str) -> Place {
+    let place = Place::new();
     place.file("prod.yaml", text);
     place
 }
 
-fn render(place: &Sandbox, more: &[&str]) -> RunResult {
+fn render(place: &Place, more: &[&str]) -> Ran {
     let mut arguments = vec!["render", "prod", "--kubeadm-config", "prod.yaml", "--endpoint", ENDPOINT];
     arguments.extend(more);
     place.run(&arguments)
 }
 
-/// Asserts a failure with this exit code, these texts on stderr, and nothing on stdout.
-fn failed(ran: &RunResult, code: i32, expected: &[&str]) {
+/// It failed with this code, told why on stderr, and left stdout alone.
+fn failed(ran: &Ran, code: i32, said: &[&str]) {
     assert_eq!(ran.code, code, "{}", ran.stderr);
-    assert_eq!(ran.stdout, "", "a failure prints nothing to stdout");
+    assert_eq!(ran.stdout, "", "a failure leaves nothing on stdout");
     assert!(ran.stderr.lines().any(|line| line.starts_with("error: ")), "{}", ran.stderr);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
-    for text in expected {
+    for text in said {
         assert!(ran.stderr.contains(text), "`{text}` is not in:\n{}", ran.stderr);
     }
 }
@@ -40,7 +40,7 @@ fn objects(text: &str) -> Vec<Value> {
     yaml::read_documents("stdout", text).unwrap().iter().map(|document| document.root.to_json()).collect()
 }
 
-/// A kubeconfig for a server that does not exist.
+/// A kubeconfig whose server is nobody.
 fn kubeconfig_of(server: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster: {{server: \"{server}\"}}\n\
@@ -49,8 +49,8 @@ fn kubeconfig_of(server: &str) -> String {
 }
 
 #[test]
-fn help_matches_the_snapshots() {
-    let place = Sandbox::new();
+fn help_is_as_agreed() {
+    let place = Place::new();
     let mut program = Cli::command();
     program.build();
     let mut paths = vec![Vec::new()];
@@ -78,12 +78,12 @@ fn help_matches_the_snapshots() {
 
 #[test]
 fn the_version_is_one_line_on_stdout() {
-    let ran = Sandbox::new().run(&["--version"]);
+    let ran = Place::new().run(&["--version"]);
     assert_eq!((ran.code, ran.stdout), (0, format!("kamaji {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]
-fn invalid_arguments_are_rejected() {
+fn what_is_typed_wrong_is_refused_before_anything_else() {
     let place = with_file(MINIMAL);
     let create = ["create", "prod", "--kubeadm-config", "prod.yaml"];
     failed(&place.run(&["create", "Prod!", "--kubeadm-config", "prod.yaml"]), 2, &["Prod!", "lower-case letters"]);
@@ -98,8 +98,8 @@ fn invalid_arguments_are_rejected() {
 }
 
 #[test]
-fn invalid_users_nodes_and_hosts_are_rejected_before_contacting_a_server() {
-    let place = Sandbox::new();
+fn what_nobody_may_be_given_is_refused_before_a_server_is_asked() {
+    let place = Place::new();
     failed(&place.run(&["kubeconfig"]), 2, &["<NAME"]);
     failed(&place.run(&["kubeconfig", "prod", "-A"]), 2, &["--all-namespaces"]);
     let masters = ["kubeconfig", "prod", "--user", "jane", "--group", "system:masters"];
@@ -113,24 +113,24 @@ fn invalid_users_nodes_and_hosts_are_rejected_before_contacting_a_server() {
 }
 
 #[test]
-fn a_missing_file_and_a_directory_are_reported() {
-    let place = Sandbox::new();
+fn a_missing_file_and_a_folder_are_told() {
+    let place = Place::new();
     failed(&place.run(&["create", "prod", "--kubeadm-config", "gone.yaml"]), 2, &["gone.yaml", "No such file"]);
-    failed(&place.run(&["create", "prod", "--kubeadm-config", "."]), 2, &["is a directory"]);
+    failed(&place.run(&["create", "prod", "--kubeadm-config", "."]), 2, &["is a folder"]);
 }
 
 #[test]
-fn an_error_in_the_file_is_reported_with_its_position_without_a_server() {
+fn a_mistake_in_the_file_is_told_with_its_place_whether_a_server_answers_or_not() {
     let broken = format!("{MINIMAL}  serviceSubnett: 10.96.0.0/12\n");
-    let expected = ["prod.yaml:6:3", "serviceSubnet"];
-    failed(&with_file(&broken).run(&["create", "prod", "--kubeadm-config", "prod.yaml"]), 2, &expected);
-    failed(&render(&with_file(&broken), &[]), 2, &expected);
+    let said = ["prod.yaml:6:3", "serviceSubnet"];
+    failed(&with_file(&broken).run(&["create", "prod", "--kubeadm-config", "prod.yaml"]), 2, &said);
+    failed(&render(&with_file(&broken), &[]), 2, &said);
     failed(&render(&with_file("kind: [\n"), &[]), 2, &["prod.yaml:"]);
     failed(&render(&with_file(""), &[]), 2, &["prod.yaml"]);
 }
 
 #[test]
-fn all_errors_in_a_file_are_reported_together() {
+fn all_mistakes_of_a_file_are_told_together() {
     let broken = format!("{MINIMAL}  dnsDomain: \"a b\"\nimageRepository: https://x\nencryptionAlgorithm: DSA\n");
     failed(
         &render(&with_file(&broken), &[]),
@@ -140,15 +140,15 @@ fn all_errors_in_a_file_are_reported_together() {
 }
 
 #[test]
-fn the_file_can_be_read_from_stdin() {
-    let place = Sandbox::new();
+fn the_file_may_come_from_stdin() {
+    let place = Place::new();
     let arguments = ["render", "prod", "--kubeadm-config", "-", "--endpoint", ENDPOINT];
     assert_eq!(place.run_with(&arguments, MINIMAL).code, 0);
     failed(&place.run_with(&arguments, "a: 1\na: 2\n"), 2, &["stdin:2:1"]);
 }
 
 #[test]
-fn a_missing_kubeconfig_is_reported_with_a_hint() {
+fn without_a_kubeconfig_it_says_how_to_name_one() {
     let place = with_file(MINIMAL);
     for arguments in [&["list"][..], &["status", "prod"], &["create", "prod", "--kubeadm-config", "prod.yaml"]] {
         failed(&place.run(arguments), 2, &["kubeconfig", "hint: ", "--kubeconfig FILE"]);
@@ -159,7 +159,7 @@ fn a_missing_kubeconfig_is_reported_with_a_hint() {
 }
 
 #[test]
-fn an_unreachable_server_is_reported_quickly() {
+fn a_server_that_is_not_there_is_told_at_once() {
     let place = with_file(MINIMAL);
     place.file("config", &kubeconfig_of("https://127.0.0.1:1"));
     for arguments in [
@@ -175,8 +175,8 @@ fn an_unreachable_server_is_reported_quickly() {
 }
 
 #[test]
-fn logs_contain_no_credentials() {
-    let place = Sandbox::new();
+fn what_is_logged_holds_no_credentials() {
+    let place = Place::new();
     place.file("config", &kubeconfig_of("https://127.0.0.1:1"));
     let ran = place.run(&["list", "--kubeconfig", "config", "-vv"]);
     assert_eq!(ran.code, 5);
@@ -184,22 +184,22 @@ fn logs_contain_no_credentials() {
 }
 
 #[test]
-fn render_without_a_cluster_prints_a_note() {
+fn render_from_a_file_alone_says_so() {
     let ran = render(&with_file(MINIMAL), &[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("rendered from the file alone"), "{}", ran.stderr);
 }
 
 #[test]
-fn render_without_a_cluster_is_deterministic() {
+fn render_from_a_file_alone_is_the_same_to_the_byte_at_each_run() {
     let place = with_file(MINIMAL);
     assert!(render(&place, &[]).stdout == render(&place, &[]).stdout);
 }
 
 #[test]
-fn render_prints_secrets_only_on_request() {
+fn render_prints_objects_and_no_secret_unless_asked() {
     let place = with_file(MINIMAL);
-    let kinds = |ran: &RunResult| {
+    let kinds = |ran: &Ran| {
         let kinds = objects(&ran.stdout);
         kinds.iter().map(|object| object["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -214,50 +214,50 @@ fn render_prints_secrets_only_on_request() {
 }
 
 #[test]
-fn render_without_a_cluster_requires_an_endpoint() {
+fn render_needs_to_know_where_it_will_be_reached() {
     let place = with_file(MINIMAL);
     failed(&place.run(&["render", "prod", "--kubeadm-config", "prod.yaml"]), 2, &["--endpoint HOST:PORT"]);
 }
 
 #[test]
-fn a_closed_stdout_is_not_a_failure() {
+fn a_reader_that_went_away_is_no_failure() {
     let place = with_file(MINIMAL);
     let render = ["render", "prod", "--kubeadm-config", "prod.yaml", "--endpoint", ENDPOINT];
     for arguments in [&["completion", "bash"][..], &["--help"], &render] {
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let start = Instant::now();
+        let (gone, writer) = std::io::pipe().unwrap();
+        drop(gone);
+        let begun = Instant::now();
         let output = place.command(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
-        let ran = RunResult::of(output, start);
+        let ran = Ran::of(output, begun);
         assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
         assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     }
 }
 
 #[test]
-fn a_full_disk_is_a_failure() {
+fn a_result_that_could_not_be_written_is_a_failure() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let status = Sandbox::new().command(&["completion", "bash"]).stdout(full).status().unwrap();
+    let status = Place::new().command(&["completion", "bash"]).stdout(full).status().unwrap();
     assert_eq!(status.code(), Some(1));
 }
 
 #[test]
-fn render_rejects_a_missing_kubeconfig() {
+fn render_refuses_a_kubeconfig_that_was_named_and_is_not_there() {
     failed(&render(&with_file(MINIMAL), &["--kubeconfig", "gone"]), 2, &["gone"]);
 }
 
 #[test]
-fn a_closed_stderr_does_not_panic() {
-    let place = Sandbox::new();
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
+fn a_listener_to_errors_that_went_away_is_no_panic() {
+    let place = Place::new();
+    let (gone, writer) = std::io::pipe().unwrap();
+    drop(gone);
     let status = place.command(&["list"]).stderr(writer).stdout(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(2));
 }
 
 #[test]
-fn colors_follow_the_flag_and_no_color() {
-    let place = Sandbox::new();
+fn colours_are_used_when_asked_for_and_never_with_no_color() {
+    let place = Place::new();
     let coloured = |arguments: &[&str], no_color: bool| {
         let mut command = place.command(arguments);
         if no_color {
@@ -265,7 +265,7 @@ fn colors_follow_the_flag_and_no_color() {
         }
         String::from_utf8(command.output().unwrap().stderr).unwrap().contains('\u{1b}')
     };
-    assert!(!coloured(&["list"], false), "stderr is not a terminal");
+    assert!(!coloured(&["list"], false), "stderr is no terminal");
     assert!(!coloured(&["list"], true));
     assert!(!coloured(&["list", "--color", "never"], false));
     assert!(coloured(&["list", "--color", "always"], false));
@@ -274,7 +274,7 @@ fn colors_follow_the_flag_and_no_color() {
 #[test]
 fn completion_is_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let ran = Sandbox::new().run(&["completion", shell]);
+        let ran = Place::new().run(&["completion", shell]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{shell}");
         assert!(ran.stdout.contains("kamaji"), "{shell}");
     }

@@ -1,4 +1,4 @@
-//! Loads the directories under `examples/`: each has a kubeadm file and a command line in its README.
+//! The folders under `examples/`: each is a kubeadm file and the command line of its README.
 
 use std::fs;
 use std::path::Path;
@@ -7,32 +7,32 @@ use std::sync::LazyLock;
 use clap::Parser as _;
 use kamaji::cli::{Cli, Command, CreateArgs};
 use kamaji::config::{self, Settings, Source};
-use kamaji::model::{FileStorage, Namespace, SuppliedFile, SuppliedFiles};
+use kamaji::model::{Keep, Namespace, SuppliedFile, SuppliedFiles};
 use kamaji::pki::PartialUserPki;
 use kamaji::plan::lifecycle::desired::Desired;
 use serde_json::Value;
 
 use crate::control_plane::{Plane, fixture};
 
-/// One example directory.
+/// One folder.
 pub(crate) struct Example {
     pub(crate) name: String,
     pub(crate) control_plane: Plane,
-    /// The warnings about the file.
+    /// What is told about the file.
     pub(crate) warnings: Vec<String>,
-    /// The desired objects, computed without observed state.
+    /// What should be, decided from nothing that lives.
     pub(crate) desired: Desired,
 }
 
 impl Example {
-    /// The pod template of the Deployment.
+    /// The pods' part of the Deployment.
     pub(crate) fn pod(&self) -> &Value {
         let deployment = self.desired.write.iter().find(|manifest| manifest.object.kind == "Deployment");
         &deployment.unwrap().body["spec"]["template"]
     }
 }
 
-/// Computed once for all tests, because RSA keys are slow to generate.
+/// Decided once for all tests: RSA keys take their time.
 static ALL: LazyLock<Vec<Example>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut names: Vec<String> = fs::read_dir(&folder)
@@ -45,12 +45,12 @@ static ALL: LazyLock<Vec<Example>> = LazyLock::new(|| {
     names.into_iter().map(|name| load(&folder.join(&name), name)).collect()
 });
 
-/// All examples with a kubeadm file, sorted by name.
+/// All folders with a kubeadm file, by name.
 pub(crate) fn all() -> &'static [Example] {
     &ALL
 }
 
-/// The example of this name.
+/// The folder of that name.
 pub(crate) fn named(name: &str) -> &'static Example {
     ALL.iter().find(|example| example.name == name).unwrap()
 }
@@ -66,7 +66,7 @@ fn load(folder: &Path, name: String) -> Example {
         endpoint: args.spec.settings.endpoint,
         datastore: args.spec.datastore.unwrap_or_else(|| kamaji::model::DatastoreName::parse("default").unwrap()),
         allow_experimental: false,
-        supplied: supplied_files(folder, &args.spec.settings.given),
+        given: given(folder, &args.spec.settings.given),
     };
     let mut loaded = config::load(&Source { name: &name, text: &text }, settings).unwrap();
     loaded.spec.labels = args.spec.settings.labels.into_iter().collect();
@@ -79,13 +79,13 @@ fn load(folder: &Path, name: String) -> Example {
             service_account: None,
         };
     }
-    let desired = control_plane.build_desired().unwrap();
+    let desired = control_plane.desire().unwrap();
     Example { name, control_plane, warnings: loaded.warnings.iter().map(ToString::to_string).collect(), desired }
 }
 
-/// The files of `--file` in the README's command: files and flat directories in the example's directory.
-fn supplied_files(folder: &Path, args: &kamaji::cli::FileArgs) -> SuppliedFiles {
-    let files = args.supplied_files.iter().map(|(path, local)| {
+/// What `--file` of the README's command gives; all in this folder, and each a single file or a flat folder.
+fn given(folder: &Path, args: &kamaji::cli::FileArgs) -> SuppliedFiles {
+    let files = args.given_files.iter().map(|(path, local)| {
         let local = folder.join(local);
         let named: Vec<(String, Vec<u8>)> = if local.is_dir() {
             let entries = fs::read_dir(&local).unwrap().map(|entry| entry.unwrap().path());
@@ -96,7 +96,7 @@ fn supplied_files(folder: &Path, args: &kamaji::cli::FileArgs) -> SuppliedFiles 
         let key = |name: &str| if name.is_empty() { "content".to_owned() } else { name.to_owned() };
         SuppliedFile {
             path: path.clone(),
-            storage: FileStorage::Secret,
+            keep: Keep::Secret,
             folder: local.is_dir(),
             keys: named.iter().map(|(name, _)| (key(name), name.clone())).collect(),
             digest: "0".repeat(64),
@@ -106,7 +106,7 @@ fn supplied_files(folder: &Path, args: &kamaji::cli::FileArgs) -> SuppliedFiles 
     SuppliedFiles { files: files.collect(), empty: args.empty_dirs.clone(), patches: None }
 }
 
-/// The `kamaji create` arguments in the README, or the default ones.
+/// The README's command, which clap must accept.
 fn command_line(folder: &Path) -> CreateArgs {
     let readme = fs::read_to_string(folder.join("README.md")).unwrap_or_default();
     let line = readme.lines().find(|line| line.starts_with("kamaji create "));

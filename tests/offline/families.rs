@@ -1,10 +1,10 @@
-//! IP families of the endpoint, the Service and `default/kubernetes` in the tenant cluster.
+//! Address families: which of them the endpoint, the Service and `default/kubernetes` inside the tenant get.
 
 use kamaji::model::{ControlPlaneSpec, Endpoint, Exposure};
 use kamaji::plan::access::cluster_facts::{ClusterFacts, NodeFacts};
 use kamaji::plan::access::endpoint::{AddressState, decide_address};
-use kamaji::plan::network::cidr_overlap::api_server_in_cluster_ranges;
-use kamaji::plan::network::ip_family::unsupported_family;
+use kamaji::plan::network::cidr_overlap::hidden_by_its_own_ranges;
+use kamaji::plan::network::ip_family::unserved_family;
 use kamaji::render::{self, Address};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::control_plane::{MINIMAL, spec};
 const V4: &str = "10.96.0.0/16";
 const V6: &str = "fd00:96::/112";
 
-/// A spec with these service ranges and this endpoint; `""` for none.
+/// A wish with these service ranges and this endpoint; `""` for none.
 fn desired_spec(services: &[&str], endpoint: &str) -> ControlPlaneSpec {
     let mut manifest = spec(MINIMAL);
     manifest.networking.service_subnets = services.iter().map(|range| range.parse().unwrap()).collect();
@@ -48,12 +48,12 @@ fn known(state: AddressState) -> Address {
     }
 }
 
-/// `endpoint | addresses of default/kubernetes | --advertise-address`, or why the address is not known.
-fn describe(state: AddressState) -> String {
+/// `endpoint | behind default/kubernetes | --advertise-address`, or why not.
+fn told(state: AddressState) -> String {
     match state {
         AddressState::Known(address) => {
             let behind: Vec<String> = address.advertise.iter().map(ToString::to_string).collect();
-            format!("{} | {} | {}", address.endpoint, behind.join(","), address.advertise_address().unwrap())
+            format!("{} | {} | {}", address.endpoint, behind.join(","), address.announced().unwrap())
         }
         AddressState::Waiting { cause } => format!("waiting: {cause}"),
         AddressState::Impossible { cause, .. } => format!("impossible: {cause}"),
@@ -61,33 +61,30 @@ fn describe(state: AddressState) -> String {
 }
 
 #[test]
-fn an_api_server_address_inside_a_range_of_the_cluster_is_refused() {
+fn an_api_server_inside_the_clusters_own_ranges_is_refused_with_the_range() {
     let why = |services: &str, endpoint: &str, exposure| {
         let service = service(6443, &json!([]));
-        api_server_in_cluster_ranges(&desired_spec(&[services], endpoint), exposure, &nodes(), &service)
+        hidden_by_its_own_ranges(&desired_spec(&[services], endpoint), exposure, &nodes(), &service)
             .map(|(cause, _)| cause)
     };
     let inside = why("10.96.0.0/12", "10.100.0.1", Exposure::LoadBalancer).unwrap();
-    assert!(inside.contains("10.100.0.1, is inside networking.serviceSubnet 10.96.0.0/12"), "{inside}");
+    assert!(inside.contains("10.100.0.1, which is inside networking.serviceSubnet 10.96.0.0/12"), "{inside}");
     let pods = why(V4, "10.244.3.4", Exposure::LoadBalancer).unwrap();
     assert!(pods.contains("networking.podSubnet 10.244.0.0/16"), "{pods}");
-    assert!(why("10.1.0.0/16", "", Exposure::NodePort).unwrap().contains("10.1.0.2"), "the address of a node");
-    assert!(
-        why("172.31.0.0/16", "", Exposure::ClusterIp).unwrap().contains("172.31.0.7"),
-        "the address of the Service"
-    );
-    assert_eq!(why("10.1.0.0/16", "192.0.2.10", Exposure::NodePort), None, "the endpoint is outside the range");
-    assert_eq!(why("172.31.0.0/16", "", Exposure::NodePort), None, "pods do not use the address of the Service");
+    assert!(why("10.1.0.0/16", "", Exposure::NodePort).unwrap().contains("10.1.0.2"), "a node's address");
+    assert!(why("172.31.0.0/16", "", Exposure::ClusterIp).unwrap().contains("172.31.0.7"), "the Service's address");
+    assert_eq!(why("10.1.0.0/16", "192.0.2.10", Exposure::NodePort), None, "what stands before the nodes is reached");
+    assert_eq!(why("172.31.0.0/16", "", Exposure::NodePort), None, "pods do not use the Service's address then");
     assert_eq!(why(V4, "", Exposure::LoadBalancer), None);
 }
 
 #[test]
-fn default_kubernetes_gets_addresses_of_its_own_family_for_any_endpoint() {
+fn the_kubernetes_service_gets_addresses_of_its_own_family_whatever_the_endpoints_is() {
     use Exposure::{ClusterIp, LoadBalancer, NodePort};
     let at = |services: &[&str], endpoint: &str, exposure, facts: &ClusterFacts| {
         let port = if exposure == Exposure::NodePort { 31000 } else { 6443 };
         let live = service(port, &json!([{"ip": "192.0.2.10"}, {"ip": "2001:db8::10"}]));
-        describe(decide_address(&desired_spec(services, endpoint), exposure, Some(&live), facts, None))
+        told(decide_address(&desired_spec(services, endpoint), exposure, Some(&live), facts, None))
     };
     for (services, endpoint, exposure, expected) in [
         (&[V6][..], "", NodePort, "[fd89::2]:31000 | fd89::2 | fd89::2"),
@@ -106,53 +103,47 @@ fn default_kubernetes_gets_addresses_of_its_own_family_for_any_endpoint() {
     }
     assert_eq!(
         at(&[V6], "192.0.2.1:443", NodePort, &nodes()),
-        "impossible: the endpoint `192.0.2.1` has no IPv6 address; the cluster's pods reach its API server over \
+        "impossible: nothing at the endpoint `192.0.2.1` has an IPv6 address; the cluster's pods reach its API server by \
          IPv6, the family of its first service range",
-        "443 is not the node port"
+        "port 443 is not the nodes'"
     );
 }
 
 #[test]
-fn resolved_addresses_are_used_if_the_service_has_no_address_for_the_port() {
+fn what_a_name_resolves_to_is_taken_where_the_service_has_no_address_that_serves_its_port() {
     let both = resolved(&["203.0.113.9", "2001:db8::9"]);
     let none = json!([]);
     let at = |services: &[&str], endpoint: &str, exposure, port, ingress: &Value, facts: &ClusterFacts| {
-        describe(decide_address(
-            &desired_spec(services, endpoint),
-            exposure,
-            Some(&service(port, ingress)),
-            facts,
-            None,
-        ))
+        told(decide_address(&desired_spec(services, endpoint), exposure, Some(&service(port, ingress)), facts, None))
     };
     let name = "api.example.com:443";
     assert_eq!(
         at(&[V6], name, Exposure::NodePort, 31000, &none, &both),
         "api.example.com:443 | 2001:db8::9 | fd31::7",
-        "a load balancer of the user in front of the node ports"
+        "a balancer of the user's before the node ports"
     );
     assert_eq!(
         at(&[V4], "api.example.com", Exposure::ClusterIp, 6443, &none, &both),
         "api.example.com:6443 | 203.0.113.9 | 172.31.0.7",
-        "a proxy of the user in front of the cluster IP"
+        "what stands before a cluster IP"
     );
     let balancer = json!([{"hostname": "lb.example.com"}]);
     let own = |facts: &ClusterFacts| at(&[V6], "", Exposure::LoadBalancer, 6443, &balancer, facts);
     assert_eq!(own(&both), "lb.example.com:6443 | 2001:db8::9 | fd31::7");
     assert_eq!(
         own(&resolved(&["203.0.113.9"])),
-        "waiting: neither the load balancer nor `lb.example.com` has an IPv6 address yet"
+        "waiting: neither the load balancer nor the name `lb.example.com` has an IPv6 address yet"
     );
     assert_eq!(
         at(&[V6], "", Exposure::LoadBalancer, 6443, &json!([{"ip": "192.0.2.10"}]), &both),
         "waiting: the load balancer has no IPv6 address yet"
     );
     let refused = at(&[V6], "api.example.com:443", Exposure::NodePort, 31000, &none, &resolved(&["203.0.113.9"]));
-    assert!(refused.starts_with("impossible: the endpoint `api.example.com` has no IPv6"), "{refused}");
+    assert!(refused.starts_with("impossible: nothing at the endpoint `api.example.com` has an IPv6"), "{refused}");
 }
 
 #[test]
-fn a_name_that_resolves_differently_later_changes_no_certificate_and_no_pod() {
+fn a_name_that_resolves_elsewhere_later_changes_no_certificate_and_no_pod() {
     let balancer = service(6443, &json!([{"hostname": "lb.example.com"}]));
     let decide = |ips: &[&str], recorded: Option<&Address>| {
         decide_address(&desired_spec(&[V4], ""), Exposure::LoadBalancer, Some(&balancer), &resolved(ips), recorded)
@@ -160,12 +151,12 @@ fn a_name_that_resolves_differently_later_changes_no_certificate_and_no_pod() {
     let first = known(decide(&["203.0.113.9"], None));
     let later = known(decide(&["203.0.113.11", "203.0.113.12"], Some(&first)));
     assert_eq!(later.advertise.len(), 2);
-    assert_eq!((later.sans(), later.advertise_address()), (first.sans(), first.advertise_address()));
-    assert_eq!(known(decide(&[], Some(&later))), later, "a name that temporarily does not resolve keeps its addresses");
+    assert_eq!((later.sans(), later.announced()), (first.sans(), first.announced()));
+    assert_eq!(known(decide(&[], Some(&later))), later, "a name that does not resolve this moment keeps its addresses");
 }
 
 #[test]
-fn the_load_balancer_address_that_workers_use_is_kept() {
+fn of_several_addresses_of_a_balancer_the_one_that_workers_know_stays() {
     let decide = |ips: &[&str], recorded: Option<&Address>| {
         let ingress: Value = ips.iter().map(|ip| json!({"ip": ip})).collect();
         known(decide_address(
@@ -179,40 +170,40 @@ fn the_load_balancer_address_that_workers_use_is_kept() {
     let first = decide(&["192.0.2.20"], None);
     let grown = decide(&["192.0.2.10", "192.0.2.20"], Some(&first));
     assert_eq!(grown.endpoint, first.endpoint);
-    assert!(grown.extra_ips.contains(&"192.0.2.10".parse().unwrap()), "the certificate contains both");
-    assert_eq!(decide(&["192.0.2.20", "192.0.2.10"], Some(&grown)), grown, "the order does not matter");
+    assert!(grown.also.contains(&"192.0.2.10".parse().unwrap()), "the certificate names both");
+    assert_eq!(decide(&["192.0.2.20", "192.0.2.10"], Some(&grown)), grown, "their order says nothing");
     let moved = decide(&["192.0.2.30"], Some(&grown));
     assert_eq!(moved.endpoint.to_string(), "192.0.2.30:6443");
-    assert_eq!(decide(&["192.0.2.30"], Some(&moved)), moved, "the new address is kept");
+    assert_eq!(decide(&["192.0.2.30"], Some(&moved)), moved, "and there it stays");
 }
 
 #[test]
-fn the_service_requests_the_required_family_or_both_for_a_dual_stack_spec() {
-    let families_with = |live: Option<&Value>, services: &[&str], endpoint: &str| {
+fn the_service_asks_for_the_family_that_is_needed_and_for_both_where_the_wish_speaks_of_both() {
+    let asked_of = |live: Option<&Value>, services: &[&str], endpoint: &str| {
         let body = render::service(&desired_spec(services, endpoint), (Exposure::LoadBalancer, 6443, None), live).body;
         format!("{} {}", body["spec"]["ipFamilyPolicy"].as_str().unwrap(), body["spec"]["ipFamilies"])
     };
-    let families = |services: &[&str], endpoint: &str| families_with(None, services, endpoint);
-    assert_eq!(families(&[V4], ""), r#"SingleStack ["IPv4"]"#);
-    assert_eq!(families(&[V6], "api.example.com"), r#"SingleStack ["IPv6"]"#);
-    assert_eq!(families(&[V4, V6], ""), "PreferDualStack null");
-    assert_eq!(families(&[V4], "fd00::1"), "PreferDualStack null");
+    let asked = |services: &[&str], endpoint: &str| asked_of(None, services, endpoint);
+    assert_eq!(asked(&[V4], ""), r#"SingleStack ["IPv4"]"#);
+    assert_eq!(asked(&[V6], "api.example.com"), r#"SingleStack ["IPv6"]"#);
+    assert_eq!(asked(&[V4, V6], ""), "PreferDualStack null");
+    assert_eq!(asked(&[V4], "fd00::1"), "PreferDualStack null");
     let both = service(6443, &json!([]));
-    assert_eq!(families_with(Some(&both), &[V6], ""), "PreferDualStack null", "the first family is immutable");
+    assert_eq!(asked_of(Some(&both), &[V6], ""), "PreferDualStack null", "the first family cannot be taken from it");
 }
 
 #[test]
-fn a_family_that_the_management_cluster_does_not_support_is_an_error() {
-    let error = |services: &[&str], endpoint: &str, families: Value| {
+fn a_family_that_the_management_cluster_does_not_have_is_told() {
+    let told = |services: &[&str], endpoint: &str, families: Value| {
         let preview = json!({"spec": {"ipFamilies": families}});
-        unsupported_family(&desired_spec(services, endpoint), Exposure::NodePort, &nodes(), &preview)
+        unserved_family(&desired_spec(services, endpoint), Exposure::NodePort, &nodes(), &preview)
             .map(|(cause, _)| cause)
     };
-    assert_eq!(error(&[V4, V6], "", json!(["IPv4"])), None, "only the first range matters");
-    assert_eq!(error(&[V6], "", json!(["IPv6"])), None);
-    let cause = error(&[V6, V4], "", json!(["IPv4"])).unwrap();
+    assert_eq!(told(&[V4, V6], "", json!(["IPv4"])), None, "the first range decides");
+    assert_eq!(told(&[V6], "", json!(["IPv6"])), None);
+    let cause = told(&[V6, V4], "", json!(["IPv4"])).unwrap();
     assert!(cause.starts_with("networking.serviceSubnet is fd00:96::/112, and"), "{cause}");
-    let cause = error(&[V4], "fd89::2", json!(["IPv4"])).unwrap();
-    assert_eq!(cause, "fd89::2 is the address of a node, and the management cluster serves node ports over IPv4 only");
-    assert_eq!(error(&[V4], "2001:db8::1", json!(["IPv4"])), None, "a load balancer of the user");
+    let cause = told(&[V4], "fd89::2", json!(["IPv4"])).unwrap();
+    assert_eq!(cause, "fd89::2 is a node's address, and the management cluster serves node ports by IPv4 only");
+    assert_eq!(told(&[V4], "2001:db8::1", json!(["IPv4"])), None, "a balancer of the user's");
 }

@@ -1,5 +1,5 @@
-//! Compares the rendered objects of all examples with readable snapshots, one file per object. Omits Secrets, whose
-//! keys are random. Update the snapshots with `INSTA_UPDATE=always cargo test --test offline`.
+//! The objects of every example as people read them, one a file. Secrets are not among them: their keys are new at each
+//! run. `INSTA_UPDATE=always cargo test --test offline` writes them.
 
 use kamaji::render::CHECKSUM;
 use kamaji::yaml;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::examples;
 
-/// The object as YAML, with `ConfigMap` texts as plain lines and without the checksum of random keys.
+/// Texts in `ConfigMaps` are shown as lines; the checksum over new keys is left out.
 pub(crate) fn readable(body: &Value) -> String {
     let mut body = body.clone();
     if let Some(checksum) =
         body.pointer_mut("/spec/template/metadata/annotations").and_then(|all| all.get_mut(CHECKSUM))
     {
-        *checksum = json!("(of the mounted files)");
+        *checksum = json!("(over the mounted files)");
     }
     let texts = body["kind"] == "ConfigMap";
     let texts = texts.then(|| body.as_object_mut().unwrap().remove("data").unwrap());
@@ -24,7 +24,7 @@ pub(crate) fn readable(body: &Value) -> String {
 }
 
 #[test]
-fn the_examples_match_the_snapshots() {
+fn the_examples_are_rendered_as_agreed() {
     for example in examples::all().iter().filter(|example| example.name != "quickstart") {
         for manifest in example.desired.write.iter().filter(|manifest| !manifest.is_secret()) {
             let object = &manifest.object;
@@ -42,7 +42,7 @@ fn the_examples_match_the_snapshots() {
 }
 
 #[test]
-fn the_examples_produce_no_warnings() {
+fn the_examples_have_nothing_to_warn_about() {
     for example in examples::all() {
         assert!(example.warnings.is_empty(), "{}: {:?}", example.name, example.warnings);
     }

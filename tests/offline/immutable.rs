@@ -1,4 +1,4 @@
-//! Immutable fields of a control plane, and the record that stores them.
+//! Which values of a control plane cannot change, and the record that remembers them.
 
 use kamaji::model::{ControlPlaneSpec, DatastoreName, KeyAlgorithm, KubeVersion};
 use kamaji::plan::state::record::{Record, RecordError, immutable_changes};
@@ -8,16 +8,13 @@ use crate::control_plane::{MINIMAL, id, now, spec};
 
 fn changes(change: impl Fn(&mut ControlPlaneSpec)) -> Vec<(&'static str, String, String)> {
     let recorded = spec(MINIMAL);
-    let mut requested = recorded.clone();
-    change(&mut requested);
-    immutable_changes(&recorded, &requested)
-        .into_iter()
-        .map(|change| (change.field, change.current, change.requested))
-        .collect()
+    let mut asked = recorded.clone();
+    change(&mut asked);
+    immutable_changes(&recorded, &asked).into_iter().map(|change| (change.field, change.is, change.asked)).collect()
 }
 
 #[test]
-fn fields_that_the_data_depends_on_are_immutable() {
+fn values_that_the_data_depends_on_cannot_change() {
     type Case = (&'static str, fn(&mut ControlPlaneSpec), &'static str, &'static str);
     let table: [Case; 8] = [
         ("kubernetesVersion", |s| s.version = KubeVersion { minor: 36, ..s.version }, "v1.37.2", "v1.36.2"),
@@ -39,13 +36,13 @@ fn fields_that_the_data_depends_on_are_immutable() {
         ("encryptionAlgorithm", |s| s.certificates.algorithm = KeyAlgorithm::Rsa2048, "ECDSA-P256", "RSA-2048"),
         ("--datastore", |s| s.datastore = DatastoreName::parse("other").unwrap(), "default", "other"),
     ];
-    for (field, change, current, requested) in table {
-        assert_eq!(changes(change), [(field, current.to_owned(), requested.to_owned())]);
+    for (field, change, is, asked) in table {
+        assert_eq!(changes(change), [(field, is.to_owned(), asked.to_owned())]);
     }
 }
 
 #[test]
-fn all_other_fields_can_change() {
+fn everything_else_may_change() {
     let changed = changes(|spec| {
         spec.replicas = 3;
         spec.image_repository = "registry.example.com".into();
@@ -57,7 +54,7 @@ fn all_other_fields_can_change() {
 }
 
 #[test]
-fn a_record_survives_a_round_trip() {
+fn a_record_reads_back_as_it_was_written() {
     let record = Record::new(id(), spec(MINIMAL), now());
     let object = record.to_object("the documents", Some("7"));
     let read = Record::from_object(&object).unwrap();
@@ -67,7 +64,7 @@ fn a_record_survives_a_round_trip() {
 }
 
 #[test]
-fn a_record_contains_no_bootstrap_token() {
+fn a_record_keeps_no_bootstrap_token() {
     let text = format!(
         "{MINIMAL}---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nbootstrapTokens:\n- token: abcdef.0123456789abcdef\n"
     );
@@ -78,7 +75,7 @@ fn a_record_contains_no_bootstrap_token() {
 }
 
 #[test]
-fn a_damaged_record_and_one_from_a_newer_kamaji_are_different_errors() {
+fn a_damaged_record_and_one_of_a_newer_kamaji_are_told_apart() {
     let with = |text: &str| Record::from_object(&json!({"data": {"record.json": text}})).unwrap_err();
     assert!(matches!(with("{"), RecordError::Damaged(_)));
     assert!(matches!(with("{\"schema\": 1}"), RecordError::Damaged(_)));

@@ -1,4 +1,4 @@
-//! Checks invariants of the objects of all examples.
+//! What must hold for the objects of every example, whatever is in it.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The pod templates of all examples and of the default datastore, with their names.
+/// Pod templates with the name of what they are from: all examples, and the default datastore.
 fn pods() -> Vec<(String, Value)> {
     let mut pods: Vec<(String, Value)> =
         examples::all().iter().map(|example| (example.name.clone(), example.pod().clone())).collect();
@@ -57,14 +57,14 @@ fn manifests() -> impl Iterator<Item = (&'static Example, &'static [Manifest])> 
 }
 
 #[test]
-fn every_mount_has_a_volume_and_every_volume_is_mounted() {
+fn every_mount_has_a_volume_and_every_volume_a_mount() {
     for (name, pod) in pods() {
         let volumes: BTreeSet<&str> = list(&pod, "/spec/volumes").iter().map(|volume| text(&volume["name"])).collect();
         let mounts: BTreeSet<&str> = list(&pod, "/spec/containers")
             .into_iter()
             .flat_map(|container| list(container, "/volumeMounts"))
             .map(|mount| text(&mount["name"]))
-            // The data volume of an etcd member is a claim template of the StatefulSet.
+            // The volume of a member's data is a claim of the StatefulSet.
             .filter(|mount| !(name == "datastore" && *mount == "data"))
             .collect();
         assert_eq!(volumes, mounts, "{name}");
@@ -116,19 +116,18 @@ fn selectors_match_the_pods_labels() {
     }
 }
 
-/// A policy with wrong labels would block the traffic that it should allow.
+/// A policy that names labels which nobody has cuts off what it is meant to let through.
 #[test]
-fn network_policies_select_the_pods_of_control_planes_and_the_datastore() {
+fn policies_name_the_pods_of_control_planes_and_of_the_datastore_as_they_are() {
     let (name, namespace) = (DatastoreName::parse("default").unwrap(), Namespace::parse("kamaji-system").unwrap());
     let datastore = objects(&etcd(&name, &namespace));
     let labels = |objects: &[Manifest], kind: &str| {
         let found = objects.iter().find(|manifest| manifest.object.kind == kind).unwrap();
         found.body["spec"]["template"]["metadata"]["labels"].clone()
     };
-    let assert_matches = |selector: &Value, labels: &Value| {
-        let required =
-            selector["matchLabels"].as_object().unwrap_or_else(|| panic!("the selector matches all pods: {selector}"));
-        assert!(required.iter().all(|(key, value)| labels[key] == *value), "{selector} does not match {labels}");
+    let find = |selector: &Value, labels: &Value| {
+        let wanted = selector["matchLabels"].as_object().unwrap_or_else(|| panic!("it selects all pods: {selector}"));
+        assert!(wanted.iter().all(|(key, value)| labels[key] == *value), "{selector} finds {labels}");
     };
     let policy = |objects: &[Manifest]| {
         let found = objects.iter().find(|manifest| manifest.object.kind == "NetworkPolicy").unwrap();
@@ -136,14 +135,14 @@ fn network_policies_select_the_pods_of_control_planes_and_the_datastore() {
     };
     let members = labels(&datastore, "StatefulSet");
     let of_datastore = policy(&datastore);
-    assert_matches(&of_datastore["podSelector"], &members);
-    assert_matches(&of_datastore["ingress"][1]["from"][0]["podSelector"], &members);
-    assert_matches(&of_datastore["egress"][1]["to"][0]["podSelector"], &members);
+    find(&of_datastore["podSelector"], &members);
+    find(&of_datastore["ingress"][1]["from"][0]["podSelector"], &members);
+    find(&of_datastore["egress"][1]["to"][0]["podSelector"], &members);
     for (_, write) in manifests() {
         let (pods, spec) = (labels(write, "Deployment"), policy(write));
-        assert_matches(&spec["podSelector"], &pods);
-        assert_matches(&of_datastore["ingress"][0]["from"][0]["podSelector"], &pods);
-        assert_matches(&spec["egress"][1]["to"][0]["podSelector"], &members);
+        find(&spec["podSelector"], &pods);
+        find(&of_datastore["ingress"][0]["from"][0]["podSelector"], &pods);
+        find(&spec["egress"][1]["to"][0]["podSelector"], &members);
         let port =
             write.iter().find(|manifest| manifest.object.kind == "Service").unwrap().body["spec"]["ports"][0].clone();
         assert_eq!(spec["ingress"][0]["ports"][0]["port"], port["targetPort"]);
@@ -154,8 +153,8 @@ fn network_policies_select_the_pods_of_control_planes_and_the_datastore() {
 fn names_and_label_values_fit_with_the_longest_control_plane_name() {
     let spec =
         ControlPlaneSpec { name: ControlPlaneName::parse(&"a".repeat(63)).unwrap(), replicas: 2, ..spec(MINIMAL) };
-    for manifest in Plane::new(spec).build_desired().unwrap().write {
-        // Names of Services are DNS labels; names of Secrets and ConfigMaps are DNS subdomains.
+    for manifest in Plane::new(spec).desire().unwrap().write {
+        // A Service and a label take a DNS label; Secrets and ConfigMaps take a subdomain.
         let longest = if manifest.object.kind == "Service" { 63 } else { 253 };
         assert!(manifest.object.name.len() <= longest, "{}", manifest.object);
         for (key, value) in manifest.body["metadata"]["labels"].as_object().unwrap() {
@@ -170,7 +169,7 @@ fn names_and_label_values_fit_with_the_longest_control_plane_name() {
 }
 
 #[test]
-fn every_object_has_the_labels_that_select_it() {
+fn every_object_carries_the_labels_that_find_it() {
     for (example, write) in manifests() {
         for manifest in write {
             let labels = &manifest.body["metadata"]["labels"];
@@ -186,20 +185,20 @@ fn every_object_has_the_labels_that_select_it() {
 }
 
 #[test]
-fn user_labels_are_on_the_deployment_and_the_service_but_not_in_the_pod_template() {
+fn a_users_labels_are_on_the_deployment_and_the_service_and_replace_no_pod() {
     let mut control_plane = Plane::new(spec(MINIMAL));
     control_plane.spec.labels.insert("tier".into(), "prod".into());
-    let write = control_plane.build_desired().unwrap().write;
+    let write = control_plane.desire().unwrap().write;
     for manifest in &write {
         let labelled = ["Deployment", "Service"].contains(&manifest.object.kind.as_str());
         assert_eq!(manifest.body["metadata"]["labels"].get("tier").is_some(), labelled, "{}", manifest.object);
     }
     let deployment = write.iter().find(|manifest| manifest.object.kind == "Deployment").unwrap();
-    assert!(!deployment.body["spec"].to_string().contains("tier\":"), "user labels are in the pod template");
+    assert!(!deployment.body["spec"].to_string().contains("tier\":"), "the template stays as it is");
 }
 
 #[test]
-fn all_written_objects_are_also_read_and_deleted() {
+fn what_is_written_is_among_the_objects_that_are_read_and_deleted() {
     for (example, write) in manifests() {
         let known = object_refs(&example.control_plane.spec);
         for manifest in write {
@@ -249,10 +248,7 @@ fn every_container_has_probes_requests_and_an_exact_image() {
             assert!(container.get(probe).is_some(), "{name} has no {probe}");
         }
         assert!(container.pointer("/resources/requests/memory").is_some(), "{name}");
-        assert!(
-            container.pointer("/resources/limits/memory").is_some(),
-            "{name}: one tenant could exhaust a node's memory"
-        );
+        assert!(container.pointer("/resources/limits/memory").is_some(), "{name}: one tenant could eat a node");
         let image = text(&container["image"]);
         let (_, tag) = image.rsplit_once(':').unwrap();
         assert!(tag != "latest" && tag.starts_with(|c: char| c == 'v' || c.is_ascii_digit()), "{name}: {image}");
@@ -261,12 +257,12 @@ fn every_container_has_probes_requests_and_an_exact_image() {
 }
 
 #[test]
-fn secrets_are_mounted_read_only_and_not_world_readable() {
+fn secrets_are_mounted_read_only_and_not_for_everybody() {
     for example in examples::all() {
         let pod = example.pod();
         for container in list(pod, "/spec/containers") {
             for mount in list(container, "/volumeMounts") {
-                // Volumes of `--empty-dir` are writable.
+                // What the user asked for to write to holds nothing when the pod starts.
                 let empty = text(&mount["name"]).starts_with("empty-");
                 assert!(empty || mount["readOnly"] == true, "{}: {mount}", example.name);
             }
@@ -281,7 +277,7 @@ fn secrets_are_mounted_read_only_and_not_world_readable() {
 }
 
 #[test]
-fn only_the_controller_manager_mounts_the_ca_key() {
+fn the_key_of_the_authority_is_in_the_controller_manager_only() {
     for example in examples::all() {
         let pod = example.pod();
         let with_key: BTreeSet<&str> = list(pod, "/spec/volumes")
@@ -299,7 +295,7 @@ fn only_the_controller_manager_mounts_the_ca_key() {
 }
 
 #[test]
-fn private_keys_are_only_in_secrets() {
+fn no_private_key_is_outside_of_secrets() {
     for (example, write) in manifests() {
         for manifest in write.iter().filter(|manifest| !manifest.is_secret()) {
             assert!(!manifest.body.to_string().contains("PRIVATE KEY"), "{}: {}", example.name, manifest.object);
@@ -308,7 +304,7 @@ fn private_keys_are_only_in_secrets() {
 }
 
 #[test]
-fn user_supplied_keys_are_used() {
+fn keys_that_somebody_brings_are_the_keys_that_are_used() {
     let example = examples::named("own-pki");
     let given = example.control_plane.given.ca.as_ref().unwrap();
     assert_eq!(example.desired.ca_certificate, given.certificate);

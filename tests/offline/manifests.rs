@@ -1,5 +1,5 @@
-//! Compares command lines and patched pods with kubeadm's. `tests/kubeadm-manifests` generates the fixtures in
-//! `tests/fixtures/kubeadm-manifests` with the real kubeadm.
+//! Arguments and patches lead to what kubeadm makes of them: `tests/fixtures/kubeadm-manifests` is what the real kubeadm
+//! wrote (`tests/kubeadm-manifests`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,11 +36,11 @@ fn of_kamaji(case: &str) -> Commands {
     let new = Settings::new("prod".parse().unwrap(), "team-a".parse().unwrap(), "default".parse().unwrap());
     let settings = Settings { allow_experimental: true, ..new };
     let spec = config::load(&Source { name: case, text: &text }, settings).unwrap().spec;
-    let written = Plane::new(spec).build_desired().unwrap().write;
+    let written = Plane::new(spec).desire().unwrap().write;
     let deployment = written.into_iter().find(|manifest| manifest.object.kind == "Deployment").unwrap().body;
     let containers = deployment["spec"]["template"]["spec"]["containers"].as_array().unwrap();
     let command = |container: &Value| -> Vec<String> {
-        // The kubelet unescapes `$$`.
+        // The kubelet reads `$$` as one `$`.
         container["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().replace("$$", "$")).collect()
     };
     containers.iter().map(|one| (one["name"].as_str().unwrap().to_owned(), command(one))).collect()
@@ -54,7 +54,7 @@ fn split(line: &str) -> (&str, &str) {
     line.strip_prefix("--").and_then(|flag| flag.split_once('=')).unwrap_or((line, ""))
 }
 
-/// The lines that differ from the command line without arguments, in order, with `<base>` for the original value.
+/// The lines that are other than without arguments, in order, with `<base>` for the value that there is without.
 fn changed(with: &[String], without: &[String]) -> Vec<String> {
     let base =
         |name: &str| without.iter().map(|line| split(line)).find(|(one, _)| *one == name).map(|(_, value)| value);
@@ -69,7 +69,7 @@ fn changed(with: &[String], without: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn arguments_produce_kubeadms_command_lines() {
+fn arguments_lead_to_the_command_lines_that_kubeadm_makes() {
     let mut cases = 0;
     let (our_base, their_base) = (of_kamaji("none"), of_kubeadm("none"));
     for path in files(&folder("arguments")).iter().filter(|path| path.extension().is_some_and(|end| end == "yaml")) {
@@ -86,7 +86,7 @@ fn arguments_produce_kubeadms_command_lines() {
 }
 
 #[test]
-fn patches_produce_kubeadms_static_pods() {
+fn patches_lead_to_the_static_pods_that_kubeadm_writes() {
     let targets = [
         ("kube-apiserver", PatchTarget::KubeApiserver),
         ("kube-controller-manager", PatchTarget::KubeControllerManager),

@@ -1,4 +1,4 @@
-//! Tests of pod settings in the rendered Deployment and Service.
+//! Settings of the pods as they are rendered: they reach the Deployment, and change nothing that must not change.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn settings(flags: &str) -> PodSettings {
 }
 
 fn object(control_plane: &Plane, kind: &str) -> Value {
-    let write = control_plane.build_desired().unwrap().write;
+    let write = control_plane.desire().unwrap().write;
     write.into_iter().find(|manifest| manifest.object.kind == kind).unwrap().body
 }
 
@@ -38,12 +38,12 @@ fn env(container: &Value) -> BTreeMap<&str, &str> {
     let all = container["env"].as_array().unwrap();
     let pairs: BTreeMap<&str, &str> =
         all.iter().map(|var| (var["name"].as_str().unwrap(), var["value"].as_str().unwrap())).collect();
-    assert_eq!(pairs.len(), all.len(), "variables are unique");
+    assert_eq!(pairs.len(), all.len(), "no variable is there twice");
     pairs
 }
 
 #[test]
-fn every_setting_is_rendered() {
+fn every_setting_reaches_the_pods() {
     let deployment = deployment(
         "--image-pull-secret a --image-pull-secret b --toleration d=x:NoSchedule --toleration e:NoExecute \
          --node-selector pool=a --priority-class tenants --requests kube-scheduler=cpu=1",
@@ -63,7 +63,7 @@ fn every_setting_is_rendered() {
 }
 
 #[test]
-fn gomemlimit_is_below_the_memory_limit() {
+fn go_is_told_of_the_memory_limit_and_stays_below_it() {
     for size in Size::ALL {
         let deployment = deployment(&format!("--size {}", size.as_str()));
         for name in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
@@ -80,7 +80,7 @@ fn gomemlimit_is_below_the_memory_limit() {
 }
 
 #[test]
-fn user_variables_override_defaults() {
+fn a_users_variable_wins() {
     let text =
         format!("{MINIMAL}apiServer:\n  extraEnvs: [{{name: GOMEMLIMIT, value: 100MiB}}, {{name: TZ, value: UTC}}]\n");
     let deployment = object(&Plane::new(spec(&text)), "Deployment");
@@ -89,13 +89,13 @@ fn user_variables_override_defaults() {
 }
 
 #[test]
-fn changing_replicas_does_not_replace_pods() {
+fn another_number_of_replicas_replaces_no_pod() {
     let mut control_plane = Plane::new(spec(MINIMAL));
     let mut one = object(&control_plane, "Deployment");
     control_plane.spec.replicas = 2;
     let mut two = object(&control_plane, "Deployment");
     for deployment in [&mut one, &mut two] {
-        // The checksum covers random keys.
+        // Over keys that are new at each run.
         deployment["spec"]["template"]["metadata"]["annotations"] = Value::Null;
         deployment["spec"]["replicas"] = Value::Null;
     }
@@ -103,7 +103,7 @@ fn changing_replicas_does_not_replace_pods() {
 }
 
 #[test]
-fn user_labels_do_not_change_selectors() {
+fn labels_of_the_user_never_change_what_selects_the_pods() {
     let mut control_plane = Plane::new(spec(MINIMAL));
     let taken = ("kamaji.clastix.io/name".to_owned(), "other".to_owned());
     for metadata in [
@@ -122,17 +122,17 @@ fn user_labels_do_not_change_selectors() {
 }
 
 #[test]
-fn a_topology_spread_constraint_without_a_selector_selects_the_control_planes_pods() {
+fn a_spread_without_a_selector_is_about_the_pods_of_this_control_plane() {
     let mut control_plane = Plane::new(spec(MINIMAL));
-    let constraints = json!([{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]);
-    control_plane.spec.pods.topology_spread = serde_json::from_value(constraints).unwrap();
+    let given = json!([{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]);
+    control_plane.spec.pods.topology_spread = serde_json::from_value(given).unwrap();
     let spread = &object(&control_plane, "Deployment")["spec"]["template"]["spec"]["topologySpreadConstraints"];
-    assert_eq!(spread.as_array().unwrap().len(), 1, "the user's constraints replace kamaji's");
+    assert_eq!(spread.as_array().unwrap().len(), 1, "the user's are instead of kamaji's");
     assert_eq!(spread[0]["labelSelector"], json!({"matchLabels": {"kamaji.clastix.io/name": "prod"}}));
 }
 
 #[test]
-fn load_balancer_settings_apply_only_to_load_balancers() {
+fn what_only_a_load_balancer_can_do_is_left_to_one() {
     let mut control_plane = Plane::new(spec(MINIMAL));
     control_plane.spec.service.load_balancer_class = Some("internal".into());
     control_plane.spec.service.load_balancer_source_ranges = vec!["192.0.2.0/24".parse().unwrap()];
@@ -151,7 +151,7 @@ fn load_balancer_settings_apply_only_to_load_balancers() {
 }
 
 #[test]
-fn a_record_without_these_settings_is_parsed() {
+fn a_record_without_these_settings_is_read() {
     let mut old = serde_json::to_value(spec(MINIMAL)).unwrap();
     for key in ["pods", "service", "kubelet_patches"] {
         assert!(old.as_object_mut().unwrap().remove(key).is_some(), "{key}");
@@ -162,7 +162,7 @@ fn a_record_without_these_settings_is_parsed() {
 }
 
 #[test]
-fn invalid_flags_are_refused_while_parsing() {
+fn flags_that_cannot_be_are_refused_before_anything_is_read() {
     for flags in [
         "--size huge",
         "--requests kube-apiserver=memory=512m",

@@ -1,6 +1,6 @@
-//! Tests that `kamaji restore` rejects an unusable snapshot before it contacts a server.
+//! A file that is no whole snapshot is refused before any server is asked, with what is wrong with it.
 
-use crate::program::Sandbox;
+use crate::program::Place;
 
 const WHOLE: &str = concat!(
     r#"{"kind":"ControlPlaneSnapshot","layout":1,"controlPlane":"prod","namespace":"team-a","id":"0123456789abcdef0123456789abcdef","#,
@@ -11,7 +11,7 @@ const WHOLE: &str = concat!(
     "\n",
 );
 
-/// A complete snapshot; the checksum covers all bytes before the last line, as documented.
+/// As the reference page says: the sum of all bytes before the last line.
 fn whole() -> String {
     use sha2::{Digest as _, Sha256};
     let sum: String = Sha256::digest(WHOLE).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -19,18 +19,18 @@ fn whole() -> String {
 }
 
 #[test]
-fn an_unusable_snapshot_is_rejected_with_the_reason() {
-    let place = Sandbox::new();
+fn what_is_no_whole_snapshot_is_refused_with_the_reason() {
+    let place = Place::new();
     let whole = whole();
     for (what, text, said) in [
-        ("empty", String::new(), "not a snapshot"),
-        ("kubeadm", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n".into(), "not a snapshot"),
-        ("cut", whole[..whole.len() - 3].into(), "truncated after 1 of 1 keys"),
-        ("without the end", WHOLE.into(), "truncated after 1 of 1 keys"),
-        ("changed", whole.replace("b25l", "b25m"), "checksum mismatch"),
+        ("empty", String::new(), "it is no snapshot"),
+        ("kubeadm", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n".into(), "it is no snapshot"),
+        ("cut", whole[..whole.len() - 3].into(), "it ends after 1 of 1 keys"),
+        ("without the end", WHOLE.into(), "it ends after 1 of 1 keys"),
+        ("changed", whole.replace("b25l", "b25m"), "its content is not what was written"),
         ("no base64", whole.replace("b25l", "!!!!"), "line 2: "),
         ("newer", whole.replace("\"layout\":1", "\"layout\":2"), "written by a newer kamaji (layout 2)"),
-        ("longer", format!("{whole}more\n"), "line 4: unexpected content after the last line"),
+        ("longer", format!("{whole}more\n"), "line 4: there is something after the last line"),
     ] {
         place.file("prod.snapshot", &text);
         let ran = place.run(&["restore", "prod", "--from", "prod.snapshot", "--yes"]);
@@ -46,10 +46,10 @@ fn an_unusable_snapshot_is_rejected_with_the_reason() {
 }
 
 #[test]
-fn a_usable_snapshot_passes_verification() {
-    let place = Sandbox::new();
+fn a_whole_snapshot_gets_as_far_as_the_cluster() {
+    let place = Place::new();
     place.file("prod.snapshot", &whole());
     let ran = place.run(&["restore", "prod", "--from", "prod.snapshot", "--yes"]);
-    assert!(ran.stderr.contains("nowhere"), "the missing kubeconfig is reported next: {}", ran.stderr);
+    assert!(ran.stderr.contains("nowhere"), "the kubeconfig is missed next: {}", ran.stderr);
     assert!(!ran.stderr.contains("snapshot"), "{}", ran.stderr);
 }

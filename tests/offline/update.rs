@@ -1,17 +1,17 @@
-//! `kamaji update` without a server: invalid flags and files are reported first.
+//! `kamaji update` where no server answers: what is wrong with flags and files is told first.
 
-use crate::program::Sandbox;
+use crate::program::Place;
 
-fn fails(place: &Sandbox, arguments: &[&str], code: i32, message: &str) {
-    let ran = place.run(&[&["update", "prod"], arguments].concat());
-    assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
-    assert!(ran.stdout.is_empty() && ran.stderr.contains(message), "`{message}` is not in: {}", ran.stderr);
+fn told(place: &Place, words: &[&str], code: i32, said: &str) {
+    let ran = place.run(&[&["update", "prod"], words].concat());
+    assert_eq!(ran.code, code, "{words:?}: {}", ran.stderr);
+    assert!(ran.stdout.is_empty() && ran.stderr.contains(said), "`{said}` is not in: {}", ran.stderr);
 }
 
 #[test]
-fn invalid_flags_are_refused() {
-    let place = Sandbox::new();
-    for (arguments, message) in [
+fn flags_that_say_nothing_possible_are_refused() {
+    let place = Place::new();
+    for (words, said) in [
         (["--cert-san", "a b"], "subject alternative name"),
         (["--cert-san", "-"], "subject alternative name"),
         (["--extra-arg", "audit-log-maxage=60"], "COMPONENT:NAME=VALUE"),
@@ -24,17 +24,17 @@ fn invalid_flags_are_refused() {
         (["--endpoint", "127.0.0.1"], "workers must be able to connect"),
         (["--label", "a"], "KEY=VALUE"),
     ] {
-        fails(&place, &arguments, 2, message);
+        told(&place, &words, 2, said);
     }
 }
 
 #[test]
-fn unreadable_files_are_reported_before_the_server_is_contacted() {
-    let place = Sandbox::new();
+fn a_file_that_cannot_be_read_is_told_before_a_server_is_asked() {
+    let place = Place::new();
     place.file("bad.yaml", "kind: [");
     place.file("good.yaml", "kind: ClusterConfiguration\n");
-    fails(&place, &["--kubeadm-config", "gone.yaml"], 2, "gone.yaml");
-    fails(&place, &["--kubeadm-config", "bad.yaml"], 2, "bad.yaml:");
-    fails(&place, &["--file", "/etc/a.yaml=gone"], 2, "/etc/a.yaml");
-    fails(&place, &["--kubeadm-config", "good.yaml"], 2, "kubeconfig");
+    told(&place, &["--kubeadm-config", "gone.yaml"], 2, "gone.yaml");
+    told(&place, &["--kubeadm-config", "bad.yaml"], 2, "bad.yaml:");
+    told(&place, &["--file", "/etc/a.yaml=gone"], 2, "/etc/a.yaml");
+    told(&place, &["--kubeadm-config", "good.yaml"], 2, "kubeconfig");
 }

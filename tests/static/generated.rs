@@ -53,7 +53,7 @@ fn exit_codes() -> String {
 /// The objects of a control plane, with their data keys and when they are written.
 fn objects() -> String {
     let spec = spec(MINIMAL);
-    let desired = Plane::new(kamaji::model::ControlPlaneSpec { replicas: 2, ..spec.clone() }).build_desired().unwrap();
+    let desired = Plane::new(kamaji::model::ControlPlaneSpec { replicas: 2, ..spec.clone() }).desire().unwrap();
     let mut page = String::from(
         "# Objects of a control plane\n\n\
          The objects in the management cluster of a control plane named `prod`. They are in its namespace and carry\n\
@@ -68,7 +68,7 @@ fn objects() -> String {
         let purpose = purposes.iter().find(|(known, text)| known == suffix && text.contains(&object.kind));
         let purpose = purpose.unwrap().1.trim_start_matches(&object.kind).trim_start();
         let written = match manifest.write {
-            Write::Apply | Write::ApplyUnlessEdited => "when it changes",
+            Write::Apply | Write::ApplyUnlessTaken => "when it changes",
             Write::CreateOnly => "created once",
         };
         let _infallible =

@@ -16,7 +16,7 @@ use kamaji::plan::certificates::renewal::RenewalRequest;
 use kamaji::plan::certificates::rotation_phases::Rotation;
 use kamaji::plan::datastore::authority::DatastoreAuthority;
 use kamaji::plan::lifecycle::desired::error::Error;
-use kamaji::plan::lifecycle::desired::{Desired, Inputs, build_desired};
+use kamaji::plan::lifecycle::desired::{Desired, Inputs, desire};
 use kamaji::plan::network::management_network::ManagementNetwork;
 use kamaji::render::Address;
 
@@ -33,7 +33,7 @@ pub(crate) fn spec(text: &str) -> ControlPlaneSpec {
         endpoint: None,
         datastore: DatastoreName::parse("default").unwrap(),
         allow_experimental: false,
-        supplied: kamaji::model::SuppliedFiles::default(),
+        given: kamaji::model::SuppliedFiles::default(),
     };
     config::load(&Source { name: "kubeadm.yaml", text }, settings).unwrap().spec
 }
@@ -50,9 +50,9 @@ pub(crate) fn id() -> ControlPlaneId {
 
 /// A management cluster of two nodes, whose API server is on the first.
 fn management_network() -> ManagementNetwork {
-    let cidrs = ["10.89.0.2/31", "10.90.0.0/16", "172.31.0.0/20", "fd31::/112", "fd90::/48"];
+    let closed = ["10.89.0.2/31", "10.90.0.0/16", "172.31.0.0/20", "fd31::/112", "fd90::/48"];
     ManagementNetwork {
-        cidrs: cidrs.iter().map(|range| range.parse().unwrap()).collect(),
+        closed: closed.iter().map(|range| range.parse().unwrap()).collect(),
         ..ManagementNetwork::default()
     }
 }
@@ -89,15 +89,15 @@ impl Plane {
         let endpoint = spec.endpoint.clone().unwrap_or(Endpoint { host: Host::Ip(balancer), port });
         let endpoint = Endpoint { port: if endpoint.port == 0 { port } else { endpoint.port }, ..endpoint };
         let advertise = vec![endpoint.host.ip().unwrap_or(balancer)];
-        let extra_ips = vec![service_ip.parse().unwrap(), balancer];
+        let also = vec![service_ip.parse().unwrap(), balancer];
         let port = endpoint.port;
         Self {
             spec,
-            live: Live::with_network(management_network()),
+            live: Live::within(management_network()),
             given: PartialUserPki::default(),
             recorded_ca: None,
             exposure: (Exposure::LoadBalancer, port, None),
-            address: Some(Address { endpoint, advertise, secure_port: port, extra_ips }),
+            address: Some(Address { endpoint, advertise, secure_port: port, also }),
             now: now(),
             reissue: RenewalRequest::default(),
             rotation: None,
@@ -105,7 +105,7 @@ impl Plane {
     }
 
     /// Decides.
-    pub(crate) fn build_desired(&self) -> Result<Desired, Error> {
+    pub(crate) fn desire(&self) -> Result<Desired, Error> {
         let datastore = DatastoreAuthority {
             endpoints: vec!["etcd-default-0.etcd-default.kamaji-system.svc:2379".into()],
             ca: fixture("ec-pkcs8"),
@@ -114,7 +114,7 @@ impl Plane {
             spec: &self.spec,
             id: &id(),
             live: &self.live,
-            supplied: &self.given,
+            given: &self.given,
             recorded_ca: self.recorded_ca.as_deref(),
             exposure: self.exposure,
             address: self.address.as_ref(),
@@ -122,6 +122,6 @@ impl Plane {
             reissue: &self.reissue,
             rotation: self.rotation.as_ref(),
         };
-        build_desired(&inputs, &mut Ambient::fixed(self.now, 7))
+        desire(&inputs, &mut Ambient::fixed(self.now, 7))
     }
 }

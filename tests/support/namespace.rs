@@ -285,11 +285,7 @@ impl TestNamespace {
             let list = self.run(&["node", "list", name, "-o", "json"]).json();
             let workers = list["items"].as_array().cloned().unwrap_or_default();
             let told = |key: &str| workers.iter().all(|worker| !worker[key].is_null());
-            if told("certificateRotates") && told("certificateExpires") {
-                Ok(workers)
-            } else {
-                Err(format!("{list:#}"))
-            }
+            if told("certificateRotates") && told("certificateEnds") { Ok(workers) } else { Err(format!("{list:#}")) }
         })
     }
 

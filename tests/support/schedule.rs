@@ -114,7 +114,7 @@ impl Slot {
             return Self(None);
         }
         let row = TESTS.iter().position(|(test, ..)| *test == name);
-        let row = row.unwrap_or_else(|| panic!("{name} has no row in TESTS of tests/support/turn.rs"));
+        let row = row.unwrap_or_else(|| panic!("{name} has no row in TESTS of tests/support/schedule.rs"));
         let asked = Instant::now();
         let mut line = LINE.lock().unwrap_or_else(PoisonError::into_inner);
         line.last.get_or_insert(asked);

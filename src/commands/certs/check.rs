@@ -1,4 +1,4 @@
-//! `kamaji certs check`: reports when certificates, kubeconfigs and keys expire. Reads Secrets; writes nothing.
+//! `kamaji certs check`: every certificate, kubeconfig and key with its end. Reads Secrets, writes nothing.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use crate::commands::shared::selection::{self, Member};
 use crate::engine::certificates::renew;
 use crate::engine::session::{self, Session};
 use crate::error::{DIFFERENCES, Fault, Kind};
-use crate::plan::certificates::inventory::{CertificateEntry, ManagedBy, certificates};
+use crate::plan::certificates::inventory::{CertificateEntry, StoredIn, certificates};
 use crate::ui::{Report, Table};
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// How many control planes are checked in parallel.
+const SHORT: Duration = Duration::from_secs(60);
+/// How many control planes are looked at together.
 const PARALLEL: usize = 8;
 
 pub(super) async fn run(args: &CertsCheckArgs, context: &Context) -> Result<ExitCode, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let members = selection::choose(&args.control_planes, &session, &management).await?;
     let alone = members.len() == 1;
     let (now, within) = (context.ambient.now(), args.within.0);
-    let checked = session::at_once(members, PARALLEL, |member| check_one(&session, member, now, within)).await;
+    let looks = session::at_once(members, PARALLEL, |member| look(&session, member, now, within)).await;
     drop(progress);
     let (mut items, mut failed) = (Vec::new(), Vec::new());
-    for (name, result) in checked {
-        match result {
+    for (name, look) in looks {
+        match look {
             Ok(certificates) => items.push(Plane::of(&name, certificates)),
             Err(fault) if alone => return Err(fault),
             Err(fault) => {
@@ -49,31 +49,31 @@ pub(super) async fn run(args: &CertsCheckArgs, context: &Context) -> Result<Exit
         items,
     });
     if !failed.is_empty() {
-        return Err(selection::partial(&failed, total, "could not be checked"));
+        return Err(selection::partial(&failed, total, "could not be looked at"));
     }
     Ok(if due { ExitCode::from(DIFFERENCES) } else { ExitCode::SUCCESS })
 }
 
-async fn check_one(
+async fn look(
     session: &Session<'_>,
     (name, recorded): Member,
     now: Timestamp,
     within: Duration,
 ) -> (String, Result<Vec<Item>, Fault>) {
-    let result = async {
+    let look = async {
         let record = recorded?.record;
         if record.ca.is_none() {
-            return Err(Fault::new(Kind::Unavailable, format!("control plane `{name}` has no certificates yet"))
-                .hint("run the create command again to resume"));
+            return Err(Fault::new(Kind::Unavailable, format!("control plane `{name}` has no keys yet"))
+                .hint("run the create command again: it goes on where it stopped"));
         }
         let live = renew::read_certificates(session, &record).await?;
         Ok(certificates(&record, &live).into_iter().map(|held| Item::of(held, now, within)).collect())
     };
-    let found = result.await;
+    let found = look.await;
     (name, found)
 }
 
-/// The report of `certs check`. Its JSON is a public interface.
+/// What `certs check` ends with. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Check {
@@ -102,20 +102,20 @@ impl Plane {
     }
 }
 
-/// The state of a certificate.
+/// How it stands with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum State {
     Ok,
-    ExpiresSoon,
-    Expired,
-    Invalid,
-    /// Stored on workers, which are not checked.
-    NotChecked,
+    EndsSoon,
+    Ended,
+    Broken,
+    /// On the workers, which are not asked.
+    Elsewhere,
 }
 
 impl State {
     const fn is_fine(self) -> bool {
-        matches!(self, Self::Ok | Self::NotChecked)
+        matches!(self, Self::Ok | Self::Elsewhere)
     }
 }
 
@@ -134,10 +134,10 @@ impl Item {
     fn of(held: CertificateEntry, now: Timestamp, within: Duration) -> Self {
         let soon = |end: Timestamp| now.checked_add(within).is_ok_and(|limit: Timestamp| end <= limit);
         let state = match held.not_after {
-            _ if held.problem.is_some() => State::Invalid,
-            _ if held.managed_by == ManagedBy::Kubelets => State::NotChecked,
-            Some(end) if end <= now => State::Expired,
-            Some(end) if soon(end) => State::ExpiresSoon,
+            _ if held.problem.is_some() => State::Broken,
+            _ if held.managed_by == StoredIn::Kubelets => State::Elsewhere,
+            Some(end) if end <= now => State::Ended,
+            Some(end) if soon(end) => State::EndsSoon,
             Some(_) | None => State::Ok,
         };
         let left = held.not_after.map(|end| age::left(now, end)).unwrap_or_default();
@@ -148,10 +148,10 @@ impl Item {
     fn state(&self) -> String {
         match (self.state, &self.held.problem) {
             (State::Ok, _) => "ok".to_owned(),
-            (State::ExpiresSoon, _) => "EXPIRES SOON".to_owned(),
-            (State::Expired, _) => "EXPIRED".to_owned(),
-            (State::NotChecked, _) => "not checked".to_owned(),
-            (State::Invalid, problem) => format!("INVALID: {}", problem.as_deref().unwrap_or_default()),
+            (State::EndsSoon, _) => "ENDS SOON".to_owned(),
+            (State::Ended, _) => "ENDED".to_owned(),
+            (State::Elsewhere, _) => "not looked at".to_owned(),
+            (State::Broken, problem) => format!("NOT OK: {}", problem.as_deref().unwrap_or_default()),
         }
     }
 }
@@ -165,10 +165,10 @@ impl Report for Check {
             }
             text.push_str(&format!("{}/{}\n", control_plane.namespace, control_plane.name));
             if let Some(failure) = &control_plane.failure {
-                text.push_str(&format!("  cannot be checked: {}\n", crate::ui::safe(failure)));
+                text.push_str(&format!("  could not be looked at: {}\n", crate::ui::safe(failure)));
                 continue;
             }
-            let mut headings = vec!["CERTIFICATE", "EXPIRES", "RESIDUAL TIME", "CA", "MANAGED BY", "STATE", "SUBJECT"];
+            let mut headings = vec!["CERTIFICATE", "ENDS", "LEFT", "CA", "MANAGED BY", "STATE", "SUBJECT"];
             if wide {
                 headings.extend(["SECRET", "NOTE"]);
             }
@@ -179,8 +179,8 @@ impl Report for Check {
                     held.name.to_owned(),
                     held.not_after.map(|end| end.to_string()).unwrap_or_default(),
                     item.left.clone(),
-                    held.ca.unwrap_or_default().to_owned(),
-                    held.managed_by.as_str().to_owned(),
+                    held.authority.unwrap_or_default().to_owned(),
+                    held.managed_by.word().to_owned(),
                     item.state(),
                     text(&held.subject),
                 ];

@@ -1,4 +1,4 @@
-//! `kamaji certs`: checks and renews certificates, and rotates keys.
+//! `kamaji certs`: look at certificates and keys, and make new ones.
 
 mod check;
 mod renew;

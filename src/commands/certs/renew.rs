@@ -1,4 +1,4 @@
-//! `kamaji certs renew`: plans for each control plane, asks for confirmation, renews and reports.
+//! `kamaji certs renew`: plan for each, show, ask, renew, report.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use crate::engine::lifecycle::{create, permissions};
 use crate::engine::session::{self, Session};
 use crate::engine::state::record_store::StoredRecord;
 use crate::error::{Fault, Kind};
-use crate::model::CertificateName;
+use crate::model::LeafName;
 use crate::plan::apply::plan::{Approved, Plan};
 use crate::plan::certificates::renewal::RenewalRequest;
 use crate::ui::{Report, Ui};
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_secs(60);
 
-/// A selected control plane with its plan.
+/// One control plane on its way.
 struct Member {
     place: String,
     state: Result<(StoredRecord, Plan), Fault>,
 }
 
 pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<(), Fault> {
-    let leaves = if args.only.is_empty() { CertificateName::ALL.to_vec() } else { args.only.clone() };
+    let leaves = if args.only.is_empty() { LeafName::ALL.to_vec() } else { args.only.clone() };
     let reissue = RenewalRequest { leaves, within: args.within.map(|span| span.0), ..RenewalRequest::default() };
     let management = context.management().await?;
     let members = plan(args, &reissue, &management, context).await?;
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<
         }
     }
     if work && !args.yes {
-        confirm(&context.ui)?;
+        ask(&context.ui)?;
     }
     let so_many = usize::from(args.parallel);
     let progress = context.ui.progress();
@@ -79,8 +79,8 @@ pub(super) async fn run(args: &CertsRenewArgs, context: &mut Context) -> Result<
     if failed.is_empty() {
         return Ok(());
     }
-    Err(selection::partial(&failed, total, "could not be renewed")
-        .hint("run the command again with --within 1d or longer to skip those that are already renewed"))
+    Err(selection::partial(&failed, total, "were not renewed")
+        .hint("run the command again with --within 1d or longer: those that are done are left alone"))
 }
 
 async fn plan(
@@ -90,7 +90,7 @@ async fn plan(
     context: &Context,
 ) -> Result<Vec<Member>, Fault> {
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let chosen = match selection::choose(&args.control_planes, &session, management).await {
         Err(fault) if !args.control_planes.all_namespaces => {
             return Err(permissions::with_missing_rights(&management.connection, &management.namespace, fault).await);
@@ -117,7 +117,7 @@ async fn plan(
     Ok(planned)
 }
 
-/// `None` if the plan is empty.
+/// Nothing for a control plane whose plan is empty.
 async fn carry_out(
     session: &Session<'_>,
     recorded: &StoredRecord,
@@ -133,16 +133,12 @@ async fn carry_out(
     renew::renew(session, &spec.namespace, &spec.name, reissue, &approved, &mut Ambient::real()).await.map(Some)
 }
 
-fn confirm(ui: &Ui) -> Result<(), Fault> {
+fn ask(ui: &Ui) -> Result<(), Fault> {
     if !ui.can_ask() {
-        return Err(Fault::new(Kind::Declined, "renewing certificates requires confirmation; nothing was changed")
-            .hint("confirm with --yes, or preview with --dry-run"));
+        return Err(Fault::new(Kind::Declined, "certificates would be made anew; nothing was changed")
+            .hint("agree to it with --yes; see it first with --dry-run"));
     }
-    if ui.confirm("Renew these certificates?")? {
-        Ok(())
-    } else {
-        Err(Fault::new(Kind::Declined, "declined; nothing was changed"))
-    }
+    if ui.confirm("Renew them?")? { Ok(()) } else { Err(Fault::new(Kind::Declined, "declined; nothing was changed")) }
 }
 
 fn dry_run(ui: &Ui, members: Vec<Member>, alone: bool) -> Result<(), Fault> {
@@ -178,7 +174,7 @@ struct Plans {
 impl Report for Plans {
     fn text(&self, _wide: bool) -> String {
         let mut lines: Vec<String> = self.items.iter().flat_map(crate::ui::plan_lines).collect();
-        lines.push("Dry run: nothing was changed.".to_owned());
+        lines.push("Nothing was changed: this was a dry run.".to_owned());
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
@@ -188,7 +184,7 @@ impl Report for Plans {
     }
 }
 
-/// The report of `certs renew`. Its JSON is a public interface.
+/// What `certs renew` ends with. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Renewal {
@@ -202,9 +198,9 @@ struct Renewal {
 struct Item {
     name: String,
     namespace: String,
-    renewed: Vec<CertificateName>,
-    /// The earliest expiration after the renewal; unknown if nothing was done.
-    certificates_expire: Option<Timestamp>,
+    renewed: Vec<LeafName>,
+    /// When the first certificate ends now; unknown where nothing was done.
+    certificates_end: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
 }
@@ -212,7 +208,7 @@ struct Item {
 impl Item {
     fn of(place: &str, renewed: Option<Renewed>, failure: Option<String>) -> Self {
         let (namespace, name) = place.split_once('/').unwrap_or(("", place));
-        let mut names: Vec<CertificateName> = Vec::new();
+        let mut names: Vec<LeafName> = Vec::new();
         for reissued in renewed.iter().flat_map(|renewed| &renewed.reissued) {
             if !names.contains(&reissued.leaf) {
                 names.push(reissued.leaf);
@@ -222,7 +218,7 @@ impl Item {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
             renewed: names,
-            certificates_expire: renewed.and_then(|renewed| renewed.record.certificates_end),
+            certificates_end: renewed.and_then(|renewed| renewed.record.certificates_end),
             failure,
         }
     }
@@ -232,10 +228,10 @@ impl Report for Renewal {
     fn text(&self, _wide: bool) -> String {
         let line = |item: &Item| {
             let names: Vec<&str> = item.renewed.iter().map(|leaf| leaf.as_str()).collect();
-            let what = match (&item.failure, names.as_slice(), item.certificates_expire) {
+            let what = match (&item.failure, names.as_slice(), item.certificates_end) {
                 (Some(failure), ..) => format!("FAILED: {}", crate::ui::safe(failure)),
                 (None, [], None) => "unchanged".to_owned(),
-                (None, [], Some(_)) => "drift corrected, no certificate renewed".to_owned(),
+                (None, [], Some(_)) => "brought to what was asked for; no certificate is new".to_owned(),
                 (None, names, _) => format!("renewed {}", names.join(", ")),
             };
             format!("{}/{}: {what}\n", item.namespace, item.name)

@@ -1,4 +1,4 @@
-//! `kamaji certs rotate-…`: shows the phase of a rotation, or enters another one after confirmation.
+//! `kamaji certs rotate-…`: where a change of keys stands; plan, ask, go to a phase, report.
 
 use std::time::Duration;
 
@@ -19,37 +19,36 @@ use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase, Rotati
 use crate::plan::state::record::Record;
 use crate::ui::{Report, Ui};
 
-/// Additional time to rewrite Secrets, on top of the timeout for pods.
-const REWRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// What reaching a phase may take on top of the pods: Secrets that are written anew.
+const MORE: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(args: &RotateArgs, target: RotationTarget, context: &mut Context) -> Result<(), Fault> {
-    if let Some(report) = enter_phase(args, target, &PartialUserPki::default(), &[], context).await? {
-        context.ui.report(&report);
+pub(super) async fn run(args: &RotateArgs, of: RotationTarget, context: &mut Context) -> Result<(), Fault> {
+    if let Some(stand) = go(args, of, &PartialUserPki::default(), &[], context).await? {
+        context.ui.report(&stand);
     }
     Ok(())
 }
 
-/// Enters the requested phase, if any, and returns the resulting state; `None` after a dry run. The certificates of
-/// `verified_nodes` are up to date.
-pub(super) async fn enter_phase(
+/// Goes to the phase that is asked for, if one is. The certificates of the workers `looked_at` are as they should be. Where it stands then; nothing after a dry run that would do something.
+pub(super) async fn go(
     args: &RotateArgs,
-    target: RotationTarget,
+    of: RotationTarget,
     given: &PartialUserPki,
-    verified_nodes: &[String],
+    looked_at: &[String],
     context: &mut Context,
-) -> Result<Option<RotationReport>, Fault> {
+) -> Result<Option<Stand>, Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, args.timeout.0 + REWRITE_TIMEOUT);
+    let session = management.session(&progress, args.timeout.0 + MORE);
     let recorded =
         record_store::require_record_to_change(session.management, &management.namespace, &args.name).await?;
     let asked = match (args.phase, args.back) {
         (Some(phase), _) => RotationRequest::Phase(phase_of(phase)),
-        (None, true) => RotationRequest::Rollback,
-        (None, false) => return Ok(Some(RotationReport::of(&recorded.record, target, false))),
+        (None, true) => RotationRequest::Back,
+        (None, false) => return Ok(Some(Stand::of(&recorded.record, of, false))),
     };
     let RotationPlan { plan, hazards } =
-        rotation_preview::plan_rotation(&session, &recorded, target, asked, given, verified_nodes).await?;
+        rotation_preview::plan_rotation(&session, &recorded, of, asked, given, looked_at).await?;
     if args.dry_run {
         drop(progress);
         for hazard in &hazards {
@@ -60,28 +59,28 @@ pub(super) async fn enter_phase(
     }
     if plan.is_empty() {
         create::remove_abandoned_lock(&session, &management.namespace, &args.name).await?;
-        return Ok(Some(RotationReport::of(&recorded.record, target, false)));
+        return Ok(Some(Stand::of(&recorded.record, of, false)));
     }
     context.ui.show_plan(&plan);
-    refuse_hazards(&context.ui, target, &hazards, args.force)?;
+    refuse_hazards(&context.ui, of, &hazards, args.force)?;
     if !args.yes {
-        confirm(&context.ui, target)?;
+        ask(&context.ui, of)?;
     }
     let control_plane = (&management.namespace, &args.name);
     let record =
-        rotate::rotate(&session, control_plane, target, asked, given, &plan.approve(), &mut context.ambient).await?;
-    Ok(Some(RotationReport::of(&record, target, true)))
+        rotate::rotate(&session, control_plane, of, asked, given, &plan.approve(), &mut context.ambient).await?;
+    Ok(Some(Stand::of(&record, of, true)))
 }
 
 const fn phase_of(phase: PhaseArg) -> RotationPhase {
     match phase {
-        PhaseArg::Trust => RotationPhase::TrustBoth,
-        PhaseArg::Use => RotationPhase::SignWithNew,
-        PhaseArg::Drop => RotationPhase::RemoveOld,
+        PhaseArg::Trust => RotationPhase::Trust,
+        PhaseArg::Use => RotationPhase::Use,
+        PhaseArg::Drop => RotationPhase::Drop,
     }
 }
 
-fn refuse_hazards(ui: &Ui, target: RotationTarget, hazards: &[String], force: bool) -> Result<(), Fault> {
+fn refuse_hazards(ui: &Ui, of: RotationTarget, hazards: &[String], force: bool) -> Result<(), Fault> {
     if hazards.is_empty() {
         return Ok(());
     }
@@ -91,54 +90,51 @@ fn refuse_hazards(ui: &Ui, target: RotationTarget, hazards: &[String], force: bo
         }
         return Ok(());
     }
-    let text = format!("this phase would break:\n  - {}", hazards.join("\n  - "));
-    let remedy = match target {
-        RotationTarget::ServiceAccountKey | RotationTarget::EncryptionKey => "wait, and recreate what is listed above",
+    let text = format!("something would stop working:\n  - {}", hazards.join("\n  - "));
+    let remedy = match of {
+        RotationTarget::ServiceAccountKey | RotationTarget::EncryptionKey => "wait, and make anew what is named",
         RotationTarget::CertificateAuthority => {
-            "update each worker first: use --host USER@HOST without a phase, or the script from --worker-script"
+            "let each worker follow first: --host USER@HOST without a phase, or by what --worker-script prints"
         }
     };
-    Err(Fault::new(Kind::Conflict, text).hint(remedy).hint("to continue anyway: --force"))
+    Err(Fault::new(Kind::Conflict, text).hint(remedy).hint("or go on all the same: --force"))
 }
 
-fn confirm(ui: &Ui, target: RotationTarget) -> Result<(), Fault> {
+fn ask(ui: &Ui, of: RotationTarget) -> Result<(), Fault> {
     if !ui.can_ask() {
-        return Err(Fault::new(
-            Kind::Declined,
-            format!("rotating the {} requires confirmation; nothing was changed", target.description()),
-        )
-        .hint("confirm with --yes, or preview with --dry-run"));
+        return Err(Fault::new(Kind::Declined, format!("the {} would be changed; nothing was changed", of.words()))
+            .hint("agree to it with --yes; see it first with --dry-run"));
     }
-    if ui.confirm("Enter this phase?")? {
+    if ui.confirm("Go to this phase?")? {
         Ok(())
     } else {
         Err(Fault::new(Kind::Declined, "declined; nothing was changed"))
     }
 }
 
-/// The state of a rotation. Its JSON is a public interface.
+/// Where a change of keys stands. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RotationReport {
+pub(super) struct Stand {
     api_version: &'static str,
     kind: &'static str,
     name: String,
     namespace: String,
-    target: RotationTarget,
-    /// `None` if this key is not being rotated.
+    of: RotationTarget,
+    /// Nothing while this key is not being changed.
     rotation: Option<Rotation>,
     changed: bool,
-    /// The results for the workers that were updated for a CA rotation.
+    /// What became of the workers that were to follow a change of the authority.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) workers: Vec<HostTrust>,
     #[serde(skip)]
     other: Option<Rotation>,
 }
 
-impl RotationReport {
-    fn of(record: &Record, target: RotationTarget, changed: bool) -> Self {
+impl Stand {
+    fn of(record: &Record, of: RotationTarget, changed: bool) -> Self {
         let (own, other) = match record.rotation.clone() {
-            Some(rotation) if rotation.target == target => (Some(rotation), None),
+            Some(rotation) if rotation.of == of => (Some(rotation), None),
             other => (None, other),
         };
         Self {
@@ -146,7 +142,7 @@ impl RotationReport {
             kind: "KeyRotation",
             name: record.spec.name.to_string(),
             namespace: record.spec.namespace.to_string(),
-            target,
+            of,
             rotation: own,
             changed,
             workers: Vec::new(),
@@ -154,74 +150,66 @@ impl RotationReport {
         }
     }
 
-    /// The commands that can be run next.
+    /// The commands that may come now.
     fn next(&self) -> Vec<String> {
-        let enter_phase = |flag: &str, what: &str| {
-            format!("  kamaji certs {} {} -n {} {flag:<13}  {what}\n", self.target.command(), self.name, self.namespace)
+        let go = |how: &str, what: &str| {
+            format!("  kamaji certs {} {} -n {} {how:<13}  {what}\n", self.of.verb(), self.name, self.namespace)
         };
-        let (key, taken) = match self.target {
-            RotationTarget::ServiceAccountKey | RotationTarget::EncryptionKey => ("key", "accepted"),
-            RotationTarget::CertificateAuthority => ("CA", "trusted"),
+        let (key, taken) = match self.of {
+            RotationTarget::ServiceAccountKey | RotationTarget::EncryptionKey => ("key", "taken"),
+            RotationTarget::CertificateAuthority => ("authority", "trusted"),
         };
         match &self.rotation {
             None if self.other.is_some() || self.changed => Vec::new(),
-            None => vec![enter_phase(
-                "--phase trust",
-                &format!("create a new {key} that is {taken} in addition to the old one"),
-            )],
+            None => vec![go("--phase trust", &format!("make a new {key} that is {taken} beside the old one"))],
             Some(Rotation { phase, done: false, .. }) => match phase {
-                RotationPhase::Rollback => vec![enter_phase("--back", "resume")],
-                RotationPhase::RemoveOld => vec![enter_phase("--phase drop", "resume")],
-                RotationPhase::TrustBoth | RotationPhase::SignWithNew => {
-                    vec![
-                        enter_phase(&format!("--phase {}", phase.as_str()), "resume"),
-                        enter_phase("--back", "or return to the previous phase"),
-                    ]
+                RotationPhase::Back => vec![go("--back", "finish it")],
+                RotationPhase::Drop => vec![go("--phase drop", "finish it")],
+                RotationPhase::Trust | RotationPhase::Use => {
+                    vec![go(&format!("--phase {}", phase.word()), "finish it"), go("--back", "or go back")]
                 }
             },
-            Some(Rotation { phase: RotationPhase::TrustBoth, .. }) => {
+            Some(Rotation { phase: RotationPhase::Trust, .. }) => {
                 vec![
-                    enter_phase("--phase use", &format!("use the new {key}")),
-                    enter_phase("--back", &format!("or delete the new {key}")),
+                    go("--phase use", &format!("use the new {key}")),
+                    go("--back", &format!("or let the new {key} go")),
                 ]
             }
-            Some(Rotation { phase: RotationPhase::SignWithNew, .. }) => {
+            Some(Rotation { phase: RotationPhase::Use, .. }) => {
                 vec![
-                    enter_phase("--phase drop", &format!("delete the old {key}; cannot be undone")),
-                    enter_phase("--back", &format!("or use the old {key} again")),
+                    go("--phase drop", &format!("let the old {key} go; cannot be undone")),
+                    go("--back", &format!("or use the old {key} again")),
                 ]
             }
-            Some(Rotation { phase: RotationPhase::RemoveOld | RotationPhase::Rollback, .. }) => Vec::new(),
+            Some(Rotation { phase: RotationPhase::Drop | RotationPhase::Back, .. }) => Vec::new(),
         }
     }
 
-    /// How to update workers; omitted if this run has updated some.
+    /// How workers follow; not said again to who let some follow.
     fn workers_next(&self) -> Option<String> {
         let reached = self.rotation.as_ref().map_or(self.changed, |rotation| rotation.done);
-        if self.target != RotationTarget::CertificateAuthority || !reached || !self.workers.is_empty() {
+        if self.of != RotationTarget::CertificateAuthority || !reached || !self.workers.is_empty() {
             return None;
         }
         let why = match &self.rotation {
-            Some(_) => "Update each worker before the next phase",
-            None => "Update each worker once more, to remove the trust in the old CA",
+            Some(_) => "Each worker must follow before the next phase",
+            None => "Each worker should follow once more, to trust one authority only",
         };
-        let command = format!("  kamaji certs {} {} -n {}", self.target.command(), self.name, self.namespace);
+        let command = format!("  kamaji certs {} {} -n {}", self.of.verb(), self.name, self.namespace);
         Some(format!(
-            "\n{why}:\n{command} --host USER@WORKER  (can be repeated)\nor, if the worker is not reachable from \
-             here, as root on the worker:\n{command} --worker-script | ssh root@WORKER sh -s\n"
+            "\n{why}:\n{command} --host USER@WORKER  (can be repeated)\nor without a way there from here, as root on the \
+             worker:\n{command} --worker-script | ssh root@WORKER sh -s\n"
         ))
     }
 }
 
-impl Report for RotationReport {
+impl Report for Stand {
     fn text(&self, _wide: bool) -> String {
-        let what = self.target.description();
+        let what = self.of.words();
         let mut text = match (&self.rotation, &self.other) {
             (Some(rotation), _) => format!("{}: {rotation}, since {}\n", self.name, format_time(rotation.since)),
-            (None, Some(other)) => {
-                format!("{}: the {what} is not being rotated; another rotation is in progress ({other})\n", self.name)
-            }
-            (None, None) => format!("{}: no rotation of the {what} in progress\n", self.name),
+            (None, Some(other)) => format!("{}: the {what} is not being changed; another is ({other})\n", self.name),
+            (None, None) => format!("{}: there is one {what}\n", self.name),
         };
         let next = self.next();
         if !next.is_empty() {

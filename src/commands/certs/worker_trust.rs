@@ -1,4 +1,4 @@
-//! Reports per host whether a worker trusts the new CA.
+//! Whether a worker trusts the new certificate authority, one row per host.
 
 use serde::Serialize;
 
@@ -6,37 +6,35 @@ use crate::plan::certificates::ca_trust::{MissingTrust, WorkerCaTrust};
 use crate::plan::workers::host_probe::{HostMembership, HostProbe};
 use crate::ui::Table;
 
-/// The result for a host.
+/// What became of a machine.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HostTrust {
     pub(super) host: String,
-    pub(super) outcome: UpdateOutcome,
+    pub(super) outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) node: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<String>,
     #[serde(skip)]
-    pub(super) missing: MissingTrust,
+    pub(super) lack: MissingTrust,
 }
 
 impl HostTrust {
     pub(super) fn of(host: &str, seen: Result<HostProbe, String>, following: &WorkerCaTrust) -> Self {
-        let missing = MissingTrust { cas: false, certificate: false };
+        let lack = MissingTrust { authorities: false, certificate: false };
         let mut item =
-            Self { host: host.to_owned(), outcome: UpdateOutcome::UpToDate, node: None, failure: None, missing };
+            Self { host: host.to_owned(), outcome: Outcome::AlreadyFollows, node: None, failure: None, lack };
         match seen {
             Err(why) => item.fail(why),
-            Ok(HostProbe { membership: HostMembership::Free, .. }) => {
-                item.fail("it has not joined a cluster".to_owned())
-            }
+            Ok(HostProbe { membership: HostMembership::Free, .. }) => item.fail("it is in no cluster".to_owned()),
             Ok(HostProbe { membership: HostMembership::Elsewhere(server), .. }) => {
-                item.fail(format!("it has joined another cluster ({server}), or trusts none of the CAs"));
+                item.fail(format!("it is in another cluster ({server}), or knows none of the authorities"));
             }
             Ok(machine) => {
-                item.missing = following.missing_trust(&machine);
-                if !item.missing.is_empty() {
-                    item.outcome = UpdateOutcome::WouldUpdate;
+                item.lack = following.lack(&machine);
+                if !item.lack.is_none() {
+                    item.outcome = Outcome::WouldFollow;
                 }
                 if let HostMembership::Here(node) = machine.membership {
                     item.node = node;
@@ -46,16 +44,16 @@ impl HostTrust {
         item
     }
 
-    pub(super) fn has_current_certificate(&self) -> bool {
-        matches!(self.outcome, UpdateOutcome::WouldUpdate | UpdateOutcome::UpToDate) && !self.missing.certificate
+    pub(super) fn has_certificate(&self) -> bool {
+        matches!(self.outcome, Outcome::WouldFollow | Outcome::AlreadyFollows) && !self.lack.certificate
     }
 
     pub(super) fn fail(&mut self, why: String) {
-        self.outcome = UpdateOutcome::Failed;
+        self.outcome = Outcome::Failed;
         self.failure = Some(why);
     }
 
-    /// The human-readable table; empty if there are no hosts.
+    /// For people; nothing when there are none.
     pub(super) fn table(items: &[Self]) -> String {
         if items.is_empty() {
             return String::new();
@@ -64,10 +62,10 @@ impl HostTrust {
         let mut details = String::new();
         for item in items {
             let outcome = match item.outcome {
-                UpdateOutcome::WouldUpdate => "would be updated",
-                UpdateOutcome::Updated => "updated",
-                UpdateOutcome::UpToDate => "up to date",
-                UpdateOutcome::Failed => "FAILED",
+                Outcome::WouldFollow => "would follow",
+                Outcome::Followed => "follows now",
+                Outcome::AlreadyFollows => "follows already",
+                Outcome::Failed => "FAILED",
             };
             let node = item.node.clone().unwrap_or_else(|| "-".to_owned());
             table.rows.push(vec![item.host.clone(), node, outcome.to_owned()]);
@@ -80,9 +78,9 @@ impl HostTrust {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) enum UpdateOutcome {
-    WouldUpdate,
-    Updated,
-    UpToDate,
+pub(super) enum Outcome {
+    WouldFollow,
+    Followed,
+    AlreadyFollows,
     Failed,
 }

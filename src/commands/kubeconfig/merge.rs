@@ -1,4 +1,4 @@
-//! Merges entries of control planes into a kubeconfig, and keeps all other entries.
+//! Kubeconfigs as values: entries of control planes put into a file, those of others left as they are.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use crate::commands::shared::secure_files;
 use crate::error::{Fault, Kind};
 use crate::yaml;
 
-/// A kubeconfig of a control plane, and the name for its cluster, user and context.
+/// A kubeconfig of one control plane, and what its cluster, user and context are to be called.
 pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a SecretString,
 }
 
-/// Merges the entries into the existing file.
+/// The existing file with these entries.
 pub(super) fn merge_into(path: &Path, entries: &[Entry<'_>]) -> Result<SecretString, Fault> {
     let existing = if secure_files::exists(path) {
         let (shown, text) = secure_files::read_kubeconfig(path)?;
@@ -26,7 +26,7 @@ pub(super) fn merge_into(path: &Path, entries: &[Entry<'_>]) -> Result<SecretStr
     Ok(yaml::write(&with_entries(existing, entries, &path.display().to_string())?).into())
 }
 
-/// A new file with these entries. With several entries, no context is current, so that no cluster is used by accident.
+/// A new file with these entries. With several, none is current: who names no context must not hit any of them.
 pub(super) fn new_file(entries: &[Entry<'_>]) -> Result<SecretString, Fault> {
     let mut file = with_entries(Map::new(), entries, "the new file")?;
     if entries.len() > 1 {
@@ -65,7 +65,7 @@ fn add(existing: &mut Map<String, Value>, entry: &Entry<'_>, file: &str) -> Resu
             *slot = json!([]);
         }
         let list = slot.as_array_mut().ok_or_else(|| {
-            Fault::new(Kind::Failed, format!("{file}: `{key}` is not a list; the file was not changed"))
+            Fault::new(Kind::Failed, format!("{file}: `{key}` is not a list, so nothing is merged into it"))
         })?;
         match list.iter_mut().find(|item| item["name"] == name) {
             Some(item) => *item = part,
@@ -75,7 +75,7 @@ fn add(existing: &mut Map<String, Value>, entry: &Entry<'_>, file: &str) -> Resu
     Ok(())
 }
 
-/// Parses a kubeconfig; empty text is an empty kubeconfig.
+/// A kubeconfig as a map; an empty text is an empty one.
 pub(super) fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Fault> {
     if text.trim().is_empty() {
         return Ok(Map::new());
@@ -87,7 +87,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Fault>
         _ => {
             return Err(Fault::new(
                 Kind::Failed,
-                format!("{name} contains several documents; the file was not changed"),
+                format!("{name} holds several documents, so nothing is merged into it"),
             ));
         }
     };
@@ -95,7 +95,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Fault>
         Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Fault::new(Kind::Failed, format!("{name} is not a kubeconfig; the file was not changed")))
+            Err(Fault::new(Kind::Failed, format!("{name} is no kubeconfig, so nothing is merged into it")))
         }
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_with_one_context_has_a_current_context() {
+    fn a_file_of_one_is_used_without_a_word_and_a_file_of_many_is_not() {
         let (one, two) = (kubeconfig("https://one"), kubeconfig("https://two"));
         let entries = [Entry { name: "kamaji-a-one", text: &one }, Entry { name: "kamaji-b-two", text: &two }];
         let read = |file: &SecretString| Value::Object(parse("file", file.expose_secret()).unwrap());

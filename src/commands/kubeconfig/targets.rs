@@ -1,4 +1,4 @@
-//! Selects the control planes of `kamaji kubeconfig`, and issues client certificates.
+//! Which control planes a command line means, and signing for a user of one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,47 +15,47 @@ use crate::error::{Fault, Kind};
 use crate::model::{LABEL_COMPONENT, Subject};
 use crate::pki::{self, KeyAndCertificate};
 use crate::plan::apply::live_objects::Live;
-use crate::plan::certificates::rotation_keys::{signing_ca, trusted_cas};
+use crate::plan::certificates::rotation_keys::{signing_authority, trusted_authorities};
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::render::ObjectRef;
 
-/// The selected control planes.
-pub(crate) struct Selection {
-    pub(crate) members: Vec<Target>,
-    /// Why others are omitted.
-    pub(crate) omitted: Vec<String>,
+/// What the command line means.
+pub(crate) struct Choice {
+    pub(crate) members: Vec<Chosen>,
+    /// Why others are not among them.
+    pub(crate) left_out: Vec<String>,
 }
 
-/// A selected control plane.
-pub(crate) struct Target {
+/// A control plane whose kubeconfig is wanted.
+pub(crate) struct Chosen {
     pub(crate) record: Record,
     /// Whether one of its pods is ready.
     serving: bool,
 }
 
-impl Target {
+impl Chosen {
     /// `NAMESPACE/NAME`.
     pub(crate) fn shown(&self) -> String {
         format!("{}/{}", self.record.spec.namespace, self.record.spec.name)
     }
 
-    /// A warning for a control plane that is unavailable, although its kubeconfig is valid.
-    pub(crate) fn availability_warning(&self) -> Option<String> {
-        (!self.serving).then(|| format!("{}: no pod is ready; its kubeconfig is included", self.shown()))
+    /// What to tell about a control plane that cannot be used now, though its kubeconfig is right.
+    pub(crate) fn not_serving(&self) -> Option<String> {
+        (!self.serving).then(|| format!("{}: none of its pods is ready; its kubeconfig is in the result", self.shown()))
     }
 }
 
-/// Reads the records of the selected control planes.
-pub(crate) async fn select(
+/// Reads the records of those that are meant.
+pub(crate) async fn choose(
     args: &KubeconfigArgs,
     session: &Session<'_>,
     management: &Management,
-) -> Result<Selection, Fault> {
+) -> Result<Choice, Fault> {
     if let [name] = args.names.as_slice() {
         let record = control_plane::record(session, management, name).await?;
         control_plane::address(&record)?;
-        // Do not warn about a single control plane; `status` reports its state.
-        return Ok(Selection { members: vec![Target { record, serving: true }], omitted: Vec::new() });
+        // Of one that is asked for by name nothing is said: `status` does.
+        return Ok(Choice { members: vec![Chosen { record, serving: true }], left_out: Vec::new() });
     }
     let namespace = (!args.all_namespaces).then(|| management.namespace.to_string());
     let of = |component: &str| format!("{LABEL_COMPONENT}={component}");
@@ -68,62 +68,62 @@ pub(crate) async fn select(
         session.management.list("v1", "ConfigMap", namespace.as_deref(), &records),
         session.management.list("apps/v1", "Deployment", namespace.as_deref(), &deployments),
     )?;
-    let mut selection = partition_records(&records, &deployments);
+    let mut choice = sort_out(&records, &deployments);
     if !args.names.is_empty() {
-        keep_named(&mut selection, args, management)?;
+        keep_named(&mut choice, args, management)?;
     }
-    if selection.members.is_empty() && selection.omitted.is_empty() {
+    if choice.members.is_empty() && choice.left_out.is_empty() {
         let place = namespace.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace `{name}`"));
-        return Err(Fault::new(Kind::NotFound, format!("no control plane in {place} matches"))
-            .hint("list control planes: kamaji list -A"));
+        return Err(Fault::new(Kind::NotFound, format!("no control plane in {place} is meant"))
+            .hint("see which there are: kamaji list -A"));
     }
-    Ok(selection)
+    Ok(choice)
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn partition_records(records: &[Value], deployments: &[Value]) -> Selection {
+fn sort_out(records: &[Value], deployments: &[Value]) -> Choice {
     let key =
         |object: &Value| (text(object, "/metadata/namespace").to_owned(), text(object, "/metadata/name").to_owned());
     let ready: BTreeMap<(String, String), u64> = deployments
         .iter()
         .map(|it| (key(it), it.pointer("/status/readyReplicas").and_then(Value::as_u64).unwrap_or(0)))
         .collect();
-    let mut selection = Selection { members: Vec::new(), omitted: Vec::new() };
+    let mut choice = Choice { members: Vec::new(), left_out: Vec::new() };
     for object in records {
         match Record::from_object(object) {
             Ok(record) if record.step == LifecyclePhase::Ready && record.address.is_some() => {
                 let key = (record.spec.namespace.to_string(), record.spec.name.to_string());
                 let serving = ready.get(&key).copied().unwrap_or(0) > 0;
-                selection.members.push(Target { record, serving });
+                choice.members.push(Chosen { record, serving });
             }
-            Ok(record) => selection.omitted.push(format!(
-                "{}/{} is omitted: its status is {}",
+            Ok(record) => choice.left_out.push(format!(
+                "{}/{} is left out: it is {}",
                 record.spec.namespace,
                 record.spec.name,
-                record.step.as_str()
+                record.step.word()
             )),
             Err(_) => {
                 let (namespace, name) = key(object);
-                selection.omitted.push(format!("{namespace}/{name} is omitted: its record cannot be read"));
+                choice.left_out.push(format!("{namespace}/{name} is left out: this record cannot be read"));
             }
         }
     }
-    selection.members.sort_by_key(Target::shown);
-    selection
+    choice.members.sort_by_key(Chosen::shown);
+    choice
 }
 
-/// Keeps only the named control planes; fails if one does not exist.
-fn keep_named(selection: &mut Selection, args: &KubeconfigArgs, management: &Management) -> Result<(), Fault> {
+/// Keeps those that are named; all of them must exist.
+fn keep_named(choice: &mut Choice, args: &KubeconfigArgs, management: &Management) -> Result<(), Fault> {
     let namespace = &management.namespace;
-    selection.members.retain(|member| args.names.contains(&member.record.spec.name));
+    choice.members.retain(|member| args.names.contains(&member.record.spec.name));
     let is_named = |line: &String| args.names.iter().any(|name| line.starts_with(&format!("{namespace}/{name} ")));
-    selection.omitted.retain(is_named);
+    choice.left_out.retain(is_named);
     let known = |name: &crate::model::ControlPlaneName| {
-        selection.members.iter().any(|member| member.record.spec.name == *name)
-            || selection.omitted.iter().any(|line| line.starts_with(&format!("{namespace}/{name} ")))
+        choice.members.iter().any(|member| member.record.spec.name == *name)
+            || choice.left_out.iter().any(|line| line.starts_with(&format!("{namespace}/{name} ")))
     };
     let missing: Vec<String> = args.names.iter().filter(|name| !known(name)).map(|name| format!("`{name}`")).collect();
     if missing.is_empty() {
@@ -131,12 +131,12 @@ fn keep_named(selection: &mut Selection, args: &KubeconfigArgs, management: &Man
     }
     Err(Fault::new(
         Kind::NotFound,
-        format!("control plane {} not found in namespace `{namespace}`", missing.join(", ")),
+        format!("there is no control plane {} in namespace `{namespace}`", missing.join(", ")),
     )
-    .hint("list control planes: kamaji list -A"))
+    .hint("see which there are: kamaji list -A"))
 }
 
-/// Issues a client certificate with the control plane's CA, and returns it in a kubeconfig. Nothing is stored.
+/// A new client certificate by the control plane's own authority, in a kubeconfig. Nothing is stored.
 pub(crate) async fn sign(
     session: &Session<'_>,
     record: &Record,
@@ -146,8 +146,8 @@ pub(crate) async fn sign(
 ) -> Result<(SecretString, KeyAndCertificate), Fault> {
     session.refuse_wrong_clock()?;
     let spec = &record.spec;
-    let signer = signing_ca(spec, record.rotation.as_ref());
-    let trusted = trusted_cas(spec, record.rotation.as_ref());
+    let signer = signing_authority(spec, record.rotation.as_ref());
+    let trusted = trusted_authorities(spec, record.rotation.as_ref());
     let mut live = Live::default();
     for object in [&signer, &trusted] {
         if let Some(body) = session.management.get(object).await? {

@@ -1,8 +1,8 @@
-//! `kamaji node drain`: cordons workers and evicts their pods.
+//! `kamaji node drain`: look, refuse what would be lost, cordon, evict, wait, report.
 
 use serde::Serialize;
 
-use super::{RETRY_TIMEOUT, consent, refuse_loss, require};
+use super::{PATIENCE, consent, refuse_loss, require};
 use crate::cli::DrainArgs;
 use crate::commands::shared::context::Context;
 use crate::commands::shared::control_plane;
@@ -10,19 +10,19 @@ use crate::engine::workers::drain;
 use crate::engine::workers::drain::Drained;
 use crate::error::{Fault, Kind};
 use crate::plan::apply::plan::{Action, Change, Plan};
-use crate::plan::workers::drain::{DrainPlan, PodRef};
+use crate::plan::workers::drain::{DrainPlan, PodOn};
 use crate::ui::{Report, Table};
 
 pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, args.options.timeout.0);
+    let session = management.session(&progress, args.how.timeout.0);
     let record = control_plane::record(&session, &management, &args.of.name).await?;
     let reached = control_plane::reach(&session, &record).await?;
-    let connection = reached.connection.clone().patient(RETRY_TIMEOUT);
+    let connection = reached.connection.clone().patient(PATIENCE);
     let names = require(&connection, &record, &args.of.nodes).await?;
-    let drainables = drain::prepare_drain(&connection, &names, consent(&args.options)).await?;
-    if args.options.dry_run {
+    let drainables = drain::prepare_drain(&connection, &names, consent(&args.how)).await?;
+    if args.how.dry_run {
         let mut pods = Vec::new();
         for drainable in &drainables {
             let waits = drain::preview_drain(&connection, drainable).await?;
@@ -30,7 +30,7 @@ pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault
         }
         drop(progress);
         context.ui.report(&Previews { api_version: "kamaji/v1", kind: "DrainPlan", pods });
-        context.ui.say("Dry run: nothing was changed.");
+        context.ui.say("Nothing was changed: this was a dry run.");
         return refuse_loss(&drainables);
     }
     refuse_loss(&drainables)?;
@@ -38,9 +38,9 @@ pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault
     for drainable in &drainables {
         plan.changes.extend(changes(drainable.node.as_str(), &drainable.pods));
     }
-    let drained = drain::drain(&session, &connection, &drainables, args.options.grace_period, &plan.approve()).await?;
+    let drained = drain::drain(&session, &connection, &drainables, args.how.grace_period, &plan.approve()).await?;
     drop(progress);
-    let stay: Vec<usize> = drainables.iter().map(|drainable| drainable.pods.keep.len()).collect();
+    let stay: Vec<usize> = drainables.iter().map(|drainable| drainable.pods.stay.len()).collect();
     context.ui.report(&Drains {
         api_version: "kamaji/v1",
         kind: "DrainOutcomeList",
@@ -49,38 +49,39 @@ pub(super) async fn run(args: &DrainArgs, context: &Context) -> Result<(), Fault
     failure(&drained)
 }
 
-/// The error to report if some or all workers could not be drained.
+/// The failure of some or all, if there is one.
 pub(super) fn failure(drained: &[Drained]) -> Result<(), Fault> {
     let failed: Vec<Kind> = drained.iter().filter_map(|drained| drained.failure).collect();
     let Some(first) = failed.first() else { return Ok(()) };
     let kind = if failed.len() == drained.len() { *first } else { Kind::Partial };
-    let text = format!("{} of {} nodes still have pods to evict", failed.len(), drained.len());
-    Err(Fault::new(kind, text).hint("run the same command again to resume; increase --timeout if needed"))
+    let text = format!("{} of {} nodes still have pods that should leave", failed.len(), drained.len());
+    Err(Fault::new(kind, text)
+        .hint("run the same command again: it goes on where this one stopped; --timeout gives it longer"))
 }
 
-/// The changes from draining one worker.
+/// What draining one worker changes.
 pub(super) fn changes(node: &str, pods: &DrainPlan) -> Vec<Change> {
-    let mut changes = vec![Change::of(format!("Node {node}"), Action::Update, "cordoned")];
-    let of = |pod: &PodRef, action, note: &str| Change::of(format!("{} on {node}", pod.object), action, note);
-    changes.extend(pods.evict.iter().map(|pod| of(pod, Action::Delete, "evicted")));
-    changes.extend(pods.keep.iter().map(|(pod, why)| of(pod, Action::Unchanged, why)));
+    let mut changes = vec![Change::of(format!("Node {node}"), Action::Update, "no new pods come")];
+    let of = |pod: &PodOn, action, note: &str| Change::of(format!("{} on {node}", pod.object), action, note);
+    changes.extend(pods.leave.iter().map(|pod| of(pod, Action::Delete, "evicted")));
+    changes.extend(pods.stay.iter().map(|(pod, why)| of(pod, Action::Unchanged, why)));
     changes
 }
 
 fn previews(node: &str, plan: &DrainPlan, waits: &std::collections::BTreeMap<String, String>) -> Vec<Preview> {
-    let of = |pod: &PodRef, action, why: String| Preview {
+    let of = |pod: &PodOn, action, why: String| Preview {
         node: node.to_owned(),
         pod: format!("{}/{}", pod.object.namespace.as_deref().unwrap_or_default(), pod.object.name),
         action,
-        reason: why,
+        why,
     };
-    let leave = plan.evict.iter().map(|pod| match waits.get(&pod.uid) {
-        Some(cause) => of(pod, "Blocked", cause.clone()),
+    let leave = plan.leave.iter().map(|pod| match waits.get(&pod.uid) {
+        Some(cause) => of(pod, "Wait", cause.clone()),
         None => of(pod, "Evict", String::new()),
     });
     let refused =
-        plan.refused.iter().map(|refused| of(&refused.pod, "Reject", format!("{} ({})", refused.why, refused.flag)));
-    let stay = plan.keep.iter().map(|(pod, why)| of(pod, "Skip", (*why).to_owned()));
+        plan.refused.iter().map(|refused| of(&refused.pod, "Refuse", format!("{} ({})", refused.why, refused.flag)));
+    let stay = plan.stay.iter().map(|(pod, why)| of(pod, "Stay", (*why).to_owned()));
     leave.chain(refused).chain(stay).collect()
 }
 
@@ -98,16 +99,16 @@ struct Preview {
     node: String,
     pod: String,
     action: &'static str,
-    reason: String,
+    why: String,
 }
 
 impl Report for Previews {
     fn text(&self, _wide: bool) -> String {
         if self.pods.is_empty() {
-            return "no pods to evict\n".to_owned();
+            return "no pods would leave\n".to_owned();
         }
-        let row = |pod: &Preview| vec![pod.node.clone(), pod.pod.clone(), pod.action.to_owned(), pod.reason.clone()];
-        Table { headings: vec!["NODE", "POD", "ACTION", "REASON"], rows: self.pods.iter().map(row).collect() }.draw()
+        let row = |pod: &Preview| vec![pod.node.clone(), pod.pod.clone(), pod.action.to_owned(), pod.why.clone()];
+        Table { headings: vec!["NODE", "POD", "ACTION", "WHY"], rows: self.pods.iter().map(row).collect() }.draw()
     }
 
     fn names(&self) -> Vec<String> {
@@ -128,8 +129,8 @@ struct Drains {
 struct Item {
     node: String,
     drained: bool,
-    pods_evicted: usize,
-    pods_skipped: usize,
+    pods_left: usize,
+    pods_stay: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blocked: Vec<String>,
 }
@@ -139,8 +140,8 @@ impl Item {
         Self {
             node: drained.node.to_string(),
             drained: drained.failure.is_none(),
-            pods_evicted: drained.left,
-            pods_skipped: stay,
+            pods_left: drained.left,
+            pods_stay: stay,
             blocked: drained.blocked.clone(),
         }
     }
@@ -152,8 +153,8 @@ impl Report for Drains {
         for item in &self.items {
             let outcome = if item.drained { "drained" } else { "NOT drained" };
             text.push_str(&format!(
-                "{}: {outcome}, {} pods evicted, {} skipped\n",
-                item.node, item.pods_evicted, item.pods_skipped
+                "{}: {outcome}, {} pods left it, {} stay\n",
+                item.node, item.pods_left, item.pods_stay
             ));
             for cause in &item.blocked {
                 text.push_str(&format!("  - {}\n", crate::ui::safe(cause)));

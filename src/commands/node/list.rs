@@ -1,9 +1,9 @@
-//! `kamaji node list`: lists the workers of a control plane.
+//! `kamaji node list`: the workers of a control plane.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::REQUEST_TIMEOUT;
+use super::SHORT;
 use crate::cli::NodeListArgs;
 use crate::commands::shared::context::Context;
 use crate::commands::shared::{age, control_plane};
@@ -16,7 +16,7 @@ use crate::ui::{Format, Report, Table};
 pub(super) async fn run(args: &NodeListArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let record = control_plane::record(&session, &management, &args.name).await?;
     let reached = control_plane::reach(&session, &record).await?;
     let ask_kubelets = match context.ui.format {
@@ -43,7 +43,7 @@ struct Nodes {
     kind: &'static str,
     control_plane_version: String,
     items: Vec<Item>,
-    /// The arguments that select the control plane in a command.
+    /// The control plane, for a command.
     #[serde(skip)]
     argument: String,
 }
@@ -54,11 +54,11 @@ struct Item {
     name: String,
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    not_ready_reason: Option<String>,
+    why_not_ready: Option<String>,
     schedulable: bool,
     kubelet_version: String,
-    /// Negative if the kubelet is newer; null if its version is unknown.
-    minor_versions_behind: Option<i64>,
+    /// Negative when the kubelet is newer; null when its version cannot be read.
+    minors_older: Option<i64>,
     skew_allowed: bool,
     container_runtime: String,
     os_image: String,
@@ -68,7 +68,7 @@ struct Item {
     pods: usize,
     pod_capacity: Option<u64>,
     created: Option<Timestamp>,
-    certificate_expires: Option<Timestamp>,
+    certificate_ends: Option<Timestamp>,
     certificate_rotates: Option<bool>,
     #[serde(skip)]
     status: String,
@@ -86,16 +86,16 @@ impl Item {
         let signed = |minors: u64| i64::try_from(minors).unwrap_or(i64::MAX);
         let shown = certificate.map(|certificate| {
             let left = certificate.ends.map_or_else(|| "unknown".to_owned(), |end| format!("{}d", age::days(now, end)));
-            if certificate.rotates { left } else { format!("{left}, no rotation") }
+            if certificate.rotates { left } else { format!("{left}, not renewed") }
         });
         Self {
             status: worker.status(),
             name: worker.name,
             ready: worker.ready,
-            not_ready_reason: worker.why_not_ready,
+            why_not_ready: worker.why_not_ready,
             schedulable: worker.schedulable,
             kubelet_version: worker.kubelet,
-            minor_versions_behind: match worker.skew {
+            minors_older: match worker.skew {
                 Skew::Same => Some(0),
                 Skew::Older(minors) => Some(signed(minors)),
                 Skew::Newer(minors) => Some(-signed(minors)),
@@ -112,7 +112,7 @@ impl Item {
             pod_capacity: worker.capacity,
             age: worker.created.map(|created| age::age(now, created)).unwrap_or_default(),
             created: worker.created,
-            certificate_expires: certificate.and_then(|certificate| certificate.ends),
+            certificate_ends: certificate.and_then(|certificate| certificate.ends),
             certificate_rotates: certificate.map(|certificate| certificate.rotates),
             certificate: shown.unwrap_or_default(),
         }
@@ -130,13 +130,12 @@ impl Report for Nodes {
         }
         let mut details = String::new();
         let rows = self.items.iter().map(|item| {
-            if let Some(why) = &item.not_ready_reason {
+            if let Some(why) = &item.why_not_ready {
                 details.push_str(&format!("{} is not ready: {}\n", item.name, crate::ui::safe(why)));
             }
             if !item.skew_allowed {
                 details.push_str(&format!(
-                    "{} violates the version skew policy: kubelet {} with control plane {} (kubelets \
-                     may be up to 3 minor versions older, never newer)\n",
+                    "{} is outside of what Kubernetes supports: kubelet {} with control plane {} (up to 3 minors older, never newer)\n",
                     item.name,
                     crate::ui::safe(&item.kubelet_version),
                     self.control_plane_version

@@ -1,4 +1,4 @@
-//! `kamaji node`: lists, cordons, drains and removes workers of a control plane.
+//! `kamaji node`: workers of a control plane, seen and moved about through its API server, however that is reached.
 
 mod drain;
 mod list;
@@ -20,9 +20,9 @@ use crate::plan::state::record::Record;
 use crate::plan::workers::drain::Consent;
 use crate::ui::Report;
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Retry budget for requests while the tenant's API server is unavailable.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_secs(60);
+/// How long requests are repeated while the tenant's API server is away for a moment.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(command: &NodeCommand, context: &mut Context) -> Result<(), Fault> {
     match command {
@@ -34,7 +34,7 @@ pub(super) async fn run(command: &NodeCommand, context: &mut Context) -> Result<
     }
 }
 
-/// The names without duplicates.
+/// The names without those that were typed before.
 fn distinct(names: &[NodeName]) -> Vec<NodeName> {
     let mut distinct: Vec<NodeName> = Vec::new();
     for name in names {
@@ -45,7 +45,7 @@ fn distinct(names: &[NodeName]) -> Vec<NodeName> {
     distinct
 }
 
-/// Fails if a worker does not exist.
+/// Refuses when one of the workers does not exist.
 async fn require(connection: &Connection, record: &Record, nodes: &[NodeName]) -> Result<Vec<NodeName>, Fault> {
     let names = distinct(nodes);
     let found = nodes::find_nodes(connection, &names).await?;
@@ -54,17 +54,17 @@ async fn require(connection: &Connection, record: &Record, nodes: &[NodeName]) -
     if missing.is_empty() { Ok(names) } else { Err(nodes::no_such_nodes(&record.spec.namespaced_name(), &missing)) }
 }
 
-fn consent(options: &DrainOptions) -> Consent {
-    Consent { bare_pods: options.force, local_data: options.delete_emptydir_data }
+fn consent(how: &DrainOptions) -> Consent {
+    Consent { bare_pods: how.force, local_data: how.delete_emptydir_data }
 }
 
-/// Fails if pods or data would be lost without the user's consent. Called before any change.
+/// Refuses when something would be lost that nobody agreed to. Nothing was changed yet.
 fn refuse_loss(drainables: &[Drainable]) -> Result<(), Fault> {
     let refused: Vec<_> = drainables.iter().flat_map(|drainable| &drainable.pods.refused).collect();
     if refused.is_empty() {
         return Ok(());
     }
-    let mut text = "some pods or their data would be lost; nothing was changed".to_owned();
+    let mut text = "some pods would be lost; nothing was changed".to_owned();
     for refused in &refused {
         let pod = &refused.pod.object;
         text.push_str(&format!(
@@ -78,13 +78,13 @@ fn refuse_loss(drainables: &[Drainable]) -> Result<(), Fault> {
     let mut flags: Vec<&str> = refused.iter().map(|refused| refused.flag).collect();
     flags.sort_unstable();
     flags.dedup();
-    Err(Fault::new(Kind::Declined, text).hint(format!("to continue anyway, use {}", flags.join(" and "))))
+    Err(Fault::new(Kind::Declined, text).hint(format!("agree to it with {}", flags.join(" and "))))
 }
 
 async fn schedule(args: &NodesArgs, context: &Context, schedulable: bool) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let record = control_plane::record(&session, &management, &args.name).await?;
     let reached = control_plane::reach(&session, &record).await?;
     let names = require(&reached.connection, &record, &args.nodes).await?;

@@ -1,4 +1,4 @@
-//! `kamaji node remove`: drains workers, resets their hosts and deletes their Nodes, after confirmation.
+//! `kamaji node remove`: look at workers and machines, show the plan, ask, drain, reset, delete, report.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::drain::changes;
-use super::{RETRY_TIMEOUT, consent, distinct, refuse_loss};
+use super::{PATIENCE, consent, distinct, refuse_loss};
 use crate::cli::RemoveArgs;
 use crate::cluster::Connection;
 use crate::commands::shared::context::Context;
@@ -23,11 +23,11 @@ use crate::plan::workers::host_probe::{HostMembership, HostProbe, reset_script};
 use crate::plan::workers::node_status::NodeState;
 use crate::ui::Report;
 
-/// Timeout for resetting one host.
-const RESET_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long resetting one machine may take.
+const RESET: Duration = Duration::from_secs(300);
 
-/// A worker to remove.
-struct Removal<'a> {
+/// One worker that is to go.
+struct Leaving<'a> {
     node: NodeName,
     exists: bool,
     /// Why it is not drained.
@@ -38,17 +38,17 @@ struct Removal<'a> {
 pub(super) async fn run(args: &RemoveArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, args.options.timeout.0);
+    let session = management.session(&progress, args.how.timeout.0);
     let record = control_plane::record(&session, &management, &args.of.name).await?;
     let reached = control_plane::reach(&session, &record).await?;
-    let connection = reached.connection.clone().patient(RETRY_TIMEOUT);
-    let leaving = find_workers(args, &session, &connection, &record).await?;
+    let connection = reached.connection.clone().patient(PATIENCE);
+    let leaving = look(args, &session, &connection, &record).await?;
     let to_drain: Vec<NodeName> = leaving
         .iter()
         .filter(|leaving| leaving.exists && leaving.not_drained.is_none())
         .map(|leaving| leaving.node.clone())
         .collect();
-    let drainables = drain::prepare_drain(&connection, &to_drain, consent(&args.options)).await?;
+    let drainables = drain::prepare_drain(&connection, &to_drain, consent(&args.how)).await?;
     let plan = plan(&record, &leaving, &drainables);
     context.ui.show_plan(&plan);
     for leaving in &leaving {
@@ -57,15 +57,15 @@ pub(super) async fn run(args: &RemoveArgs, context: &Context) -> Result<(), Faul
         }
     }
     refuse_loss(&drainables)?;
-    if args.options.dry_run {
+    if args.how.dry_run {
         drop(progress);
-        context.ui.result("Dry run: nothing was changed.\n");
+        context.ui.result("Nothing was changed: this was a dry run.\n");
         return Ok(());
     }
     if !args.yes {
         if !context.ui.can_ask() {
-            return Err(Fault::new(Kind::Declined, "removing workers requires confirmation; nothing was changed")
-                .hint("confirm with --yes, or preview with --dry-run"));
+            return Err(Fault::new(Kind::Declined, "removing workers needs consent; nothing was changed")
+                .hint("agree to it with --yes; see what goes with --dry-run"));
         }
         if !context.ui.confirm(&format!("Remove {} workers?", leaving.len()))? {
             return Err(Fault::new(Kind::Declined, "declined; nothing was changed"));
@@ -76,13 +76,13 @@ pub(super) async fn run(args: &RemoveArgs, context: &Context) -> Result<(), Faul
     report(context, outcomes)
 }
 
-/// Finds the workers and matches hosts to them. Fails on mismatches, before any change.
-async fn find_workers<'a>(
+/// Which workers there are, and which machines they are. Refuses what is unclear before anything is changed.
+async fn look<'a>(
     args: &'a RemoveArgs,
     session: &Session<'_>,
     connection: &Connection,
     record: &Record,
-) -> Result<Vec<Removal<'a>>, Fault> {
+) -> Result<Vec<Leaving<'a>>, Fault> {
     let names = distinct(&args.of.nodes);
     let found = nodes::find_nodes(connection, &names).await?;
     let hosts = hosts::distinct(&args.machines);
@@ -90,7 +90,7 @@ async fn find_workers<'a>(
     if !hosts.is_empty() {
         let admin = control_plane::kubeconfig(session.management, record, "admin.conf").await?;
         let (_, _, ca) = pki::kubeconfig_client(admin.expose_secret())?;
-        let seen = hosts::probe_hosts(&hosts::ssh(&args.machines), &hosts, &pki::discovery_hashes(&ca)?).await;
+        let seen = hosts::look(&hosts::ssh(&args.machines), &hosts, &pki::discovery_hashes(&ca)?).await;
         for (host, seen) in hosts.into_iter().zip(seen) {
             of_host.push((node_of(host, seen, &names)?, host));
         }
@@ -107,53 +107,51 @@ async fn find_workers<'a>(
     let leaving = names.into_iter().zip(found).map(|(node, found)| {
         let ready = found.as_ref().is_some_and(|found| NodeState::of(found, record.spec.version).ready);
         let not_drained = match (args.no_drain, found.is_some(), ready) {
-            (true, ..) => Some("--no-drain is set"),
-            (false, true, false) => Some("it is not ready, so its kubelet cannot terminate pods"),
-            (false, false, _) => Some("its Node has already been deleted"),
+            (true, ..) => Some("--no-drain was given"),
+            (false, true, false) => Some("it is not ready, so nobody there would end the pods"),
+            (false, false, _) => Some("its Node is deleted already"),
             (false, true, true) => None,
         };
         let host = of_host.iter().find(|(of, _)| *of == node).map(|(_, host)| *host);
-        Removal { exists: found.is_some(), not_drained, host, node }
+        Leaving { exists: found.is_some(), not_drained, host, node }
     });
     Ok(leaving.collect())
 }
 
-/// Determines which of the workers a host is.
+/// Which of the workers a machine is.
 fn node_of(host: &str, seen: Result<HostProbe, String>, names: &[NodeName]) -> Result<NodeName, Fault> {
     let refuse = |kind, why: String| {
         Err(Fault::new(kind, format!("{host} {why}; nothing was changed"))
-            .hint("omit --host to remove only the Node from the cluster"))
+            .hint("leave --host out to take the node out of the cluster only"))
     };
     match seen.map(|machine| machine.membership) {
-        Err(why) => refuse(Kind::Unavailable, format!("cannot be checked: {why}")),
-        Ok(HostMembership::Free) => {
-            refuse(Kind::Usage, "has not joined a cluster; there is nothing to reset".to_owned())
-        }
+        Err(why) => refuse(Kind::Unavailable, format!("cannot be looked at: {why}")),
+        Ok(HostMembership::Free) => refuse(Kind::Usage, "is in no cluster, so there is nothing to reset".to_owned()),
         Ok(HostMembership::Elsewhere(server)) => {
-            refuse(Kind::Conflict, format!("has joined another cluster ({server}) and is not reset"))
+            refuse(Kind::Conflict, format!("is in another cluster ({server}) and is not reset"))
         }
         Ok(HostMembership::Here(node)) => {
             let node = node.unwrap_or_else(|| "unknown".to_owned());
             match names.iter().find(|name| name.as_str() == node) {
                 Some(name) => Ok(name.clone()),
-                None => refuse(Kind::Usage, format!("is node `{node}`, which is not one of the nodes to remove")),
+                None => refuse(Kind::Usage, format!("is node `{node}`, which is not among those to be removed")),
             }
         }
     }
 }
 
-fn plan(record: &Record, leaving: &[Removal<'_>], drainables: &[Drainable]) -> Plan {
+fn plan(record: &Record, leaving: &[Leaving<'_>], drainables: &[Drainable]) -> Plan {
     let mut plan = Plan { control_plane: format!("{}/{}", record.spec.namespace, record.spec.name), ..Plan::default() };
     for leaving in leaving {
         if let Some(drainable) = drainables.iter().find(|drainable| drainable.node == leaving.node) {
             plan.changes.extend(changes(leaving.node.as_str(), &drainable.pods));
         }
         if let Some(host) = leaving.host {
-            let what = format!("host {host}, node {}", leaving.node);
+            let what = format!("machine {host}, node {}", leaving.node);
             plan.changes.push(Change::of(what, Action::Delete, "kubeadm reset"));
         }
         if leaving.exists {
-            let note = "with its Lease and certificate signing requests";
+            let note = "with its lease and certificate requests";
             plan.changes.push(Change::of(format!("Node {}", leaving.node), Action::Delete, note));
         }
     }
@@ -164,30 +162,27 @@ async fn carry_out(
     args: &RemoveArgs,
     session: &Session<'_>,
     connection: &Connection,
-    leaving: &[Removal<'_>],
+    leaving: &[Leaving<'_>],
     drainables: &[Drainable],
     approved: &Approved,
 ) -> Result<Vec<Item>, Fault> {
-    let drained = drain::drain(session, connection, drainables, args.options.grace_period, approved).await?;
+    let drained = drain::drain(session, connection, drainables, args.how.grace_period, approved).await?;
     let blocked = |node: &NodeName| {
         drained.iter().find(|drained| drained.node == *node && drained.failure.is_some()).map(|drained| {
-            (
-                drained.failure.unwrap_or(Kind::Failed),
-                format!("pods could not be evicted: {}", drained.blocked.join("; ")),
-            )
+            (drained.failure.unwrap_or(Kind::Failed), format!("pods did not leave: {}", drained.blocked.join("; ")))
         })
     };
-    // Reset the host before deleting the Node: a running kubelet would register it again.
-    let to_reset: Vec<&Removal<'_>> =
+    // The machine before the Node: a kubelet that still runs would register it again.
+    let to_reset: Vec<&Leaving<'_>> =
         leaving.iter().filter(|leaving| leaving.host.is_some() && blocked(&leaving.node).is_none()).collect();
     let hosts: Vec<&str> = to_reset.iter().filter_map(|leaving| leaving.host).collect();
-    let reset = hosts::ssh(&args.machines).run(&hosts, &reset_script(), RESET_TIMEOUT).await;
+    let reset = hosts::ssh(&args.machines).run(&hosts, &reset_script(), RESET).await;
     let mut items = Vec::new();
     for leaving in leaving {
         let reset = to_reset.iter().position(|to_reset| to_reset.node == leaving.node).map(|index| &reset[index]);
         let failure = match (blocked(&leaving.node), reset) {
             (Some(blocked), _) => Some(blocked),
-            (None, Some(Err(why))) => Some((Kind::Failed, format!("its host could not be reset: {why}"))),
+            (None, Some(Err(why))) => Some((Kind::Failed, format!("its machine was not reset: {why}"))),
             (None, Some(Ok(_)) | None) => {
                 let removed = nodes::remove_node(connection, &leaving.node, approved).await;
                 removed.err().map(|fault| (fault.kind(), fault.to_string()))
@@ -210,8 +205,8 @@ fn report(context: &Context, items: Vec<Item>) -> Result<(), Fault> {
     context.ui.report(&Removals { api_version: "kamaji/v1", kind: "NodeRemovalList", items });
     let Some(first) = kinds.first() else { return Ok(()) };
     let kind = if kinds.len() == total { *first } else { Kind::Partial };
-    Err(Fault::new(kind, format!("{} of {total} workers were not removed", kinds.len()))
-        .hint("run the same command again to resume"))
+    Err(Fault::new(kind, format!("{} of {total} workers are not removed", kinds.len()))
+        .hint("run the same command again: it goes on where this one stopped"))
 }
 
 #[derive(Serialize)]
@@ -238,8 +233,8 @@ impl Report for Removals {
     fn text(&self, _wide: bool) -> String {
         let line = |item: &Item| match &item.failure {
             Some(why) => format!("{}: NOT removed\n  - {}\n", item.node, crate::ui::safe(why).replace('\n', "\n    ")),
-            None if item.reset => format!("{}: removed, host reset\n", item.node),
-            None => format!("{}: removed, host unchanged\n", item.node),
+            None if item.reset => format!("{}: removed, its machine is reset\n", item.node),
+            None => format!("{}: removed; its machine was not touched\n", item.node),
         };
         self.items.iter().map(line).collect()
     }

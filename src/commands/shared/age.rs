@@ -1,19 +1,19 @@
-//! Formats durations like kubectl: `5m`, `3h20m`, `12d`.
+//! Lengths of time as kubectl writes them: `5m`, `3h20m`, `12d`.
 
 use jiff::Timestamp;
 
-/// The time since `then`.
+/// How long ago `then` was.
 pub(crate) fn age(now: Timestamp, then: Timestamp) -> String {
     human(now.as_second() - then.as_second())
 }
 
-/// The time until `end`.
+/// How long it is until `end`.
 pub(crate) fn left(now: Timestamp, end: Timestamp) -> String {
     let seconds = end.as_second() - now.as_second();
-    if seconds <= 0 { "expired".to_owned() } else { human(seconds) }
+    if seconds <= 0 { "ended".to_owned() } else { human(seconds) }
 }
 
-/// Whole days until `end`; negative if it is past.
+/// Whole days until `end`; negative when it is past.
 pub(crate) fn days(now: Timestamp, end: Timestamp) -> i64 {
     (end.as_second() - now.as_second()).div_euclid(86400)
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_formatted_like_kubectl() {
+    fn ages_are_written_as_kubectl_writes_them() {
         for (seconds, text) in [
             (5, "5s"),
             (119, "119s"),

@@ -1,4 +1,4 @@
-//! Applies a spec for `create`, `update` and `rollback`: plans, asks for confirmation, applies and waits.
+//! What `create` and `update` have in common once a wish is read: look, plan, show, ask, apply, wait.
 
 use std::time::Duration;
 
@@ -13,76 +13,75 @@ use crate::plan::apply::plan::Plan;
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::{Report, Ui};
 
-/// Options for applying a spec.
-pub(crate) struct ApplyOptions {
+/// How a wish is carried out.
+pub(crate) struct How {
     pub(crate) dry_run: bool,
     pub(crate) yes: bool,
     pub(crate) wait: bool,
     pub(crate) timeout: Duration,
 }
 
-/// The result of applying a spec.
-pub(crate) enum ApplyResult {
-    /// A dry run: the plan was shown.
-    DryRun,
-    /// The plan was empty.
+/// What came of it.
+pub(crate) enum Settled {
+    /// The plan was shown, and nothing written.
+    Shown,
+    /// Everything is as it was asked for.
     Unchanged(Box<Record>),
-    /// The plan was applied, and the control plane is ready.
+    /// It can be used; by this plan.
     Changed(Box<Record>, Plan),
-    /// The objects were applied, without waiting.
-    NotAwaited,
+    /// The objects are written, and nobody waited.
+    Written,
 }
 
-/// Applies the spec after confirmation.
+/// Makes the wish come true, if it is agreed to.
 pub(crate) async fn apply_spec(
     request: &CreateRequest,
-    options: &ApplyOptions,
+    how: &How,
     management: &Management,
     context: &mut Context,
-) -> Result<ApplyResult, Fault> {
+) -> Result<Settled, Fault> {
     let progress = context.ui.progress();
-    let session = management.session(&progress, options.timeout);
+    let session = management.session(&progress, how.timeout);
     let prepared = preview::preview(&session, request, &mut context.ambient).await?;
-    if options.dry_run {
+    if how.dry_run {
         drop(progress);
         show_dry_run(&context.ui, prepared.plan);
-        return Ok(ApplyResult::DryRun);
+        return Ok(Settled::Shown);
     }
     if prepared.plan.is_empty()
         && let Some(recorded) = prepared.recorded
     {
         create::remove_abandoned_lock(&session, &request.spec.namespace, &request.spec.name).await?;
-        return Ok(ApplyResult::Unchanged(Box::new(recorded.record)));
+        return Ok(Settled::Unchanged(Box::new(recorded.record)));
     }
     context.ui.show_plan(&prepared.plan);
     let exists = prepared.recorded.as_ref().is_some_and(|recorded| recorded.record.step == LifecyclePhase::Ready);
-    if exists && !options.yes {
-        confirm(&context.ui, &prepared.plan)?;
+    if exists && !how.yes {
+        ask(&context.ui, &prepared.plan)?;
     }
     let approved = prepared.plan.approve();
-    let created = create::apply(&session, request, &approved, options.wait, &mut context.ambient).await?;
+    let created = create::apply(&session, request, &approved, how.wait, &mut context.ambient).await?;
     drop(progress);
-    let Some(ApplyOutcome { record, direct }) = created else { return Ok(ApplyResult::NotAwaited) };
+    let Some(ApplyOutcome { record, direct }) = created else { return Ok(Settled::Written) };
     if !direct {
         let endpoint = record.address.as_ref().map(|address| address.endpoint.to_string()).unwrap_or_default();
         context.ui.say(&format!(
-            "note: {endpoint} is not reachable from here; kamaji connected through the management cluster. \
-             Workers must be able to reach it."
+            "note: {endpoint} does not answer from here; kamaji went through the management cluster. Workers must reach it."
         ));
     }
-    Ok(ApplyResult::Changed(Box::new(record), approved.plan().clone()))
+    Ok(Settled::Changed(Box::new(record), approved.plan().clone()))
 }
 
-/// Changes to an existing control plane require confirmation; creation does not.
-fn confirm(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
+/// Changing what exists needs consent; making something new does not.
+fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     if !ui.can_ask() {
         return Err(Fault::new(
             Kind::Declined,
-            format!("changing the existing control plane {} requires confirmation", plan.control_plane),
+            format!("control plane {} exists and would be changed", plan.control_plane),
         )
-        .hint("confirm with --yes, or preview with --dry-run"));
+        .hint("agree to it with --yes; see it first with --dry-run"));
     }
-    if ui.confirm("Apply these changes?")? {
+    if ui.confirm("Make these changes?")? {
         Ok(())
     } else {
         Err(Fault::new(Kind::Declined, "declined; nothing was changed"))
@@ -105,11 +104,13 @@ struct DryRun {
 impl Report for DryRun {
     fn text(&self, _wide: bool) -> String {
         let mut lines = crate::ui::plan_lines(&self.plan);
-        lines.push(if self.plan.is_empty() { "No changes." } else { "Dry run: nothing was changed." }.to_owned());
+        lines.push(
+            if self.plan.is_empty() { "No changes." } else { "Nothing was changed: this was a dry run." }.to_owned(),
+        );
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn names(&self) -> Vec<String> {
-        self.plan.changes.iter().filter(|change| change.action.writes()).map(|change| change.target.clone()).collect()
+        self.plan.changes.iter().filter(|change| change.action.writes()).map(|change| change.what.clone()).collect()
     }
 }

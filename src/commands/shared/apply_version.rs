@@ -1,4 +1,4 @@
-//! Changes the version for `upgrade` and `rollback`, after confirmation.
+//! What `upgrade` and `rollback` have in common: show, ask, change the version, report.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,63 +18,60 @@ use crate::plan::apply::plan::Plan;
 use crate::plan::state::record::Record;
 use crate::ui::{Report, Ui};
 
-/// Timeout for saving the snapshot.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long saving the data may take.
+const SAVING: Duration = Duration::from_secs(600);
 
-/// What to report before the confirmation, and the snapshot to save after it.
-pub(crate) struct RolloutContext<'a> {
+/// What is told before the question, and what is saved after it.
+pub(crate) struct Before<'a> {
     pub(crate) facts: Vec<String>,
     pub(crate) snapshot: Option<(&'a Record, &'a Path)>,
-    /// Whether this is a rollback.
+    /// Whether `rollback` asks for it.
     pub(crate) is_rollback: bool,
 }
 
-/// Shows the plan and applies it after confirmation.
+/// Shows the plan and carries it out if it is agreed to.
 pub(crate) async fn apply_version(
     name: &ControlPlaneName,
     version: KubeVersion,
     plan: Plan,
-    rollout_context: RolloutContext<'_>,
+    before: Before<'_>,
     args: &RollArgs,
     management: &Management,
     context: &mut Context,
 ) -> Result<(), Fault> {
     if args.dry_run {
-        for fact in &rollout_context.facts {
+        for fact in &before.facts {
             context.ui.say(fact);
         }
         show_dry_run(&context.ui, plan);
         return Ok(());
     }
     context.ui.show_plan(&plan);
-    for fact in &rollout_context.facts {
+    for fact in &before.facts {
         context.ui.say(fact);
     }
     if !args.yes {
-        confirm(&context.ui, &plan)?;
+        ask(&context.ui, &plan)?;
     }
     let approved = plan.approve();
     let progress = context.ui.progress();
-    if let Some((record, path)) = rollout_context.snapshot {
-        let session = management.session(&progress, SNAPSHOT_TIMEOUT);
+    if let Some((record, path)) = before.snapshot {
+        let session = management.session(&progress, SAVING);
         snapshot::save(&session, record, path).await?;
-        session.say(Event::Done(format!("snapshot saved to {}", path.display())));
+        session.say(Event::Done(format!("the data is saved in {}", path.display())));
     }
     let session = management.session(&progress, args.timeout.0);
-    let target = Target { namespace: &management.namespace, name, version, is_rollback: rollout_context.is_rollback };
+    let target = Target { namespace: &management.namespace, name, version, is_rollback: before.is_rollback };
     let record = run::roll(&session, &target, &approved, &mut context.ambient).await?;
     drop(progress);
     context.ui.report(&Rolled::of(&record, true));
     Ok(())
 }
 
-fn confirm(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
+fn ask(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     if !ui.can_ask() {
-        return Err(Fault::new(
-            Kind::Declined,
-            format!("changing the version of {} requires confirmation", plan.control_plane),
-        )
-        .hint("confirm with --yes, or preview with --dry-run"));
+        return Err(Fault::new(Kind::Declined, format!("the version of {} would be changed", plan.control_plane))
+            .hint("agree to it with --yes; see it first with --dry-run"));
     }
     if ui.confirm("Change the version?")? {
         Ok(())
@@ -83,7 +80,7 @@ fn confirm(ui: &Ui, plan: &Plan) -> Result<(), Fault> {
     }
 }
 
-/// The report of a change of version. Its JSON is a public interface.
+/// What a change of version ends with. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Rolled {
@@ -111,7 +108,7 @@ impl Rolled {
 impl Report for Rolled {
     fn text(&self, _wide: bool) -> String {
         let (name, version) = (&self.name, &self.version);
-        if self.changed { format!("{name} now runs {version}\n") } else { format!("{name}: unchanged, {version}\n") }
+        if self.changed { format!("{name} has {version}\n") } else { format!("{name}: unchanged, {version}\n") }
     }
 
     fn names(&self) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The context of a command: terminal, management cluster, namespace, clock and randomness.
+//! What every verb needs: the terminal, the management cluster, the namespace, clock and randomness.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::event::Observer;
 use crate::model::Namespace;
 use crate::ui::Ui;
 
-/// Retry budget while the management cluster is unavailable.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long requests are repeated while the management cluster is away for a moment.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Retry budget of the first request, so that an unreachable management cluster is reported quickly.
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same for the first request: who cannot reach the management cluster learns so soon.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The clock skew from which to warn.
-const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// How far clocks may be apart before it is worth a word.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 pub(crate) struct Context {
     pub(crate) ui: Ui,
@@ -29,7 +29,7 @@ pub(crate) struct Context {
     common: Common,
 }
 
-/// The connection to the management cluster, and the namespace.
+/// The management cluster as this run uses it.
 pub(crate) struct Management {
     pub(crate) connection: Connection,
     pub(crate) namespace: Namespace,
@@ -44,40 +44,39 @@ impl Context {
         self.ui
     }
 
-    /// Connects and sends one request, so that an unreachable server is reported quickly; later requests are retried
-    /// longer.
+    /// Connects, and asks the server once: who cannot reach it learns so soon, later it is waited for.
     pub(crate) async fn management(&self) -> Result<Management, Fault> {
         let connection = self.unasked().await?;
         let namespace = self.namespace_or(connection.default_namespace())?;
         let ui = self.ui.announcer();
         connection.tell_outages(Box::new(move |outage| ui.say(&outage)));
-        connection.clone().patient(FIRST_REQUEST_TIMEOUT).text("/version").await?;
+        connection.clone().patient(FIRST_PATIENCE).text("/version").await?;
         if let Some(there) = connection.server_time() {
             let apart = clock()().duration_since(there).unsigned_abs();
-            if apart > MAX_CLOCK_SKEW {
+            if apart > CLOCKS_APART {
                 let text = format!(
-                    "clock skew: the clocks of this machine and of {} differ by {} s",
+                    "the clock of this machine and that of {} are {} s apart",
                     connection.server(),
                     apart.as_secs()
                 );
                 self.ui.warn(&text);
             }
         }
-        Ok(Management { connection: connection.patient(RETRY_TIMEOUT), namespace })
+        Ok(Management { connection: connection.patient(PATIENCE), namespace })
     }
 
-    /// A connection to the management cluster without a first request and without retries.
+    /// A connection to the management cluster that nobody has asked anything yet, and that is not waited for.
     pub(crate) async fn unasked(&self) -> Result<Connection, Refusal> {
         let target = Target { kubeconfig: self.common.kubeconfig.clone(), context: self.common.context.clone() };
         Connection::open(&target).await
     }
 
-    /// Whether the command line selects a management cluster.
+    /// Whether a management cluster was named on the command line.
     pub(crate) const fn names_a_cluster(&self) -> bool {
         self.common.kubeconfig.is_some() || self.common.context.is_some()
     }
 
-    /// Whether the command line sets a namespace.
+    /// Whether a namespace was named on the command line.
     pub(crate) const fn names_a_namespace(&self) -> bool {
         self.common.namespace.is_some()
     }
@@ -91,7 +90,7 @@ impl Context {
 }
 
 impl Management {
-    /// A session that times out after `timeout`.
+    /// A session whose waits end after `timeout`.
     pub(crate) fn session<'a>(&'a self, observer: &'a dyn Observer, timeout: Duration) -> Session<'a> {
         let deadline = Instant::now() + timeout;
         self.connection.ends_by(deadline);
@@ -99,7 +98,7 @@ impl Management {
     }
 }
 
-/// The clock, for long-running work.
+/// The clock, for work that goes on while time passes.
 pub(crate) fn clock() -> fn() -> Timestamp {
     ambient::clock
 }

@@ -1,4 +1,4 @@
-//! Accesses an existing control plane: its record, address, kubeconfigs and API server.
+//! An existing control plane: its record, its address, a way into it.
 
 use secrecy::ExposeSecret as _;
 
@@ -13,7 +13,7 @@ use crate::model::{ControlPlaneName, ObjectNames};
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::render::Address;
 
-/// Reads the record; fails if the control plane does not exist.
+/// Reads the record, or says that there is no such control plane.
 pub(crate) async fn record(
     session: &Session<'_>,
     management: &Management,
@@ -22,24 +22,24 @@ pub(crate) async fn record(
     Ok(record_store::require_record(session.management, &management.namespace, name).await?.record)
 }
 
-/// The address; fails with a hint if there is none yet.
+/// The address, or what to do while there is none.
 pub(crate) fn address(record: &Record) -> Result<&Address, Fault> {
     let name = &record.spec.name;
     match (&record.address, record.step) {
         (_, LifecyclePhase::Deleting) => {
             Err(Fault::new(Kind::Conflict, format!("control plane `{name}` is being deleted"))
-                .hint(format!("complete the deletion: kamaji delete {}", record.spec.namespaced_name().argument())))
+                .hint(format!("finish that: kamaji delete {}", record.spec.namespaced_name().argument())))
         }
         (Some(address), LifecyclePhase::Creating | LifecyclePhase::Ready) => Ok(address),
         (None, LifecyclePhase::Creating | LifecyclePhase::Ready) => Err(Fault::new(
             Kind::Unavailable,
-            format!("control plane `{name}` has no address yet: its creation is incomplete"),
+            format!("control plane `{name}` has no address yet: its creation is not finished"),
         )
-        .hint("run the create command again to resume")),
+        .hint("run the create command again: it goes on where it stopped")),
     }
 }
 
-/// Reads a kubeconfig from the Secret with the administrators' kubeconfigs.
+/// One file of the Secret with the administrators' kubeconfigs.
 pub(crate) async fn kubeconfig(
     connection: &Connection,
     record: &Record,
@@ -50,21 +50,21 @@ pub(crate) async fn kubeconfig(
         let secret = format!("Secret {}/{}", spec.namespace, ObjectNames(&spec.name).admin_kubeconfig());
         Fault::new(
             Kind::Unavailable,
-            format!("{secret} has no key `{file}`: the creation of the control plane is incomplete"),
+            format!("{secret} has no key `{file}`: the creation of the control plane is not finished"),
         )
-        .hint("run the create command again to resume")
+        .hint("run the create command again: it goes on where it stopped")
     })
 }
 
-/// Connects to the tenant's API server as super-admin, without waiting for it.
+/// A connection as super-admin, waiting for nothing.
 pub(crate) async fn reach(session: &Session<'_>, record: &Record) -> Result<TenantConnection, Fault> {
     let kubeconfig = kubeconfig(session.management, record, "super-admin.conf").await?;
     let (spec, address) = (&record.spec, address(record)?);
     tenant_connection::reach(session, &spec.namespace, &spec.name, address, kubeconfig.expose_secret()).await?.map_err(
         |causes| {
-            let why = causes.first().and_then(|cause| cause.lines().next()).unwrap_or("no pod is running");
-            Fault::new(Kind::Unavailable, format!("the API server of `{}` is unreachable: {why}", spec.name))
-                .hint(format!("check its status: kamaji status {}", spec.namespaced_name().argument()))
+            let why = causes.first().and_then(|cause| cause.lines().next()).unwrap_or("no pod runs");
+            Fault::new(Kind::Unavailable, format!("the API server of `{}` does not answer: {why}", spec.name))
+                .hint(format!("see what is wrong: kamaji status {}", spec.namespaced_name().argument()))
         },
     )
 }

@@ -1,15 +1,15 @@
-//! Connects to hosts with the user's ssh, and probes them before any change.
+//! Machines that are reached over the user's ssh: what they are, before anything is done to them.
 
 use std::time::Duration;
 
 use crate::cli::Hosts;
 use crate::engine::workers::ssh::Ssh;
-use crate::plan::workers::host_probe::{HostProbe, probe_script};
+use crate::plan::workers::host_probe::{HostProbe, look_script};
 
-/// Timeout for probing one host.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long looking at one machine may take.
+const LOOK: Duration = Duration::from_secs(60);
 
-/// The hosts without duplicates.
+/// The machines of a command line, each once.
 pub(crate) fn distinct(hosts: &Hosts) -> Vec<&str> {
     let mut distinct: Vec<&str> = Vec::new();
     for host in &hosts.hosts {
@@ -20,13 +20,13 @@ pub(crate) fn distinct(hosts: &Hosts) -> Vec<&str> {
     distinct
 }
 
-/// ssh with the options of the command line.
+/// The user's ssh, as the command line says.
 pub(crate) fn ssh(hosts: &Hosts) -> Ssh {
     Ssh { config: hosts.ssh_config.clone(), parallel: usize::from(hosts.parallel) }
 }
 
-/// Probes each host; an error contains the reason why it could not be probed.
-pub(crate) async fn probe_hosts(ssh: &Ssh, hosts: &[&str], ca_hashes: &[String]) -> Vec<Result<HostProbe, String>> {
-    let said = ssh.run(hosts, &probe_script(), PROBE_TIMEOUT).await;
-    said.into_iter().map(|said| said.and_then(|said| HostProbe::parse(&said, ca_hashes))).collect()
+/// Looks at each machine; the errors say why one cannot be looked at.
+pub(crate) async fn look(ssh: &Ssh, hosts: &[&str], ca_hashes: &[String]) -> Vec<Result<HostProbe, String>> {
+    let said = ssh.run(hosts, &look_script(), LOOK).await;
+    said.into_iter().map(|said| said.and_then(|said| HostProbe::read(&said, ca_hashes))).collect()
 }

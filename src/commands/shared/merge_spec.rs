@@ -1,4 +1,4 @@
-//! Merges the file and flags of `update` into the recorded spec. Settings that are not specified keep their values.
+//! From what is on record and what `update` names to the new wish. What is not named stays as it is recorded.
 
 use super::context::Context;
 use super::{mounted_files, secure_files, spec_source};
@@ -10,15 +10,15 @@ use crate::model::{Addons, Component, ControlPlaneSpec, Endpoint, Extras, MountS
 use crate::plan::state::operations::DesiredSpec;
 use crate::yaml;
 
-/// The local files of the command line.
-pub(crate) struct LocalFiles {
-    /// Name and contents of the kubeadm file.
+/// What the command line brings from this machine.
+pub(crate) struct Brought {
+    /// Name and text of the kubeadm file.
     file: Option<(String, String)>,
     given: SuppliedFiles,
 }
 
-impl LocalFiles {
-    /// Reads the files. Unreadable files and invalid YAML are reported before any server is contacted.
+impl Brought {
+    /// Reads it. What is no file, or no YAML, is told before any server is asked.
     pub(crate) fn read(args: &UpdateArgs) -> Result<Self, Fault> {
         let file = args.kubeadm_config.as_deref().map(secure_files::read_text).transpose()?;
         if let Some((name, text)) = &file {
@@ -28,18 +28,18 @@ impl LocalFiles {
     }
 }
 
-/// The new desired spec; `None` if nothing is specified.
+/// The new wish; `None` when nothing is named at all.
 pub(crate) fn revise(
     args: &UpdateArgs,
-    files: LocalFiles,
+    brought: Brought,
     recorded: &DesiredSpec,
     context: &Context,
 ) -> Result<Option<CreateRequest>, Fault> {
-    let rereads = files.file.is_some()
+    let rereads = brought.file.is_some()
         || !args.edits().is_empty()
-        || !files.given.files.is_empty()
-        || !files.given.empty.is_empty();
-    let mut desired = if rereads { reread(args, files, recorded, context)? } else { recorded.clone() };
+        || !brought.given.files.is_empty()
+        || !brought.given.empty.is_empty();
+    let mut desired = if rereads { reread(args, brought, recorded, context)? } else { recorded.clone() };
     let spec = &mut desired.spec;
     reset(spec, &args.resets);
     let settings = &args.settings;
@@ -50,32 +50,32 @@ pub(crate) fn revise(
     spec.labels.extend(settings.labels.iter().cloned());
     settings.pods.apply(&mut spec.pods)?;
     settings.isolation.apply(&mut spec.isolation);
-    let names_nothing = !rereads && desired.is_same_as(recorded);
+    let names_nothing = !rereads && desired.is_like(recorded);
     Ok((!names_nothing).then(|| CreateRequest::of(desired)))
 }
 
-/// Parses the file, or else the recorded documents, with the edits applied.
+/// Reads the file, or the documents on record, with the edits.
 fn reread(
     args: &UpdateArgs,
-    files: LocalFiles,
+    brought: Brought,
     recorded: &DesiredSpec,
     context: &Context,
 ) -> Result<DesiredSpec, Fault> {
     let before = &recorded.spec;
-    let given = spec_source::add_recorded_files(files.given, before.clone());
+    let given = spec_source::with_kept(brought.given, before.clone());
     let load = |name: &str, text: &str, allow_experimental: bool| {
         let settings = Settings {
             replicas: before.replicas,
             expose: before.expose,
             allow_experimental,
-            supplied: given.clone(),
+            given: given.clone(),
             ..Settings::new(before.name.clone(), before.namespace.clone(), before.datastore.clone())
         };
         config::load(&Source { name, text }, settings)
     };
-    // Experimental APIs in the recorded documents were already allowed.
-    let kept = load(config::RECORDED, &recorded.documents, true);
-    let mut read = match files.file {
+    // What is kept was allowed when it was given.
+    let kept = load(config::KEPT, &recorded.documents, true);
+    let mut read = match brought.file {
         None => None,
         Some((name, text)) => {
             let whole = config::completed(&Source { name: &name, text: &text }, &recorded.documents)?;
@@ -87,37 +87,35 @@ fn reread(
     if !edits.is_empty() {
         let documents = read.as_ref().map_or(&recorded.documents, |loaded| &loaded.documents);
         let tokens = read.as_ref().map(|loaded| loaded.spec.bootstrap_tokens.clone());
-        let mut loaded = load(config::RECORDED, &config::edited(documents, &edits)?, true)?;
+        let mut loaded = load(config::KEPT, &config::edited(documents, &edits)?, true)?;
         loaded.spec.bootstrap_tokens = tokens.unwrap_or_default();
         read = Some(loaded);
     }
     let loaded = match read {
         Some(loaded) => loaded,
-        None => load(config::RECORDED, &recorded.documents, true)?,
+        None => load(config::KEPT, &recorded.documents, true)?,
     };
     spec_source::check(&loaded.spec, &loaded.warnings, context)?;
-    let recorded_endpoint = kept.ok().and_then(|kept| kept.spec.endpoint);
-    let endpoint =
-        endpoint_of(before.endpoint.as_ref(), recorded_endpoint.as_ref(), loaded.spec.endpoint.as_ref()).cloned();
-    let spec = ControlPlaneSpec { endpoint, ..keep_inexpressible(before, loaded.spec) };
+    let said = kept.ok().and_then(|kept| kept.spec.endpoint);
+    let endpoint = endpoint_of(before.endpoint.as_ref(), said.as_ref(), loaded.spec.endpoint.as_ref()).cloned();
+    let spec = ControlPlaneSpec { endpoint, ..with_the_rest_of(before, loaded.spec) };
     Ok(DesiredSpec { spec, documents: loaded.documents })
 }
 
-/// The endpoint of the new documents if they changed it or if the recorded one came from the documents; otherwise the
-/// recorded one, which was set by a flag.
+/// The endpoint: what the documents say, where they say something new, or said what there is; else what a flag said.
 fn endpoint_of<'a>(
-    current: Option<&'a Endpoint>,
-    recorded_endpoint: Option<&Endpoint>,
-    new: Option<&'a Endpoint>,
+    is: Option<&'a Endpoint>,
+    said: Option<&Endpoint>,
+    says: Option<&'a Endpoint>,
 ) -> Option<&'a Endpoint> {
-    if new == recorded_endpoint && current != recorded_endpoint { current } else { new }
+    if says == said && is != said { is } else { says }
 }
 
-/// Keeps settings that kubeadm documents cannot express.
-fn keep_inexpressible(before: &ControlPlaneSpec, read: ControlPlaneSpec) -> ControlPlaneSpec {
-    let described = |was: &Component, current: Component| {
+/// What kubeadm documents cannot say stays as it was.
+fn with_the_rest_of(before: &ControlPlaneSpec, read: ControlPlaneSpec) -> ControlPlaneSpec {
+    let described = |was: &Component, is: Component| {
         let own = was.mounts.iter().filter(|mount| matches!(mount.source, MountSource::Volume(_)));
-        Component { mounts: own.cloned().chain(current.mounts).collect(), ..current }
+        Component { mounts: own.cloned().chain(is.mounts).collect(), ..is }
     };
     ControlPlaneSpec {
         labels: before.labels.clone(),
@@ -145,7 +143,7 @@ fn reset(spec: &mut ControlPlaneSpec, resets: &[Reset]) {
             Reset::Toleration => pods.tolerations.clear(),
             Reset::NodeSelector => pods.node_selector.clear(),
             Reset::PriorityClass => pods.priority_class = None,
-            Reset::DenyEgress => spec.isolation.denied.clear(),
+            Reset::DenyEgress => spec.isolation.closed.clear(),
             Reset::Endpoint => spec.endpoint = None,
         }
     }
@@ -157,12 +155,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_set_by_a_flag_is_kept_until_the_file_sets_another() {
+    fn an_endpoint_of_a_flag_stays_until_the_file_says_another() {
         let endpoint = |text: &str| Endpoint::parse(text, 0).unwrap();
         let (a, b) = (&endpoint("a.example.com"), &endpoint("b.example.com"));
-        assert_eq!(endpoint_of(Some(a), None, None), Some(a), "set by a flag, not in the file");
-        assert_eq!(endpoint_of(Some(a), None, Some(b)), Some(b), "added to the file");
-        assert_eq!(endpoint_of(Some(a), Some(a), None), None, "removed from the file");
-        assert_eq!(endpoint_of(Some(a), Some(b), Some(b)), Some(a), "the flag overrides the file");
+        assert_eq!(endpoint_of(Some(a), None, None), Some(a), "of a flag, and the file is silent");
+        assert_eq!(endpoint_of(Some(a), None, Some(b)), Some(b), "the file speaks");
+        assert_eq!(endpoint_of(Some(a), Some(a), None), None, "the file is silent now");
+        assert_eq!(endpoint_of(Some(a), Some(b), Some(b)), Some(a), "a flag overruled the file");
     }
 }

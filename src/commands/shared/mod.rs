@@ -1,4 +1,4 @@
-//! Code shared by several commands: context, selection, input files, and the flows of create and upgrade.
+//! What several commands share: context, selection, input files, and the pipelines of create and upgrade.
 
 pub(super) mod age;
 pub(super) mod apply_spec;

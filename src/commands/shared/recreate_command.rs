@@ -1,21 +1,19 @@
-//! Builds the command that recreates a control plane from its record, for hints about missing or changed objects.
+//! The command that makes a control plane again as it was asked for, out of its record: to paste, where something of it is
+//! missing or was changed by others.
 
 use crate::config::{self, Settings, Source};
 use crate::engine::state::record_store::StoredRecord;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, Exposure, Namespace};
 use crate::plan::state::record::LifecyclePhase;
 
-/// `update` for a created control plane; `create` if the creation is incomplete, with placeholders if the record does
-/// not contain all flags.
+/// The command: `update`, which reads the record; before the first creation is finished `create`, with places to fill in
+/// where the record does not tell all that was on the command line.
 pub(crate) fn recreate(namespace: &Namespace, name: &ControlPlaneName, recorded: Option<&StoredRecord>) -> String {
     if recorded.is_some_and(|recorded| recorded.record.step == LifecyclePhase::Ready) {
         return format!("kamaji update {name} -n {namespace} --yes");
     }
     recorded.and_then(from_record).unwrap_or_else(|| {
-        format!(
-            "run the create command again with its file and flags: kamaji create {name} -n {namespace} \
-                 --kubeadm-config FILE"
-        )
+        format!("the create command again, with its file and flags: kamaji create {name} -n {namespace} --kubeadm-config FILE")
     })
 }
 
@@ -28,16 +26,16 @@ fn from_record(recorded: &StoredRecord) -> Option<String> {
         endpoint: None,
         ..Settings::new(name.clone(), namespace.clone(), spec.datastore.clone())
     };
-    // The endpoint may come from the file or from the command line.
+    // The address may be from the file or from the command line.
     let with_endpoint = Settings { endpoint: spec.endpoint.clone(), ..settings.clone() };
-    let reproduces_spec = |settings: Settings| {
+    let gives = |settings: Settings| {
         let source = Source { name: "kubeadm.yaml", text: &recorded.documents };
         let mut loaded = config::load(&source, settings).ok()?.spec;
         loaded.labels.extend(spec.labels.clone());
         loaded.bootstrap_tokens.clear();
-        is_same(&loaded, spec).then_some(())
+        same(&loaded, spec).then_some(())
     };
-    let endpoint = match (reproduces_spec(settings), reproduces_spec(with_endpoint), &spec.endpoint) {
+    let endpoint = match (gives(settings), gives(with_endpoint), &spec.endpoint) {
         (Some(()), _, _) => String::new(),
         (None, Some(()), Some(endpoint)) => format!(" --endpoint {endpoint}"),
         _ => return None,
@@ -59,7 +57,7 @@ fn from_record(recorded: &StoredRecord) -> Option<String> {
     ))
 }
 
-fn is_same(one: &ControlPlaneSpec, other: &ControlPlaneSpec) -> bool {
+fn same(one: &ControlPlaneSpec, other: &ControlPlaneSpec) -> bool {
     let json = |spec: &ControlPlaneSpec| serde_json::to_value(spec).ok();
     json(one).is_some() && json(one) == json(other)
 }

@@ -1,5 +1,5 @@
-//! Reads the user's files with a size limit, and writes secret files atomically with mode 0600.
-#![expect(clippy::disallowed_methods, reason = "the only module that reads and writes the user's files")]
+//! Files of the user: read with a limit, written so that nobody else reads them and nothing is ever half there.
+#![expect(clippy::disallowed_methods, reason = "edge: the one place that reads and writes the user's files")]
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
@@ -12,13 +12,13 @@ use crate::cluster::{LARGEST_KUBECONFIG, Unreadable, own_kubeconfigs, read_limit
 use crate::engine::snapshot::take::SnapshotFile;
 use crate::error::{Fault, Kind, While as _};
 
-/// The size limit of input files.
+/// More than any kubeadm file has.
 const LIMIT: u64 = 1024 * 1024;
 
-/// What [`LIMIT`] limits, for the error message.
-const CONFIGURATION: &str = "the limit for kubeadm files";
+/// Of what 1 MiB is the limit.
+const CONFIGURATION: &str = "a kubeadm configuration can be";
 
-/// Reads a text file, or stdin for `-`. Returns the name to use in messages, and the text.
+/// Reads a text file, or stdin for `-`. The name in the result is the one for messages.
 pub(crate) fn read_text(path: &Path) -> Result<(String, String), Fault> {
     let stdin = path.as_os_str() == "-";
     let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
@@ -37,12 +37,12 @@ pub(crate) fn read_text(path: &Path) -> Result<(String, String), Fault> {
     Ok((name, text))
 }
 
-/// Reads a file of at most 1 MiB; `limit` names the limit in the error message.
+/// Reads a file of at most 1 MiB; `limit` says of what that is the limit.
 pub(crate) fn read_bytes(path: &Path, name: &str, limit: &str) -> Result<Vec<u8>, Fault> {
     read_limited(path, LIMIT).or_else(|why| unreadable(why, name, || too_large(name, limit)))
 }
 
-/// Reads a kubeconfig to merge into, with a higher size limit.
+/// Reads a kubeconfig to add to, which may be that of a fleet.
 pub(crate) fn read_kubeconfig(path: &Path) -> Result<(String, String), Fault> {
     let name = path.display().to_string();
     let too_large = || Fault::new(Kind::Usage, format!("{name} is larger than 16 MiB"));
@@ -58,30 +58,31 @@ fn as_text(bytes: Vec<u8>, name: &str) -> Result<String, Fault> {
 }
 
 fn too_large(name: &str, limit: &str) -> Fault {
-    Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB, {limit}")).hint("check that it is the right file")
+    Fault::new(Kind::Usage, format!("{name} is larger than 1 MiB, which is as large as {limit}"))
+        .hint("see that it is the right file")
 }
 
 fn unreadable<T>(why: Unreadable, name: &str, too_large: impl FnOnce() -> Fault) -> Result<T, Fault> {
     Err(match why {
         Unreadable::Io(error) => {
             let failed = Err(error).while_doing(Kind::Usage, || format!("read {name}"));
-            return failed.map_err(|fault| fault.hint("check that it exists and is readable"));
+            return failed.map_err(|fault| fault.hint("see that it is there and may be read"));
         }
-        Unreadable::Folder => Fault::new(Kind::Usage, format!("{name} is a directory")).hint("specify a file in it"),
-        Unreadable::NoWriter => Fault::new(Kind::Usage, format!("{name} is a pipe without a writer"))
-            .hint("specify a file, or start the writer first"),
+        Unreadable::Folder => Fault::new(Kind::Usage, format!("{name} is a folder")).hint("name the file in it"),
+        Unreadable::NobodyWrites => Fault::new(Kind::Usage, format!("{name} is a pipe that nobody writes to"))
+            .hint("name a file; or start the program that writes to it first"),
         Unreadable::TooLarge => too_large(),
     })
 }
 
-/// Reads those of kubeadm's CA and key files that exist.
+/// Reads the files kubeadm keeps keys in, those that are there.
 pub(crate) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, Vec<u8>>, Fault> {
     let meta = std::fs::metadata(dir)
-        .while_doing(Kind::Usage, || format!("read the directory {}", dir.display()))
-        .map_err(|fault| fault.hint("use a directory like /etc/kubernetes/pki"))?;
+        .while_doing(Kind::Usage, || format!("read the folder {}", dir.display()))
+        .map_err(|fault| fault.hint("--pki takes a folder like /etc/kubernetes/pki"))?;
     if !meta.is_dir() {
-        return Err(Fault::new(Kind::Usage, format!("{} is not a directory", dir.display()))
-            .hint("use a directory like /etc/kubernetes/pki"));
+        return Err(Fault::new(Kind::Usage, format!("{} is not a folder", dir.display()))
+            .hint("--pki takes a folder like /etc/kubernetes/pki"));
     }
     let mut files = std::collections::BTreeMap::new();
     for name in ["ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "sa.key", "sa.pub"] {
@@ -92,29 +93,30 @@ pub(crate) fn read_pki(dir: &Path) -> Result<std::collections::BTreeMap<String, 
                 other.while_doing(Kind::Usage, || format!("read {}", path.display()))?;
             }
         }
-        let bytes = read_bytes(&path, &path.display().to_string(), "the limit for keys and certificates")?;
+        let bytes = read_bytes(&path, &path.display().to_string(), "a key can be")?;
         files.insert(name.to_owned(), bytes);
     }
     if files.is_empty() {
-        return Err(Fault::new(Kind::Usage, format!("{} contains none of the files for --pki", dir.display()))
-            .hint("supply ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key"));
+        return Err(Fault::new(Kind::Usage, format!("{} holds none of the files that --pki reads", dir.display()))
+            .hint("it takes ca.crt, ca.key, front-proxy-ca.crt, front-proxy-ca.key, sa.key"));
     }
     Ok(files)
 }
 
-/// Writes a secret file atomically with mode 0600. Replaces the target of a symlink; fails if it is not a regular file.
+/// Writes a secret file: mode 0600, all or nothing. A link is followed to the file it names, which is replaced; what is
+/// no file is refused.
 pub(crate) fn write_secret(path: &Path, text: &SecretString) -> Result<(), Fault> {
     write_private(path, text.expose_secret().as_bytes())
 }
 
-/// Like [`write_secret`], for bytes.
+/// The same for bytes.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-    // A rename would replace a device, pipe or directory with a file.
+    // What is there and is no file (a device, a pipe, a folder) would be replaced by a file.
     if let Ok(there) = std::fs::metadata(path)
         && !there.is_file()
     {
         return Err(Fault::new(Kind::Usage, format!("{} is not a regular file", path.display()))
-            .hint("specify a file, or omit it to write to stdout"));
+            .hint("name a file; or leave the file out, and the text goes to stdout"));
     }
     let mut file = SecretFile::begin(path)?;
     let written = file.write_all(bytes);
@@ -122,8 +124,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
     file.finish()
 }
 
-/// A file with mode 0600 that is written to a temporary file and renamed when complete. The temporary file is removed
-/// on drop. Follows symlinks.
+/// A file that only its owner reads, and that has its name only when it is whole: until then it lies beside, and goes
+/// when it is dropped. A link is followed to the file it names.
 pub(crate) struct SecretFile {
     file: BufWriter<File>,
     temporary: PathBuf,
@@ -143,13 +145,13 @@ impl SecretFile {
         Ok(Self { file, temporary, target })
     }
 
-    /// Reads back what has been written so far.
+    /// What was written so far, from its beginning.
     pub(crate) fn read_back(&mut self) -> Result<BufReader<File>, Fault> {
         let opened = self.file.flush().and_then(|()| File::open(&self.temporary));
         Ok(BufReader::new(opened.while_doing(Kind::Failed, || format!("read {}", self.temporary.display()))?))
     }
 
-    /// Syncs the file to disk and renames it to its target.
+    /// Gives it its name, once all of it is on the disk.
     pub(crate) fn finish(mut self) -> Result<(), Fault> {
         let finished = (|| {
             self.file.flush()?;
@@ -184,18 +186,19 @@ impl SnapshotFile for SecretFile {
 
 impl Drop for SecretFile {
     fn drop(&mut self) {
-        // After the rename, there is nothing to remove. Otherwise, the error that caused the drop is the one to report.
+        // Once it has its name there is nothing; else what is half written is of no use, and that it cannot be removed
+        // either is not the failure to tell.
         drop(std::fs::remove_file(&self.temporary));
     }
 }
 
-/// Opens a file for repeated reads; `None` if it does not exist.
-pub(crate) fn open_for_rereading(path: &Path) -> Result<Option<BufReader<File>>, Fault> {
+/// Opens a file of the user to read it more than once; `None` when there is none.
+pub(crate) fn open_again_and_again(path: &Path) -> Result<Option<BufReader<File>>, Fault> {
     let name = path.display().to_string();
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => {}
         Ok(_) => {
-            return Err(Fault::new(Kind::Usage, format!("{name} is not a regular file")).hint("specify a file"));
+            return Err(Fault::new(Kind::Usage, format!("{name} is not a regular file")).hint("name a file"));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).while_doing(Kind::Usage, || format!("read {name}")),
@@ -204,17 +207,16 @@ pub(crate) fn open_for_rereading(path: &Path) -> Result<Option<BufReader<File>>,
     Ok(Some(BufReader::new(file)))
 }
 
-/// The kubeconfig that kubectl would write to: the first existing file, or else the last one in KUBECONFIG.
+/// The kubeconfig that kubectl would write to: the first that exists, else the last of those it would read.
 pub(crate) fn own_kubeconfig() -> Result<PathBuf, Fault> {
     let mut paths = own_kubeconfigs();
     let first = paths.iter().position(|path| path.exists());
     let chosen = first.map(|at| paths.swap_remove(at)).or_else(|| paths.pop());
-    chosen.ok_or_else(|| {
-        Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("specify a file: --file FILE")
-    })
+    chosen
+        .ok_or_else(|| Fault::new(Kind::Usage, "neither KUBECONFIG nor HOME is set").hint("name the file: --file FILE"))
 }
 
-/// kubectl's lock file of a kubeconfig. Removed on drop.
+/// kubectl's lock of a kubeconfig: a file beside it. Removed when dropped.
 pub(crate) struct KubeconfigLock(PathBuf);
 
 impl KubeconfigLock {
@@ -237,13 +239,13 @@ impl KubeconfigLock {
             }
         }
         Err(Fault::new(Kind::Conflict, format!("{} is locked by another program", path.display()))
-            .hint(format!("if no other program is running, remove {}", lock.display())))
+            .hint(format!("if none is running, remove {}", lock.display())))
     }
 }
 
 impl Drop for KubeconfigLock {
     fn drop(&mut self) {
-        // Ignore the error: the next run reports a leftover lock.
+        // Nobody can be told here; a lock left behind is named by the next run.
         drop(std::fs::remove_file(&self.0));
     }
 }

@@ -1,4 +1,4 @@
-//! Selects control planes by name, label or namespace.
+//! Which control planes a command line means: by name, by label, of the namespace or of all.
 
 use super::context::Management;
 use crate::cli::ControlPlaneSelection;
@@ -7,11 +7,10 @@ use crate::engine::state::record_store;
 use crate::engine::state::record_store::StoredRecord;
 use crate::error::{Fault, Kind};
 
-/// A selected control plane as `NAMESPACE/NAME`, with its record or the error from reading it.
+/// One that is meant, as `NAMESPACE/NAME`, with its record or the reason why that cannot be read.
 pub(crate) type Member = (String, Result<StoredRecord, Fault>);
 
-/// The selected control planes, at least one. A missing control plane is an error if it is the only name, and a failed
-/// member otherwise.
+/// Those that are meant, at least one. A name that nobody has is an error when it is the only one, else a member that failed.
 pub(crate) async fn choose(
     control_planes: &ControlPlaneSelection,
     session: &Session<'_>,
@@ -37,13 +36,13 @@ pub(crate) async fn choose(
     let members = record_store::list_records(session.management, within, selector).await?;
     if members.is_empty() {
         let place = within.map_or_else(|| "any namespace".to_owned(), |name| format!("namespace `{name}`"));
-        return Err(Fault::new(Kind::NotFound, format!("no control plane in {place} matches"))
-            .hint("list control planes: kamaji list -A"));
+        return Err(Fault::new(Kind::NotFound, format!("no control plane in {place} is meant"))
+            .hint("see which there are: kamaji list -A"));
     }
     Ok(members)
 }
 
-/// The error if some of several control planes failed; keeps the kind of failure if all failed with the same kind.
+/// The failure of a run about several, of which some failed: that of all if all failed alike.
 pub(crate) fn partial(failed: &[Kind], total: usize, what: &str) -> Fault {
     let kind = match failed {
         [first, rest @ ..] if failed.len() == total && rest.iter().all(|kind| kind == first) => *first,

@@ -1,4 +1,4 @@
-//! Loads a validated spec from arguments and a kubeadm file or a TenantControlPlane manifest.
+//! From arguments and files to a validated wish: a kubeadm file, or the operator's document.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::model::{ControlPlaneSpec, DatastoreName, Extras, MountSource, Namespa
 use crate::pki::{self, PartialUserPki};
 use crate::{render, tenant};
 
-/// Timeout for reading one object.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// For reading one object.
+const MOMENT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Loaded {
     pub(crate) request: CreateRequest,
-    /// The namespace in the document; `-n` overrides it.
+    /// The namespace that the document itself names; `-n` wins over it.
     namespace: Option<Namespace>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) dry_run: bool,
 }
 
 impl Loaded {
-    /// The request with its namespace: `-n`, else the document's, else `otherwise`.
+    /// The request in the namespace where it belongs.
     pub(crate) fn in_namespace(self, context: &Context, otherwise: &Namespace) -> CreateRequest {
         let named = self.namespace.filter(|_| !context.names_a_namespace());
         let mut request = self.request;
@@ -34,19 +34,18 @@ impl Loaded {
     }
 }
 
-/// Reads the configuration and the keys, and warns about settings with unexpected effects.
+/// Reads the kubeadm file and the keys; warns about what is not used as its author may expect.
 pub(crate) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Context) -> Result<Loaded, Fault> {
-    let path = args
-        .filename
-        .as_ref()
-        .or(args.kubeadm_config.as_ref())
-        .ok_or_else(|| Fault::new(Kind::Usage, "no configuration specified").hint("use --kubeadm-config FILE"))?;
+    let path =
+        args.filename.as_ref().or(args.kubeadm_config.as_ref()).ok_or_else(|| {
+            Fault::new(Kind::Usage, "no configuration was given").hint("name it: --kubeadm-config FILE")
+        })?;
     let (name, text) = secure_files::read_text(path)?;
     let source = Source { name: &name, text: &text };
     let given = mounted_files::read(&args.settings.given)?;
     let mut loaded = match read(args, &source, namespace, given.clone(), context) {
-        // Reuse the files that were supplied to an earlier run.
-        Err(error) if error.is_only_missing_files() => match with_recorded_files(args, given, context).await {
+        // What an earlier run was given, nobody has to give again.
+        Err(error) if error.wants_files() => match kept(args, given, context).await {
             Some(given) => read(args, &source, namespace, given, context)?,
             None => return Err(error.into()),
         },
@@ -61,9 +60,9 @@ pub(crate) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
     };
     check(&loaded.spec, &loaded.warnings, context)?;
     for file in loaded.spec.extras.files.iter().filter(|file| file.content.is_none()) {
-        context.ui.say(&format!("note: {}: using the file supplied earlier; replace it with --file", file.path));
+        context.ui.say(&format!("note: {}: the file given earlier is kept; --file gives another", file.path));
     }
-    let namespace = loaded.sets_namespace.then(|| loaded.spec.namespace.clone());
+    let namespace = loaded.names_namespace.then(|| loaded.spec.namespace.clone());
     Ok(Loaded {
         namespace,
         request: CreateRequest { spec: loaded.spec, documents: loaded.documents, given: keys, is_rollback: false },
@@ -72,16 +71,16 @@ pub(crate) async fn load(args: &SpecArgs, namespace: &Namespace, context: &Conte
     })
 }
 
-/// Rejects specs that cannot be applied, and warns about settings with unexpected effects.
+/// Refuses what cannot be made of a wish that was read, and warns of what may surprise.
 pub(crate) fn check(spec: &ControlPlaneSpec, warnings: &[config::Warning], context: &Context) -> Result<(), Fault> {
     tenant::check_kubelet_patches(spec)?;
     for warning in warnings {
         context.ui.warn(&warning.to_string());
     }
     check_extras(spec)?;
-    for (component, argument) in render::arguments_without_default(spec) {
+    for (component, argument) in render::arguments_without_base(spec) {
         context.ui.warn(&format!(
-            "{component}: `{argument}` would be appended to an argument that kamaji does not set: ignored, as in kubeadm"
+            "{component}: `{argument}` is to be joined with a value that kamaji does not set: ignored, as with kubeadm"
         ));
     }
     if spec.api_server.extra_args.iter().any(|arg| arg.name.starts_with("oidc-")) {
@@ -96,7 +95,7 @@ pub(crate) fn check(spec: &ControlPlaneSpec, warnings: &[config::Warning], conte
 fn check_extras(spec: &ControlPlaneSpec) -> Result<(), Fault> {
     render::check_volumes(spec).map_err(|error| Fault::new(Kind::Usage, format!("additionalVolumes: {error}")))?;
     render::check_pod_patches(spec).and_then(|()| tenant::check_patches(spec)).map_err(|error| {
-        Fault::new(Kind::Usage, error.to_string()).hint("change the patch, or remove it from the patches directory")
+        Fault::new(Kind::Usage, error.to_string()).hint("change the patch, or remove it from the folder that is given")
     })
 }
 
@@ -117,25 +116,25 @@ fn read(
         expose: args.settings.expose.map(Into::into),
         endpoint: args.settings.endpoint.clone(),
         datastore: args.datastore.clone(),
-        supplied: given,
+        given,
     };
     tenant_control_plane::load(source, overrides)
 }
 
-/// The supplied files together with the recorded ones; `None` if there is no record.
-async fn with_recorded_files(args: &SpecArgs, given: SuppliedFiles, context: &Context) -> Option<SuppliedFiles> {
+/// What is given together with what the record of the control plane knows; none where no record is found.
+async fn kept(args: &SpecArgs, given: SuppliedFiles, context: &Context) -> Option<SuppliedFiles> {
     let management = context.management().await.ok()?;
     let quiet = |_| {};
-    let session = management.session(&quiet, REQUEST_TIMEOUT);
+    let session = management.session(&quiet, MOMENT);
     let record = super::control_plane::record(&session, &management, &args.name).await.ok()?;
-    Some(add_recorded_files(given, record.spec))
+    Some(with_kept(given, record.spec))
 }
 
-/// Adds the recorded files that are not replaced by supplied ones.
-pub(crate) fn add_recorded_files(mut given: SuppliedFiles, recorded: ControlPlaneSpec) -> SuppliedFiles {
+/// What is given, and of what was given earlier all that is not given anew.
+pub(crate) fn with_kept(mut given: SuppliedFiles, recorded: ControlPlaneSpec) -> SuppliedFiles {
     let Extras { files, patches, .. } = recorded.extras;
-    let new_paths: Vec<String> = given.files.iter().map(|file| file.path.clone()).collect();
-    given.files.extend(files.into_iter().filter(|file| !new_paths.contains(&file.path)));
+    let fresh: Vec<String> = given.files.iter().map(|file| file.path.clone()).collect();
+    given.files.extend(files.into_iter().filter(|file| !fresh.contains(&file.path)));
     let components = [recorded.api_server, recorded.controller_manager, recorded.scheduler];
     for mount in components.into_iter().flat_map(|component| component.mounts) {
         if let MountSource::Empty(path) = mount.source
@@ -148,16 +147,16 @@ pub(crate) fn add_recorded_files(mut given: SuppliedFiles, recorded: ControlPlan
     given
 }
 
-/// The settings of the command line, with defaults.
+/// What the command line says beside a kubeadm file, with the defaults for what it does not say.
 fn settings(args: &SpecArgs, namespace: &Namespace, given: SuppliedFiles) -> Settings {
-    let default = || DatastoreName::parse("default").expect("a valid name");
+    let default = || DatastoreName::parse("default").expect("it is a name");
     let datastore = args.datastore.clone().unwrap_or_else(default);
     Settings {
         replicas: args.settings.replicas.unwrap_or(1),
         expose: args.settings.expose.map(Into::into),
         endpoint: args.settings.endpoint.clone(),
         allow_experimental: args.settings.allow_experimental_api,
-        supplied: given,
+        given,
         ..Settings::new(args.name.clone(), namespace.clone(), datastore)
     }
 }

@@ -1,8 +1,8 @@
-//! A temporary kubeconfig for a child process, which disappears with kamaji even if kamaji is killed.
+//! A kubeconfig for another program that nobody else reads, and that is gone when kamaji is, however kamaji ends.
 //!
-//! On Linux, it is a memfd of this process, which the child reads through `/proc`. On other systems, it is a file in a
-//! private directory; leftovers of killed processes are removed by the next run.
-#![expect(clippy::disallowed_methods, reason = "writes a file for another program")]
+//! On Linux it has no name in any folder: it is memory of this process, shown to the program under `/proc`. Elsewhere it is
+//! a file in a folder of its own, and what a killed run left is removed by the next one.
+#![expect(clippy::disallowed_methods, reason = "edge: writes what another program reads")]
 
 use std::fs::{File, Permissions};
 use std::io::Write as _;
@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{Fault, Kind, While as _};
 
-/// Prefix of the directory names, followed by the process ID.
+/// What the folders of files with a name begin with; the id of the process follows.
 const PREFIX: &str = "kamaji-exec-";
 
-/// A kubeconfig that exists until this value is dropped.
+/// A kubeconfig that exists as long as this does.
 pub(crate) struct TempKubeconfig {
     path: PathBuf,
     folder: Option<PathBuf>,
@@ -29,13 +29,13 @@ impl TempKubeconfig {
         let folder = std::env::temp_dir();
         remove_leftovers(&folder, |id| Path::new(&format!("/proc/{id}")).exists());
         let made = match in_memory(text) {
-            Some(kubeconfig) => Ok(kubeconfig),
+            Some(handed) => Ok(handed),
             None => in_folder(&folder, text),
         };
         made.while_doing(Kind::Failed, || "write a kubeconfig for the command".to_owned())
     }
 
-    /// The path for KUBECONFIG.
+    /// Where the program finds it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -44,19 +44,19 @@ impl TempKubeconfig {
 impl Drop for TempKubeconfig {
     fn drop(&mut self) {
         if let Some(folder) = &self.folder {
-            // Ignore the error: the next run removes it.
+            // Nobody can be told here; the next run removes it.
             drop(std::fs::remove_dir_all(folder));
         }
     }
 }
 
-/// Creates a memfd; `None` if memfd or `/proc` is not available.
+/// Memory that is a file; `None` where there is no such thing, or a process cannot show its files.
 fn in_memory(text: &SecretString) -> Option<TempKubeconfig> {
     #[cfg(target_os = "linux")]
     {
         let memory = rustix::fs::memfd_create("kubeconfig", rustix::fs::MemfdFlags::CLOEXEC).ok()?;
         let mut file = File::from(memory);
-        // Helm warns about kubeconfigs that others can read.
+        // Programs look at the mode, and warn when others could read it.
         file.set_permissions(Permissions::from_mode(0o600)).ok()?;
         file.write_all(text.expose_secret().as_bytes()).ok()?;
         let path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()));
@@ -76,8 +76,8 @@ fn in_memory(text: &SecretString) -> Option<TempKubeconfig> {
 
 fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<TempKubeconfig> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-    let suffix = crate::ambient::Ambient::real().word(12);
-    let folder = parent.join(format!("{PREFIX}{}-{suffix}", std::process::id()));
+    let fresh = crate::ambient::Ambient::real().word(12);
+    let folder = parent.join(format!("{PREFIX}{}-{fresh}", std::process::id()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let path = folder.join("kubeconfig");
     let written = (|| {
@@ -94,7 +94,8 @@ fn in_folder(parent: &Path, text: &SecretString) -> std::io::Result<TempKubeconf
     }
 }
 
-/// Removes leftovers of killed processes. Those of other users cannot be removed and are skipped.
+/// Removes what runs left that were killed: folders and files of ours whose process is gone. Those of other users cannot
+/// be removed, and are passed over.
 fn remove_leftovers(parent: &Path, is_alive: impl Fn(u32) -> bool) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for entry in entries.filter_map(Result::ok) {
@@ -108,7 +109,7 @@ fn remove_leftovers(parent: &Path, is_alive: impl Fn(u32) -> bool) {
     }
 }
 
-/// Whether this process has a controlling terminal, which sends Ctrl-C to the child as well.
+/// Whether this process has a terminal, which sends Ctrl-C to all it runs.
 pub(crate) fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
@@ -118,25 +119,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_memfd_is_readable_like_a_private_file() {
-        let kubeconfig = in_memory(&"text".to_owned().into()).unwrap();
-        assert_eq!(std::fs::read_to_string(kubeconfig.path()).unwrap(), "text");
-        assert_eq!(std::fs::metadata(kubeconfig.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    fn memory_is_read_like_a_file_of_its_owner() {
+        let handed = in_memory(&"text".to_owned().into()).unwrap();
+        assert_eq!(std::fs::read_to_string(handed.path()).unwrap(), "text");
+        assert_eq!(std::fs::metadata(handed.path()).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn the_directory_is_removed_on_drop() {
+    fn a_file_with_a_name_goes_with_its_folder() {
         let parent = tempfile::tempdir().unwrap();
-        let kubeconfig = in_folder(parent.path(), &"text".to_owned().into()).unwrap();
-        let folder = kubeconfig.path().parent().unwrap().to_owned();
+        let handed = in_folder(parent.path(), &"text".to_owned().into()).unwrap();
+        let folder = handed.path().parent().unwrap().to_owned();
         assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(std::fs::metadata(kubeconfig.path()).unwrap().permissions().mode() & 0o777, 0o600);
-        drop(kubeconfig);
+        assert_eq!(std::fs::metadata(handed.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(handed);
         assert!(!folder.exists());
     }
 
     #[test]
-    fn only_leftovers_of_killed_processes_are_removed() {
+    fn leftovers_of_killed_runs_are_removed_and_nothing_else() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["kamaji-exec-1-dead", "kamaji-exec-2-alive", "kamaji-exec-x", "other-1"] {
             std::fs::create_dir(parent.path().join(name)).unwrap();

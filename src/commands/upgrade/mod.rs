@@ -1,10 +1,10 @@
-//! `kamaji upgrade`: runs preflight checks, plans, asks for confirmation and changes the version.
+//! `kamaji upgrade`: judge the step, check, plan, ask, roll, report.
 
 mod plan;
 
 use std::path::Path;
 
-use super::shared::apply_version::{Rolled, RolloutContext, apply_version};
+use super::shared::apply_version::{Before, Rolled, apply_version};
 use super::shared::context::Context;
 use super::shared::control_plane;
 use super::snapshot;
@@ -15,7 +15,7 @@ use crate::engine::state::{ensure_changeable, record_store};
 use crate::error::{Fault, Kind};
 use crate::model::CheckName;
 use crate::plan::rollout::preflight::{Check, CheckVerdict};
-use crate::plan::rollout::version_skew::{VersionStep, check_version_step};
+use crate::plan::rollout::version_skew::{VersionStep, judge};
 use crate::plan::state::record::Record;
 
 pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(), Fault> {
@@ -23,27 +23,26 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
         return plan::run(plan, context).await;
     }
     let (Some(name), Some(to)) = (&args.name, args.to) else {
-        return Err(
-            Fault::new(Kind::Usage, "specify a control plane and a version").hint("kamaji upgrade NAME --to VERSION")
-        );
+        return Err(Fault::new(Kind::Usage, "name a control plane and the version it is to have")
+            .hint("kamaji upgrade NAME --to VERSION"));
     };
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, args.options.timeout.0);
+    let session = management.session(&progress, args.how.timeout.0);
     let recorded = record_store::require_record_to_change(session.management, &management.namespace, name).await?;
     let record = &recorded.record;
     if let Some(path) = &args.snapshot {
         refuse_snapshot(record, path)?;
     }
-    // An interrupted upgrade was validated when it started.
+    // An upgrade on its way was judged when it began.
     let on_its_way = record.upgrade.as_ref().filter(|way| [way.from, way.to].contains(&to));
     let forward = match on_its_way {
         Some(way) if way.is_rollback || way.to != to => None,
-        Some(_) => check_version_step(&record.spec, to, true)?,
-        None => check_version_step(&record.spec, to, args.allow_patch_downgrade)?,
+        Some(_) => judge(&record.spec, to, true)?,
+        None => judge(&record.spec, to, args.allow_patch_downgrade)?,
     };
     if forward.is_none() && on_its_way.is_none() {
-        if !args.options.dry_run {
+        if !args.how.dry_run {
             create::remove_abandoned_lock(&session, &management.namespace, name).await?;
         }
         drop(progress);
@@ -65,34 +64,25 @@ pub(super) async fn run(args: &UpgradeArgs, context: &mut Context) -> Result<(),
     }
     let plan = preflight::plan_upgrade(&session, &recorded, to, &mut context.ambient).await?;
     drop(progress);
-    let rollback = forward.map(|step| rollback_note(step, &record.spec.version.to_string(), &to.to_string()));
-    let mut facts = Vec::from_iter(rollback);
-    facts.extend(args.snapshot.as_ref().map(|path| format!("A snapshot is saved to {} first.", path.display())));
+    let way_back = forward.map(|step| going_back(step, &record.spec.version.to_string(), &to.to_string()));
+    let mut facts = Vec::from_iter(way_back);
+    facts.extend(args.snapshot.as_ref().map(|path| format!("First its data is saved in {}.", path.display())));
     if kubelets > 0 {
         facts.push(format!(
-            "Kubelets are not upgraded. Afterwards, upgrade the {kubelets} kubelets of other versions, one worker \
-             at a time; `kamaji upgrade plan {}` prints the commands.",
+            "Kubelets stay as they are. {kubelets} of another version are then upgraded by you, one worker after the other; \
+             `kamaji upgrade plan {}` prints the commands.",
             record.spec.namespaced_name().argument()
         ));
     }
-    // An interrupted upgrade has already saved its snapshot.
+    // Of one that has begun, the snapshot is there.
     let snapshot = args.snapshot.as_deref().filter(|_| record.upgrade.is_none()).map(|path| (record, path));
-    apply_version(
-        name,
-        to,
-        plan,
-        RolloutContext { facts, snapshot, is_rollback: false },
-        &args.options,
-        &management,
-        context,
-    )
-    .await
+    apply_version(name, to, plan, Before { facts, snapshot, is_rollback: false }, &args.how, &management, context).await
 }
 
-/// Fails if the snapshot cannot be saved to this file. If the upgrade has already started, the file must be a snapshot
-/// from before, because a snapshot with data of the new version is no way back.
+/// Whether the data can be saved in this file, or has been when the upgrade began: what the new version may have written
+/// is no way back.
 fn refuse_snapshot(record: &Record, path: &Path) -> Result<(), Fault> {
-    let Some(way) = &record.upgrade else { return snapshot::ensure_replaceable(record, path) };
+    let Some(way) = &record.upgrade else { return snapshot::refuse_other(record, path) };
     let there = snapshot::verified(path)
         .and_then(|(header, _)| Ok(header.require_of(record).map(|()| header)?))
         .and_then(|header| {
@@ -103,8 +93,8 @@ fn refuse_snapshot(record: &Record, path: &Path) -> Result<(), Fault> {
         });
     there.map_err(|fault| {
         fault
-            .context(format!("the upgrade has already started: the snapshot must be one of {} from before", way.from))
-            .hint("omit --snapshot to resume the upgrade")
+            .context(format!("the upgrade has begun, so that a snapshot of {} can only be one from before", way.from))
+            .hint("leave --snapshot out to finish the upgrade")
     })
 }
 
@@ -114,7 +104,7 @@ fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
     if blocking.is_empty() {
         return Ok(());
     }
-    let mut text = "preflight checks failed; the upgrade was not started:".to_owned();
+    let mut text = "the upgrade is not begun:".to_owned();
     for check in &blocking {
         text.push_str(&format!("\n  - {}: {}", check.name, check.finding));
     }
@@ -125,20 +115,20 @@ fn refuse_blocked(checks: &[Check], waived: &[CheckName]) -> Result<(), Fault> {
         }
     }
     let waivers: Vec<String> = blocking.iter().map(|check| format!("--skip-check {}", check.name)).collect();
-    Err(fault.hint(format!("to continue anyway: {}", waivers.join(" "))))
+    Err(fault.hint(format!("to go on all the same: {}", waivers.join(" "))))
 }
 
-/// Whether the upgrade can be rolled back; shown before it starts.
-pub(super) fn rollback_note(step: VersionStep, from: &str, to: &str) -> String {
+/// Said before anything begins: whether there is a way back.
+pub(super) fn going_back(step: VersionStep, from: &str, to: &str) -> String {
     match step {
         VersionStep::Minor => format!(
-            "If {to} does not become ready, it is rolled back to {from} automatically without data loss. Once {to} \
-             serves, it writes objects that {from} may not be able to read: from then on, the only way back is a \
-             snapshot from before the upgrade (save one with --snapshot FILE, restore it with `kamaji restore`)."
+            "If {to} does not become ready, {from} is put back by itself, and nothing is lost. Once {to} serves, it writes \
+             objects that {from} may not read completely: from then on there is no way back but a snapshot from before \
+             (--snapshot FILE saves one first, `kamaji restore` puts it back)."
         ),
-        VersionStep::Patch | VersionStep::PatchDowngrade => format!(
-            "If {to} does not become ready, it is rolled back to {from} automatically. Both versions store objects in \
-             the same format, so `kamaji rollback` also works later, without data loss."
+        VersionStep::Patch | VersionStep::PatchBack => format!(
+            "If {to} does not become ready, {from} is put back by itself. Later too: both store objects alike, so \
+             `kamaji rollback` goes back without loss."
         ),
     }
 }

@@ -1,10 +1,10 @@
-//! `kamaji upgrade plan`: shows available versions, changes, manual steps and failing preflight checks.
+//! `kamaji upgrade plan`: for each control plane where it can go, what changes, what is done by hand, what is in the way.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::rollback_note;
+use super::going_back;
 use crate::cli::UpgradePlanArgs;
 use crate::commands::shared::context::{Context, Management};
 use crate::commands::shared::control_plane;
@@ -14,27 +14,27 @@ use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::model::{KubeVersion, LABEL_COMPONENT, release_of};
 use crate::plan::rollout::preflight::{Check, CheckVerdict, Worker};
-use crate::plan::rollout::version_skew::{VersionStep, check_version_step, targets};
+use crate::plan::rollout::version_skew::{VersionStep, judge, targets};
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::ui::{Report, Table, mark};
 
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How many control planes are checked in parallel.
+const SHORT: Duration = Duration::from_secs(30);
+/// How many control planes are looked at together.
 const PARALLEL: usize = 8;
 
 pub(crate) async fn run(args: &UpgradePlanArgs, context: &Context) -> Result<(), Fault> {
     let management = context.management().await?;
     let progress = context.ui.progress();
-    let session = management.session(&progress, REQUEST_TIMEOUT);
+    let session = management.session(&progress, SHORT);
     let records = records(args, &session, &management).await?;
-    let planned = session::at_once(&records, PARALLEL, |record| plan_one(&session, record, args.to)).await;
+    let looks = session::at_once(&records, PARALLEL, |record| look(&session, record, args.to)).await;
     drop(progress);
-    let outlooks = planned.into_iter().collect::<Result<Vec<UpgradePlanItem>, Fault>>()?;
+    let outlooks = looks.into_iter().collect::<Result<Vec<UpgradePlanItem>, Fault>>()?;
     let blocked = outlooks.iter().any(UpgradePlanItem::is_blocked);
     let report = UpgradePlan { api_version: "kamaji/v1", kind: "UpgradePlan", items: outlooks };
     context.ui.report(&report);
     if blocked && args.to.is_some() {
-        return Err(Fault::new(Kind::Failed, "preflight checks failed; see above"));
+        return Err(Fault::new(Kind::Failed, "something stands in the way; see above"));
     }
     Ok(())
 }
@@ -57,42 +57,38 @@ async fn records(args: &UpgradePlanArgs, session: &Session<'_>, management: &Man
     Ok(records)
 }
 
-async fn plan_one(
-    session: &Session<'_>,
-    record: &Record,
-    asked: Option<KubeVersion>,
-) -> Result<UpgradePlanItem, Fault> {
+async fn look(session: &Session<'_>, record: &Record, asked: Option<KubeVersion>) -> Result<UpgradePlanItem, Fault> {
     let spec = &record.spec;
     let mut outlook = UpgradePlanItem {
         name: spec.name.to_string(),
         namespace: spec.namespace.to_string(),
         version: spec.version,
         note: None,
-        available_versions: targets(spec.version),
+        can_go_to: targets(spec.version),
         target: None,
         components: Vec::new(),
         checks: Vec::new(),
-        rollback: None,
-        manual_steps: Vec::new(),
+        way_back: None,
+        by_hand: Vec::new(),
     };
     if record.step != LifecyclePhase::Ready {
-        outlook.note = Some(format!("{}, not ready to upgrade", record.step.as_str()));
+        outlook.note = Some(format!("{}, not ready to be upgraded", record.step.word()));
         return Ok(outlook);
     }
     if let Some(upgrade) = &record.upgrade {
-        outlook.note = Some(format!("an upgrade is incomplete ({upgrade}); resume it with --to {}", upgrade.to));
+        outlook.note = Some(format!("an upgrade is not finished ({upgrade}); finish it with --to {}", upgrade.to));
         return Ok(outlook);
     }
     let to = match asked {
-        Some(to) => check_version_step(spec, to, false)?.map(|_| to),
-        None => outlook.available_versions.last().copied(),
+        Some(to) => judge(spec, to, false)?.map(|_| to),
+        None => outlook.can_go_to.last().copied(),
     };
     let Some(to) = to else {
-        // Manual steps that are left from the last upgrade.
-        outlook.manual_steps = match control_plane::reach(session, record).await {
+        // What is left of the last upgrade.
+        outlook.by_hand = match control_plane::reach(session, record).await {
             Ok(reached) => {
                 let found = preflight::collect_preflight_facts(session, record, spec.version, Ok(&reached)).await?;
-                manual_steps(record, spec.version, found.workers.as_deref().unwrap_or_default())
+                by_hand(record, spec.version, found.workers.as_deref().unwrap_or_default())
             }
             Err(_) => Vec::new(),
         };
@@ -102,48 +98,48 @@ async fn plan_one(
     let found = preflight::collect_preflight_facts(session, record, to, reached.as_ref().map_err(Clone::clone)).await?;
     outlook.target = Some(to);
     let step = if to.minor > spec.version.minor { VersionStep::Minor } else { VersionStep::Patch };
-    outlook.rollback = Some(rollback_note(step, &spec.version.to_string(), &to.to_string()));
+    outlook.way_back = Some(going_back(step, &spec.version.to_string(), &to.to_string()));
     outlook.components = components(record, to, found.workers.as_deref());
-    outlook.manual_steps = manual_steps(record, to, found.workers.as_deref().unwrap_or_default());
+    outlook.by_hand = by_hand(record, to, found.workers.as_deref().unwrap_or_default());
     outlook.checks = found.checks;
     Ok(outlook)
 }
 
 fn components(record: &Record, to: KubeVersion, workers: Option<&[Worker]>) -> Vec<Component> {
     let spec = &record.spec;
-    let row = |name: &str, current: String, target: String, method: &'static str| Component {
+    let row = |name: &str, current: String, target: String, how: &'static str| Component {
         name: name.to_owned(),
         current,
         target,
-        method,
+        how,
     };
     let version = |version: KubeVersion| version.to_string();
     let mut rows: Vec<Component> = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
         .into_iter()
-        .map(|name| row(name, version(spec.version), version(to), "rolling update"))
+        .map(|name| row(name, version(spec.version), version(to), "new pods beside the old"))
         .collect();
     if spec.addons.kube_proxy {
-        rows.push(row("kube-proxy", version(spec.version), version(to), "DaemonSet rolling update"));
+        rows.push(row("kube-proxy", version(spec.version), version(to), "DaemonSet, node by node"));
     }
     if let Some(dns) = &spec.addons.coredns {
         let tag = |version: KubeVersion| {
             let release = release_of(version).map(|release| release.coredns_tag).unwrap_or_default();
             dns.image_tag.clone().unwrap_or_else(|| release.to_owned())
         };
-        rows.push(row("coredns", tag(spec.version), tag(to), "Deployment; Corefile is kept"));
+        rows.push(row("coredns", tag(spec.version), tag(to), "Deployment; your Corefile stays"));
     }
     let mut kubelets: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
     for worker in workers.unwrap_or_default() {
         *kubelets.entry(worker.kubelet.as_str()).or_default() += 1;
     }
     for (kubelet, count) in kubelets {
-        rows.push(row(&format!("kubelet ({count})"), kubelet.to_owned(), version(to), "manually, see below"));
+        rows.push(row(&format!("kubelet ({count})"), kubelet.to_owned(), version(to), "by hand, see below"));
     }
     rows
 }
 
-/// The commands for each worker whose kubelet does not have the target version.
-fn manual_steps(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ManualSteps> {
+/// The commands for each worker whose kubelet is not of the target yet.
+fn by_hand(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<ByHand> {
     let (target, name, namespace) = (to.to_string(), &record.spec.name, &record.spec.namespace);
     let bare = target.trim_start_matches('v');
     let install = |programs: &[&str]| {
@@ -159,7 +155,7 @@ fn manual_steps(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<Man
         .filter(|worker| worker.kubelet != target)
         .map(|worker| {
             let node = &worker.name;
-            ManualSteps {
+            ByHand {
                 node: node.clone(),
                 kubelet: worker.kubelet.clone(),
                 before: vec![format!("kamaji node drain {name} {node} -n {namespace}")],
@@ -175,10 +171,10 @@ fn manual_steps(record: &Record, to: KubeVersion, workers: &[Worker]) -> Vec<Man
         .collect()
 }
 
-/// The commands to upgrade one worker.
+/// What a person does for one worker, command by command.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ManualSteps {
+struct ByHand {
     node: String,
     kubelet: String,
     before: Vec<String>,
@@ -186,7 +182,7 @@ struct ManualSteps {
     after: Vec<String>,
 }
 
-impl ManualSteps {
+impl ByHand {
     fn lines(&self) -> Vec<String> {
         let here = |commands: &[String]| commands.iter().map(|line| format!("  {line}")).collect::<Vec<_>>();
         let there = self.on_the_node.iter().map(|line| format!("  {}$ {line}", self.node));
@@ -198,7 +194,7 @@ impl ManualSteps {
     }
 }
 
-/// The report of `upgrade plan`. Its JSON is a public interface.
+/// What is known about the next upgrade of several control planes. Its JSON is a public interface.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UpgradePlan {
@@ -215,14 +211,14 @@ struct UpgradePlanItem {
     version: KubeVersion,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    available_versions: Vec<KubeVersion>,
+    can_go_to: Vec<KubeVersion>,
     target: Option<KubeVersion>,
     components: Vec<Component>,
     checks: Vec<Check>,
-    /// Whether the upgrade can be rolled back.
+    /// Whether the version before can serve again once the target has served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rollback: Option<String>,
-    manual_steps: Vec<ManualSteps>,
+    way_back: Option<String>,
+    by_hand: Vec<ByHand>,
 }
 
 #[derive(Serialize)]
@@ -232,7 +228,7 @@ struct Component {
     name: String,
     current: String,
     target: String,
-    method: &'static str,
+    how: &'static str,
 }
 
 impl UpgradePlanItem {
@@ -240,40 +236,40 @@ impl UpgradePlanItem {
         self.checks.iter().any(|check| check.verdict == CheckVerdict::Blocked)
     }
 
-    fn manual_steps_text(&self, heading: &str) -> String {
-        if self.manual_steps.is_empty() {
+    fn by_hand_text(&self, heading: &str) -> String {
+        if self.by_hand.is_empty() {
             return String::new();
         }
         let mut text = format!("\n  {heading}\n");
-        for line in self.manual_steps.iter().flat_map(ManualSteps::lines) {
+        for line in self.by_hand.iter().flat_map(ByHand::lines) {
             text.push_str(&format!("    {}\n", crate::ui::safe(&line)));
         }
         text
     }
 
     fn text(&self) -> String {
-        let versions: Vec<String> = self.available_versions.iter().map(ToString::to_string).collect();
+        let versions: Vec<String> = self.can_go_to.iter().map(ToString::to_string).collect();
         let where_to = if versions.is_empty() {
-            "none: it runs the newest supported version".to_owned()
+            "nowhere: it has the newest version known".to_owned()
         } else {
             versions.join(", ")
         };
-        let mut text = format!("{}/{}  {}  available: {where_to}\n", self.namespace, self.name, self.version);
+        let mut text = format!("{}/{}  {}  can go to: {where_to}\n", self.namespace, self.name, self.version);
         if let Some(note) = &self.note {
             text.push_str(&format!("  {note}\n"));
         }
         let Some(target) = self.target else {
-            text.push_str(&self.manual_steps_text("Upgrade manually, one worker at a time:"));
+            text.push_str(&self.by_hand_text("By hand, one worker after the other:"));
             return text;
         };
         let indented = |table: Table| table.draw().lines().map(|line| format!("  {line}\n")).collect::<String>();
         let rows = self
             .components
             .iter()
-            .map(|row| vec![row.name.clone(), row.current.clone(), row.target.clone(), row.method.to_owned()]);
+            .map(|row| vec![row.name.clone(), row.current.clone(), row.target.clone(), row.how.to_owned()]);
         text.push('\n');
         text.push_str(&indented(Table {
-            headings: vec!["COMPONENT", "CURRENT", "TARGET", "METHOD"],
+            headings: vec!["COMPONENT", "CURRENT", "TARGET", "HOW"],
             rows: rows.collect(),
         }));
         text.push('\n');
@@ -288,10 +284,10 @@ impl UpgradePlanItem {
                 text.push_str(&format!("      {}\n", crate::ui::safe(&check.remedy)));
             }
         }
-        if let Some(rollback) = &self.rollback {
-            text.push_str(&format!("\n  {rollback}\n"));
+        if let Some(way_back) = &self.way_back {
+            text.push_str(&format!("\n  {way_back}\n"));
         }
-        text.push_str(&self.manual_steps_text("Afterwards, upgrade manually, one worker at a time:"));
+        text.push_str(&self.by_hand_text("Afterwards, by hand, one worker after the other:"));
         text.push_str(&format!("\n  kamaji upgrade {} -n {} --to {target}\n", self.name, self.namespace));
         text
     }

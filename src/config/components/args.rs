@@ -1,27 +1,26 @@
-//! Reads `extraArgs` and `extraEnvs` of a component: refuses arguments that kamaji sets, warns about risky ones.
-//!
-//! Order and repetitions are kept, as in kubeadm v1beta4. The map of v1beta3 is read sorted by name, as kubeadm
-//! converts it.
+//! `extraArgs` and `extraEnvs` of a component: which arguments are the user's, which are kamaji's, and which deserve
+//! a word. The order and repetitions are kept, as with kubeadm v1beta4; the map of v1beta3 is read in the order of its names,
+//! as kubeadm converts it.
 
 use std::collections::HashSet;
 
 use super::files::{Files, check_overlaps, path_use};
-use super::target::Target;
+use crate::config::components::target::Target;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::suggestion;
 use crate::config::schema::view::View;
 use crate::model::{Arg, Component, EnvVar, KubeVersion, MergeMethod, listed_flags};
 use crate::yaml::{Content, shown};
 
-const KEYS: &str = "remove it; kamaji generates and mounts keys and certificates";
+const KEYS: &str = "remove it; kamaji makes and mounts keys and certificates";
 
-const ENCRYPTED: &str = "remove it; kamaji encrypts Secrets with its own key, and another configuration could not decrypt \
-    them";
+const ENCRYPTED: &str = "remove it; Secrets are encrypted with a key that kamaji makes and keeps, and what was written with it \
+    could not be read with another configuration";
 
-/// Arguments that kamaji sets, and what to do instead. A trailing `*` matches any suffix.
+/// Arguments that kamaji sets, and what to do instead. A trailing `*` stands for any ending.
 const OWNED: &[(&str, &str)] = &[
-    ("etcd-*", "remove it and choose a datastore with --datastore"),
-    ("storage-backend", "remove it and choose a datastore with --datastore"),
+    ("etcd-*", "remove it and name a datastore with --datastore"),
+    ("storage-backend", "remove it and name a datastore with --datastore"),
     ("encryption-provider-config*", ENCRYPTED),
     ("tls-cert-file", KEYS),
     ("tls-private-key-file", KEYS),
@@ -51,23 +50,24 @@ const OWNED: &[(&str, &str)] = &[
     ("cluster-name", "set clusterName"),
 ];
 
-/// Arguments that make the component print something and exit.
-const EXITING: &[&str] = &["help", "h", "version"];
+/// Arguments with which a program prints something and ends.
+const ENDING: &[&str] = &["help", "h", "version"];
 
-/// Arguments that Kubernetes removed: the component would not start.
+/// Arguments that Kubernetes no longer has: the component would not start.
 const REMOVED: &[&str] = &["insecure-port", "insecure-bind-address", "port", "address", "basic-auth-file"];
 
-/// One entry of `extraArgs`, from a list (v1beta4) or a map (v1beta3).
+/// One entry of `extraArgs`, as a list has it or a map.
 pub(crate) struct Entry<'a> {
+    /// The whole entry.
     whole: View<'a>,
-    /// The name and its position, if there is one.
+    /// Where the name is, unless there is none.
     name: Option<(View<'a>, &'a str)>,
-    /// The value and its position; a value of the wrong type counts as empty.
+    /// Where the value is, and what it says; a wrong type counts as empty.
     value: (View<'a>, &'a str),
-    /// v1's `mergeMethod`: how to merge it with kamaji's value.
+    /// What v1 says about joining it with kamaji's value.
     merge: Option<(View<'a>, &'a str)>,
     /// Whether the name is the key of a map.
-    from_map: bool,
+    keyed: bool,
 }
 
 impl Entry<'_> {
@@ -76,22 +76,22 @@ impl Entry<'_> {
         self.name.as_ref().map(|(_, name)| (*name, self.value.1))
     }
 
-    /// Reports a problem at the name.
+    /// Refuses it where its name is.
     pub(crate) fn refuse(&self, text: impl Into<String>, remedy: &str, findings: &mut Findings<'_>) {
         let at = self.name.as_ref().map_or(&self.whole, |(view, _)| view);
         self.refuse_name(at, text, remedy, findings);
     }
 
     fn refuse_name(&self, at: &View<'_>, text: impl Into<String>, remedy: &str, findings: &mut Findings<'_>) {
-        if self.from_map { findings.refuse_key(at, text, remedy) } else { findings.refuse(at, text, remedy) }
+        if self.keyed { findings.refuse_key(at, text, remedy) } else { findings.refuse(at, text, remedy) }
     }
 }
 
-/// The arguments of a component, in rendering order.
+/// The arguments of a component, in the order in which they are rendered.
 pub(crate) fn entries<'a>(component: &View<'a>) -> Vec<Entry<'a>> {
     let Some(view) = component.at("extraArgs") else { return Vec::new() };
     if matches!(view.node.content, Content::Map(_)) {
-        let mut sorted: Vec<Entry<'a>> = view
+        let mut keyed: Vec<Entry<'a>> = view
             .node
             .entries()
             .iter()
@@ -99,20 +99,20 @@ pub(crate) fn entries<'a>(component: &View<'a>) -> Vec<Entry<'a>> {
                 let whole = view.entry(entry);
                 let value = (whole.clone(), entry.value.text().unwrap_or_default());
                 let name = (!entry.key.is_empty()).then(|| (whole.clone(), entry.key.as_str()));
-                Entry { name, value, whole, merge: None, from_map: true }
+                Entry { name, value, whole, merge: None, keyed: true }
             })
             .collect();
-        sorted.sort_by_key(|entry| entry.name.as_ref().map(|(_, name)| *name));
-        return sorted;
+        keyed.sort_by_key(|entry| entry.name.as_ref().map(|(_, name)| *name));
+        return keyed;
     }
     let listed = view.items().into_iter().map(|item| {
         let value = item.text("value").unwrap_or_else(|| (item.at("value").unwrap_or_else(|| item.clone()), ""));
-        Entry { name: item.text("name"), value, merge: item.text("mergeMethod"), whole: item, from_map: false }
+        Entry { name: item.text("name"), value, merge: item.text("mergeMethod"), whole: item, keyed: false }
     });
     listed.collect()
 }
 
-/// Reads the arguments, environment variables and mounts of one component.
+/// Reads one component.
 pub(crate) fn read(
     cluster: &View<'_>,
     target: Target,
@@ -122,15 +122,13 @@ pub(crate) fn read(
     let minor =
         cluster.text("kubernetesVersion").and_then(|(_, text)| KubeVersion::parse(text).ok()).map(|one| one.minor);
     let Some(component) = cluster.at(target.path()) else {
-        return Component { mounts: files.volume_mounts(target), ..Component::default() };
+        return Component { mounts: files.described(target), ..Component::default() };
     };
     let mut mounts = files.volumes(&component, target, findings);
     let mut extra_args = Vec::new();
     for entry in entries(&component) {
         let Some(arg) = read_arg(&entry, target, findings) else { continue };
-        if let (Some((at, _)), Some(text)) =
-            (&entry.name, minor.and_then(|minor| unlisted_flag(target, &arg.name, minor)))
-        {
+        if let (Some((at, _)), Some(text)) = (&entry.name, minor.and_then(|minor| unlisted(target, &arg.name, minor))) {
             findings.warn(at, text);
         }
         if let Some(kind) = path_use(&arg.name, &arg.value) {
@@ -139,12 +137,16 @@ pub(crate) fn read(
         extra_args.push(arg);
     }
     check_overlaps(&component, &mounts, findings);
-    refuse_oidc_flags_with_authentication_config(&component, &extra_args, findings);
+    refuse_two_ways_to_authenticate(&component, &extra_args, findings);
     let (mut extra_envs, mut seen) = (Vec::new(), HashSet::new());
     for item in component.list("extraEnvs") {
         let Some(env) = read_env(&item, findings) else { continue };
         if seen.contains(&env.name) {
-            findings.refuse(&item, format!("duplicate variable `{}`", shown(&env.name)), "remove one of the two");
+            findings.refuse(
+                &item,
+                format!("the variable `{}` is given twice", shown(&env.name)),
+                "keep one of the two",
+            );
         } else {
             seen.insert(env.name.clone());
             extra_envs.push(env);
@@ -153,54 +155,54 @@ pub(crate) fn read(
     Component { extra_args, extra_envs, mounts }
 }
 
-/// kube-apiserver does not start with both an authentication configuration and `oidc-*` flags.
-fn refuse_oidc_flags_with_authentication_config(component: &View<'_>, args: &[Arg], findings: &mut Findings<'_>) {
+/// kube-apiserver starts with an authentication configuration or with flags that say the same, not with both.
+fn refuse_two_ways_to_authenticate(component: &View<'_>, args: &[Arg], findings: &mut Findings<'_>) {
     let has = |test: &dyn Fn(&Arg) -> bool| args.iter().any(test);
     if has(&|arg| arg.name == "authentication-config") && has(&|arg| arg.name.starts_with("oidc-")) {
-        let text = "`authentication-config` and `oidc-*` arguments are mutually exclusive";
+        let text = "kube-apiserver takes either `authentication-config` or `oidc-*` arguments";
         let at = component.at("extraArgs").unwrap_or_else(|| component.clone());
-        findings.refuse_key(&at, text, "move the issuer into the authentication configuration, and remove `oidc-*`");
+        findings.refuse_key(&at, text, "write the issuer into the authentication configuration, and remove `oidc-*`");
     }
 }
 
 fn read_arg(entry: &Entry<'_>, target: Target, findings: &mut Findings<'_>) -> Option<Arg> {
     let Some((name_view, name)) = &entry.name else {
-        if entry.from_map || entry.whole.at("name").is_none_or(|name| name.node.text().is_some()) {
-            findings.refuse(&entry.whole, "`name` is required", "add `name: NAME` without leading dashes");
+        if entry.keyed || entry.whole.at("name").is_none_or(|name| name.node.text().is_some()) {
+            findings.refuse(&entry.whole, "an argument needs a `name`", "write `name: NAME` without dashes before it");
         }
         return None;
     };
     if let Some(bare) = name.strip_prefix('-') {
         let bare = shown(bare.trim_start_matches('-'));
-        let remedy = if entry.from_map { format!("write `{bare}: VALUE`") } else { format!("write `name: {bare}`") };
+        let remedy = if entry.keyed { format!("write `{bare}: VALUE`") } else { format!("write `name: {bare}`") };
         entry.refuse_name(name_view, "the name has leading dashes", &remedy, findings);
         return None;
     }
     if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        let text = format!("`{}` is not a flag name: use lower-case letters, digits and `-`", shown(name));
+        let text = format!("`{}` is not the name of an argument: use lower-case letters, digits and `-`", shown(name));
         let remedy =
-            if entry.from_map { "write `NAME: VALUE`" } else { "put the flag into `name` and its value into `value`" };
+            if entry.keyed { "write `NAME: VALUE`" } else { "write the name in `name` and the value in `value`" };
         entry.refuse_name(name_view, text, remedy, findings);
         return None;
     }
     let (value_view, value) = &entry.value;
     if value.chars().any(char::is_control) {
-        findings.refuse_secret(value_view, "the value contains a line break or another control character", "remove it");
+        findings.refuse_secret(value_view, "the value has a line break or another control character", "remove it");
         return None;
     }
-    if let Some((text, remedy)) = rejection(name, value) {
+    if let Some((text, remedy)) = refusal(name, value) {
         entry.refuse_name(name_view, text, remedy, findings);
         return None;
     }
     let merge = merge_method(entry, name, findings)?;
-    if let Some(text) = caveat(target, name, value).filter(|_| merge.is_replace()) {
+    if let Some(text) = doubt(target, name, value).filter(|_| merge.is_replace()) {
         findings.warn(name_view, text);
     }
     Some(Arg { merge, ..Arg::new(*name, *value) })
 }
 
-/// A warning about a flag that the program's help does not list; the program may accept it all the same.
-fn unlisted_flag(target: Target, name: &str, minor: u64) -> Option<String> {
+/// A word about an argument that the program does not list; it may take it nevertheless.
+fn unlisted(target: Target, name: &str, minor: u64) -> Option<String> {
     let program = target.program();
     let mut listed = listed_flags(program, minor).peekable();
     listed.peek()?;
@@ -210,10 +212,10 @@ fn unlisted_flag(target: Target, name: &str, minor: u64) -> Option<String> {
     }
     let near = suggestion::nearest(name, names.into_iter());
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Some(format!("used as is, but {program} v1.{minor} does not list this flag and may not start{near}"))
+    Some(format!("used as given, but {program} of v1.{minor} lists no such argument and may not start{near}"))
 }
 
-/// kubeadm 1.37 supports `append` and `prepend`; without a method, the value replaces kamaji's (`util/arguments.go`).
+/// kubeadm 1.37 knows `append` and `prepend`; no method replaces (`util/arguments.go`).
 fn merge_method(entry: &Entry<'_>, name: &str, findings: &mut Findings<'_>) -> Option<MergeMethod> {
     let Some((view, method)) = &entry.merge else { return Some(MergeMethod::Replace) };
     let merge = match *method {
@@ -221,59 +223,59 @@ fn merge_method(entry: &Entry<'_>, name: &str, findings: &mut Findings<'_>) -> O
         "prepend" => MergeMethod::Prepend,
         other => {
             let text = format!("`{}` is not a merge method", shown(other));
-            findings.refuse(view, text, "use append or prepend, or omit it to replace the value");
+            findings.refuse(view, text, "write append or prepend, or leave it out to replace");
             return None;
         }
     };
     if path_use(name, entry.value.1).is_some() {
-        findings.refuse(view, format!("`{name}` names a file and cannot be merged"), "remove it");
+        findings.refuse(view, format!("`{name}` names a file, which cannot be joined with another name"), "remove it");
         return None;
     }
     Some(merge)
 }
 
-/// Why an argument is refused, and what to do instead.
-fn rejection(name: &str, value: &str) -> Option<(String, &'static str)> {
+/// Why an argument is refused, and the remedy.
+fn refusal(name: &str, value: &str) -> Option<(String, &'static str)> {
     let matches = |pattern: &str| pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start));
     if let Some((_, remedy)) = OWNED.iter().find(|(pattern, _)| matches(pattern)) {
         return Some((format!("`{name}` is set by kamaji"), remedy));
     }
     if name == "token-auth-file" {
-        let text = "tokens in the file stay valid until every API server has restarted without it";
+        let text = "a token of a file is good until every API server was started again without it";
         return Some((
             text.into(),
-            "remove it; use client certificates, or an identity provider with `authentication-config`",
+            "remove it; give users certificates, or an identity provider with `authentication-config`",
         ));
     }
     if REMOVED.contains(&name) {
-        return Some((format!("Kubernetes has removed the flag `{name}`"), "remove it"));
+        return Some((format!("Kubernetes has no argument `{name}` any more"), "remove it"));
     }
-    if EXITING.contains(&name) {
-        return Some((format!("`{name}` makes the program print something and exit"), "remove it"));
+    if ENDING.contains(&name) {
+        return Some((format!("with `{name}` the program prints a text and ends"), "remove it"));
     }
     if name == "authorization-mode" && value.split(',').any(|mode| mode == "AlwaysAllow") {
-        return Some(("`AlwaysAllow` allows every request".into(), "use Node,RBAC"));
+        return Some(("`AlwaysAllow` lets everybody do everything".into(), "write Node,RBAC"));
     }
     None
 }
 
-/// A warning about an argument that is accepted but may not do what the user expects.
-fn caveat(target: Target, name: &str, value: &str) -> Option<&'static str> {
+/// What may surprise about an argument that is used.
+fn doubt(target: Target, name: &str, value: &str) -> Option<&'static str> {
     match name {
-        "advertise-address" => Some("used as is, but workers connect to the API server at its endpoint"),
-        "bind-address" => Some("used as is; probes succeed only if the component listens on the pod IP"),
+        "advertise-address" => Some("used as given, though workers reach the API server at its endpoint"),
+        "bind-address" => Some("used as given; probes reach the component only if it listens on the pod's address"),
         "authorization-mode" if ["Node", "RBAC"].iter().any(|mode| !value.split(',').any(|part| part == *mode)) => {
-            Some("used as is; without Node and RBAC, workers cannot join")
+            Some("used as given; without Node and RBAC, workers cannot join")
         }
         "anonymous-auth" if target == Target::ApiServer && is_false(value) => {
-            Some("used as is; `kubeadm join` and probes send anonymous requests, which will be rejected")
+            Some("used as given; `kubeadm join` and probes ask anonymously and will be refused")
         }
-        "enable-bootstrap-token-auth" if is_false(value) => Some("used as is; `kubeadm join` will be rejected"),
+        "enable-bootstrap-token-auth" if is_false(value) => Some("used as given; `kubeadm join` will be refused"),
         "controllers" if value != "*" && !value.contains("bootstrapsigner") => {
-            Some("used as is; without `bootstrapsigner` and `tokencleaner`, `kubeadm join` does not work")
+            Some("used as given; without `bootstrapsigner` and `tokencleaner`, `kubeadm join` does not work")
         }
         "cloud-provider" if !matches!(value, "" | "external") => {
-            Some("used as is, but Kubernetes no longer has in-tree cloud providers")
+            Some("used as given; Kubernetes has no cloud providers in the tree any more")
         }
         _ => None,
     }
@@ -286,20 +288,20 @@ fn is_false(value: &str) -> bool {
 fn read_env(item: &View<'_>, findings: &mut Findings<'_>) -> Option<EnvVar> {
     let Some((name_view, name)) = item.text("name") else {
         if item.at("name").is_none_or(|name| name.node.text().is_some()) {
-            findings.refuse_secret(item, "`name` is required", "add `name: NAME`");
+            findings.refuse_secret(item, "a variable needs a `name`", "write `name: NAME`");
         }
         return None;
     };
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     if !name.bytes().all(fits) || name.starts_with(|c: char| c.is_ascii_digit()) || name.len() > 253 {
-        let text = format!("`{}` is not a valid environment variable name", shown(name));
+        let text = format!("`{}` is not the name of a variable", shown(name));
         findings.refuse(&name_view, text, "use letters, digits, `_`, `-` and `.`, not starting with a digit");
         return None;
     }
     let value = item.text("value").map_or("", |(_, text)| text);
     if value.contains(['\0', '\n', '\r']) {
         let view = item.at("value").unwrap_or_else(|| item.clone());
-        findings.refuse_secret(&view, "the value contains a line break or a NUL", "remove it");
+        findings.refuse_secret(&view, "the value has a line break or a NUL", "remove it");
         return None;
     }
     Some(EnvVar { name: name.to_owned(), value: value.to_owned() })

@@ -1,11 +1,11 @@
-//! Checks the files that arguments name for mistakes that keep the component from starting or workers from joining.
-//! The component itself validates them fully; these checks save waiting for pods that cannot start.
+//! What is in the files that arguments name, as far as a wrong one would keep the component from starting, or workers
+//! from joining. The component reads them in full; this only spares waiting for pods that cannot come up.
 
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::yaml::{self, Content, Document, Node, shown};
 
-/// The argument, and the kind and API group of its file.
+/// The argument, and the kind and group of the document that its file holds.
 const KINDS: [(&str, &str, &str); 6] = [
     ("admission-control-config-file", "AdmissionConfiguration", "apiserver.config.k8s.io/"),
     ("audit-policy-file", "Policy", "audit.k8s.io/"),
@@ -14,10 +14,10 @@ const KINDS: [(&str, &str, &str); 6] = [
     ("config", "KubeSchedulerConfiguration", "kubescheduler.config.k8s.io/"),
     ("tracing-config-file", "TracingConfiguration", "apiserver.config.k8s.io/"),
 ];
-/// kubeadm's path, and kamaji's.
+/// Where kubeadm has it, and where kamaji has it.
 const SCHEDULER_CONF: [&str; 2] = ["/etc/kubernetes/scheduler.conf", "/etc/kubernetes/scheduler/scheduler.conf"];
 
-/// Checks the file that `argument` names.
+/// Looks into the file that `argument` names.
 pub(crate) fn check(argument: &str, path: &str, bytes: &[u8], view: &View<'_>, findings: &mut Findings<'_>) {
     let Some((_, kind, group)) = KINDS.iter().find(|(name, _, _)| *name == argument) else { return };
     let document = match std::str::from_utf8(bytes).map(|text| yaml::read_documents(path, text)) {
@@ -26,31 +26,27 @@ pub(crate) fn check(argument: &str, path: &str, bytes: &[u8], view: &View<'_>, f
             Err(_) => {
                 return findings.refuse(
                     view,
-                    format!("the file supplied for `{path}` does not contain exactly one document"),
-                    "supply a file with one document",
+                    format!("the file given for `{path}` is not one document"),
+                    "give a file with one",
                 );
             }
         },
         Ok(Err(error)) => {
             return findings.refuse(
                 view,
-                format!("the file supplied for `{path}` is not YAML: {}", error.fact()),
-                "fix the file",
+                format!("the file given for `{path}` is not YAML: {}", error.fact()),
+                "mend the file",
             );
         }
         Err(_) => {
-            return findings.refuse(
-                view,
-                format!("the file supplied for `{path}` is not UTF-8 text"),
-                "save it as UTF-8",
-            );
+            return findings.refuse(view, format!("the file given for `{path}` is not UTF-8 text"), "save it as UTF-8");
         }
     };
-    let field = |key: &str| document.get(key).and_then(|entry| entry.value.text()).unwrap_or_default();
-    if field("kind") != *kind || !field("apiVersion").starts_with(group) {
-        let (is, of) = (shown(field("kind")), shown(field("apiVersion")));
-        let text = format!("the file supplied for `{path}` contains `{is}` of `{of}`, expected {kind} of {group}…");
-        return findings.refuse(view, text, format!("supply the file that `{argument}` expects"));
+    let says = |key: &str| document.get(key).and_then(|entry| entry.value.text()).unwrap_or_default();
+    if says("kind") != *kind || !says("apiVersion").starts_with(group) {
+        let (is, of) = (shown(says("kind")), shown(says("apiVersion")));
+        let text = format!("the file given for `{path}` holds `{is}` of `{of}`, and not {kind} of {group}…");
+        return findings.refuse(view, text, format!("give the file that `{argument}` needs"));
     }
     match *kind {
         "AuthenticationConfiguration" => authentication(&document, view, findings),
@@ -66,8 +62,8 @@ fn child<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
 
 fn authentication(document: &Node, view: &View<'_>, findings: &mut Findings<'_>) {
     let Some(anonymous) = child(document, "anonymous") else {
-        let text = "used as is; without `anonymous`, anonymous requests are not limited to health checks and \
-            cluster-info, though RBAC still applies";
+        let text = "used as given; without `anonymous`, requests without a user are not limited to health and \
+            cluster-info; RBAC still decides what they may do";
         return findings.warn(view, text);
     };
     let paths: Vec<&str> = child(anonymous, "conditions")
@@ -76,7 +72,7 @@ fn authentication(document: &Node, view: &View<'_>, findings: &mut Findings<'_>)
     let enabled = child(anonymous, "enabled").is_some_and(|value| matches!(value.content, Content::Bool(true)));
     let needed = ["/livez", "/readyz", "/api/v1/namespaces/kube-public/configmaps/cluster-info"];
     if !enabled || (!paths.is_empty() && needed.iter().any(|needed| !paths.contains(needed))) {
-        let text = format!("used as is; `kubeadm join` and probes need anonymous access to {}", needed.join(", "));
+        let text = format!("used as given; `kubeadm join` and probes ask anonymously for {}", needed.join(", "));
         findings.warn(view, text);
     }
 }
@@ -86,17 +82,17 @@ fn authorization(document: &Node, view: &View<'_>, findings: &mut Findings<'_>) 
         .map(|list| list.items().iter().filter_map(|item| child(item, "type")?.text()).collect())
         .unwrap_or_default();
     if types.contains(&"AlwaysAllow") {
-        findings.refuse(view, "`AlwaysAllow` allows every request", "use Node and RBAC");
+        findings.refuse(view, "`AlwaysAllow` lets everybody do everything", "list Node and RBAC");
     } else if ["Node", "RBAC"].iter().any(|needed| !types.contains(needed)) {
-        findings.warn(view, "used as is; without Node and RBAC, workers cannot join");
+        findings.warn(view, "used as given; without Node and RBAC, workers cannot join");
     }
 }
 
-/// With a configuration file, kube-scheduler ignores `--kubeconfig`.
+/// With a configuration file kube-scheduler takes its kubeconfig from nowhere else.
 fn scheduler(document: &Node, view: &View<'_>, findings: &mut Findings<'_>) {
     let path = child(document, "clientConnection").and_then(|part| child(part, "kubeconfig")?.text()).unwrap_or("");
     if !SCHEDULER_CONF.contains(&path) {
-        let text = "with a configuration file, kube-scheduler uses only the kubeconfig that the file names";
-        findings.refuse(view, text, format!("add `clientConnection: {{kubeconfig: {}}}` to it", SCHEDULER_CONF[0]));
+        let text = "with a configuration file, kube-scheduler finds its kubeconfig only if the file names it";
+        findings.refuse(view, text, format!("write `clientConnection: {{kubeconfig: {}}}` into it", SCHEDULER_CONF[0]));
     }
 }

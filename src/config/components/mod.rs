@@ -1,4 +1,4 @@
-//! Reads what users set on control plane components: arguments, files, images and patches.
+//! What users set on control plane components: arguments, files, images, and patches.
 
 pub(super) mod args;
 pub(super) mod contents;

@@ -1,6 +1,6 @@
-//! Reads kubeadm's patch files: their targets, types and order (`util/patches/patches.go` of 1.37).
+//! kubeadm's patch files: which file is a patch of what, in which order (`util/patches/patches.go` of 1.37).
 //!
-//! Whether a patch applies, and whether its result is allowed, is checked when the objects are rendered.
+//! Whether a patch can be applied, and to what it must not lead, is asked where the objects are made.
 
 use std::fmt::Write as _;
 
@@ -12,51 +12,49 @@ use crate::config::schema::view::View;
 use crate::model::{Patch, PatchTarget, PatchType, Patches, SuppliedFile};
 use crate::yaml::{self, Content, shown};
 
-/// Patches are stored in the record, whose size etcd limits.
-const MAX_BYTES: usize = 256 * 1024;
+/// They are kept in the record, which has to stay an object that etcd takes.
+const MOST_BYTES: usize = 256 * 1024;
 const TYPES: [(&str, PatchType); 3] =
     [("json", PatchType::Json), ("merge", PatchType::Merge), ("strategic", PatchType::Strategic)];
 
 /// Reads `patches.directory`.
 pub(crate) fn read(init: &View<'_>, files: &mut Files<'_>, findings: &mut Findings<'_>) {
     let Some((view, text)) = init.text("patches.directory") else { return };
-    let directory = match crate::model::parse_supplied_path(text) {
+    let directory = match crate::model::parse_given_path(text) {
         Ok(directory) => directory,
-        Err(error) => {
-            return findings.refuse(&view, error.to_string(), "use the path of a directory, such as /patches");
-        }
+        Err(error) => return findings.refuse(&view, error.to_string(), "write the path of a folder, such as /patches"),
     };
-    let Some(folder) = files.directory(&directory) else {
-        if let Some(patches) = files.recorded_patches(&directory) {
+    let Some(folder) = files.folder(&directory) else {
+        if let Some(patches) = files.kept_patches(&directory) {
             files.set_patches(patches);
         } else {
-            let text = format!("the directory `{}` was not supplied", shown(&directory));
-            findings.refuse_missing_file(&view, &directory, text, format!("supply it with --file {directory}=LOCAL"));
+            let text = format!("the folder `{}` was not given", shown(&directory));
+            findings.want(&view, &directory, text, format!("give it with --file {directory}=LOCAL"));
         }
         return;
     };
     let mut patches = Vec::new();
-    for (name, bytes) in in_kubeadm_order(folder) {
+    for (name, bytes) in in_order(folder) {
         let base = name.rsplit('/').next().unwrap_or(name);
         match identify(base) {
             Ok((target, kind)) => read_file(&view, (name, target, kind), bytes, &mut patches, findings),
-            Err(NotAPatch::Ignored(why)) => findings.warn(&view, format!("`{}` is ignored: {why}", shown(name))),
-            Err(NotAPatch::Refused(why, remedy)) => findings.refuse(&view, format!("`{}`: {why}", shown(name)), remedy),
+            Err(Not::Read(why)) => findings.warn(&view, format!("`{}` is ignored: {why}", shown(name))),
+            Err(Not::Allowed(why, remedy)) => findings.refuse(&view, format!("`{}`: {why}", shown(name)), remedy),
         }
     }
     let bytes: usize = patches.iter().map(|patch| patch.body.to_string().len()).sum();
-    if bytes > MAX_BYTES {
+    if bytes > MOST_BYTES {
         findings.refuse(
             &view,
-            format!("the patches have {bytes} bytes; at most {MAX_BYTES} are allowed"),
-            "shorten them",
+            format!("the patches have {bytes} bytes, and the record takes {MOST_BYTES}"),
+            "make them shorter",
         );
     }
     files.set_patches(Patches { directory, patches });
 }
 
-/// Names and content in the order in which kubeadm walks the directory: by name, one directory level at a time.
-fn in_kubeadm_order(folder: &SuppliedFile) -> Vec<(&str, &[u8])> {
+/// Names and content in the order in which kubeadm walks: by name, folder by folder.
+fn in_order(folder: &SuppliedFile) -> Vec<(&str, &[u8])> {
     let content = folder.content.as_ref();
     let mut files: Vec<(&str, &[u8])> = folder
         .keys
@@ -67,35 +65,35 @@ fn in_kubeadm_order(folder: &SuppliedFile) -> Vec<(&str, &[u8])> {
     files
 }
 
-/// Why a file is not a patch.
-enum NotAPatch {
-    /// kubeadm ignores it too.
-    Ignored(String),
-    /// Its target or type is not supported.
-    Refused(String, &'static str),
+/// Why a file is no patch.
+enum Not {
+    /// As kubeadm: it is passed over.
+    Read(String),
+    /// It asks for something that cannot be.
+    Allowed(String, &'static str),
 }
 
-/// Parses a file name of the form `target[suffix][+type].extension`.
-fn identify(base: &str) -> Result<(PatchTarget, PatchType), NotAPatch> {
+/// `target[suffix][+type].extension`.
+fn identify(base: &str) -> Result<(PatchTarget, PatchType), Not> {
     let has_name = |ending: &str| base.strip_suffix(ending).is_some_and(|name| !name.is_empty());
     if !has_name(".json") && !has_name(".yaml") {
-        return Err(NotAPatch::Ignored("its name does not end in .yaml or .json".into()));
+        return Err(Not::Read("a patch file ends with .yaml or .json".into()));
     }
     if base.starts_with("etcd") {
-        return Err(NotAPatch::Refused("a hosted control plane has no local etcd".into(), "remove the file"));
+        return Err(Not::Allowed("a hosted control plane has no etcd of its own".into(), "remove the file"));
     }
     let Some(target) = PatchTarget::ALL.into_iter().find(|target| base.starts_with(target.as_str())) else {
         let mut known = String::new();
         for target in PatchTarget::ALL {
             let _infallible = write!(known, " {}", target.as_str());
         }
-        return Err(NotAPatch::Ignored(format!("its name does not start with any of{known}")));
+        return Err(Not::Read(format!("its name starts with none of{known}")));
     };
     let rest = base[target.as_str().len()..].trim_start_matches(|c: char| !matches!(c, '.' | '+'));
     let Some(name) = rest.strip_prefix('+') else { return Ok((target, PatchType::Strategic)) };
     match TYPES.iter().find(|(known, _)| name.starts_with(known)) {
         Some((_, kind)) => Ok((target, *kind)),
-        None => Err(NotAPatch::Refused("unknown patch type".into(), "use json, merge or strategic after the `+`")),
+        None => Err(Not::Allowed("there is no such patch type".into(), "write json, merge or strategic after the `+`")),
     }
 }
 
@@ -111,9 +109,7 @@ fn read_file(
     };
     let documents = match yaml::read_documents(name, text) {
         Ok(documents) => documents,
-        Err(error) => {
-            return findings.refuse(view, format!("`{}`: {}", error.location(), error.fact()), "fix the file");
-        }
+        Err(error) => return findings.refuse(view, format!("`{}`: {}", error.spot(), error.fact()), "mend the file"),
     };
     if documents.is_empty() {
         findings.warn(view, format!("`{}` is ignored: it is empty", shown(name)));
@@ -124,8 +120,8 @@ fn read_file(
             let (is, wants) = (document.root.content.what(), if is_list { "a map" } else { "a list of operations" });
             findings.refuse(
                 view,
-                format!("`{}` is {is}, but a patch of this type is {wants}", shown(name)),
-                "fix the patch, or the type in its file name",
+                format!("`{}` is {is}, and a patch of its type is {wants}", shown(name)),
+                "rename it, or rewrite it",
             );
             continue;
         }
@@ -138,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_names_are_parsed_like_kubeadm_parses_them() {
+    fn file_names_are_read_as_kubeadm_reads_them() {
         let read = |name: &str| identify(name).ok();
         assert_eq!(read("kube-apiserver.yaml"), Some((PatchTarget::KubeApiserver, PatchType::Strategic)));
         assert_eq!(read("kube-apiserver0+json.json"), Some((PatchTarget::KubeApiserver, PatchType::Json)));
@@ -152,10 +148,10 @@ mod tests {
             Some((PatchTarget::CorednsDeployment, PatchType::Strategic))
         );
         for ignored in ["README.md", "kube-apiserver", "apiserver.yaml", ".yaml", "x-kube-scheduler.json"] {
-            assert!(matches!(identify(ignored), Err(NotAPatch::Ignored(_))), "{ignored}");
+            assert!(matches!(identify(ignored), Err(Not::Read(_))), "{ignored}");
         }
         for refused in ["etcd.yaml", "etcd0+json.json", "kube-apiserver+xml.yaml", "kube-apiserver+.yaml"] {
-            assert!(matches!(identify(refused), Err(NotAPatch::Refused(..))), "{refused}");
+            assert!(matches!(identify(refused), Err(Not::Allowed(..))), "{refused}");
         }
     }
 }

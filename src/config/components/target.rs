@@ -1,6 +1,6 @@
-//! Lists the components that take arguments, files and volumes.
+//! The components that take arguments, files and volumes.
 
-/// A component that takes arguments.
+/// The components that take arguments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     ApiServer,
@@ -9,7 +9,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Its field in `ClusterConfiguration`.
+    /// The field of `ClusterConfiguration`.
     pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::ApiServer => "apiServer",
@@ -18,7 +18,7 @@ impl Target {
         }
     }
 
-    /// The program's name.
+    /// What runs.
     pub(crate) const fn program(self) -> &'static str {
         match self {
             Self::ApiServer => "kube-apiserver",
@@ -27,9 +27,8 @@ impl Target {
         }
     }
 
-    /// Directories of the container that kamaji mounts files into, with the file names. Without names, kamaji uses the
-    /// whole directory.
-    pub(crate) const fn own_directories(self) -> &'static [(&'static str, &'static [&'static str])] {
+    /// Folders of its container that kamaji fills, and the names in them; without names the whole folder is kamaji's.
+    pub(crate) const fn own_folders(self) -> &'static [(&'static str, &'static [&'static str])] {
         const PKI: &str = "/etc/kubernetes/pki";
         match self {
             Self::ApiServer => &[

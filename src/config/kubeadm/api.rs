@@ -1,27 +1,27 @@
-//! Defines the versions of kubeadm's configuration API that kamaji reads.
+//! kubeadm's configuration APIs: which are read, and which of them is a kubeadm's own choice.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::model::{KUBEADM_V1BETA3, KUBEADM_V1BETA4};
 
-/// A version of kubeadm's configuration API.
+/// An API of kubeadm's configuration, oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KubeadmApi {
-    /// The default of kubeadm 1.22 to 1.30; kubeadm reads it up to 1.36.
+    /// Written by kubeadm 1.22 to 1.30, read up to 1.36.
     V1beta3,
-    /// The default of kubeadm since 1.31.
+    /// Written by kubeadm since 1.31.
     V1beta4,
     /// Experimental in kubeadm 1.37: v1beta4 with `mergeMethod` on arguments.
     V1,
 }
 
 impl KubeadmApi {
-    /// All versions that kamaji reads, oldest first.
+    /// All APIs that are read, oldest first.
     pub const ALL: [Self; 3] = [Self::V1beta3, Self::V1beta4, Self::V1];
-    /// The oldest version.
+    /// The oldest.
     pub const OLDEST: Self = Self::V1beta3;
-    /// The newest version.
+    /// The newest.
     pub const NEWEST: Self = Self::V1;
 
     /// The `apiVersion` of its documents.
@@ -34,13 +34,13 @@ impl KubeadmApi {
         }
     }
 
-    /// The version without the group, such as `v1beta4`.
+    /// `v1beta4`.
     #[must_use]
     pub fn version(self) -> &'static str {
         self.as_str().trim_start_matches("kubeadm.k8s.io/")
     }
 
-    /// Whether kubeadm reads it only with `--allow-experimental-api`.
+    /// Whether kubeadm reads it only when asked to.
     #[must_use]
     pub const fn is_experimental(self) -> bool {
         match self {
@@ -49,7 +49,7 @@ impl KubeadmApi {
         }
     }
 
-    /// The API version with this `apiVersion`, if kamaji reads it.
+    /// The API with this `apiVersion`.
     #[must_use]
     pub fn find(api_version: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|api| api.as_str() == api_version)
@@ -66,6 +66,6 @@ impl FromStr for KubeadmApi {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::find(text).ok_or_else(|| format!("use {}", Self::V1beta4))
+        Self::find(text).ok_or_else(|| format!("write {}", Self::V1beta4))
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the values of a `ClusterConfiguration` whose field names and types have been checked.
+//! What `ClusterConfiguration` means for a hosted control plane, once its fields have the right types.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::model::{
 };
 use crate::yaml::{Content, shown};
 
-const VERSION_REMEDY: &str = "set kubernetesVersion: v1.37.2";
-/// Gates of any kubeadm version that may have written the file, except `PublicKeysECDSA`. All of them apply to nodes.
+const VERSION_REMEDY: &str = "write kubernetesVersion: v1.37.2";
+/// Gates that kubeadm had in any version a file may come from; all of them concern nodes but `PublicKeysECDSA`.
 const GATES: [&str; 8] = [
     "ControlPlaneKubeletLocalMode",
     "EtcdLearnerMode",
@@ -30,8 +30,8 @@ const GATES: [&str; 8] = [
     "WaitForAllControlPlaneComponents",
 ];
 
-/// The values of a `ClusterConfiguration`.
-#[expect(clippy::struct_field_names, reason = "`cluster_name` is kubeadm's name")]
+/// The meaning of a `ClusterConfiguration`.
+#[expect(clippy::struct_field_names, reason = "`cluster_name` is kubeadm's word")]
 pub(crate) struct Cluster {
     pub(crate) version: KubeVersion,
     pub(crate) cluster_name: String,
@@ -49,27 +49,27 @@ pub(crate) struct Cluster {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Reads the document; `None` only after reporting a problem.
+/// Reads the document; `None` only after a problem was reported.
 pub(crate) fn read(
     view: Option<&View<'_>>,
-    command_line: &CommandLine<'_>,
+    said: &CommandLine<'_>,
     files: &mut Files<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Cluster> {
     let Some(view) = view else {
         if !findings.has_problems() {
-            let remedy = format!("add a ClusterConfiguration document and {VERSION_REMEDY}");
-            findings.refuse_file("there is no ClusterConfiguration", remedy);
+            let remedy = format!("add a document of kind ClusterConfiguration and {VERSION_REMEDY} in it");
+            findings.missing("there is no ClusterConfiguration", remedy);
         }
         return None;
     };
     let version = version(view, findings);
     let cluster = Cluster {
         version: version.unwrap_or(KubeVersion { major: 0, minor: 0, patch: 0 }),
-        cluster_name: cluster_name(view, command_line, findings),
+        cluster_name: cluster_name(view, said, findings),
         image_repository: repository(view, "imageRepository", findings).unwrap_or_else(|| "registry.k8s.io".into()),
         networking: network::read(view, findings),
-        endpoint: endpoint(view, command_line, findings),
+        endpoint: endpoint(view, said, findings),
         cert_sans: cert_sans(view, findings),
         certificates: certificates(view, findings),
         api_server: args::read(view, Target::ApiServer, files, findings),
@@ -85,7 +85,7 @@ pub(crate) fn read(
 fn version(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<KubeVersion> {
     let Some((view, text)) = cluster.text("kubernetesVersion") else {
         if cluster.at("kubernetesVersion").is_none_or(|view| view.node.text().is_some()) {
-            let text = "kubernetesVersion is required: a default would change with each release";
+            let text = "kubernetesVersion is required: without it, the result would depend on the day";
             findings.refuse_key(cluster, text, VERSION_REMEDY);
         }
         return None;
@@ -93,31 +93,31 @@ fn version(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<KubeVersio
     match KubeVersion::parse(text).and_then(|version| release_of(version).map(|_| version)) {
         Ok(version) => Some(version),
         Err(error) => {
-            findings.refuse(&view, error.to_string(), "use an exact version, such as v1.37.2");
+            findings.refuse(&view, error.to_string(), "write an exact version, such as v1.37.2");
             None
         }
     }
 }
 
-fn cluster_name(cluster: &View<'_>, command_line: &CommandLine<'_>, findings: &mut Findings<'_>) -> String {
+fn cluster_name(cluster: &View<'_>, said: &CommandLine<'_>, findings: &mut Findings<'_>) -> String {
     const DEFAULT: &str = "kubernetes";
     let Some((view, text)) = cluster.text("clusterName") else { return DEFAULT.to_owned() };
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if text.len() > 63 || !text.bytes().all(fits) || text.starts_with(['-', '.']) {
         let rule = "use at most 63 letters, digits, `-`, `_` and `.`, not starting with `-` or `.`";
         findings.refuse(&view, format!("`{}` is not a cluster name", shown(text)), rule);
-    } else if let Some(name) = command_line.name.filter(|name| text != DEFAULT && text != name.as_str()) {
-        findings.warn(&view, format!("used in kubeconfigs only; the control plane is named `{name}`"));
+    } else if let Some(name) = said.name.filter(|name| text != DEFAULT && text != name.as_str()) {
+        findings.warn(&view, format!("used in kubeconfigs; the control plane itself is called `{name}`"));
     }
     text.to_owned()
 }
 
-fn endpoint(cluster: &View<'_>, command_line: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Endpoint> {
+fn endpoint(cluster: &View<'_>, said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Option<Endpoint> {
     let (view, text) = cluster.text("controlPlaneEndpoint")?;
     match Endpoint::parse(text, 0) {
         Ok(endpoint) => {
-            if let Some(wanted) = command_line.endpoint.filter(|wanted| **wanted != endpoint) {
-                findings.warn(&view, format!("ignored: overridden by --endpoint {wanted}"));
+            if let Some(wanted) = said.endpoint.filter(|wanted| **wanted != endpoint) {
+                findings.warn(&view, format!("ignored: --endpoint says {wanted}"));
             }
             Some(endpoint)
         }
@@ -125,7 +125,7 @@ fn endpoint(cluster: &View<'_>, command_line: &CommandLine<'_>, findings: &mut F
             findings.refuse(
                 &view,
                 error.to_string(),
-                "use a name or an address with a port, such as api.example.com:6443",
+                "write a name or an address with a port, such as api.example.com:6443",
             );
             None
         }
@@ -141,7 +141,7 @@ fn cert_sans(cluster: &View<'_>, findings: &mut Findings<'_>) -> Vec<San> {
             Some(Err(error)) => findings.refuse(
                 &view,
                 error.to_string(),
-                "use an IP address or a DNS name, with non-ASCII labels encoded as xn--…",
+                "write an IP address, or a DNS name with letters of other scripts as xn--…",
             ),
         }
     }
@@ -155,7 +155,7 @@ fn certificates(cluster: &View<'_>, findings: &mut Findings<'_>) -> CertificateP
     let ca_validity = validity(cluster, "caCertificateValidityPeriod", findings).unwrap_or(default.ca_validity);
     if leaf_validity > ca_validity {
         let view = cluster.at("certificateValidityPeriod").or_else(|| cluster.at("caCertificateValidityPeriod"));
-        findings.warn(view.as_ref().unwrap_or(cluster), "certificates expire no later than the CA that signed them");
+        findings.warn(view.as_ref().unwrap_or(cluster), "certificates end with the authority that signed them");
     }
     CertificatePolicy { algorithm, leaf_validity, ca_validity }
 }
@@ -164,22 +164,18 @@ fn validity(cluster: &View<'_>, path: &str, findings: &mut Findings<'_>) -> Opti
     let (view, text) = cluster.text(path)?;
     let signed = duration::parse(text).ok()?;
     if signed.negative || signed.length < Duration::from_secs(1) {
-        findings.refuse(
-            &view,
-            format!("`{}` is shorter than one second", shown(text)),
-            "use a duration such as 8760h0m0s",
-        );
+        findings.refuse(&view, format!("`{}` is not longer than a second", shown(text)), "write it as 8760h0m0s");
         return None;
     }
     Some(signed.length)
 }
 
-/// Zero means the default, as in kubeadm.
+/// Zero means the default, as for kubeadm.
 fn timeout(cluster: &View<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let (view, text) = cluster.text("apiServer.timeoutForControlPlane")?;
     let signed = duration::parse(text).ok()?;
     if signed.negative {
-        findings.refuse(&view, format!("`{}` is negative", shown(text)), "use a duration such as 4m0s");
+        findings.refuse(&view, format!("`{}` leaves no time", shown(text)), "write it as 4m0s");
     }
     Some(signed.length).filter(|length| !length.is_zero())
 }
@@ -188,7 +184,7 @@ fn algorithm(cluster: &View<'_>, findings: &mut Findings<'_>) -> KeyAlgorithm {
     let named = cluster.text("encryptionAlgorithm").and_then(|(view, text)| match KeyAlgorithm::parse(text) {
         Ok(algorithm) => Some(algorithm),
         Err(error) => {
-            findings.refuse(&view, error.to_string(), "use ECDSA-P256, or omit it");
+            findings.refuse(&view, error.to_string(), "write ECDSA-P256, or leave it out");
             None
         }
     });
@@ -202,16 +198,16 @@ fn algorithm(cluster: &View<'_>, findings: &mut Findings<'_>) -> KeyAlgorithm {
             if ecdsa && matches!(named, Some(KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096)) {
                 findings.refuse_key(
                     &gate,
-                    "it selects ECDSA keys, but encryptionAlgorithm selects RSA",
+                    "it asks for ECDSA keys, and encryptionAlgorithm for RSA",
                     "remove one of the two",
                 );
             }
         } else if GATES.contains(&name) {
-            findings.warn(&gate, "ignored: it applies to control-plane nodes only");
+            findings.warn(&gate, "ignored: it concerns control planes on nodes");
         } else {
             let remedy =
-                "remove it; set gates of Kubernetes in extraArgs with `name: feature-gates` and `value: GATE=true`";
-            findings.refuse_key(&gate, "unknown feature gate of kubeadm", remedy);
+                "remove it; gates of Kubernetes go to extraArgs as `name: feature-gates` with `value: GATE=true`";
+            findings.refuse_key(&gate, "kubeadm has no such feature gate", remedy);
         }
     }
     named.unwrap_or_default()

@@ -1,21 +1,22 @@
-//! Converts kubeadm documents between API versions as kubeadm does (`apis/kubeadm/v1beta3/conversion.go` of 1.36).
-//! Values keep their meaning; comments and the order of keys are lost, as with `kubeadm config migrate`.
+//! kubeadm's documents of one API in another, as kubeadm itself converts them (`apis/kubeadm/v1beta3/conversion.go` of
+//! 1.36). Values keep their meaning; comments and the order of keys are lost, as with `kubeadm config migrate`.
 //!
-//! Fields that kubeadm's conversion drops silently are errors here.
+//! What kubeadm's conversion leaves out in silence is refused here.
 
 use serde_json::{Map, Value, json};
 
 use super::api::KubeadmApi;
-use super::document_kind::{self, Kind};
-use crate::config::schema::check::{self, Depth};
-use crate::config::schema::duration;
+use super::document_kind::Kind;
+use crate::config::kubeadm::document_kind;
+use crate::config::schema::check;
+use crate::config::schema::check::Depth;
 use crate::config::schema::fields::Api;
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::config::{Error, Source};
 use crate::yaml;
 
-/// The paths of argument lists.
+/// Where lists of arguments are.
 const ARGUMENTS: [&str; 5] = [
     "apiServer.extraArgs",
     "controllerManager.extraArgs",
@@ -25,27 +26,27 @@ const ARGUMENTS: [&str; 5] = [
 ];
 const HEALTH_CHECK: &str = "controlPlaneComponentHealthCheck";
 
-/// Converts a file's documents to another API version, including bootstrap tokens.
+/// Writes a file's documents in another of kubeadm's APIs, everything in them included, bootstrap tokens too.
 ///
-/// Checks field names and types, but not whether a hosted control plane supports the settings.
+/// Names and types are checked; whether a hosted control plane can be made of it is not asked.
 pub fn convert(source: &Source<'_>, target: KubeadmApi, allow_experimental: bool) -> Result<String, Error> {
     let parsed = yaml::read_documents(source.name, source.text)?;
     let mut findings = Findings::new(source);
     let mut pieces: Vec<Piece> = Vec::new();
     for document in &parsed {
-        let Some(found) = document_kind::identify(document, allow_experimental, &mut findings) else { continue };
-        if let Kind::Known(kind) = found.kind {
-            check::check(kind, found.api, Depth::Types, &found.view, &mut findings);
+        let Some(named) = document_kind::identify(document, allow_experimental, &mut findings) else { continue };
+        if let Kind::Read(kind) = named.kind {
+            check::check(kind, named.api, Depth::Form, &named.view, &mut findings);
         }
-        let kind = found.kind.as_str();
+        let kind = named.kind.as_str();
         if pieces.iter().any(|piece| piece.kind == kind) {
-            findings.refuse_key(&found.view, "duplicate document", "merge the two documents, or remove one");
+            findings.refuse_key(&named.view, "given twice", "join the two documents, or remove one");
         }
-        refuse_loss(found.api, target, &found.view, &mut findings);
-        pieces.push(Piece { kind, api: found.api, value: found.view.node.to_json() });
+        refuse_loss(named.api, target, &named.view, &mut findings);
+        pieces.push(Piece { kind, api: named.api, value: named.view.node.to_json() });
     }
     if pieces.is_empty() && !findings.has_problems() {
-        findings.refuse_file("the file contains no documents", "supply a file for `kubeadm init --config`");
+        findings.missing("there is no document", "name a file for `kubeadm init --config`");
     }
     let (pieces, _) = findings.finish(Some(pieces))?;
     Ok(yaml::write_documents(&converted(pieces, target)))
@@ -55,33 +56,28 @@ fn refuse_loss(api: Api, target: KubeadmApi, view: &View<'_>, findings: &mut Fin
     let Some(api) = api.filter(|api| *api > target) else { return };
     if target < KubeadmApi::V1beta4 {
         let at = view.at("apiVersion").unwrap_or_else(|| view.clone());
-        findings.refuse(
-            &at,
-            format!("`{api}` cannot be converted to the older `{target}`"),
-            "convert to a newer version",
-        );
+        findings.refuse(&at, format!("`{api}` cannot be written as the older `{target}`"), "convert to a newer API");
         return;
     }
     for item in ARGUMENTS.iter().flat_map(|path| view.list(path)) {
         if let Some((method, _)) = item.text("mergeMethod") {
             findings.refuse_key(
                 &method,
-                format!("`{target}` does not have this field"),
-                "write the complete value and remove `mergeMethod`",
+                format!("`{target}` cannot say it"),
+                "write the whole value, without `mergeMethod`",
             );
         }
     }
 }
 
-/// A document during conversion.
+/// A document on its way.
 pub(crate) struct Piece {
     pub(crate) kind: &'static str,
     pub(crate) api: Api,
     pub(crate) value: Value,
 }
 
-/// Converts documents to `target`, which is v1beta4 or newer, and removes nulls. Documents of other API groups are not
-/// converted.
+/// The documents in `target`, which is v1beta4 or newer, without nulls; those of other groups stay what they are.
 pub(crate) fn converted(mut pieces: Vec<Piece>, target: KubeadmApi) -> Vec<Value> {
     let mut timeout = None;
     for piece in &mut pieces {
@@ -99,11 +95,11 @@ pub(crate) fn converted(mut pieces: Vec<Piece>, target: KubeadmApi) -> Vec<Value
     pieces.into_iter().map(|piece| document_kind::without_nulls(piece.value)).collect()
 }
 
-/// Converts one document, and returns the timeout that moves to `InitConfiguration`.
+/// Rewrites one document, and returns the timeout that belongs into `InitConfiguration` now.
 fn from_v1beta3(kind: &str, document: &mut Map<String, Value>) -> Option<Value> {
     for path in ARGUMENTS {
         if let Some(arguments) = at(document, path) {
-            arguments_to_list(arguments);
+            list_arguments(arguments);
         }
     }
     match kind {
@@ -121,8 +117,8 @@ fn from_v1beta3(kind: &str, document: &mut Map<String, Value>) -> Option<Value> 
     }
 }
 
-/// Converts v1beta3's map of arguments to a list. kubeadm sorts it by name and treats null as an empty string.
-fn arguments_to_list(arguments: &mut Value) {
+/// kubeadm sorts by name what v1beta3 has as a map, and takes a null in it for empty text.
+fn list_arguments(arguments: &mut Value) {
     if let Value::Object(map) = arguments {
         let mut pairs: Vec<(&String, &Value)> = map.iter().collect();
         pairs.sort_by_key(|(name, _)| *name);
@@ -134,7 +130,7 @@ fn arguments_to_list(arguments: &mut Value) {
     }
 }
 
-/// Replaces the gate `PublicKeysECDSA`, which kubeadm 1.34 removed, with `encryptionAlgorithm`.
+/// The gate `PublicKeysECDSA` became `encryptionAlgorithm`; kubeadm 1.34 and newer do not know the gate.
 fn gate_to_algorithm(cluster: &mut Map<String, Value>) {
     let Some(gates) = cluster.get_mut("featureGates").and_then(Value::as_object_mut) else { return };
     let ecdsa = gates.remove("PublicKeysECDSA");
@@ -147,11 +143,14 @@ fn gate_to_algorithm(cluster: &mut Map<String, Value>) {
 }
 
 fn is_zero(timeout: &Value) -> bool {
-    timeout.as_str().and_then(|text| duration::parse(text).ok()).is_some_and(|signed| signed.length.is_zero())
+    timeout
+        .as_str()
+        .and_then(|text| crate::config::schema::duration::parse(text).ok())
+        .is_some_and(|signed| signed.length.is_zero())
 }
 
-/// Whether any argument has a `mergeMethod`.
-pub(crate) fn uses_merge_method(pieces: &[Piece]) -> bool {
+/// Whether an argument is joined with another.
+pub(crate) fn merges(pieces: &[Piece]) -> bool {
     let lists = pieces.iter().flat_map(|piece| ARGUMENTS.map(|path| piece.value.pointer(&pointer(path))));
     let arguments = lists.flatten().filter_map(Value::as_array).flatten();
     arguments.filter_map(|argument| argument.get("mergeMethod")?.as_str()).any(|method| !method.is_empty())
@@ -173,7 +172,7 @@ fn remove_empty_merge_methods(document: &mut Map<String, Value>) {
     }
 }
 
-/// Moves the timeout to `InitConfiguration`, unless that already sets it.
+/// What `InitConfiguration` says itself wins.
 fn set_health_check(pieces: &mut Vec<Piece>, timeout: Value, target: KubeadmApi) {
     if let Some(init) = pieces.iter_mut().find(|piece| piece.kind == "InitConfiguration") {
         if let Value::Object(document) = &mut init.value

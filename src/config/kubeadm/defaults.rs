@@ -1,38 +1,37 @@
-//! Renders `kamaji config print-defaults`: kamaji's defaults as a commented kubeadm file.
-//!
-//! A test checks that loading this file gives the same spec as a file without these fields.
+//! `kamaji config print-defaults`: what kamaji uses where a file says nothing, as a kubeadm file with a word to each
+//! line. The test beside it reads the file back and compares.
 
 use std::fmt::Write as _;
 
 use crate::model::{CertificatePolicy, Error, KubeVersion, release_of};
 
-/// The Kubernetes version in examples and messages.
+/// The version that examples and messages name.
 pub const EXAMPLE_VERSION: KubeVersion = KubeVersion { major: 1, minor: 37, patch: 2 };
 
-/// A kubeadm file with all defaults for this version.
+/// A kubeadm file that says what holds for this version without it.
 pub fn print_defaults(version: KubeVersion) -> Result<String, Error> {
     let release = release_of(version)?;
     let policy = CertificatePolicy::default();
     let hours = |length: std::time::Duration| format!("{}h0m0s", length.as_secs() / 3600);
     let mut text = format!(
         "\
-# kamaji's defaults for Kubernetes {version}. Only kubernetesVersion is required; every other line is optional.
-# Reference of all fields: docs/reference/kubeadm-fields.md.
+# What kamaji uses for Kubernetes {version} where a file says nothing. Only kubernetesVersion is required;
+# every other line can be left out. What happens with each field of kubeadm: docs/reference/kubeadm-fields.md.
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: {version}
-# The cluster name in kubeconfigs. The control plane's own name comes from the command line.
+# Names in kubeconfigs; the control plane itself is called as the command line says.
 clusterName: kubernetes
-# HOST or HOST:PORT for workers. Defaults to --endpoint, then to the address of the exposure.
+# HOST or HOST:PORT for workers. Without it, and without --endpoint: the address that the exposure gives.
 # controlPlaneEndpoint: api.example.com:6443
 imageRepository: registry.k8s.io
 networking:
-  # Immutable.
+  # Cannot be changed later.
   serviceSubnet: 10.96.0.0/12
-  # Immutable. Without it, nodes get no pod CIDR, and the network plugin must allocate pod addresses itself.
+  # Cannot be changed later. Without it, nodes get no ranges for pods, and the network plugin has to bring its own.
   # podSubnet: 10.244.0.0/16
   dnsDomain: cluster.local
-# kubeadm's default is RSA-2048; ECDSA keys are generated faster and are as strong.
+# kubeadm's default is RSA-2048; ECDSA keys are made faster and are as strong.
 encryptionAlgorithm: {algorithm}
 certificateValidityPeriod: {leaf}
 caCertificateValidityPeriod: {ca}
@@ -41,7 +40,7 @@ dns:
   disabled: false
 proxy:
   disabled: false
-# Your arguments; each replaces kamaji's argument of the same name.
+# Arguments of yours; each replaces kamaji's of that name.
 apiServer:
   extraArgs: []
   certSANs: []
@@ -52,12 +51,12 @@ scheduler:
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
-# Tokens for joining workers. Without them, `kamaji join` creates one on demand.
+# Tokens that workers join with. Without them, `kamaji join` makes one when it is asked.
 bootstrapTokens: []
 localAPIEndpoint:
-  # Used unless the exposure requires another port.
+  # Where the exposure leaves the choice.
   bindPort: 6443
-# How long to wait for the control plane; overridden by --timeout.
+# How long to wait for the control plane; --timeout wins.
 # timeouts:
 #   controlPlaneComponentHealthCheck: 5m0s
 ",

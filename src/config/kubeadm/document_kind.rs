@@ -1,24 +1,24 @@
-//! Identifies the kind and API version of a document.
+//! The kind and API version of a document.
 
 use serde_json::Value;
 
-use super::api::KubeadmApi;
+use crate::config::kubeadm::api::KubeadmApi;
 use crate::config::schema::fields::{Api, ConfigKind};
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::yaml::{Content, Document, Place, shown};
 
-/// kubeadm's kinds that do not configure a control plane.
+/// kubeadm's kinds that say nothing about a control plane.
 pub(super) const OTHER_KINDS: [&str; 3] = ["JoinConfiguration", "ResetConfiguration", "UpgradeConfiguration"];
 
 pub(super) const READ: &str = "kamaji reads ClusterConfiguration and InitConfiguration of kubeadm.k8s.io/v1beta4 or v1beta3, \
     KubeletConfiguration of kubelet.config.k8s.io/v1beta1 and KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1";
 
-/// A kind of kubeadm document.
+/// The kinds of document that kubeadm knows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A kind with a field table.
-    Known(ConfigKind),
+    /// Its fields are known.
+    Read(ConfigKind),
     /// One of [`OTHER_KINDS`].
     Other(&'static str),
 }
@@ -26,25 +26,25 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Known(kind) => kind.as_str(),
+            Self::Read(kind) => kind.as_str(),
             Self::Other(name) => name,
         }
     }
 }
 
-/// A document with its kind and API version.
-pub(crate) struct Identified<'a> {
+/// A document whose kind and API are known.
+pub(crate) struct Named<'a> {
     pub(crate) kind: Kind,
     pub(crate) api: Api,
     pub(crate) view: View<'a>,
 }
 
-/// The kind and API version of a document; `None` only after reporting a problem.
+/// What a document is; `None` only after a problem was reported.
 pub(crate) fn identify<'a>(
     document: &'a Document,
     allow_experimental: bool,
     findings: &mut Findings<'_>,
-) -> Option<Identified<'a>> {
+) -> Option<Named<'a>> {
     let root = &document.root;
     let whole = |field: &str| View { field: field.to_owned(), key: first_place(document), node: root };
     if !matches!(root.content, Content::Map(_)) {
@@ -61,7 +61,7 @@ pub(crate) fn identify<'a>(
             }
             Some(entry) if !entry.value.is_null() && entry.value.text().is_none() => {
                 let view = View { field: key.to_owned(), key: entry.place, node: &entry.value };
-                findings.refuse(&view, format!("expected a string, found {}", entry.value.content.what()), READ);
+                findings.refuse(&view, format!("expected text, found {}", entry.value.content.what()), READ);
             }
             Some(_) | None => findings.refuse_key(&unnamed, format!("the document has no `{key}`"), READ),
         }
@@ -78,22 +78,21 @@ pub(crate) fn identify<'a>(
                 None
             }
             ConfigKind::Kubelet | ConfigKind::KubeProxy | ConfigKind::Tenant => {
-                let text =
-                    format!("`{}` is not supported; kamaji supports `{}`", shown(api_version), known.api_version());
-                findings.refuse(&api, text, format!("use apiVersion: {}", known.api_version()));
+                let text = format!("`{}` is not supported: only `{}` is", shown(api_version), known.api_version());
+                findings.refuse(&api, text, format!("write apiVersion: {}", known.api_version()));
                 return None;
             }
         };
-        return Some(Identified { kind: Kind::Known(known), api, view });
+        return Some(Named { kind: Kind::Read(known), api, view });
     }
     let other = OTHER_KINDS.into_iter().find(|other| other == kind && api_version.starts_with("kubeadm.k8s.io/"));
     let Some(other) = other else {
-        let text = format!("`{}` of `{}` is not supported", shown(kind), shown(api_version));
+        let text = format!("`{}` of `{}` is not read", shown(kind), shown(api_version));
         findings.refuse_key(&view, text, READ);
         return None;
     };
     let api = kubeadm_api(&api, api_version, allow_experimental, findings)?;
-    Some(Identified { kind: Kind::Other(other), api: Some(api), view })
+    Some(Named { kind: Kind::Other(other), api: Some(api), view })
 }
 
 fn kubeadm_api(
@@ -104,23 +103,24 @@ fn kubeadm_api(
 ) -> Option<KubeadmApi> {
     match KubeadmApi::find(api_version) {
         Some(api) if api.is_experimental() && !allow_experimental => {
-            let remedy = format!("allow it with --allow-experimental-api, or use apiVersion: {}", KubeadmApi::V1beta4);
+            let remedy =
+                format!("allow it with --allow-experimental-api, or write apiVersion: {}", KubeadmApi::V1beta4);
             findings.refuse(view, format!("`{api}` is experimental"), remedy);
             None
         }
         Some(api) => Some(api),
         None => {
             let text = format!(
-                "`{}` is not supported; kamaji supports `{}` and `{}`",
+                "`{}` is not supported: `{}` and `{}` are",
                 shown(api_version),
                 KubeadmApi::V1beta4,
                 KubeadmApi::V1beta3
             );
             let remedy = if api_version.starts_with("kubeadm.k8s.io/") {
-                "run `kubeadm config migrate --old-config OLD.yaml --new-config NEW.yaml` with a kubeadm that reads both"
+                "kubeadm config migrate --old-config OLD.yaml --new-config NEW.yaml, with a kubeadm that reads both"
                     .to_owned()
             } else {
-                format!("use apiVersion: {}", KubeadmApi::V1beta4)
+                format!("write apiVersion: {}", KubeadmApi::V1beta4)
             };
             findings.refuse(view, text, remedy);
             None
@@ -132,7 +132,7 @@ fn first_place(document: &Document) -> Place {
     document.root.entries().first().map_or(document.root.place, |entry| entry.place)
 }
 
-/// Removes nulls, which mean the same as absent fields.
+/// The same without nulls, which mean the same as absent.
 pub(crate) fn without_nulls(mut value: Value) -> Value {
     strip_nulls(&mut value);
     value

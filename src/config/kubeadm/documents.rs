@@ -1,50 +1,50 @@
-//! Sorts a file's documents by kind: at most one of each known kind, and a finding for every other document.
+//! Which documents a file has: one of each kind that is read, and what is said about all others.
 
 use serde_json::{Map, Value};
 
 use super::api::KubeadmApi;
 use super::convert::{self, Piece};
-use super::document_kind::{Kind, identify, without_nulls};
 use crate::config::CommandLine;
+use crate::config::kubeadm::document_kind::{Kind, identify, without_nulls};
 use crate::config::schema::fields::{Api, ConfigKind};
 use crate::config::schema::findings::Findings;
 use crate::config::schema::view::View;
 use crate::yaml::{self, Document};
 
-/// A document of a known kind.
+/// A document that is read.
 #[derive(Clone)]
-pub(crate) struct KnownDocument<'a> {
+pub(crate) struct Held<'a> {
     pub(crate) kind: ConfigKind,
     pub(crate) api: Api,
     pub(crate) view: View<'a>,
 }
 
-/// The documents of known kinds, at most one of each.
+/// The documents that are read, at most one of a kind.
 #[derive(Default)]
-pub(crate) struct Documents<'a>(Vec<KnownDocument<'a>>);
+pub(crate) struct Documents<'a>(Vec<Held<'a>>);
 
 impl<'a> Documents<'a> {
-    /// The document of this kind, if there is one.
+    /// The document of a kind.
     pub(crate) fn of(&self, kind: ConfigKind) -> Option<&View<'a>> {
-        self.0.iter().find(|document| document.kind == kind).map(|document| &document.view)
+        self.0.iter().find(|held| held.kind == kind).map(|held| &held.view)
     }
 
-    /// All documents, in the order in which they are recorded.
-    pub(crate) fn all(&self) -> Vec<&KnownDocument<'a>> {
+    /// All of them, in the order in which they are kept.
+    pub(crate) fn used(&self) -> Vec<&Held<'a>> {
         let order = [ConfigKind::Init, ConfigKind::Cluster, ConfigKind::Kubelet, ConfigKind::KubeProxy];
-        order.iter().filter_map(|kind| self.0.iter().find(|document| document.kind == *kind)).collect()
+        order.iter().filter_map(|kind| self.0.iter().find(|held| held.kind == *kind)).collect()
     }
 
-    /// The documents as YAML in the API version that kamaji records, without secrets and nulls.
+    /// The documents as YAML in the API that kamaji writes, without what is secret and without nulls.
     pub(crate) fn without_secrets(&self) -> String {
-        let pieces = self.all().into_iter().map(|document| Piece {
-            kind: document.kind.as_str(),
-            api: document.api,
-            value: document.view.node.to_json(),
+        let pieces = self.used().into_iter().map(|held| Piece {
+            kind: held.kind.as_str(),
+            api: held.api,
+            value: held.view.node.to_json(),
         });
         let pieces: Vec<Piece> = pieces.collect();
-        // Only v1 has `mergeMethod`.
-        let target = if convert::uses_merge_method(&pieces) { KubeadmApi::V1 } else { KubeadmApi::V1beta4 };
+        // What only v1 can say is kept in v1.
+        let target = if convert::merges(&pieces) { KubeadmApi::V1 } else { KubeadmApi::V1beta4 };
         let mut kept = convert::converted(pieces, target);
         for value in &mut kept {
             if let Value::Object(map) = value {
@@ -64,25 +64,21 @@ pub(crate) fn settings(view: &View<'_>) -> Map<String, Value> {
     map
 }
 
-/// Sorts the documents by kind; reports duplicates and kinds that are not used.
-pub(crate) fn sort<'a>(
-    parsed: &'a [Document],
-    command_line: &CommandLine<'_>,
-    findings: &mut Findings<'_>,
-) -> Documents<'a> {
+/// Puts each document in its place and reports those that have none.
+pub(crate) fn sort<'a>(parsed: &'a [Document], said: &CommandLine<'_>, findings: &mut Findings<'_>) -> Documents<'a> {
     let mut documents = Documents::default();
     for document in parsed {
-        let Some(found) = identify(document, command_line.allow_experimental, findings) else { continue };
-        match found.kind {
-            Kind::Known(kind) => {
+        let Some(named) = identify(document, said.allow_experimental, findings) else { continue };
+        match named.kind {
+            Kind::Read(kind) => {
                 if let Some(first) = documents.of(kind) {
-                    let text = format!("duplicate document, first at {}", first.key.in_file(findings.file()));
-                    findings.refuse_key(&found.view, text, "merge the two documents, or remove one");
+                    let text = format!("given twice, first at {}", first.key.in_file(findings.file()));
+                    findings.refuse_key(&named.view, text, "join the two documents, or remove one");
                 } else {
-                    documents.0.push(KnownDocument { kind, api: found.api, view: found.view });
+                    documents.0.push(Held { kind, api: named.api, view: named.view });
                 }
             }
-            Kind::Other(kind) => refuse_other(kind, &found.view, findings),
+            Kind::Other(kind) => refuse_other(kind, &named.view, findings),
         }
     }
     documents
@@ -91,17 +87,16 @@ pub(crate) fn sort<'a>(
 fn refuse_other(kind: &str, view: &View<'_>, findings: &mut Findings<'_>) {
     match kind {
         "JoinConfiguration" => match view.at("controlPlane") {
-            None => findings
-                .warn(view, "ignored: it is for a worker; run `kamaji join NAME --format kubeadm-config` to print one"),
+            None => findings.warn(view, "ignored: it is for a worker; print one with `kamaji join`"),
             Some(part) => findings.refuse_key(
                 &part,
-                "nodes cannot join a hosted control plane as control-plane nodes",
-                "remove the document; set the number of replicas with --replicas",
+                "no node joins a hosted control plane as part of it",
+                "remove the document; more replicas are asked for with --replicas",
             ),
         },
         "ResetConfiguration" => {
-            findings.refuse_key(view, "a control plane cannot be reset from a file", "run `kamaji delete NAME`");
+            findings.refuse_key(view, "a control plane is not reset from a file", "use `kamaji delete NAME`");
         }
-        _ => findings.refuse_key(view, "a control plane cannot be upgraded from a file", "run `kamaji upgrade NAME`"),
+        _ => findings.refuse_key(view, "a control plane is not upgraded from a file", "use `kamaji upgrade NAME`"),
     }
 }

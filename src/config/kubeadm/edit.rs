@@ -1,5 +1,5 @@
-//! Edits recorded kubeadm documents with a partial file or with single changes. The result is loaded like any other
-//! file, so all rules are checked again.
+//! Changing kept kubeadm documents: by a file that says only a part, or by single edits. What comes out is read again
+//! like any file, so that it is held against every rule.
 
 use serde_json::{Map, Value, json};
 
@@ -7,26 +7,26 @@ use crate::config::{Error, Source};
 use crate::model::{ArgEdit, ComponentName, Edit, Edits, San};
 use crate::yaml;
 
-/// The file name in errors about recorded documents.
-pub const RECORDED: &str = "the recorded configuration";
+/// How errors call documents that were made here.
+pub const KEPT: &str = "the kept configuration";
 
 const CLUSTER: &str = "ClusterConfiguration";
 const INIT: &str = "InitConfiguration";
 
-/// Completes a file without `ClusterConfiguration` with the recorded documents of other kinds. Returns `None` if the
-/// file is already complete. The file's own text comes first, so that positions in it stay correct.
-pub fn completed(file: &Source<'_>, recorded: &str) -> Result<Option<String>, Error> {
+/// A file without `ClusterConfiguration` says only a part: the rest is what was kept. Otherwise the file is the whole, and
+/// this is `None`. The file's own text comes first, so that places in it are right.
+pub fn completed(file: &Source<'_>, kept: &str) -> Result<Option<String>, Error> {
     let kind = |value: &Value| value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let kinds: Vec<String> =
+    let given: Vec<String> =
         yaml::read_documents(file.name, file.text)?.iter().map(|document| kind(&document.root.to_json())).collect();
-    if kinds.is_empty() || kinds.iter().any(|kind| kind == CLUSTER) {
+    if given.is_empty() || given.iter().any(|kind| kind == CLUSTER) {
         return Ok(None);
     }
-    let rest: Vec<Value> = values(recorded)?.into_iter().filter(|value| !kinds.contains(&kind(value))).collect();
+    let rest: Vec<Value> = values(kept)?.into_iter().filter(|value| !given.contains(&kind(value))).collect();
     Ok(Some(format!("{}\n---\n{}", file.text, yaml::write_documents(&rest))))
 }
 
-/// Applies the edits to the documents.
+/// The documents with the edits.
 pub fn edited(documents: &str, edits: &Edits) -> Result<String, crate::error::Fault> {
     let mut all = values(documents)?;
     let cluster = document(&mut all, CLUSTER);
@@ -53,10 +53,10 @@ pub fn edited(documents: &str, edits: &Edits) -> Result<String, crate::error::Fa
 }
 
 fn values(text: &str) -> Result<Vec<Value>, Error> {
-    Ok(yaml::read_documents(RECORDED, text)?.iter().map(|document| document.root.to_json()).collect())
+    Ok(yaml::read_documents(KEPT, text)?.iter().map(|document| document.root.to_json()).collect())
 }
 
-/// The document of a kind; adds an empty one if it is missing. Loading reports required fields that it lacks.
+/// The document of a kind, which is a map; one that is missing is added, and what it lacks is told when it is read.
 fn document<'a>(all: &'a mut Vec<Value>, kind: &str) -> &'a mut Map<String, Value> {
     let at = all.iter().position(|value| value["kind"] == kind).unwrap_or_else(|| {
         all.push(json!({"apiVersion": crate::config::KubeadmApi::V1beta4.to_string(), "kind": kind}));
@@ -65,13 +65,13 @@ fn document<'a>(all: &'a mut Vec<Value>, kind: &str) -> &'a mut Map<String, Valu
     all[at].as_object_mut().expect("a value with a kind is a map")
 }
 
-/// The map at a key. Other types cannot occur: they were refused before the documents were recorded.
+/// The map at a key; what is none there was refused when the documents were kept.
 fn map_at<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
     let value = map.entry(key).or_insert_with(|| json!({}));
     if !value.is_object() {
         *value = json!({});
     }
-    value.as_object_mut().expect("it is one now")
+    value.as_object_mut().expect("it was just made one")
 }
 
 fn list_at<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value> {
@@ -79,7 +79,7 @@ fn list_at<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value>
     if !value.is_array() {
         *value = json!([]);
     }
-    value.as_array_mut().expect("it is one now")
+    value.as_array_mut().expect("it was just made one")
 }
 
 fn edit_san(api_server: &mut Map<String, Value>, edit: &Edit<San>) -> Result<(), crate::model::Error> {
@@ -91,18 +91,18 @@ fn edit_san(api_server: &mut Map<String, Value>, edit: &Edit<San>) -> Result<(),
         (Edit::Add(san), None) => sans.push(json!(san.to_string())),
         (Edit::Remove(_), Some(at)) => drop(sans.remove(at)),
         (Edit::Remove(san), None) => {
-            let present: Vec<&str> = sans.iter().filter_map(Value::as_str).collect();
-            let rule = match present.as_slice() {
-                [] => "certSANs is empty; names that kamaji adds cannot be removed".to_owned(),
-                names => format!("certSANs has only {}", names.join(", ")),
+            let there: Vec<&str> = sans.iter().filter_map(Value::as_str).collect();
+            let rule = match there.as_slice() {
+                [] => "certSANs has no names; those of its own addresses cannot be taken away".to_owned(),
+                there => format!("certSANs has only {}", there.join(", ")),
             };
-            return Err(crate::model::Error::invalid("name to remove", &san.to_string(), rule));
+            return Err(crate::model::Error::invalid("name to take away", &san.to_string(), rule));
         }
     }
     Ok(())
 }
 
-/// The first edit of an argument removes all its recorded values.
+/// Of an argument that is named, all that is said is what was typed.
 fn edit_args(cluster: &mut Map<String, Value>, edits: &[ArgEdit]) -> Result<(), crate::model::Error> {
     let mut replaced: Vec<(ComponentName, &str)> = Vec::new();
     for edit in edits {
@@ -114,27 +114,24 @@ fn edit_args(cluster: &mut Map<String, Value>, edits: &[ArgEdit]) -> Result<(), 
         let args = list_at(map_at(cluster, field), "extraArgs");
         let (Edit::Add((name, value)) | Edit::Remove((name, value))) = &edit.argument;
         let named = |arg: &Value| arg["name"] == name.as_str();
-        let exists = args.iter().any(named);
+        let there = args.iter().any(named);
         if !replaced.contains(&(edit.component, name)) {
             args.retain(|arg| !named(arg));
             replaced.push((edit.component, name));
         }
         match &edit.argument {
             Edit::Add(_) => args.push(json!({"name": name, "value": value})),
-            Edit::Remove(_) if exists => {}
+            Edit::Remove(_) if there => {}
             Edit::Remove(_) => {
-                let rule = format!(
-                    "it is not in extraArgs of {}; arguments that kamaji sets cannot be removed",
-                    edit.component
-                );
-                return Err(crate::model::Error::invalid("argument to remove", name, rule));
+                let rule = format!("extraArgs of {} does not have it; kamaji's own stay", edit.component);
+                return Err(crate::model::Error::invalid("argument to take away", name, rule));
             }
         }
     }
     Ok(())
 }
 
-/// Removes fields that an edit left empty.
+/// Takes away what an edit emptied.
 fn prune(cluster: &mut Map<String, Value>) {
     let empty =
         |value: &Value| value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
@@ -147,7 +144,7 @@ fn prune(cluster: &mut Map<String, Value>) {
     }
 }
 
-/// Removes edited addons from `skipPhases`.
+/// `skipPhases` says of addons what the edits do not.
 fn edit_phases(init: &mut Map<String, Value>, edits: &Edits) {
     const ADDONS: [&str; 2] = ["addon/coredns", "addon/kube-proxy"];
     let Some(phases) = init.get_mut("skipPhases").and_then(Value::as_array_mut) else { return };
@@ -186,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_added_and_removed_and_other_fields_stay() {
+    fn names_come_and_go_and_the_rest_stays() {
         let both = edit(FILE, &sans(&["b.example.com", "a.example.com"])).unwrap();
         assert_eq!(both["apiServer"]["certSANs"], json!(["a.example.com", "b.example.com"]));
         assert_eq!(both["kubernetesVersion"], "v1.37.2");
@@ -196,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edited_argument_is_replaced_and_may_be_repeated() {
+    fn an_argument_that_is_named_is_replaced_and_may_be_repeated() {
         let list = |words: &[&str]| edit(FILE, &args(words)).unwrap()["apiServer"]["extraArgs"].to_string();
         assert_eq!(list(&["kube-apiserver:v=4"]), json!([{"name": "v", "value": "4"}]).to_string());
         let twice = list(&["kube-apiserver:x=1", "kube-apiserver:x=2", "kube-apiserver:v-"]);
@@ -205,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn enabling_an_addon_edits_disabled_and_skip_phases() {
+    fn an_addon_is_switched_wherever_the_documents_speak_of_it() {
         let init =
             format!("{FILE}---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nskipPhases: [addon]\n");
         let edits = Edits { coredns: Some(true), ..Edits::default() };
@@ -217,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_file_is_completed_and_keeps_its_positions() {
+    fn a_file_with_a_part_is_completed_and_keeps_its_places() {
         let part = Source {
             name: "part.yaml",
             text: "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 50",

@@ -1,4 +1,4 @@
-//! Reads the values of an `InitConfiguration`: bootstrap tokens, port, skipped addons and timeout.
+//! What `InitConfiguration` means for a hosted control plane: tokens, the port, skipped addons, the wait.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ const DEFAULT_PORT: u16 = 6443;
 const HTTPS: u16 = 443;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const DEFAULT_GROUP: &str = "system:bootstrappers:kubeadm:default-node-token";
-/// The example token that `kubeadm config print init-defaults` prints.
+/// What `kubeadm config print init-defaults` prints.
 const PUBLIC_TOKEN: &str = "abcdef.0123456789abcdef";
 
-/// The values of an `InitConfiguration`.
+/// The meaning of an `InitConfiguration`.
 pub(crate) struct Init {
     pub(crate) tokens: Vec<BootstrapToken>,
     pub(crate) bind_port: u16,
@@ -26,7 +26,7 @@ pub(crate) struct Init {
     pub(crate) dry_run: bool,
 }
 
-/// Reads the document; without one, returns kubeadm's defaults.
+/// Reads the document; without one, kubeadm's defaults.
 pub(crate) fn read(view: Option<&View<'_>>, findings: &mut Findings<'_>) -> Init {
     let mut init = Init {
         tokens: Vec::new(),
@@ -47,7 +47,7 @@ pub(crate) fn read(view: Option<&View<'_>>, findings: &mut Findings<'_>) -> Init
             Some("addon/coredns") => init.skip_coredns = true,
             Some("addon/kube-proxy") => init.skip_kube_proxy = true,
             Some(other) => {
-                findings.warn(&phase, format!("ignored: the phase `{}` cannot be skipped", shown(other)));
+                findings.warn(&phase, format!("ignored: the phase `{}` cannot be skipped here", shown(other)));
             }
             None => {}
         }
@@ -62,11 +62,11 @@ fn bind_port(init: &View<'_>, findings: &mut Findings<'_>) -> Option<u16> {
     match port {
         None if number.is_f64() => {}
         None => {
-            findings.refuse(&view, format!("{number} is not a port"), "use a port from 1 to 65535, such as 6443");
+            findings.refuse(&view, format!("{number} is not a port"), "write a number from 1 to 65535, such as 6443");
         }
         Some(port) if port < 1024 && port != HTTPS => {
-            let text = format!("port {port} is reserved for other services, and firewalls treat it accordingly");
-            findings.refuse(&view, text, "use 443, or a port from 1024 to 65535, such as 6443");
+            let text = format!("port {port} is another service's by custom, and firewalls take it for that");
+            findings.refuse(&view, text, "write 443, or a number from 1024 to 65535, such as 6443");
         }
         Some(_) => {}
     }
@@ -77,7 +77,7 @@ fn timeout(init: &View<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let (view, text) = init.text("timeouts.controlPlaneComponentHealthCheck")?;
     let signed = duration::parse(text).ok()?;
     if signed.negative || signed.length.is_zero() {
-        findings.refuse(&view, format!("`{}` is not a positive duration", shown(text)), "use a duration such as 4m0s");
+        findings.refuse(&view, format!("`{}` leaves no time", shown(text)), "write it as 4m0s");
         return None;
     }
     Some(signed.length)
@@ -92,8 +92,8 @@ fn tokens(init: &View<'_>, findings: &mut Findings<'_>) -> Vec<BootstrapToken> {
         if let Some(first) = first_places.insert(id.clone(), place) {
             findings.refuse_secret(
                 &item,
-                format!("duplicate token ID `{id}`, first at {first}"),
-                "remove one of the two",
+                format!("a token with the id `{id}` is already at {first}"),
+                "keep one of the two",
             );
         }
         tokens.push(token);
@@ -106,35 +106,31 @@ fn token(item: &View<'_>, findings: &mut Findings<'_>) -> Option<(String, Bootst
         if item.at("token").is_none_or(|token| token.node.text().is_some())
             && matches!(item.node.content, Content::Map(_))
         {
-            findings.refuse_secret(item, "`token` is required", "generate one with `kubeadm token generate`");
+            findings.refuse_secret(item, "a bootstrap token needs a `token`", "make one with `kubeadm token generate`");
         }
         return None;
     };
     let ttl = ttl(item, findings);
-    let usages = strings(item, "usages", &["signing", "authentication"], findings, |usage| {
-        matches!(usage, "signing" | "authentication").then_some(()).ok_or("use `signing` or `authentication`")
+    let usages = words(item, "usages", &["signing", "authentication"], findings, |usage| {
+        matches!(usage, "signing" | "authentication").then_some(()).ok_or("a usage is `signing` or `authentication`")
     });
     if !usages.iter().any(|usage| usage == "authentication") {
         let view = item.at("usages").unwrap_or_else(|| item.clone());
-        findings.refuse(
-            &view,
-            "a token without the usage `authentication` cannot be used to join",
-            "add `authentication`",
-        );
+        findings.refuse(&view, "nobody can join with a token that is not for `authentication`", "add `authentication`");
     }
-    let groups = strings(item, "groups", &[DEFAULT_GROUP], findings, check_group);
+    let groups = words(item, "groups", &[DEFAULT_GROUP], findings, check_group);
     match parse_token(text) {
         Ok((id, _)) => {
             if text == PUBLIC_TOKEN {
-                let text = "this is the public example token that kubeadm prints: anyone who can reach the API server can \
-                    join a node with it; generate another with `kamaji token generate`";
+                let text = "everybody knows this token: it is the example that kubeadm prints, and whoever reaches the \
+                    API server can join a node with it; make another with `kamaji token generate`";
                 findings.warn(&view, text);
             }
             let description = item.text("description").map_or("", |(_, text)| text).to_owned();
             Some((id, BootstrapToken { token: text.to_owned().into(), ttl, usages, groups, description }))
         }
         Err(error) => {
-            findings.refuse_secret(&view, error.to_string(), "generate one with `kubeadm token generate`");
+            findings.refuse_secret(&view, error.to_string(), "make one with `kubeadm token generate`");
             None
         }
     }
@@ -144,11 +140,11 @@ fn ttl(item: &View<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let Some((view, text)) = item.text("ttl") else { return Some(DAY) };
     match duration::parse(text) {
         Ok(signed) if signed.negative => {
-            findings.refuse(&view, format!("`{}` is negative", shown(text)), "use a duration such as 24h0m0s");
+            findings.refuse(&view, format!("`{}` is over before it begins", shown(text)), "write it as 24h0m0s");
             None
         }
         Ok(signed) if signed.length.is_zero() => {
-            findings.warn(&view, "the token never expires: anyone who obtains it can join nodes at any time");
+            findings.warn(&view, "the token never expires: whoever finds it can join a node for ever");
             None
         }
         Ok(signed) => Some(signed.length),
@@ -157,14 +153,15 @@ fn ttl(item: &View<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
 }
 
 fn check_group(group: &str) -> Result<(), &'static str> {
-    const RULE: &str = "use `system:bootstrappers:` followed by lower-case letters, digits, `:` and `-`";
+    const RULE: &str =
+        "a group starts with `system:bootstrappers:` and goes on with lower-case letters, digits, `:` and `-`";
     let rest = group.strip_prefix("system:bootstrappers:").ok_or(RULE)?;
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b':' | b'-');
     let ends_well = rest.bytes().last().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if rest.len() <= 256 && rest.bytes().all(fits) && ends_well { Ok(()) } else { Err(RULE) }
 }
 
-fn strings(
+fn words(
     item: &View<'_>,
     path: &str,
     default: &[&str],

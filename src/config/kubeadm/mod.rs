@@ -1,4 +1,4 @@
-//! Reads, converts and edits kubeadm documents.
+//! kubeadm documents: reading, converting and editing them.
 
 pub(super) mod api;
 pub(super) mod cluster;

@@ -1,7 +1,7 @@
-//! Reads kubeadm's `networking` and checks that its CIDRs are valid, of the right size and disjoint.
+//! kubeadm's `networking`: ranges that are ranges, of the right size, and apart from each other.
 //!
-//! The limits are kubeadm's (`ValidateNetworking`, constants.go of 1.37), except that a service CIDR needs at least
-//! sixteen addresses, because the DNS service uses the tenth.
+//! The limits are kubeadm's (`ValidateNetworking`, constants.go of 1.37), except that a service range has room for
+//! sixteen addresses, because the tenth is the DNS service's.
 
 use ipnet::IpNet;
 
@@ -13,10 +13,10 @@ use crate::yaml::shown;
 
 const DEFAULT_SERVICES: &str = "10.96.0.0/12";
 const DEFAULT_DOMAIN: &str = "cluster.local";
-/// The most host bits of a service CIDR: the API server allocates its addresses from one bitmap.
-const MAX_SERVICE_BITS: u8 = 20;
+/// A service range has at most this many bits for addresses, because the API server keeps one bitmap of them.
+const SERVICE_BITS: u8 = 20;
 
-/// CIDRs with addresses that pods and services cannot have.
+/// Ranges that mean something else than an address of a pod or service.
 const RESERVED: [(&str, &str); 9] = [
     ("0.0.0.0/8", "this network"),
     ("127.0.0.0/8", "loopback"),
@@ -29,12 +29,12 @@ const RESERVED: [(&str, &str); 9] = [
     ("ff00::/8", "multicast"),
 ];
 
-/// Reads `networking`; reports invalid values and leaves them out.
+/// Reads `networking`; a wrong value is reported and left out.
 pub(crate) fn read(cluster: &View<'_>, findings: &mut Findings<'_>) -> Networking {
     let services = cluster.text("networking.serviceSubnet");
     let service_subnets = match &services {
         Some((view, text)) => ranges(view, text, findings),
-        None => vec![DEFAULT_SERVICES.parse().expect("the default is a CIDR")],
+        None => vec![DEFAULT_SERVICES.parse().expect("the default is a range")],
     };
     if let Some((view, _)) = &services {
         for net in &service_subnets {
@@ -45,7 +45,7 @@ pub(crate) fn read(cluster: &View<'_>, findings: &mut Findings<'_>) -> Networkin
     let pod_subnets = pods.as_ref().map(|(view, text)| ranges(view, text, findings)).unwrap_or_default();
     if let Some((view, _)) = &pods {
         node_ranges::check(view, &pod_subnets, cluster, findings);
-        check_pods_and_services(view, &pod_subnets, &service_subnets, findings);
+        check_together(view, &pod_subnets, &service_subnets, findings);
     }
     Networking { service_subnets, pod_subnets, dns_domain: domain(cluster, findings) }
 }
@@ -60,7 +60,7 @@ fn domain(cluster: &View<'_>, findings: &mut Findings<'_>) -> String {
     };
     if text.len() > 200 || !text.split('.').all(label) {
         let rule = "is not a DNS domain: use labels of lower-case letters, digits and `-`, at most 200 characters";
-        findings.refuse(&view, format!("`{}` {rule}", shown(text)), format!("use a domain such as {DEFAULT_DOMAIN}"));
+        findings.refuse(&view, format!("`{}` {rule}", shown(text)), format!("write {DEFAULT_DOMAIN}, for example"));
     }
     text.to_owned()
 }
@@ -71,28 +71,24 @@ fn ranges(view: &View<'_>, text: &str, findings: &mut Findings<'_>) -> Vec<IpNet
         match part.parse::<IpNet>() {
             Ok(net) if net.trunc() == net => nets.push(net),
             Ok(net) => {
-                let text = format!("`{net}` has host bits set");
-                findings.refuse(view, text, format!("use {}", net.trunc()));
+                let text = format!("`{net}` has bits set behind its mask");
+                findings.refuse(view, text, format!("write {}", net.trunc()));
             }
             Err(_) => {
-                let remedy = "use a CIDR such as 10.244.0.0/16, or two CIDRs separated by a comma without spaces";
-                findings.refuse(view, format!("`{}` is not a CIDR", shown(part)), remedy);
+                let remedy = "write it as 10.244.0.0/16, or two ranges with only a comma between";
+                findings.refuse(view, format!("`{}` is not a range of addresses", shown(part)), remedy);
             }
         }
     }
     let families: Vec<bool> = nets.iter().map(is_v6).collect();
     if nets.len() > 2 || (nets.len() == 2 && families[0] == families[1]) {
-        findings.refuse(
-            view,
-            "more than one CIDR of the same IP family",
-            "use one CIDR, or one IPv4 and one IPv6 CIDR",
-        );
+        findings.refuse(view, "more than one range of one family", "write one range, or one IPv4 and one IPv6 range");
     }
     nets.truncate(2);
     for net in &nets {
         let reserved = RESERVED.iter().find(|(range, _)| range.parse().is_ok_and(|range: IpNet| overlap(net, &range)));
         if let Some((range, what)) = reserved {
-            findings.refuse(view, format!("`{net}` overlaps with {range}, which is {what}"), "use a private CIDR");
+            findings.refuse(view, format!("`{net}` overlaps with {range}, which is {what}"), "choose a private range");
         }
     }
     nets
@@ -100,34 +96,34 @@ fn ranges(view: &View<'_>, text: &str, findings: &mut Findings<'_>) -> Vec<IpNet
 
 fn check_service_size(view: &View<'_>, net: &IpNet, findings: &mut Findings<'_>) {
     let bits = net.max_prefix_len() - net.prefix_len();
-    if bits > MAX_SERVICE_BITS {
-        let longest = net.max_prefix_len() - MAX_SERVICE_BITS;
+    if bits > SERVICE_BITS {
+        let longest = net.max_prefix_len() - SERVICE_BITS;
         findings.refuse(
             view,
-            format!("`{net}` is too large for a service CIDR"),
-            format!("use a prefix of /{longest} or longer"),
+            format!("`{net}` is too large for services"),
+            format!("use a mask of /{longest} or longer"),
         );
     }
     if bits < 4 {
         let shortest = net.max_prefix_len() - 4;
-        let remedy = format!("use a prefix of /{shortest} or shorter");
+        let remedy = format!("use a mask of /{shortest} or shorter");
         findings.refuse(view, format!("`{net}` has fewer than 16 addresses"), remedy);
     }
 }
 
-fn check_pods_and_services(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings: &mut Findings<'_>) {
+fn check_together(view: &View<'_>, pods: &[IpNet], services: &[IpNet], findings: &mut Findings<'_>) {
     for pod in pods {
         for service in services.iter().filter(|service| overlap(pod, service)) {
-            let text = format!("the pod CIDR `{pod}` and the service CIDR `{service}` overlap");
-            findings.refuse(view, text, "use CIDRs that do not overlap");
+            let text = format!("the pod range `{pod}` and the service range `{service}` overlap");
+            findings.refuse(view, text, "choose two ranges that have no address in common");
         }
     }
     if let (Some(pod), Some(service)) = (pods.first(), services.first())
         && is_v6(pod) != is_v6(service)
     {
         let text =
-            format!("the first pod CIDR `{pod}` and the first service CIDR `{service}` are of different IP families");
-        findings.refuse(view, text, "list the families of pod and service CIDRs in the same order");
+            format!("the first pod range `{pod}` and the first service range `{service}` are of different families");
+        findings.refuse(view, text, "write the ranges of pods and services in the same order");
     }
 }
 

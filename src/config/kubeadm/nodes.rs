@@ -1,4 +1,4 @@
-//! Reads the settings of kubelets and kube-proxies, which are passed on, and warns about those that break joining.
+//! What the user says to kubelets and kube-proxies: passed on, with a word where joining would not work as written.
 
 use serde_json::{Map, Value};
 
@@ -14,20 +14,18 @@ const PROXY_KUBECONFIG: &str = "/var/lib/kube-proxy/kubeconfig.conf";
 pub(crate) fn kubelet(view: &View<'_>, findings: &mut Findings<'_>) -> Map<String, Value> {
     if view.is_true("serverTLSBootstrap") {
         let view = view.at("serverTLSBootstrap").unwrap_or_else(|| view.clone());
-        findings.warn(&view, "serving certificates of kubelets are not approved automatically; approve each one");
+        findings.warn(&view, "serving certificates of kubelets are not approved by themselves: approve each one");
     }
     if let Some(rotate) = view.at("rotateCertificates")
         && matches!(rotate.node.content, Content::Bool(false))
     {
-        findings.warn(&rotate, "ignored: client certificates of kubelets are always rotated, as in kubeadm");
+        findings.warn(&rotate, "ignored: client certificates of kubelets are always rotated, as with kubeadm");
     }
     if let Some((file, text)) = view.text("authentication.x509.clientCAFile")
         && text != CLIENT_CA
     {
-        findings.warn(
-            &file,
-            format!("`kubeadm join` writes the CA to {CLIENT_CA}; any other file must exist on each node"),
-        );
+        findings
+            .warn(&file, format!("joining writes the authority to {CLIENT_CA}; another file must exist on each node"));
     }
     settings(view)
 }
@@ -40,7 +38,11 @@ pub(crate) fn kube_proxy(view: &View<'_>, findings: &mut Findings<'_>) -> Map<St
     if let Some((file, text)) = view.text("clientConnection.kubeconfig")
         && text != PROXY_KUBECONFIG
     {
-        findings.refuse(&file, "kubeadm's DaemonSet does not mount this path", format!("use {PROXY_KUBECONFIG}"));
+        findings.refuse(
+            &file,
+            "kube-proxy finds its kubeconfig in one place only",
+            format!("write {PROXY_KUBECONFIG}"),
+        );
     }
     settings(view)
 }

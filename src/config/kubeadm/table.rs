@@ -1,9 +1,9 @@
-//! Lists the fields of kubeadm.k8s.io/v1beta3, v1beta4 and v1, kubelet.config.k8s.io/v1beta1 and
-//! kubeproxy.config.k8s.io/v1alpha1 as of Kubernetes 1.37. Validation and the reference page use this table; fields that
-//! are not in it are unknown.
+//! The one table of fields: kubeadm.k8s.io/v1beta3, v1beta4 and v1, kubelet.config.k8s.io/v1beta1 and
+//! kubeproxy.config.k8s.io/v1alpha1 as of Kubernetes 1.37. The validator and the reference read it; a field that is not
+//! here is unknown.
 //!
-//! Names and types are those in `types.go` of kubeadm, kubelet and kube-proxy. A field whose type changed between API
-//! versions has one row for each type.
+//! Names and types are those of kubeadm's, kubelet's and kube-proxy's `types.go`. A field whose type changed between
+//! APIs has a row for each type.
 
 use super::api::KubeadmApi;
 use crate::config::schema::fields::Action::{Map, Warn};
@@ -26,70 +26,70 @@ const fn timeout(path: &'static str, silent: &'static str) -> Field {
     v1beta4(Field { silent: Some(silent), ..row(Init, path, Duration, Warn, NO_PHASE) })
 }
 
-/// A field of v1beta4 and newer.
+/// A field that v1beta4 and newer have.
 const fn v1beta4(field: Field) -> Field {
     Field { since: KubeadmApi::V1beta4, ..field }
 }
 
-/// A field, or the type of a field, of v1beta3 only.
+/// A field that only v1beta3 has in this form.
 const fn v1beta3(field: Field) -> Field {
     Field { until: KubeadmApi::V1beta3, ..field }
 }
 
-/// `mergeMethod` of an argument, a field of v1 only.
+/// `mergeMethod` of an argument, which only v1 has.
 const fn merge_method(path: &'static str) -> Field {
     Field { since: KubeadmApi::V1, ..mapped(Cluster, path, Text, MERGE) }
 }
 
-const MERGE: &str = "`append` or `prepend` the value to kamaji's; by default, the value replaces it";
+const MERGE: &str = "`append` or `prepend` the value to kamaji's; without it, replace it";
 const NO_NODE: &str = "there is no control-plane node";
 const NO_PHASE: &str = "kamaji has no such phase";
-const NO_LOCAL_ETCD: &str = "a hosted control plane has no local etcd";
-const VOLUMES: &str = "mounted if `hostPath` is supplied with `--file` or `--empty-dir`; refused otherwise";
-const HOST_PATH: &str = "the path of a `--file` or `--empty-dir`; never a path on a management cluster node";
-const READ_ONLY: &str = "supplied files are always read-only, empty directories always writable";
-const PATH_TYPE: &str = "`File` and `Directory` must match what is supplied; sockets and devices are refused";
-const CHOOSE_DATASTORE: &str = "remove it and choose a datastore with --datastore";
-const ENV_FROM: &str = "references to other objects are not supported";
+const NO_LOCAL_ETCD: &str = "a hosted control plane has no etcd of its own on a node";
+const VOLUMES: &str = "mounted if `hostPath` is given with `--file` or `--empty-dir`; refused otherwise";
+const HOST_PATH: &str = "the path of `--file` or `--empty-dir`; no path of a management node";
+const READ_ONLY: &str = "given files are always read-only, empty folders never";
+const PATH_TYPE: &str = "`File` and `Directory` must be what is given; sockets and devices are refused";
+const NAME_A_DATASTORE: &str = "remove it and name a datastore with --datastore";
+const ENV_FROM: &str = "it refers to objects that the control plane does not have";
 
-/// All known fields in the order of the reference page; parents come before their children.
+/// Every field that is known, in the order of the reference; a parent is before its children.
 pub const FIELDS: &[Field] = &[
     used(
         Cluster,
         "kubernetesVersion",
         Text,
-        "required; an exact version such as `v1.37.2`; `stable`, `latest` and `ci/…` are refused, because they change over time",
+        "required, exact, such as `v1.37.2`; `stable`, `latest` and `ci/…` would give another result tomorrow",
     ),
-    used(Cluster, "clusterName", Text, "the cluster name in kubeconfigs and `--cluster-name`; default `kubernetes`"),
-    used(
-        Cluster,
-        "controlPlaneEndpoint",
-        Text,
-        "`HOST` or `HOST:PORT` that workers connect to; overridden by `--endpoint`",
-    ),
+    used(Cluster, "clusterName", Text, "names in kubeconfigs and `--cluster-name`; default `kubernetes`"),
+    used(Cluster, "controlPlaneEndpoint", Text, "`HOST` or `HOST:PORT` that workers use; `--endpoint` wins"),
     group(Cluster, "networking"),
     used(
         Cluster,
         "networking.serviceSubnet",
         Text,
-        "one CIDR, or two of different IP families; default `10.96.0.0/12`; immutable",
+        "one range, or two of different families; default `10.96.0.0/12`; immutable",
     ),
-    used(Cluster, "networking.podSubnet", Text, "one CIDR, or two in the family order of `serviceSubnet`; immutable"),
+    used(
+        Cluster,
+        "networking.podSubnet",
+        Text,
+        "one range, or two in the order of the families of `serviceSubnet`; immutable",
+    ),
     used(Cluster, "networking.dnsDomain", Text, "default `cluster.local`; immutable"),
     group(Cluster, "apiServer"),
     v1beta3(Field {
         remedy: "set `timeouts.controlPlaneComponentHealthCheck` in InitConfiguration",
         ..used(Cluster, "apiServer.timeoutForControlPlane", Duration, "how long to wait for the control plane")
     }),
-    used(Cluster, "apiServer.certSANs", Texts, "additional names and addresses in the serving certificate"),
+    used(Cluster, "apiServer.certSANs", Texts, "further names and addresses in the serving certificate"),
     v1beta4(mapped(
         Cluster,
         "apiServer.extraArgs",
         Structs,
-        "added to kube-apiserver's arguments, in order; arguments that kamaji sets are refused; files that arguments name must be supplied with `--file`",
+        "added to kube-apiserver's arguments, in order; those that kamaji sets are refused, and those that name files need them with `--file`",
     )),
-    v1beta3(mapped(Cluster, "apiServer.extraArgs", TextMap, "the same as a map, sorted by name")),
-    v1beta4(mapped(Cluster, "apiServer.extraArgs[].name", Text, "without leading dashes")),
+    v1beta3(mapped(Cluster, "apiServer.extraArgs", TextMap, "the same as a map; in the order of the names")),
+    v1beta4(mapped(Cluster, "apiServer.extraArgs[].name", Text, "without the leading dashes")),
     v1beta4(pass(Cluster, "apiServer.extraArgs[].value", Text)),
     merge_method("apiServer.extraArgs[].mergeMethod"),
     v1beta4(mapped(Cluster, "apiServer.extraEnvs", Structs, "environment variables with a literal value")),
@@ -107,9 +107,9 @@ pub const FIELDS: &[Field] = &[
         Cluster,
         "controllerManager.extraArgs",
         Structs,
-        "added to kube-controller-manager's arguments, with the same restrictions",
+        "added to kube-controller-manager's arguments, with the same refusals",
     )),
-    v1beta3(mapped(Cluster, "controllerManager.extraArgs", TextMap, "the same as a map, sorted by name")),
+    v1beta3(mapped(Cluster, "controllerManager.extraArgs", TextMap, "the same as a map; in the order of the names")),
     v1beta4(pass(Cluster, "controllerManager.extraArgs[].name", Text)),
     v1beta4(pass(Cluster, "controllerManager.extraArgs[].value", Text)),
     merge_method("controllerManager.extraArgs[].mergeMethod"),
@@ -128,9 +128,9 @@ pub const FIELDS: &[Field] = &[
         Cluster,
         "scheduler.extraArgs",
         Structs,
-        "added to kube-scheduler's arguments, with the same restrictions",
+        "added to kube-scheduler's arguments, with the same refusals",
     )),
-    v1beta3(mapped(Cluster, "scheduler.extraArgs", TextMap, "the same as a map, sorted by name")),
+    v1beta3(mapped(Cluster, "scheduler.extraArgs", TextMap, "the same as a map; in the order of the names")),
     v1beta4(pass(Cluster, "scheduler.extraArgs[].name", Text)),
     v1beta4(pass(Cluster, "scheduler.extraArgs[].value", Text)),
     merge_method("scheduler.extraArgs[].mergeMethod"),
@@ -147,60 +147,65 @@ pub const FIELDS: &[Field] = &[
     group(Cluster, "etcd"),
     group(Cluster, "etcd.local"),
     ignored(Cluster, "etcd.local.dataDir", Text, "the data is in the datastore"),
-    refused(Cluster, "etcd.local.imageRepository", NO_LOCAL_ETCD, CHOOSE_DATASTORE),
-    refused(Cluster, "etcd.local.imageTag", NO_LOCAL_ETCD, CHOOSE_DATASTORE),
-    v1beta4(Field { shape: OpenList, ..refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, CHOOSE_DATASTORE) }),
-    v1beta3(Field { shape: TextMap, ..refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, CHOOSE_DATASTORE) }),
-    v1beta4(refused(Cluster, "etcd.local.extraEnvs", NO_LOCAL_ETCD, CHOOSE_DATASTORE)),
-    refused(Cluster, "etcd.local.serverCertSANs", NO_LOCAL_ETCD, CHOOSE_DATASTORE),
-    refused(Cluster, "etcd.local.peerCertSANs", NO_LOCAL_ETCD, CHOOSE_DATASTORE),
+    refused(Cluster, "etcd.local.imageRepository", NO_LOCAL_ETCD, NAME_A_DATASTORE),
+    refused(Cluster, "etcd.local.imageTag", NO_LOCAL_ETCD, NAME_A_DATASTORE),
+    v1beta4(Field { shape: OpenList, ..refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, NAME_A_DATASTORE) }),
+    v1beta3(Field { shape: TextMap, ..refused(Cluster, "etcd.local.extraArgs", NO_LOCAL_ETCD, NAME_A_DATASTORE) }),
+    v1beta4(refused(Cluster, "etcd.local.extraEnvs", NO_LOCAL_ETCD, NAME_A_DATASTORE)),
+    refused(Cluster, "etcd.local.serverCertSANs", NO_LOCAL_ETCD, NAME_A_DATASTORE),
+    refused(Cluster, "etcd.local.peerCertSANs", NO_LOCAL_ETCD, NAME_A_DATASTORE),
     refused(
         Cluster,
         "etcd.external",
-        "an external etcd is configured as a datastore, with its certificates",
-        "remove it, add the etcd as a datastore and choose it with --datastore",
+        "an etcd of yours is a datastore, with its certificates",
+        "remove it, add the etcd as a datastore and name it with --datastore",
     ),
-    used(Cluster, "imageRepository", Text, "the image repository; default `registry.k8s.io`"),
-    v1beta4(used(Cluster, "encryptionAlgorithm", Text, "the algorithm of all keys; default `ECDSA-P256`")),
+    used(Cluster, "imageRepository", Text, "where images come from; default `registry.k8s.io`"),
+    v1beta4(used(Cluster, "encryptionAlgorithm", Text, "the algorithm of every key; without it, `ECDSA-P256`")),
     v1beta4(used(Cluster, "certificateValidityPeriod", Duration, "default one year, `8760h0m0s`")),
     v1beta4(used(Cluster, "caCertificateValidityPeriod", Duration, "default ten years, `87600h0m0s`")),
     ignored_unless(
         Cluster,
         "certificatesDir",
         "/etc/kubernetes/pki",
-        "certificates are stored in Secrets; to use your own keys, pass their directory with --pki",
+        "certificates are in Secrets; to bring your own keys, give their directory with --pki",
     ),
     mapped(
         Cluster,
         "featureGates",
         BoolMap,
-        "kubeadm's own gates: `PublicKeysECDSA` selects ECDSA keys; the others apply to nodes and are ignored with a warning",
+        "kubeadm's own gates: `PublicKeysECDSA` chooses ECDSA keys, the others concern nodes and are ignored with a warning",
     ),
     group(Cluster, "dns"),
-    used(Cluster, "dns.imageRepository", Text, "the repository of the `coredns` image"),
-    used(Cluster, "dns.imageTag", Text, "the tag of the `coredns` image; default as in kubeadm"),
-    v1beta4(used(Cluster, "dns.disabled", Bool, "do not install CoreDNS")),
+    used(Cluster, "dns.imageRepository", Text, "where the image `coredns` comes from"),
+    used(Cluster, "dns.imageTag", Text, "the tag of the image `coredns`; default that of kubeadm"),
+    v1beta4(used(Cluster, "dns.disabled", Bool, "install no CoreDNS")),
     v1beta4(group(Cluster, "proxy")),
-    v1beta4(used(Cluster, "proxy.disabled", Bool, "do not install kube-proxy")),
-    used(Init, "bootstrapTokens", Structs, "tokens for joining workers; never written to the record"),
-    used(Init, "bootstrapTokens[].token", Text, "required; six and sixteen characters separated by a dot"),
+    v1beta4(used(Cluster, "proxy.disabled", Bool, "install no kube-proxy")),
+    used(Init, "bootstrapTokens", Structs, "tokens that workers join with; never written to a record"),
+    used(Init, "bootstrapTokens[].token", Text, "required, six and sixteen characters with a dot between"),
     used(Init, "bootstrapTokens[].ttl", Duration, "default `24h0m0s`; `0s` never expires"),
-    refused(Init, "bootstrapTokens[].expires", "a fixed expiry time is not reusable", "set a duration in `ttl`"),
+    refused(
+        Init,
+        "bootstrapTokens[].expires",
+        "a fixed time means something else each time the file is used",
+        "give a duration with `ttl`",
+    ),
     used(Init, "bootstrapTokens[].usages", Texts, "default `signing` and `authentication`"),
     used(Init, "bootstrapTokens[].groups", Texts, "default `system:bootstrappers:kubeadm:default-node-token`"),
-    used(Init, "bootstrapTokens[].description", Text, "a free-form description"),
+    used(Init, "bootstrapTokens[].description", Text, "a text for people"),
     group(Init, "localAPIEndpoint"),
     ignored(
         Init,
         "localAPIEndpoint.advertiseAddress",
         Text,
-        "it is the address of a machine; the exposure determines the endpoint",
+        "it is the address of a machine; the endpoint comes from the exposure",
     ),
     used(
         Init,
         "localAPIEndpoint.bindPort",
         Int,
-        "the API server's port, unless the exposure requires another; default 6443",
+        "the API server's port where the exposure leaves the choice; default 6443",
     ),
     group(Init, "nodeRegistration"),
     ignored(Init, "nodeRegistration.name", Text, NO_NODE),
@@ -214,28 +219,28 @@ pub const FIELDS: &[Field] = &[
     refused(
         Init,
         "certificateKey",
-        "a hosted control plane has no control-plane nodes to share certificates with",
+        "no node joins a hosted control plane as part of it, so there are no keys to hand over",
         "remove it",
     ),
     used(
         Init,
         "skipPhases",
         Texts,
-        "`addon`, `addon/coredns` and `addon/kube-proxy` are skipped; other phases are ignored with a warning",
+        "`addon`, `addon/coredns` and `addon/kube-proxy` are honoured; others are ignored with a warning",
     ),
     group(Init, "patches"),
     mapped(
         Init,
         "patches.directory",
         Text,
-        "patches of the pods, CoreDNS, kube-proxy and kubelets; supply the directory with `--file`",
+        "patches of the pods, CoreDNS, kube-proxy and kubelets; the folder is given with `--file`",
     ),
     v1beta4(group(Init, "timeouts")),
     v1beta4(used(
         Init,
         "timeouts.controlPlaneComponentHealthCheck",
         Duration,
-        "how long to wait for the control plane; overridden by `--timeout`",
+        "how long to wait for the control plane, unless `--timeout` is given",
     )),
     timeout("timeouts.kubeletHealthCheck", "4m0s"),
     timeout("timeouts.kubernetesAPICall", "1m0s"),
@@ -243,7 +248,7 @@ pub const FIELDS: &[Field] = &[
     timeout("timeouts.tlsBootstrap", "5m0s"),
     timeout("timeouts.discovery", "5m0s"),
     timeout("timeouts.upgradeManifests", "5m0s"),
-    v1beta4(used(Init, "dryRun", Bool, "same as `--dry-run`")),
+    v1beta4(used(Init, "dryRun", Bool, "as `--dry-run`")),
     pass(Kubelet, "enableServer", Bool),
     pass(Kubelet, "staticPodPath", Text),
     pass(Kubelet, "podLogsDir", Text),
@@ -260,20 +265,15 @@ pub const FIELDS: &[Field] = &[
     pass(Kubelet, "tlsCipherSuites", Texts),
     pass(Kubelet, "tlsCurvePreferences", Ints),
     pass(Kubelet, "tlsMinVersion", Text),
-    used(Kubelet, "rotateCertificates", Bool, "always `true`, as in kubeadm; `false` is ignored with a warning"),
-    used(
-        Kubelet,
-        "serverTLSBootstrap",
-        Bool,
-        "passed on, with a warning: serving certificates are not approved automatically",
-    ),
+    used(Kubelet, "rotateCertificates", Bool, "always true, as with kubeadm; false gives a warning"),
+    used(Kubelet, "serverTLSBootstrap", Bool, "passed on; nobody approves serving certificates by itself: warning"),
     pass(Kubelet, "authentication", Struct),
     pass(Kubelet, "authentication.x509", Struct),
     used(
         Kubelet,
         "authentication.x509.clientCAFile",
         Text,
-        "passed on; with a warning unless it is `/etc/kubernetes/pki/ca.crt`, where `kubeadm join` writes the CA",
+        "passed on; warning unless it is `/etc/kubernetes/pki/ca.crt`, where kubeadm join writes it",
     ),
     pass(Kubelet, "authentication.webhook", Struct),
     pass(Kubelet, "authentication.webhook.enabled", Bool),
@@ -296,8 +296,8 @@ pub const FIELDS: &[Field] = &[
     pass(Kubelet, "healthzPort", Int),
     pass(Kubelet, "healthzBindAddress", Text),
     pass(Kubelet, "oomScoreAdj", Int),
-    used(Kubelet, "clusterDomain", Text, "passed on; default `networking.dnsDomain`"),
-    used(Kubelet, "clusterDNS", Texts, "passed on; default the tenth service address"),
+    used(Kubelet, "clusterDomain", Text, "passed on; without it, networking.dnsDomain"),
+    used(Kubelet, "clusterDNS", Texts, "passed on; without it, the tenth service address"),
     pass(Kubelet, "streamingConnectionIdleTimeout", Duration),
     pass(Kubelet, "nodeStatusUpdateFrequency", Duration),
     pass(Kubelet, "nodeStatusReportFrequency", Duration),
@@ -402,7 +402,7 @@ pub const FIELDS: &[Field] = &[
         KubeProxy,
         "clientConnection.kubeconfig",
         Text,
-        "must be `/var/lib/kube-proxy/kubeconfig.conf`, where kubeadm's DaemonSet mounts it",
+        "must be `/var/lib/kube-proxy/kubeconfig.conf`, which kubeadm's DaemonSet mounts",
     ),
     pass(KubeProxy, "clientConnection.acceptContentTypes", Text),
     pass(KubeProxy, "clientConnection.contentType", Text),
@@ -416,7 +416,7 @@ pub const FIELDS: &[Field] = &[
     pass(KubeProxy, "bindAddressHardFail", Bool),
     pass(KubeProxy, "enableProfiling", Bool),
     pass(KubeProxy, "showHiddenMetricsForVersion", Text),
-    used(KubeProxy, "mode", Text, "`ipvs` is deprecated and causes a warning"),
+    used(KubeProxy, "mode", Text, "`ipvs` is deprecated: warning"),
     pass(KubeProxy, "iptables", Struct),
     pass(KubeProxy, "iptables.masqueradeBit", Int),
     pass(KubeProxy, "iptables.masqueradeAll", Bool),

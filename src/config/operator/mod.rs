@@ -1,4 +1,4 @@
-//! Loads the Kamaji operator's `TenantControlPlane` into the same spec as a kubeadm file.
+//! The Kamaji operator's `TenantControlPlane`, read into the same spec as a kubeadm file.
 
 pub(super) mod pods;
 pub(super) mod service;

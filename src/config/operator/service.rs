@@ -1,4 +1,4 @@
-//! Reads the Service settings of a `TenantControlPlane`: `spec.controlPlane.service` and the load balancer fields of
+//! What a `TenantControlPlane` says of its Service: `spec.controlPlane.service` and the load balancer of
 //! `spec.networkProfile`.
 
 use serde::{Deserialize, Serialize};
@@ -11,14 +11,14 @@ use crate::config::schema::view::View;
 use crate::model::{Exposure, ServicePort, ServiceSettings};
 use crate::yaml::{Content, shown};
 
-/// The operator's limit.
-const MAX_RANGES: usize = 16;
-/// The name of the API server's port in the Service.
+/// As many as the operator takes.
+const MOST_RANGES: usize = 16;
+/// The port of the API server in the Service.
 const API_SERVER: &str = "kube-apiserver";
 const RANGES: &str = "spec.networkProfile.loadBalancerSourceRanges";
 const CLASS: &str = "spec.networkProfile.loadBalancerClass";
 
-/// Reads the settings of the Service. `expose` is the exposure, if it is set.
+/// Reads the settings of the Service. `expose` is how it is exposed, if that is said.
 pub(crate) fn service(root: &View<'_>, expose: Option<Exposure>, findings: &mut Findings<'_>) -> ServiceSettings {
     let at = |path: &str| root.at(&format!("spec.controlPlane.service.{path}"));
     let settings = ServiceSettings {
@@ -32,8 +32,8 @@ pub(crate) fn service(root: &View<'_>, expose: Option<Exposure>, findings: &mut 
     if matches!(expose, Some(Exposure::NodePort | Exposure::ClusterIp)) {
         for view in [CLASS, RANGES].into_iter().filter_map(|path| root.at(path)) {
             if !view.node.items().is_empty() || view.node.text().is_some_and(|text| !text.is_empty()) {
-                let text = "it requires a load balancer, but the control plane has another exposure";
-                findings.refuse_key(&view, text, "remove it or set `serviceType: LoadBalancer`");
+                let text = "only a load balancer can do this, and the control plane is exposed in another way";
+                findings.refuse_key(&view, text, "remove it, or set `serviceType: LoadBalancer`");
             }
         }
     }
@@ -44,32 +44,32 @@ fn class(root: &View<'_>, findings: &mut Findings<'_>) -> Option<String> {
     let (view, text) = root.text(CLASS)?;
     if crate::model::check_label(text, "").is_err() {
         let text = format!("`{}` is not a load balancer class", shown(text));
-        findings.refuse(&view, text, "use a name such as internal or example.com/internal");
+        findings.refuse(&view, text, "write a name such as internal or example.com/internal");
     }
     Some(text.to_owned())
 }
 
 fn ranges(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<ipnet::IpNet> {
     let views = root.list(RANGES);
-    if let Some(view) = views.get(MAX_RANGES) {
-        findings.refuse(view, format!("there are more than {MAX_RANGES} CIDRs"), "merge some of them");
+    if let Some(view) = views.get(MOST_RANGES) {
+        findings.refuse(view, format!("there are more than {MOST_RANGES} ranges"), "join some of them");
         return Vec::new();
     }
     let mut ranges = Vec::new();
     for view in views {
         match view.node.text().map(str::parse::<ipnet::IpNet>) {
             Some(Ok(range)) => ranges.push(range.trunc()),
-            Some(Err(_)) => findings.refuse(&view, "it is not a CIDR", "use a CIDR such as 192.0.2.0/24"),
+            Some(Err(_)) => findings.refuse(&view, "it is not a range of addresses", "write it as 192.0.2.0/24"),
             None => {}
         }
     }
     ranges
 }
 
-/// An entry of `additionalPorts`. It has no `nodePort`, which the cluster allocates.
+/// A port as the document has it; the node port is the cluster's choice.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AdditionalPort {
+struct SuppliedFiles {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<String>,
@@ -82,35 +82,31 @@ struct AdditionalPort {
 fn ports(root: &View<'_>, findings: &mut Findings<'_>) -> Vec<ServicePort> {
     let mut ports: Vec<ServicePort> = Vec::new();
     for view in root.list("spec.controlPlane.service.additionalPorts") {
-        let Some(entry) = typed::<AdditionalPort>(&view, findings) else { continue };
-        let protocol = entry.protocol.unwrap_or_else(|| "TCP".to_owned());
-        let problem = if entry.name == API_SERVER || ports.iter().any(|port| port.name.as_ref() == Some(&entry.name)) {
-            Some("another port has the same name")
-        } else if crate::model::Namespace::parse(&entry.name).is_err() {
-            Some("the name must be at most 63 lower-case letters, digits and `-`")
+        let Some(given) = typed::<SuppliedFiles>(&view, findings) else { continue };
+        let protocol = given.protocol.unwrap_or_else(|| "TCP".to_owned());
+        let problem = if given.name == API_SERVER || ports.iter().any(|port| port.name.as_ref() == Some(&given.name)) {
+            Some("the name is that of another port")
+        } else if crate::model::Namespace::parse(&given.name).is_err() {
+            Some("the name has at most 63 lower-case letters, digits and `-`")
         } else if !["TCP", "UDP", "SCTP"].contains(&protocol.as_str()) {
-            Some("the protocol must be TCP, UDP or SCTP")
-        } else if entry.port == 0 {
-            Some("the port must be from 1 to 65535")
+            Some("the protocol is TCP, UDP or SCTP")
+        } else if given.port == 0 {
+            Some("a port is a number from 1 to 65535")
         } else {
             None
         };
         if let Some(problem) = problem {
-            findings.refuse(&view, problem, "change it or remove the port");
+            findings.refuse(&view, problem, "change it, or remove the port");
             continue;
         }
         let port = json!({
-            "name": entry.name, "protocol": protocol, "appProtocol": entry.app_protocol,
-            "port": entry.port, "targetPort": entry.target_port,
+            "name": given.name, "protocol": protocol, "appProtocol": given.app_protocol,
+            "port": given.port, "targetPort": given.target_port,
         });
         match serde_json::from_value(port) {
             Ok(port) => ports.push(port),
             Err(_) => {
-                findings.refuse(
-                    &view,
-                    "targetPort must be a number or the name of a port",
-                    "use a value such as 8443 or https",
-                );
+                findings.refuse(&view, "targetPort is a number or the name of a port", "write it as 8443 or https");
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Rewrites a `TenantControlPlane` as equivalent kubeadm documents. Values keep their positions in the file, and the
-//! origin of each new field is recorded. The values are validated when the kubeadm documents are read.
+//! A `TenantControlPlane` as the kubeadm documents that mean the same. Values keep their places in the file, and each
+//! field made is written down with the one it comes from. Whether the values are right is asked by the one reader.
 
 use serde_json::{Map, Value};
 
@@ -11,12 +11,12 @@ use crate::config::schema::view::View;
 use crate::config::{ConfigKind, EXAMPLE_VERSION};
 use crate::yaml::{self, Content, Entry, Node, Place};
 
-/// The operator's default service CIDR.
+/// The operator's default, where a file says nothing.
 const SERVICES: &str = "10.96.0.0/16";
-/// The operator's default pod CIDR.
+/// The operator's default, where a file says nothing.
 const PODS: &str = "10.244.0.0/16";
 
-/// Equivalent kubeadm documents, and the origins of their fields.
+/// The kubeadm documents that mean the same, and where their fields come from.
 pub(crate) struct Rewritten {
     pub(crate) cluster: Node,
     pub(crate) init: Node,
@@ -44,7 +44,7 @@ impl Rewritten {
     }
 }
 
-/// Builds the kubeadm documents.
+/// Writes the kubeadm documents.
 struct Writer<'a> {
     view: &'a View<'a>,
     documents: [(&'static str, Node); 2],
@@ -54,7 +54,7 @@ struct Writer<'a> {
 const CLUSTER: usize = 0;
 const INIT: usize = 1;
 
-/// Rewrites the document; reports arguments without `--`.
+/// Rewrites the document; an argument that is none is reported.
 pub(crate) fn rewrite(view: &View<'_>, findings: &mut Findings<'_>) -> Rewritten {
     let empty = || Node { place: view.key, content: Content::Map(Vec::new()) };
     let documents = [("ClusterConfiguration", empty()), ("InitConfiguration", empty())];
@@ -69,12 +69,12 @@ pub(crate) fn rewrite(view: &View<'_>, findings: &mut Findings<'_>) -> Rewritten
     writer.ranges("networking.serviceSubnet", "spec.networkProfile.serviceCidr", SERVICES);
     writer.ranges("networking.podSubnet", "spec.networkProfile.podCidr", PODS);
     writer.endpoint();
-    writer.disable_unless_set("dns.disabled", "spec.addons.coreDNS");
-    writer.disable_unless_set("proxy.disabled", "spec.addons.kubeProxy");
+    writer.switch("dns.disabled", "spec.addons.coreDNS");
+    writer.switch("proxy.disabled", "spec.addons.kubeProxy");
     for component in ["apiServer", "controllerManager", "scheduler"] {
         writer.arguments(component, findings);
     }
-    // Longest first, so that an item is found before its list.
+    // The longest first, so that an item is found before its list.
     writer.origins.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
     let [(_, cluster), (_, init)] = writer.documents;
     Rewritten { cluster, init, origins: writer.origins }
@@ -96,7 +96,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Sets CIDRs from the plural field, the singular field or the operator's default, in this order.
+    /// The list of the plural, else the text of the singular, else the operator's default.
     fn ranges(&mut self, path: &str, singular: &str, default: &str) {
         let plural = format!("{singular}s");
         let many = self.view.at(&plural).filter(|view| !view.node.items().is_empty());
@@ -114,15 +114,15 @@ impl Writer<'_> {
         self.put(CLUSTER, path, view.key, Node { place: view.node.place, content: Content::Text(text) });
     }
 
-    /// Reports a missing version here, under the operator's field name, and uses a placeholder.
+    /// A missing version is told here, by its own name, and stands in for one that is right.
     fn version(&mut self, findings: &mut Findings<'_>) {
         const FROM: &str = "spec.kubernetes.version";
         if self.view.text(FROM).is_none() && self.view.at(FROM).is_none_or(|view| view.node.text().is_some()) {
-            let remedy = format!("add `version: {EXAMPLE_VERSION}` below spec.kubernetes");
-            findings.refuse_key(self.view, "`spec.kubernetes.version` is required", remedy);
+            let remedy = format!("write `version: {EXAMPLE_VERSION}` below spec.kubernetes");
+            findings.refuse_key(self.view, "the document has no `spec.kubernetes.version`", remedy);
             let place = self.view.key;
-            let placeholder = Node { place, content: Content::Text(EXAMPLE_VERSION.to_string()) };
-            self.put(CLUSTER, "kubernetesVersion", place, placeholder);
+            let stand_in = Node { place, content: Content::Text(EXAMPLE_VERSION.to_string()) };
+            self.put(CLUSTER, "kubernetesVersion", place, stand_in);
         } else {
             self.copy(CLUSTER, "kubernetesVersion", FROM);
         }
@@ -146,8 +146,8 @@ impl Writer<'_> {
         );
     }
 
-    /// Disables an addon that the document does not mention.
-    fn disable_unless_set(&mut self, path: &str, addon: &str) {
+    /// An addon that is not mentioned is off.
+    fn switch(&mut self, path: &str, addon: &str) {
         if self.view.at(addon).is_none() {
             let place = self.view.key;
             self.put(CLUSTER, path, place, Node { place, content: Content::Bool(true) });
@@ -160,10 +160,10 @@ impl Writer<'_> {
         for view in self.view.list(&format!("spec.controlPlane.deployment.extraArgs.{component}")) {
             let Some(text) = view.node.text() else { continue };
             let Some(bare) = text.strip_prefix("--") else {
-                findings.refuse(&view, "an argument must start with `--`", "use the form `--NAME=VALUE`");
+                findings.refuse(&view, "an argument starts with `--`", "write it as `--NAME=VALUE`");
                 continue;
             };
-            // A flag without a value is `true`, as in Go.
+            // Go's flags take a flag without a value for a true one.
             let (name, value) = bare.split_once('=').unwrap_or((bare, "true"));
             self.origin(CLUSTER, &format!("{path}[{}]", items.len()), view.field.clone());
             items.push(argument(view.node.place, name, value));
@@ -196,7 +196,7 @@ fn argument(place: Place, name: &str, value: &str) -> Node {
     Node { place, content: Content::Map(vec![entry("name", name), entry("value", value)]) }
 }
 
-/// Sets a value in nested maps, creating missing maps.
+/// Sets a value below a map, making the maps on the way.
 fn put(map: &mut Node, path: &str, key: Place, value: Node) {
     let Content::Map(entries) = &mut map.content else { return };
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));

@@ -1,11 +1,11 @@
-//! Reads `additionalVolumes` and `additionalVolumeMounts` of a `TenantControlPlane`: volumes of objects in the control
-//! plane's namespace. Volumes of the node and tokens of the management cluster are refused.
+//! `additionalVolumes` and `additionalVolumeMounts` of a `TenantControlPlane`: volumes of objects in the namespace of the
+//! control plane. What is of the node, or a token of the management cluster, is refused.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::config::components::files::{Files, check_mount_path};
+use crate::config::components::files::{Files, place_allowed};
 use crate::config::components::target::Target;
 use crate::config::kubeadm::document_kind::without_nulls;
 use crate::config::schema::findings::Findings;
@@ -16,26 +16,26 @@ use crate::yaml::{Content, shown};
 const VOLUMES: &str = "spec.controlPlane.deployment.additionalVolumes";
 const MOUNTS: &str = "spec.controlPlane.deployment.additionalVolumeMounts";
 const KINDS: [&str; 4] = ["configMap", "emptyDir", "projected", "secret"];
-/// The sources that a projected volume may have.
+/// What a projected volume may be put together from.
 const PROJECTED: [&str; 3] = ["configMap", "downwardAPI", "secret"];
-/// The longest name: Kubernetes allows 63 characters, and kamaji adds the prefix `extra-`.
-const MAX_NAME: usize = 57;
+/// Kubernetes allows 63, and kamaji writes `extra-` before it.
+const LONGEST: usize = 57;
 
-/// Reads the volumes and their mounts into `files`.
+/// Reads both into `files`.
 pub(crate) fn read(view: &View<'_>, files: &mut Files<'_>, findings: &mut Findings<'_>) {
     let mut names = BTreeSet::new();
     let mut volumes = Vec::new();
     for item in view.list(VOLUMES) {
         let Some((at, name)) = item.text("name") else {
-            findings.refuse(&item, "`name` is required", "add `name: NAME`");
+            findings.refuse(&item, "a volume needs a `name`", "write `name: NAME`");
             continue;
         };
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if name.len() > MAX_NAME || !name.bytes().all(fits) || name.starts_with('-') || name.ends_with('-') {
-            let rule = format!("use at most {MAX_NAME} lower-case letters, digits and `-`");
-            findings.refuse(&at, format!("`{}` is not a valid volume name", shown(name)), rule);
+        if name.len() > LONGEST || !name.bytes().all(fits) || name.starts_with('-') || name.ends_with('-') {
+            let rule = format!("use at most {LONGEST} lower-case letters, digits and `-`");
+            findings.refuse(&at, format!("`{}` is not the name of a volume", shown(name)), rule);
         } else if !names.insert(name) {
-            findings.refuse(&at, format!("duplicate volume `{name}`"), "rename one");
+            findings.refuse(&at, format!("the volume `{name}` is given twice"), "rename one");
         } else if source_allowed(&item, findings) {
             let mut source = without_nulls(item.node.to_json());
             if let Value::Object(fields) = &mut source {
@@ -56,24 +56,20 @@ fn source_allowed(item: &View<'_>, findings: &mut Findings<'_>) -> bool {
     let entries = item.node.entries().iter().filter(|entry| entry.key != "name" && !entry.value.is_null());
     let sources: Vec<_> = entries.collect();
     let [source] = sources.as_slice() else {
-        findings.refuse(item, "a volume must have exactly one source", format!("use one of {}", KINDS.join(", ")));
+        findings.refuse(item, "a volume has one source", format!("write one of {}", KINDS.join(", ")));
         return false;
     };
     let at = item.entry(source);
     if !KINDS.contains(&source.key.as_str()) {
-        let text = "only volumes of ConfigMaps, Secrets and empty directories are supported";
-        findings.refuse_key(&at, text, format!("use one of {}", KINDS.join(", ")));
+        let text = "pods have volumes of ConfigMaps, Secrets and empty folders only";
+        findings.refuse_key(&at, text, format!("write one of {}", KINDS.join(", ")));
         return false;
     }
     let parts = at.list("sources");
     let mut kinds = parts.iter().flat_map(|part| part.node.entries().iter().map(|entry| part.entry(entry)));
     let foreign = kinds.find(|part| !PROJECTED.iter().any(|known| part.field.ends_with(&format!(".{known}"))));
     if let Some(part) = foreign {
-        findings.refuse_key(
-            &part,
-            "this source is not allowed in a control plane",
-            format!("use one of {}", PROJECTED.join(", ")),
-        );
+        findings.refuse_key(&part, "it is not for a control plane", format!("write one of {}", PROJECTED.join(", ")));
         return false;
     }
     true
@@ -81,7 +77,7 @@ fn source_allowed(item: &View<'_>, findings: &mut Findings<'_>) -> bool {
 
 fn mount(item: &View<'_>, target: Target, names: &BTreeSet<&str>, findings: &mut Findings<'_>) -> Option<Mount> {
     let (Some((name_at, name)), Some((path_at, path))) = (item.text("name"), item.text("mountPath")) else {
-        findings.refuse(item, "`name` and `mountPath` are required", "add both");
+        findings.refuse(item, "a mount needs `name` and `mountPath`", "write both");
         return None;
     };
     if !names.contains(name) {
@@ -91,19 +87,19 @@ fn mount(item: &View<'_>, target: Target, names: &BTreeSet<&str>, findings: &mut
     }
     let known = ["name", "mountPath", "subPath", "readOnly", "recursiveReadOnly"];
     if let Some(entry) = item.node.entries().iter().find(|entry| !known.contains(&entry.key.as_str())) {
-        findings.refuse_key(&item.entry(entry), "unsupported field", "remove it");
+        findings.refuse_key(&item.entry(entry), "it is not read", "remove it");
         return None;
     }
     let at = path.trim_end_matches('/');
-    if !at.starts_with('/') || crate::model::parse_supplied_path(at).is_err() {
+    if !at.starts_with('/') || crate::model::parse_given_path(at).is_err() {
         findings.refuse(
             &path_at,
             format!("`{}` is not an absolute path", shown(path)),
-            "use an absolute path without `..` and `//`",
+            "write it as /PATH, without `..` and `//`",
         );
         return None;
     }
-    if let Err((text, remedy)) = check_mount_path(target, at) {
+    if let Err((text, remedy)) = place_allowed(target, at) {
         findings.refuse(&path_at, text, remedy);
         return None;
     }

@@ -1,5 +1,5 @@
-//! Checks a document against the field table: unknown fields, wrong types, and fields that are ignored or refused.
-//! Values of the right type are interpreted elsewhere.
+//! Holds a document against the field table: unknown names, wrong types, and what is ignored or refused as a whole.
+//! What a value of the right type means is read elsewhere.
 
 use super::fields::{Action, Api, ConfigKind, Field, Shape};
 use super::findings::Findings;
@@ -9,16 +9,16 @@ use super::{duration, suggestion};
 use crate::config::KubeadmApi;
 use crate::yaml::{Content, Node, shown};
 
-/// How much is checked.
+/// How much of the table is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Field names and types only.
-    Types,
-    /// Also fields that a hosted control plane ignores or refuses.
+    /// Whether the document is one of kubeadm's: names and types.
+    Form,
+    /// Also what is ignored or refused because the control plane is hosted.
     Hosted,
 }
 
-/// Reports everything that the table does not allow.
+/// Reports everything in the document that the table does not allow.
 pub(crate) fn check(kind: ConfigKind, api: Api, depth: Depth, document: &View<'_>, findings: &mut Findings<'_>) {
     let fields = table(kind).iter().filter(|field| field.kind == kind && field.is_in(api)).collect();
     Check { fields, kind, api, depth }.map(document, "", findings);
@@ -48,7 +48,7 @@ impl Check {
                 let remedy =
                     suggestion::suggestion(self.kind, self.api, &path).unwrap_or_else(|| "remove it".to_owned());
                 let api = self.api.map_or_else(|| self.kind.api_version(), KubeadmApi::as_str);
-                findings.refuse_key(&view, format!("unknown field of {api}"), remedy);
+                findings.refuse_key(&view, format!("there is no such field in {api}"), remedy);
             }
         }
     }
@@ -59,13 +59,13 @@ impl Check {
         }
         match field.action {
             Action::Use | Action::Map => self.shape(field, view, findings),
-            Action::Warn | Action::Refuse if self.depth == Depth::Types => self.shape(field, view, findings),
-            Action::Refuse if is_empty(view.node) || matches!(view.node.content, Content::Bool(false)) => {}
+            Action::Warn | Action::Refuse if self.depth == Depth::Form => self.shape(field, view, findings),
+            Action::Refuse if says_nothing(view.node) || matches!(view.node.content, Content::Bool(false)) => {}
             Action::Refuse if field.silent.is_some() && view.node.text() == field.silent => {}
             Action::Refuse => findings.refuse_key(view, field.note, field.remedy),
             Action::Warn => {
                 self.shape(field, view, findings);
-                if !is_empty(view.node) && view.node.text().is_none_or(|text| Some(text) != field.silent) {
+                if !says_nothing(view.node) && view.node.text().is_none_or(|text| Some(text) != field.silent) {
                     findings.warn(view, format!("ignored: {}", field.note));
                 }
             }
@@ -118,7 +118,7 @@ impl Check {
     }
 }
 
-fn is_empty(node: &Node) -> bool {
+fn says_nothing(node: &Node) -> bool {
     match &node.content {
         Content::Null => true,
         Content::Text(text) => text.is_empty(),
@@ -144,11 +144,7 @@ fn check_scalar(shape: Shape, view: &View<'_>, findings: &mut Findings<'_>) {
         (Content::Number(number), Shape::Int) if !number.is_f64() => {}
         (Content::Text(text), Shape::Duration) => {
             if let Err(rule) = duration::parse(text) {
-                findings.refuse(
-                    view,
-                    format!("`{}` is not a duration: {rule}", shown(text)),
-                    "use a duration such as 24h0m0s",
-                );
+                findings.refuse(view, format!("`{}` is not a duration: {rule}", shown(text)), "write it as 24h0m0s");
             }
         }
         _ => mismatch(shape, view, findings),
@@ -158,19 +154,19 @@ fn check_scalar(shape: Shape, view: &View<'_>, findings: &mut Findings<'_>) {
 fn mismatch(shape: Shape, view: &View<'_>, findings: &mut Findings<'_>) {
     let remedy = match (&view.node.content, shape) {
         (Content::Bool(_) | Content::Number(_), Shape::Text) => "put it in quotes",
-        (Content::Number(_), Shape::Int) => "use an integer, such as 10",
-        (Content::Number(_), Shape::Duration) => "add a unit, such as 24h0m0s",
-        (Content::Text(_), Shape::Int | Shape::Number | Shape::Bool) => "remove the quotes",
+        (Content::Number(_), Shape::Int) => "write a whole number, such as 10",
+        (Content::Number(_), Shape::Duration) => "write it with a unit, such as 24h0m0s",
+        (Content::Text(_), Shape::Int | Shape::Number | Shape::Bool) => "write it without quotes",
         (Content::List(_), Shape::TextMap) => "write each entry as `NAME: VALUE`",
         (Content::Map(_), Shape::Structs) => "write each entry as `- name: NAME` with `value: VALUE` below it",
-        (_, Shape::Text) => "use a string",
-        (_, Shape::Bool) => "use true or false",
-        (_, Shape::Int | Shape::Number) => "use a number",
-        (_, Shape::Duration) => "use a duration such as 24h0m0s",
-        (_, Shape::Structs) => "use a list of maps",
-        (_, Shape::Texts | Shape::Ints | Shape::OpenList) => "use a list: `[VALUE]`",
+        (_, Shape::Text) => "write a text",
+        (_, Shape::Bool) => "write true or false",
+        (_, Shape::Int | Shape::Number) => "write a number",
+        (_, Shape::Duration) => "write it as 24h0m0s",
+        (_, Shape::Structs) => "write it as a list of maps",
+        (_, Shape::Texts | Shape::Ints | Shape::OpenList) => "write it as a list: `[VALUE]`",
         (_, Shape::Any | Shape::TextMap | Shape::BoolMap | Shape::TextsMap | Shape::Struct | Shape::OpenMap) => {
-            "use a map: `NAME: VALUE`"
+            "write it as a map: `NAME: VALUE`"
         }
     };
     let text = format!("expected {}, found {}", shape.expected(), view.node.content.what());

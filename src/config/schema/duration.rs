@@ -1,5 +1,4 @@
-//! Parses Go durations like `time.ParseDuration`: `8760h0m0s`, `1.5h`, `-3m`. Callers decide whether negative ones are
-//! valid.
+//! Go's durations, `time.ParseDuration`: `8760h0m0s`, `1.5h`, `-3m`. What a negative one means is not decided here.
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ pub(crate) struct Signed {
     pub(crate) length: Duration,
 }
 
-/// Parses a duration; the error is the rule that it breaks.
+/// Reads a duration; the error is the rule that it breaks.
 pub(crate) fn parse(text: &str) -> Result<Signed, &'static str> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -31,15 +30,15 @@ pub(crate) fn parse(text: &str) -> Result<Signed, &'static str> {
         return Ok(Signed { negative: false, length: Duration::ZERO });
     }
     if rest.is_empty() {
-        return Err("the value is empty");
+        return Err("it is empty");
     }
     let mut nanos: u128 = 0;
     while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or("a unit is missing")?;
+        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or("a number needs a unit")?;
         let (number, tail) = rest.split_at(number_end);
         let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
-        let unit = UNITS.iter().find(|(name, _)| *name == unit).ok_or("valid units are h, m, s, ms, us and ns")?.1;
+        let unit = UNITS.iter().find(|(name, _)| *name == unit).ok_or("units are h, m, s, ms, us and ns")?.1;
         nanos = nanos.checked_add(part(number, unit)?).ok_or(TOO_LONG)?;
         rest = tail;
     }
@@ -52,10 +51,10 @@ const TOO_LONG: &str = "it is longer than 292 years";
 fn part(number: &str, unit: u128) -> Result<u128, &'static str> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
-        return Err("each part must be a number with a unit");
+        return Err("each part is a number and a unit");
     }
     let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().map_err(|_| TOO_LONG)? };
-    // Fraction digits after the 18th are below a nanosecond for every unit.
+    // More than 18 digits of a fraction are below a nanosecond for every unit.
     let digits: String = fraction.chars().take(18).collect();
     let scale = 10_u128.pow(u32::try_from(digits.len()).unwrap_or_default());
     let fraction = if digits.is_empty() { 0 } else { digits.parse::<u128>().unwrap_or_default() };
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_parsed_like_go_parses_them() {
+    fn durations_are_read_as_go_reads_them() {
         let seconds = |text: &str| parse(text).map(|d| d.length.as_secs_f64());
         assert_eq!(seconds("8760h0m0s"), Ok(31_536_000.0));
         assert_eq!(seconds("1.5h"), Ok(5400.0));

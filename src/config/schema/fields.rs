@@ -1,10 +1,10 @@
-//! Defines the rows of the field tables: path, type and handling of each field.
+//! What a row of the field table says: where a field is, what it holds and what becomes of it.
 
 use crate::config::kubeadm::api::KubeadmApi;
 use crate::config::schema::fields::Action::{Map, Refuse, Use, Warn};
 use crate::config::schema::fields::Shape::{Any, Struct};
 
-/// A kind of document with a field table.
+/// The kinds of document whose fields are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigKind {
     /// kubeadm's cluster-wide settings.
@@ -15,12 +15,12 @@ pub enum ConfigKind {
     Kubelet,
     /// The settings of every kube-proxy.
     KubeProxy,
-    /// The Kamaji operator's `TenantControlPlane`.
+    /// The Kamaji operator's control plane.
     Tenant,
 }
 
 impl ConfigKind {
-    /// The kinds in a kubeadm file, in the order of the reference page.
+    /// The kinds that a kubeadm file can have, in the order of the reference.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Init, Self::Kubelet, Self::KubeProxy];
 
     /// The `kind` of its documents.
@@ -35,7 +35,7 @@ impl ConfigKind {
         }
     }
 
-    /// The `apiVersion` of its documents; for kubeadm's kinds, the version that kamaji writes.
+    /// The `apiVersion` of its documents; for kubeadm's kinds, the one that kamaji writes.
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
@@ -47,24 +47,24 @@ impl ConfigKind {
     }
 }
 
-/// The kubeadm API version of a document; `None` for other API groups, of which one version each is supported.
+/// The API of a document that kubeadm's own APIs do not number: kubelet's and kube-proxy's have one each.
 pub(crate) type Api = Option<KubeadmApi>;
 
-/// How a field is handled.
+/// What becomes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It has the same meaning as in kubeadm.
+    /// It means what it means to kubeadm.
     Use,
-    /// It is passed on or translated.
+    /// It is passed on, or translated.
     Map,
-    /// It is ignored with a warning.
+    /// It is ignored, and that is said.
     Warn,
     /// The file is refused.
     Refuse,
 }
 
 impl Action {
-    /// The word for it on the reference page.
+    /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,56 +76,56 @@ impl Action {
     }
 }
 
-/// The type of a field's value.
+/// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// A string.
+    /// Text.
     Text,
     /// `true` or `false`.
     Bool,
-    /// An integer.
+    /// A whole number.
     Int,
     /// A number.
     Number,
-    /// A Go duration, such as `24h0m0s`.
+    /// A duration of Go, such as `24h0m0s`.
     Duration,
-    /// A list of strings.
+    /// A list of texts.
     Texts,
-    /// A list of integers.
+    /// A list of whole numbers.
     Ints,
-    /// A map of strings.
+    /// A map from text to text.
     TextMap,
-    /// A map of booleans.
+    /// A map from text to `true` or `false`.
     BoolMap,
-    /// A map of lists of strings.
+    /// A map from text to a list of texts.
     TextsMap,
     /// A map whose keys are rows of the table.
     Struct,
     /// A list of maps whose keys are rows of the table, below `path[]`.
     Structs,
-    /// A map whose contents are not checked.
+    /// A map that is not looked into.
     OpenMap,
-    /// A list whose contents are not checked.
+    /// A list that is not looked into.
     OpenList,
-    /// Any value.
+    /// Anything.
     Any,
 }
 
 impl Shape {
-    /// The name of the type in messages.
+    /// What is expected, for messages.
     #[must_use]
     pub const fn expected(self) -> &'static str {
         match self {
-            Self::Text => "a string",
+            Self::Text => "text",
             Self::Bool => "true or false",
-            Self::Int => "an integer",
+            Self::Int => "a whole number",
             Self::Number => "a number",
             Self::Duration => "a duration such as 24h0m0s",
-            Self::Texts => "a list of strings",
-            Self::Ints => "a list of integers",
-            Self::TextMap => "a map of strings",
+            Self::Texts => "a list of texts",
+            Self::Ints => "a list of whole numbers",
+            Self::TextMap => "a map of texts",
             Self::BoolMap => "a map of booleans",
-            Self::TextsMap => "a map of lists of strings",
+            Self::TextsMap => "a map of lists of texts",
             Self::Struct | Self::OpenMap => "a map",
             Self::Structs => "a list of maps",
             Self::OpenList => "a list",
@@ -139,32 +139,32 @@ impl Shape {
 pub struct Field {
     /// The kind of document.
     pub kind: ConfigKind,
-    /// The path in the document, for example `networking.podSubnet` or `bootstrapTokens[].token`.
+    /// The path in it, for example `networking.podSubnet` or `bootstrapTokens[].token`.
     pub path: &'static str,
-    /// The type of its value.
+    /// What it holds.
     pub shape: Shape,
-    /// How it is handled.
+    /// What becomes of it.
     pub action: Action,
-    /// What it means, or why it is ignored or refused.
+    /// The meaning, or the reason to ignore or refuse it.
     pub note: &'static str,
-    /// What to do instead; empty unless it is refused or missing in newer API versions.
+    /// What to do instead; empty unless it is refused, or gone from newer APIs.
     pub remedy: &'static str,
-    /// The first kubeadm API version that has it.
+    /// The first of kubeadm's APIs that knows it.
     pub since: KubeadmApi,
-    /// The last kubeadm API version that has it.
+    /// The last of kubeadm's APIs that knows it.
     pub until: KubeadmApi,
-    /// For an ignored or refused field: the default value, which causes no warning or problem.
+    /// For an ignored or refused field: the value that is the default, so that nothing is said about it.
     pub silent: Option<&'static str>,
 }
 
 impl Field {
-    /// The last element of the path.
+    /// The last word of the path.
     #[must_use]
     pub fn leaf(&self) -> &'static str {
         self.path.rsplit('.').next().unwrap_or(self.path)
     }
 
-    /// Whether documents of this API version have it.
+    /// Whether documents of this API have it.
     #[must_use]
     pub fn is_in(&self, api: Option<KubeadmApi>) -> bool {
         api.is_none_or(|api| self.since <= api && api <= self.until)

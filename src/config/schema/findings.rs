@@ -1,82 +1,82 @@
-//! Collects problems and warnings while a file is read, so that all of them are reported together.
+//! What was found while a file is read: problems and warnings, gathered so that all are told at once.
 
 use super::view::View;
 use crate::config::{Error, Problem, Source, Warning};
-use crate::yaml::{self, Location, Place};
+use crate::yaml::{self, Place, Spot};
 
-/// Further problems are only counted: a hostile file could have a hundred thousand.
-const MAX_PROBLEMS: usize = 100;
-/// Sorts findings without a position last.
+/// More problems than this are only counted: nobody reads them, and a hostile file could have a hundred thousand.
+const MOST: usize = 100;
+/// Behind every place in a file.
 const END: Place = Place { line: usize::MAX, column: 0 };
 
-/// The problems and warnings so far.
+/// Problems and warnings so far.
 pub(crate) struct Findings<'a> {
     source: &'a Source<'a>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
-    omitted: usize,
+    left_out: usize,
 }
 
 impl<'a> Findings<'a> {
     pub(crate) const fn new(source: &'a Source<'a>) -> Self {
-        Self { source, problems: Vec::new(), warnings: Vec::new(), omitted: 0 }
+        Self { source, problems: Vec::new(), warnings: Vec::new(), left_out: 0 }
     }
 
-    /// The file's name.
+    /// How the file is called.
     pub(crate) const fn file(&self) -> &'a str {
         self.source.name
     }
 
-    /// Whether any problem was reported.
+    /// Whether anything is wrong so far.
     pub(crate) const fn has_problems(&self) -> bool {
         !self.problems.is_empty()
     }
 
-    /// Whether further problems are only counted.
+    /// Whether further problems would only be counted.
     pub(crate) const fn is_full(&self) -> bool {
-        self.problems.len() >= MAX_PROBLEMS
+        self.problems.len() >= MOST
     }
 
-    /// Reports a problem at the value.
+    /// The value is wrong.
     pub(crate) fn refuse(&mut self, view: &View<'_>, text: impl Into<String>, remedy: impl Into<String>) {
         self.problem(view.node.place, view.field.clone(), text.into(), remedy.into());
     }
 
-    /// Reports a problem at the key: the field is unknown or not supported.
+    /// The key is wrong: unknown, or nothing that a hosted control plane has.
     pub(crate) fn refuse_key(&mut self, view: &View<'_>, text: impl Into<String>, remedy: impl Into<String>) {
         self.problem(view.key, view.field.clone(), text.into(), remedy.into());
     }
 
-    /// Reports a problem at a secret value, without showing the line.
+    /// The value is wrong and secret: the line is not shown.
     pub(crate) fn refuse_secret(&mut self, view: &View<'_>, text: impl Into<String>, remedy: impl Into<String>) {
         let at = view.node.place;
         self.add(at, view.field.clone(), text.into(), remedy.into(), String::new());
     }
 
-    /// Reports a value that names a file that was not supplied.
-    pub(crate) fn refuse_missing_file(&mut self, view: &View<'_>, path: &str, text: String, remedy: String) {
+    /// The value names a file that was not given; it would be right if it were.
+    pub(crate) fn want(&mut self, view: &View<'_>, path: &str, text: String, remedy: String) {
         let before = self.problems.len();
         self.refuse(view, text, remedy);
         if let Some(problem) = self.problems.get_mut(before) {
-            problem.missing_file = Some(path.to_owned());
+            problem.wants = Some(path.to_owned());
         }
     }
 
-    /// Reports a problem of the whole file.
-    pub(crate) fn refuse_file(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
-        let location = Location { file: self.source.name.to_owned(), at: None };
+    /// A document is not there.
+    pub(crate) fn missing(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
+        let spot = Spot { file: self.source.name.to_owned(), at: None };
         let (field, text, remedy, snippet) = (String::new(), text.into(), remedy.into(), String::new());
-        self.problems.push(Problem { location, field, text, remedy, snippet, missing_file: None });
+        self.problems.push(Problem { spot, field, text, remedy, snippet, wants: None });
     }
 
-    /// Warns about a field that may not do what the user expects.
+    /// The field does not do what its author may expect.
     pub(crate) fn warn(&mut self, view: &View<'_>, text: impl Into<String>) {
-        let location = self.location(view.key);
-        self.warnings.push(Warning { location, field: view.field.clone(), text: text.into() });
+        let spot = self.spot(view.key);
+        self.warnings.push(Warning { spot, field: view.field.clone(), text: text.into() });
     }
 
-    /// Maps the fields of a rewritten document to those of the original. An entry applies to its field and all fields
-    /// below it; longer entries come first.
+    /// Calls fields of a document that was made of another by the names in that one. An entry stands for the field and
+    /// all below it; longer ones come first.
     pub(crate) fn rename(&mut self, origins: &[(String, String)]) {
         let renamed = |field: &mut String| {
             let below =
@@ -90,18 +90,18 @@ impl<'a> Findings<'a> {
         self.warnings.iter_mut().for_each(|warning| renamed(&mut warning.field));
     }
 
-    /// All findings in file order.
+    /// Everything found, in the order of the file.
     pub(crate) fn all(mut self) -> (Vec<Problem>, Vec<Warning>) {
-        if self.omitted > 0 {
-            self.problems.truncate(MAX_PROBLEMS);
-            self.refuse_file(format!("there are {} more problems", self.omitted), "");
+        if self.left_out > 0 {
+            self.problems.truncate(MOST);
+            self.missing(format!("there are {} more problems", self.left_out), "");
         }
-        self.problems.sort_by_key(|problem| problem.location.at.unwrap_or(END));
-        self.warnings.sort_by_key(|warning| warning.location.at.unwrap_or(END));
+        self.problems.sort_by_key(|problem| problem.spot.at.unwrap_or(END));
+        self.warnings.sort_by_key(|warning| warning.spot.at.unwrap_or(END));
         (self.problems, self.warnings)
     }
 
-    /// The value and the warnings, or all problems if there are any.
+    /// `value` and the warnings, unless there is a problem.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Error> {
         let (problems, warnings) = self.all();
         match value {
@@ -110,7 +110,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    fn location(&self, at: Place) -> Location {
+    fn spot(&self, at: Place) -> Spot {
         at.in_file(self.source.name)
     }
 
@@ -121,10 +121,10 @@ impl<'a> Findings<'a> {
 
     fn add(&mut self, at: Place, field: String, text: String, remedy: String, snippet: String) {
         if self.is_full() {
-            self.omitted += 1;
+            self.left_out += 1;
             return;
         }
-        let location = self.location(at);
-        self.problems.push(Problem { location, field, text, remedy, snippet, missing_file: None });
+        let spot = self.spot(at);
+        self.problems.push(Problem { spot, field, text, remedy, snippet, wants: None });
     }
 }

@@ -1,4 +1,4 @@
-//! Checks documents against field tables: fields, types and findings.
+//! Fields, types and findings: how a document is checked against a field table.
 
 pub(super) mod check;
 pub(super) mod duration;

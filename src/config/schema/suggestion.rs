@@ -1,21 +1,21 @@
-//! Suggests a known field for an unknown one.
+//! "Did you mean": the known field nearest to an unknown one.
 
 use super::fields::{Api, ConfigKind};
 use super::lookup::table;
 use crate::yaml::shown;
 
-const CONVERT: &str = "remove it, run `kamaji config convert FILE`, then add it again";
+const CONVERT: &str = "run `kamaji config convert FILE` without it, and add it then";
 
-/// A hint for the unknown `path`: another API version that has it, a sibling with a similar name, or the same name at
-/// another path.
+/// A remedy for the unknown `path`: another API that has it, a sibling of nearly the same name, or the same name in
+/// another place.
 pub(crate) fn suggestion(kind: ConfigKind, api: Api, path: &str) -> Option<String> {
     if let Some(field) = table(kind).iter().find(|field| field.kind == kind && field.path == path) {
         return Some(match api {
             Some(api) if api > field.until => field.remedy.to_owned(),
             _ if field.since.is_experimental() => {
-                format!("remove it: only the experimental `{}` has this field", field.since)
+                format!("remove it: only `{}` has it, which is experimental", field.since)
             }
-            Some(_) | None => format!("`{}` has this field: {CONVERT}", field.since),
+            Some(_) | None => format!("`{}` has it: {CONVERT}", field.since),
         });
     }
     let (parent, leaf) = path.rsplit_once('.').unwrap_or(("", path));
@@ -34,13 +34,13 @@ pub(crate) fn suggestion(kind: ConfigKind, api: Api, path: &str) -> Option<Strin
     Some(format!("`{}` belongs in {}.{}", shown(leaf), place.kind.as_str(), place.path))
 }
 
-/// The name most similar to a misspelt one, if any is similar enough.
+/// The name nearest to a misspelt one, if one is near.
 pub(crate) fn nearest(misspelt: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let (distance, name) = names.map(|name| (distance(misspelt, name), name)).min()?;
     (distance <= name.len() / 4).then_some(name)
 }
 
-/// The Levenshtein distance.
+/// The fewest insertions, deletions and changes of one letter that lead from one to the other.
 fn distance(left: &str, right: &str) -> usize {
     const LONGEST: usize = 64;
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
@@ -66,26 +66,26 @@ mod tests {
     use crate::config::KubeadmApi;
 
     #[test]
-    fn misspelt_and_misplaced_fields_get_a_suggestion() {
-        let hint = |kind, path| suggestion(kind, Some(KubeadmApi::V1beta4), path);
-        assert_eq!(hint(ConfigKind::Cluster, "networking.podsubnet").unwrap(), "did you mean `podSubnet`?");
-        assert_eq!(hint(ConfigKind::Cluster, "kubernetesVersoin").unwrap(), "did you mean `kubernetesVersion`?");
+    fn a_misspelt_or_misplaced_field_is_recognised() {
+        let said = |kind, path| suggestion(kind, Some(KubeadmApi::V1beta4), path);
+        assert_eq!(said(ConfigKind::Cluster, "networking.podsubnet").unwrap(), "did you mean `podSubnet`?");
+        assert_eq!(said(ConfigKind::Cluster, "kubernetesVersoin").unwrap(), "did you mean `kubernetesVersion`?");
         assert_eq!(
-            hint(ConfigKind::Cluster, "podSubnet").unwrap(),
+            said(ConfigKind::Cluster, "podSubnet").unwrap(),
             "`podSubnet` belongs in ClusterConfiguration.networking.podSubnet"
         );
         assert_eq!(
-            hint(ConfigKind::Cluster, "bootstrapTokens").unwrap(),
+            said(ConfigKind::Cluster, "bootstrapTokens").unwrap(),
             "`bootstrapTokens` belongs in InitConfiguration.bootstrapTokens"
         );
-        assert_eq!(hint(ConfigKind::Cluster, "zzzzzz"), None);
+        assert_eq!(said(ConfigKind::Cluster, "zzzzzz"), None);
         assert_eq!(
-            hint(ConfigKind::Cluster, "apiServer.timeoutForControlPlane").unwrap(),
+            said(ConfigKind::Cluster, "apiServer.timeoutForControlPlane").unwrap(),
             "set `timeouts.controlPlaneComponentHealthCheck` in InitConfiguration"
         );
         assert_eq!(
             suggestion(ConfigKind::Init, Some(KubeadmApi::V1beta3), "dryRun").unwrap(),
-            "`kubeadm.k8s.io/v1beta4` has this field: remove it, run `kamaji config convert FILE`, then add it again"
+            "`kubeadm.k8s.io/v1beta4` has it: run `kamaji config convert FILE` without it, and add it then"
         );
     }
 }

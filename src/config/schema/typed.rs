@@ -1,4 +1,4 @@
-//! Decodes values as Kubernetes API types, and refuses fields that the type does not have.
+//! Values that have the form of a type of Kubernetes: read as that type, and refused where something would get lost.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,44 +9,44 @@ use super::view::View;
 use crate::config::kubeadm::document_kind::without_nulls;
 use crate::yaml::{Content, shown};
 
-/// Decodes a value. Unknown fields are reported at their positions, other errors at the value.
+/// Reads a value. An unknown field is told at its place; what else does not fit is told at the value.
 pub(crate) fn typed<T: DeserializeOwned + Serialize>(view: &View<'_>, findings: &mut Findings<'_>) -> Option<T> {
-    let supplied = without_nulls(view.node.to_json());
-    match serde_json::from_value::<T>(supplied.clone()) {
+    let given = without_nulls(view.node.to_json());
+    match serde_json::from_value::<T>(given.clone()) {
         Ok(value) => {
             let kept = serde_json::to_value(&value).ok()?;
-            match dropped_field(&supplied, &kept, view) {
-                Some(at) => findings.refuse_key(&at, "unknown field", "remove it"),
+            match lost(&given, &kept, view) {
+                Some(at) => findings.refuse_key(&at, "there is no such field in Kubernetes", "remove it"),
                 None => return Some(value),
             }
         }
         Err(error) => {
-            let message = shown(&error.to_string()).replace("\\\"", "\"");
-            findings.refuse(view, format!("cannot be decoded: {message}"), "use the format of a Kubernetes object");
+            let said = shown(&error.to_string()).replace("\\\"", "\"");
+            findings.refuse(view, format!("it has another form: {said}"), "write it as in Kubernetes' own objects");
         }
     }
     None
 }
 
-/// The first field that decoding dropped.
-fn dropped_field<'a>(supplied: &Value, kept: &Value, at: &View<'a>) -> Option<View<'a>> {
-    match (supplied, kept) {
-        (Value::Object(supplied), Value::Object(kept)) => supplied.iter().find_map(|(key, value)| {
+/// The first field that is not among those kept.
+fn lost<'a>(given: &Value, kept: &Value, at: &View<'a>) -> Option<View<'a>> {
+    match (given, kept) {
+        (Value::Object(given), Value::Object(kept)) => given.iter().find_map(|(key, value)| {
             let below = at.entry(at.node.get(key)?);
             match kept.get(key) {
-                Some(kept) => dropped_field(value, kept, &below),
-                None => (!is_empty(value)).then_some(below),
+                Some(kept) => lost(value, kept, &below),
+                None => (!says_nothing(value)).then_some(below),
             }
         }),
-        (Value::Array(supplied), Value::Array(kept)) => {
+        (Value::Array(given), Value::Array(kept)) => {
             let items = at.items();
-            supplied.iter().zip(kept).zip(&items).find_map(|((supplied, kept), at)| dropped_field(supplied, kept, at))
+            given.iter().zip(kept).zip(&items).find_map(|((given, kept), at)| lost(given, kept, at))
         }
         _ => None,
     }
 }
 
-fn is_empty(value: &Value) -> bool {
+fn says_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(fields) => fields.is_empty(),
@@ -55,7 +55,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A string or number as a string.
+/// A value that may be text or a number, as text.
 pub(crate) fn scalar(view: &View<'_>) -> Option<String> {
     match &view.node.content {
         Content::Text(text) => Some(text.clone()),

@@ -1,13 +1,13 @@
-//! Pairs a value with its field path, so that messages can name both.
+//! A value of the file together with the path that leads to it, so that a message can name both.
 
 use crate::yaml::{Content, Entry, Node, Place, shown};
 
-/// A value and its path.
+/// A value and how it is reached.
 #[derive(Clone)]
 pub(crate) struct View<'a> {
     /// `ClusterConfiguration.networking.podSubnet`.
     pub(crate) field: String,
-    /// The position of its key, or of the value itself in a list.
+    /// Where its key is, or its own place in a list.
     pub(crate) key: Place,
     /// The value.
     pub(crate) node: &'a Node,
@@ -19,7 +19,7 @@ impl<'a> View<'a> {
         View { field, key: entry.place, node: &entry.value }
     }
 
-    /// The value at a path such as `networking.podSubnet`; nulls and parents of a wrong type count as absent.
+    /// The value at a path such as `networking.podSubnet`; null and a wrong type on the way count as absent.
     pub(crate) fn at(&self, path: &str) -> Option<Self> {
         let mut view = self.clone();
         for key in path.split('.') {
@@ -29,7 +29,7 @@ impl<'a> View<'a> {
         (!view.node.is_null()).then_some(view)
     }
 
-    /// The items of a list, with their indexes in the paths; without nulls.
+    /// The items of a list with their index in the path; null items are left out.
     pub(crate) fn items(&self) -> Vec<Self> {
         let item = |(index, node): (usize, &'a Node)| View {
             field: format!("{}[{index}]", self.field),
@@ -39,14 +39,14 @@ impl<'a> View<'a> {
         self.node.items().iter().enumerate().map(item).filter(|view| !view.node.is_null()).collect()
     }
 
-    /// The string at a path; an empty string counts as absent, as in kubeadm.
+    /// The text at a path; empty text counts as absent, as it does for kubeadm.
     pub(crate) fn text(&self, path: &str) -> Option<(Self, &'a str)> {
         let view = self.at(path)?;
         let text = view.node.text().filter(|text| !text.is_empty())?;
         Some((view, text))
     }
 
-    /// The items of the list at a path; empty if it is absent.
+    /// The list at a path; none when it is absent.
     pub(crate) fn list(&self, path: &str) -> Vec<Self> {
         self.at(path).map(|view| view.items()).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! Validates the files under `tests/fixtures/kubeadm` and compares the messages with snapshots. A file's directory tells
-//! whether it is valid. `tests/kubeadm-corpus` validates the same files with the real kubeadm.
+//! The files under `tests/fixtures/kubeadm`: what is said about each is a snapshot beside them, and the folder says
+//! whether it is accepted. `tests/kubeadm-corpus` asks the real kubeadm about the same files.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::path::Path;
 use super::*;
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the corpus consists of files")]
-fn every_corpus_file_is_accepted_or_refused_as_its_directory_says() {
+#[expect(clippy::disallowed_methods, reason = "the corpus is files")]
+fn every_file_of_the_corpus_is_accepted_or_refused_as_its_folder_says() {
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../../tests/fixtures/kubeadm/messages");
+    settings.set_snapshot_path("../../../tests/fixtures/kubeadm/said");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.remove_input_file();
@@ -30,14 +30,14 @@ fn every_corpus_file_is_accepted_or_refused_as_its_directory_says() {
                 );
                 assert_eq!(checked.problems.is_empty(), folder == "accepted", "{name}: {:#?}", checked.problems);
                 assert!(checked.problems.iter().all(|problem| !problem.remedy.is_empty()), "{name}: no remedy");
-                let mut messages = String::new();
+                let mut said = String::new();
                 for problem in &checked.problems {
-                    writeln!(messages, "{problem}\n    hint: {}", problem.remedy).unwrap();
+                    writeln!(said, "{problem}\n    hint: {}", problem.remedy).unwrap();
                 }
                 for warning in &checked.warnings {
-                    writeln!(messages, "warning: {warning}").unwrap();
+                    writeln!(said, "warning: {warning}").unwrap();
                 }
-                insta::assert_snapshot!(format!("{folder}-{}", name.trim_end_matches(".yaml")), messages);
+                insta::assert_snapshot!(format!("{folder}-{}", name.trim_end_matches(".yaml")), said);
             }
         }
     });

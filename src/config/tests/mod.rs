@@ -1,4 +1,4 @@
-//! Tests loading: small files with the resulting spec, warnings and errors.
+//! A file is read field by field here: small files, and what they become or why they are refused.
 
 mod corpus;
 mod defaults;
@@ -33,7 +33,7 @@ fn loaded(text: &str) -> Loaded {
     read(text).unwrap_or_else(|error| panic!("{error}\n--- of\n{text}"))
 }
 
-/// A minimal cluster document with additional lines.
+/// A cluster document with more lines.
 fn cluster(lines: &str) -> String {
     format!("{CLUSTER}{lines}\n")
 }
@@ -46,8 +46,8 @@ fn init(lines: &str) -> String {
 fn refusal(text: &str) -> String {
     match read(text) {
         Err(error) => {
-            let without_remedy = error.problems().iter().find(|problem| problem.remedy.is_empty());
-            assert!(without_remedy.is_none(), "no remedy: {without_remedy:?}");
+            let silent = error.problems().iter().find(|problem| problem.remedy.is_empty());
+            assert!(silent.is_none(), "no remedy: {silent:?}");
             format!("{error}\n{}", error.hints().join("\n"))
         }
         Ok(_) => panic!("this was accepted:\n{text}"),
@@ -64,12 +64,12 @@ fn warnings(text: &str) -> Vec<String> {
 }
 
 fn warned_for(text: &str, fragment: &str) {
-    let messages = warnings(text);
-    assert!(messages.iter().any(|warning| warning.contains(fragment)), "`{fragment}` is not in {messages:#?}");
+    let said = warnings(text);
+    assert!(said.iter().any(|warning| warning.contains(fragment)), "`{fragment}` is not in {said:#?}");
 }
 
 #[test]
-fn a_file_with_only_a_version_is_complete() {
+fn a_version_alone_is_a_whole_control_plane() {
     let loaded = loaded(CLUSTER);
     let spec = &loaded.spec;
     assert_eq!(loaded.warnings, []);
@@ -92,11 +92,11 @@ fn a_file_with_only_a_version_is_complete() {
 const DEFAULTS: &str = include_str!("../testdata/init-defaults.yaml");
 
 #[test]
-fn the_defaults_that_kubeadm_prints_load_with_warnings_only() {
+fn what_kubeadm_prints_as_defaults_loads_with_warnings_only() {
     let text = DEFAULTS;
     insta::assert_snapshot!(warnings(text).join("\n"), @r#"
-    prod.yaml:5:3: InitConfiguration.bootstrapTokens[0].token: this is the public example token that kubeadm prints: anyone who can reach the API server can join a node with it; generate another with `kamaji token generate`
-    prod.yaml:12:3: InitConfiguration.localAPIEndpoint.advertiseAddress: ignored: it is the address of a machine; the exposure determines the endpoint
+    prod.yaml:5:3: InitConfiguration.bootstrapTokens[0].token: everybody knows this token: it is the example that kubeadm prints, and whoever reaches the API server can join a node with it; make another with `kamaji token generate`
+    prod.yaml:12:3: InitConfiguration.localAPIEndpoint.advertiseAddress: ignored: it is the address of a machine; the endpoint comes from the exposure
     prod.yaml:15:3: InitConfiguration.nodeRegistration.criSocket: ignored: there is no control-plane node
     prod.yaml:16:3: InitConfiguration.nodeRegistration.imagePullPolicy: ignored: there is no control-plane node
     prod.yaml:17:3: InitConfiguration.nodeRegistration.imagePullSerial: ignored: there is no control-plane node
@@ -111,7 +111,7 @@ fn the_defaults_that_kubeadm_prints_load_with_warnings_only() {
 }
 
 #[test]
-fn every_used_field_is_in_the_spec() {
+fn every_field_that_is_used_arrives() {
     let text = format!(
         "{}{INIT}{}{KUBELET}{}{PROXY}{}",
         cluster(
@@ -133,7 +133,7 @@ fn every_used_field_is_in_the_spec() {
     let spec = &loaded.spec;
     assert_eq!(loaded.warnings, []);
     assert_eq!(spec.cluster_name, "prod");
-    // Port 0 stands for the API server's port, which the plan decides.
+    // Port 0: the one the API server gets, which the plan decides.
     assert_eq!(spec.endpoint.as_ref().unwrap().to_string(), "api.example.com:0");
     assert_eq!(spec.image_repository, "r.example.com:5000/k8s");
     assert_eq!(spec.certificates.algorithm, KeyAlgorithm::EcdsaP384);

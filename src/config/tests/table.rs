@@ -1,9 +1,9 @@
-//! Tests the kubeadm field table and the reference page generated from it.
+//! The field table and the page made from it.
 
 use super::*;
 
 #[test]
-fn the_table_lists_each_field_once_below_a_known_parent() {
+fn the_table_names_each_field_once_below_a_known_parent() {
     for (index, field) in FIELDS.iter().enumerate() {
         let overlap = |other: &Field| other.since <= field.until && field.since <= other.until;
         let same = |other: &Field| other.kind == field.kind && other.path == field.path && overlap(other);
@@ -26,7 +26,7 @@ fn the_table_lists_each_field_once_below_a_known_parent() {
 }
 
 #[test]
-fn the_reference_page_has_a_valid_row_for_every_field() {
+fn the_reference_has_a_row_for_every_field_and_no_broken_row() {
     let page = fields_reference();
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(rows.len(), FIELDS.iter().filter(|field| field.shape != Shape::Struct).count());
@@ -36,11 +36,11 @@ fn the_reference_page_has_a_valid_row_for_every_field() {
     insta::assert_snapshot!(page.lines().take(12).collect::<Vec<_>>().join("\n"), @r#"
     # Fields of a kubeadm file
 
-    How kamaji handles each field of a file for `kubeadm init --config`. Unknown fields, duplicate keys and values of
-    the wrong type are errors. A null value is the same as an absent field.
+    What kamaji does with each field of a file for `kubeadm init --config`. A field that is not listed is an error,
+    as is a key given twice or a value of another type. A null is the same as leaving the field out.
 
-    kamaji reads `kubeadm.k8s.io/v1beta3`, `v1beta4` and, with `--allow-experimental-api`, `v1`. The table shows the
-    versions of fields that not all of them have. `kamaji config convert` converts a file to a newer version.
+    Documents of kubeadm may be of `kubeadm.k8s.io/v1beta3`, of `v1beta4`, and with `--allow-experimental-api` of `v1`;
+    a field that only some of them have says so. `kamaji config convert` writes a file in a newer one.
 
     ## ClusterConfiguration
 

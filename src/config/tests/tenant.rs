@@ -1,13 +1,13 @@
-//! Tests loading the operator's `TenantControlPlane`: the resulting spec and the errors.
+//! The operator's `TenantControlPlane`: what it becomes, and why it is refused.
 
 use std::fmt::Write as _;
 
-use super::operator::tenant_control_plane::{Overrides, detect, load};
+use super::operator::tenant_control_plane::{Overrides, is_one, load};
 use super::*;
 
 const HEAD: &str = "apiVersion: kamaji.clastix.io/v1alpha1\nkind: TenantControlPlane\nmetadata: {name: k8s-133}\n";
 
-/// The operator's sample with commonly added fields.
+/// The operator's sample with what people add to it.
 const FULL: &str = "\
 apiVersion: kamaji.clastix.io/v1alpha1
 kind: TenantControlPlane
@@ -53,22 +53,22 @@ fn read_tenant(text: &str) -> Result<Loaded, Error> {
     load(&Source { name: "tcp.yaml", text }, Overrides::default())
 }
 
-fn messages(text: &str) -> String {
+fn said(text: &str) -> String {
     match read_tenant(text) {
         Ok(_) => panic!("this was accepted:\n{text}"),
         Err(error) => {
-            let mut messages = String::new();
+            let mut said = String::new();
             for problem in error.into_problems() {
-                let (location, remedy) = (&problem.location, &problem.remedy);
-                writeln!(messages, "{location}: {}: {} -> {remedy}", problem.field, problem.text).unwrap();
+                let (spot, remedy) = (&problem.spot, &problem.remedy);
+                writeln!(said, "{spot}: {}: {} -> {remedy}", problem.field, problem.text).unwrap();
             }
-            messages
+            said
         }
     }
 }
 
 #[test]
-fn every_used_field_is_in_the_spec() {
+fn everything_that_is_used_arrives() {
     let loaded = read_tenant(FULL).unwrap_or_else(|error| panic!("{error}"));
     let spec = &loaded.spec;
     assert_eq!((spec.name.as_str(), spec.namespace.as_str(), spec.replicas), ("k8s-133", "tenants", 3));
@@ -116,34 +116,34 @@ fn every_used_field_is_in_the_spec() {
     "#);
     let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"), @r#"
-    tcp.yaml:6:24: TenantControlPlane.metadata.labels.app.kubernetes.io/name: ignored: label `app.kubernetes.io/name=x` is not valid: keys under kamaji.clastix.io and kubernetes.io are reserved
-    tcp.yaml:7:3: TenantControlPlane.metadata.annotations: ignored: annotations configure the operator
-    tcp.yaml:11:3: TenantControlPlane.spec.dataStoreSchema: ignored: the prefix and the user in the datastore are derived from the control plane's ID
-    tcp.yaml:21:9: TenantControlPlane.spec.controlPlane.deployment.extraArgs.kine: ignored: the datastore is separate from the control plane
+    tcp.yaml:6:24: TenantControlPlane.metadata.labels.app.kubernetes.io/name: ignored: label `app.kubernetes.io/name=x` is not valid: keys under kamaji.clastix.io and kubernetes.io are taken
+    tcp.yaml:7:3: TenantControlPlane.metadata.annotations: ignored: annotations steer the operator
+    tcp.yaml:11:3: TenantControlPlane.spec.dataStoreSchema: ignored: prefix and user in the datastore are the control plane's identity
+    tcp.yaml:21:9: TenantControlPlane.spec.controlPlane.deployment.extraArgs.kine: ignored: the datastore has arguments of its own
     "#);
 }
 
 #[test]
-fn the_recorded_documents_are_an_equivalent_kubeadm_file() {
+fn what_is_kept_is_a_kubeadm_file_that_means_the_same() {
     let before = read_tenant(FULL).unwrap().spec;
     let read_again = super::loaded(&read_tenant(FULL).unwrap().documents).spec;
-    let expected = crate::model::ControlPlaneSpec {
+    let same_where = crate::model::ControlPlaneSpec {
         name: before.name.clone(),
         namespace: before.namespace.clone(),
         replicas: before.replicas,
         expose: before.expose,
         datastore: before.datastore.clone(),
         labels: before.labels.clone(),
-        // kubeadm has no fields for these; the record stores them separately.
+        // kubeadm has no fields for these; the record holds them.
         pods: before.pods.clone(),
         service: before.service.clone(),
         ..read_again
     };
-    assert_eq!(serde_json::to_value(&before).unwrap(), serde_json::to_value(&expected).unwrap());
+    assert_eq!(serde_json::to_value(&before).unwrap(), serde_json::to_value(&same_where).unwrap());
 }
 
 #[test]
-fn defaults_are_those_of_the_operator() {
+fn what_is_not_said_is_what_the_operator_takes() {
     let loaded = read_tenant(&format!("{HEAD}spec: {{kubernetes: {{version: v1.33.0}}}}\n")).unwrap();
     let spec = &loaded.spec;
     assert_eq!(loaded.warnings, []);
@@ -154,7 +154,7 @@ fn defaults_are_those_of_the_operator() {
 }
 
 #[test]
-fn the_command_line_overrides_the_document() {
+fn the_command_line_wins() {
     let overrides = Overrides {
         name: Some("other".parse().unwrap()),
         namespace: Some("there".parse().unwrap()),
@@ -171,7 +171,7 @@ fn the_command_line_overrides_the_document() {
 }
 
 #[test]
-fn problems_name_the_fields_of_the_original_document() {
+fn what_cannot_be_done_is_refused_by_the_names_of_the_document() {
     let with = |spec: &str| format!("{HEAD}spec:\n  kubernetes: {{version: v1.33.0}}\n{spec}\n");
     let cases = [
         with("  writePermissions: {blockDeletion: true}"),
@@ -197,52 +197,52 @@ fn problems_name_the_fields_of_the_original_document() {
         String::new(),
         "a: [".to_owned(),
     ];
-    let all: Vec<String> = cases.iter().map(|case| messages(case)).collect();
+    let all: Vec<String> = cases.iter().map(|case| said(case)).collect();
     insta::assert_snapshot!(all.join(""), @r#"
     tcp.yaml:6:22: TenantControlPlane.spec.writePermissions.blockDeletion: writes to a tenant cannot be blocked -> remove it
     tcp.yaml:6:3: TenantControlPlane.spec.dataStoreOverrides: all of a control plane's data is in one datastore -> remove it
-    tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.deployment.replicas: 0 is not a valid number of replicas -> use a number from 1 to 50
-    tcp.yaml:6:44: TenantControlPlane.spec.controlPlane.deployment.additionalContainers: control plane pods run only their three containers; run others in a Deployment of their own -> remove it
-    tcp.yaml:6:62: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[1]: `etcd-servers` is set by kamaji -> remove it and choose a datastore with --datastore
-    tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[2]: an argument must start with `--` -> use the form `--NAME=VALUE`
-    tcp.yaml:6:98: TenantControlPlane.spec.controlPlane.deployment.extraArgs.scheduler[0]: `Kubeconfig` is not a flag name: use lower-case letters, digits and `-` -> put the flag into `name` and its value into `value`
-    tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.service.serviceType: `ExternalName` is not a supported Service type -> use LoadBalancer, NodePort or ClusterIP
+    tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.deployment.replicas: 0 is not a number of pods -> write a number from 1 to 50
+    tcp.yaml:6:44: TenantControlPlane.spec.controlPlane.deployment.additionalContainers: pods have the three containers of a control plane; another belongs into a Deployment of its own -> remove it
+    tcp.yaml:6:62: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[1]: `etcd-servers` is set by kamaji -> remove it and name a datastore with --datastore
+    tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.deployment.extraArgs.apiServer[2]: an argument starts with `--` -> write it as `--NAME=VALUE`
+    tcp.yaml:6:98: TenantControlPlane.spec.controlPlane.deployment.extraArgs.scheduler[0]: `Kubeconfig` is not the name of an argument: use lower-case letters, digits and `-` -> write the name in `name` and the value in `value`
+    tcp.yaml:6:41: TenantControlPlane.spec.controlPlane.service.serviceType: `ExternalName` is not the type of a Service -> write LoadBalancer, NodePort or ClusterIP
     tcp.yaml:6:56: TenantControlPlane.spec.controlPlane.ingress: the API server is exposed by a Service -> remove it and set `serviceType`
     tcp.yaml:6:80: TenantControlPlane.spec.controlPlane.gateway: the API server is exposed by a Service -> remove it and set `serviceType`
-    tcp.yaml:6:29: TenantControlPlane.spec.networkProfile.address: port `0` is not valid: a port is a number from 1 to 65535 -> use a name or an address with a port, such as api.example.com:6443
-    tcp.yaml:6:55: TenantControlPlane.spec.networkProfile.clusterDomain: `a b` is not a DNS domain: use labels of lower-case letters, digits and `-`, at most 200 characters -> use a domain such as cluster.local
-    tcp.yaml:6:73: TenantControlPlane.spec.networkProfile.certSANs[0]: subject alternative name `a b` is not valid: it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`) -> use an IP address or a DNS name, with non-ASCII labels encoded as xn--…
-    tcp.yaml:6:85: TenantControlPlane.spec.networkProfile.port: 0 is not a port -> use a port from 1 to 65535, such as 6443
-    tcp.yaml:6:34: TenantControlPlane.spec.networkProfile.serviceCidrs: more than one CIDR of the same IP family -> use one CIDR, or one IPv4 and one IPv6 CIDR
-    tcp.yaml:6:71: TenantControlPlane.spec.networkProfile.podCidr: `10.3.0.1/16` has host bits set -> use 10.3.0.0/16
-    tcp.yaml:1:1: TenantControlPlane.spec.networkProfile.podCidr: the first pod CIDR `10.244.0.0/16` and the first service CIDR `fd00::/112` are of different IP families -> list the families of pod and service CIDRs in the same order
-    tcp.yaml:6:36: TenantControlPlane.spec.networkProfile.dnsServiceIPs[0]: the DNS service has the address 10.96.0.10, not 10.96.0.11 -> remove it
+    tcp.yaml:6:29: TenantControlPlane.spec.networkProfile.address: port `0` is not valid: a port is a number from 1 to 65535 -> write a name or an address with a port, such as api.example.com:6443
+    tcp.yaml:6:55: TenantControlPlane.spec.networkProfile.clusterDomain: `a b` is not a DNS domain: use labels of lower-case letters, digits and `-`, at most 200 characters -> write cluster.local, for example
+    tcp.yaml:6:73: TenantControlPlane.spec.networkProfile.certSANs[0]: subject alternative name `a b` is not valid: it is neither an IP address nor a DNS name (lower-case labels of letters, digits and `-`) -> write an IP address, or a DNS name with letters of other scripts as xn--…
+    tcp.yaml:6:85: TenantControlPlane.spec.networkProfile.port: 0 is not a port -> write a number from 1 to 65535, such as 6443
+    tcp.yaml:6:34: TenantControlPlane.spec.networkProfile.serviceCidrs: more than one range of one family -> write one range, or one IPv4 and one IPv6 range
+    tcp.yaml:6:71: TenantControlPlane.spec.networkProfile.podCidr: `10.3.0.1/16` has bits set behind its mask -> write 10.3.0.0/16
+    tcp.yaml:1:1: TenantControlPlane.spec.networkProfile.podCidr: the first pod range `10.244.0.0/16` and the first service range `fd00::/112` are of different families -> write the ranges of pods and services in the same order
+    tcp.yaml:6:36: TenantControlPlane.spec.networkProfile.dnsServiceIPs[0]: the DNS service is at 10.96.0.10, not 10.96.0.11 -> remove it
     tcp.yaml:6:59: TenantControlPlane.spec.networkProfile.dnsServiceIPs[2]: it is not an IP address -> remove it
-    tcp.yaml:6:12: TenantControlPlane.spec.addons.konnectivity: konnectivity is not supported; the API server connects to nodes directly -> remove it, and make sure that the API server can reach the nodes
-    tcp.yaml:6:50: TenantControlPlane.spec.addons.coreDNS.imageTag: `a b` is not an image tag: use at most 128 letters, digits, `_`, `.` and `-` -> use a tag such as v1.14.6
-    tcp.yaml:6:12: TenantControlPlane.spec.addons.konnectivity: konnectivity is not supported; the API server connects to nodes directly -> remove it, and make sure that the API server can reach the nodes
-    tcp.yaml:6:3: TenantControlPlane.spec.networkprofile: unknown field of kamaji.clastix.io/v1alpha1 -> did you mean `networkProfile`?
-    tcp.yaml:7:3: TenantControlPlane.spec.replicas: unknown field of kamaji.clastix.io/v1alpha1 -> `replicas` belongs in TenantControlPlane.spec.controlPlane.deployment.replicas
-    tcp.yaml:4:30: TenantControlPlane.spec.kubernetes.version: Kubernetes v1.29.0 is not supported: this version of kamaji supports v1.30 to v1.37 -> use an exact version, such as v1.37.2
-    tcp.yaml:1:1: TenantControlPlane: `metadata.name` is required -> add it
-    tcp.yaml:1:1: TenantControlPlane: `spec.kubernetes.version` is required -> add `version: v1.37.2` below spec.kubernetes
-    tcp.yaml:1:1: TenantControlPlane: this is not a TenantControlPlane of v1alpha1 -> use one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
-    tcp.yaml:40:1: TenantControlPlane: the file has more than one document -> use one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
-    tcp.yaml: : there is no TenantControlPlane -> use one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
-    tcp.yaml:1:4: : not valid YAML: unclosed bracket '[' -> fix the syntax there: indent with spaces, close brackets and quotes, quote strings with special characters
+    tcp.yaml:6:12: TenantControlPlane.spec.addons.konnectivity: there is no tunnel to nodes; the API server connects to them directly -> remove it, and see that the API server reaches the nodes
+    tcp.yaml:6:50: TenantControlPlane.spec.addons.coreDNS.imageTag: `a b` is not an image tag: use at most 128 letters, digits, `_`, `.` and `-` -> write it as v1.14.6
+    tcp.yaml:6:12: TenantControlPlane.spec.addons.konnectivity: there is no tunnel to nodes; the API server connects to them directly -> remove it, and see that the API server reaches the nodes
+    tcp.yaml:6:3: TenantControlPlane.spec.networkprofile: there is no such field in kamaji.clastix.io/v1alpha1 -> did you mean `networkProfile`?
+    tcp.yaml:7:3: TenantControlPlane.spec.replicas: there is no such field in kamaji.clastix.io/v1alpha1 -> `replicas` belongs in TenantControlPlane.spec.controlPlane.deployment.replicas
+    tcp.yaml:4:30: TenantControlPlane.spec.kubernetes.version: Kubernetes v1.29.0 is not supported: this kamaji knows v1.30 to v1.37 -> write an exact version, such as v1.37.2
+    tcp.yaml:1:1: TenantControlPlane: the document has no `metadata.name` -> add it
+    tcp.yaml:1:1: TenantControlPlane: the document has no `spec.kubernetes.version` -> write `version: v1.37.2` below spec.kubernetes
+    tcp.yaml:1:1: TenantControlPlane: this is no TenantControlPlane of v1alpha1 -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
+    tcp.yaml:40:1: TenantControlPlane: the file has more than one document -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
+    tcp.yaml: : there is no TenantControlPlane -> write one document with apiVersion: kamaji.clastix.io/v1alpha1 and kind: TenantControlPlane
+    tcp.yaml:1:4: : not valid YAML: unclosed bracket '[' -> mend it there: indent with spaces, close brackets and quotes, and quote texts with special characters
     "#);
 }
 
 #[test]
 fn a_file_is_recognised_by_its_kind() {
-    assert!(detect(&Source { name: "a", text: FULL }));
+    assert!(is_one(&Source { name: "a", text: FULL }));
     for text in [CLUSTER, "", "a: [", "kind: TenantControlPlane\n"] {
-        assert!(!detect(&Source { name: "a", text }), "{text}");
+        assert!(!is_one(&Source { name: "a", text }), "{text}");
     }
 }
 
 #[test]
-fn the_table_lists_each_field_once_below_a_known_parent_and_the_page_has_a_row_for_each() {
+fn the_table_names_each_field_once_below_a_known_parent_and_the_page_has_a_row_for_each() {
     for (index, field) in TENANT_FIELDS.iter().enumerate() {
         assert!(!TENANT_FIELDS[..index].iter().any(|other| other.path == field.path), "{}", field.path);
         if let Some((parent, _)) = field.path.rsplit_once('.') {
@@ -259,7 +259,7 @@ fn the_table_lists_each_field_once_below_a_known_parent_and_the_page_has_a_row_f
 }
 
 #[test]
-fn loading_a_damaged_document_does_not_panic() {
+fn a_document_that_is_damaged_anywhere_is_read_or_refused_and_never_a_panic() {
     let lines: Vec<&str> = FULL.lines().collect();
     for damaged in 0..lines.len() {
         for replacement in ["", "  spec: 5", "   x: [1, {a: b}]", "    - x"] {
@@ -300,14 +300,14 @@ fn volumes_of_objects_in_the_namespace_are_mounted() {
     for (rest, fragment) in [
         (
             "additionalVolumes: [{name: a, hostPath: {path: /}}]",
-            "only volumes of ConfigMaps, Secrets and empty directories",
+            "volumes of ConfigMaps, Secrets and empty folders only",
         ),
-        ("additionalVolumes: [{name: a}]", "exactly one source"),
-        ("additionalVolumes: [{name: a, secret: {}, configMap: {}}]", "exactly one source"),
-        ("additionalVolumes: [{name: A, secret: {}}]", "not a valid volume name"),
+        ("additionalVolumes: [{name: a}]", "a volume has one source"),
+        ("additionalVolumes: [{name: a, secret: {}, configMap: {}}]", "a volume has one source"),
+        ("additionalVolumes: [{name: A, secret: {}}]", "not the name of a volume"),
         (
             "additionalVolumes: [{name: a, projected: {sources: [{serviceAccountToken: {path: t}}]}}]",
-            "not allowed in a control plane",
+            "not for a control plane",
         ),
         ("additionalVolumeMounts: {apiServer: [{name: a, mountPath: /a}]}", "there is no volume `a`"),
         (
@@ -316,10 +316,10 @@ fn volumes_of_objects_in_the_namespace_are_mounted() {
         ),
         (
             "additionalVolumes: [{name: a, secret: {secretName: x}}], additionalVolumeMounts: {apiServer: [{name: a, mountPath: /a, mountPropagation: Bidirectional}]}",
-            "unsupported field",
+            "it is not read",
         ),
     ] {
-        let messages = messages(&with(rest));
-        assert!(messages.contains(fragment), "`{fragment}` is not in {messages}");
+        let said = said(&with(rest));
+        assert!(said.contains(fragment), "`{fragment}` is not in {said}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tests the pod and Service settings of a `TenantControlPlane`.
+//! What the operator's `TenantControlPlane` says of pods and Service: what arrives, and why it is refused.
 
 use super::operator::tenant_control_plane::{Overrides, load};
 use super::*;
@@ -34,13 +34,13 @@ fn problems(result: Result<Loaded, Error>) -> String {
     let all: Vec<String> = error
         .into_problems()
         .iter()
-        .map(|problem| format!("{}: {}: {}", problem.location, problem.field, problem.text))
+        .map(|problem| format!("{}: {}: {}", problem.spot, problem.field, problem.text))
         .collect();
     all.join("\n")
 }
 
 #[test]
-fn every_pod_setting_is_in_the_spec() {
+fn everything_that_is_said_of_pods_arrives() {
     let loaded = read(deployment(
         "nodeSelector: {kubernetes.io/arch: amd64}
 runtimeClassName: gvisor
@@ -71,16 +71,16 @@ registrySettings: {registry: mirror.example.com, tagSuffix: -fips, apiServerImag
     assert_eq!(probes.startup.failure_threshold, Some(300));
     assert_eq!(pods.probes[&ComponentName::KubeScheduler].liveness.failure_threshold, Some(5));
     assert_eq!((pods.metadata.labels["team"].as_str(), pods.metadata.annotations["note"].as_str()), ("blue", "a b"));
-    assert_eq!(pods.pod_metadata.labels.len(), 1, "labels that kamaji sets are ignored: {:?}", pods.pod_metadata);
+    assert_eq!(pods.pod_metadata.labels.len(), 1, "what selects the pods is kamaji's: {:?}", pods.pod_metadata);
     let image = |component| pods.image(component, "r", "v1");
     assert_eq!(image(ComponentName::KubeApiserver), "r/hardened/kube-apiserver:v1-fips");
     assert_eq!(image(ComponentName::KubeScheduler), "r/kube-scheduler:v1-fips");
-    let messages: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(messages.join("\n"), @"tcp.yaml:18:51: TenantControlPlane.spec.controlPlane.deployment.podAdditionalMetadata.labels.kamaji.clastix.io/name: ignored: kamaji sets or reserves this key");
+    let said: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(said.join("\n"), @"tcp.yaml:18:51: TenantControlPlane.spec.controlPlane.deployment.podAdditionalMetadata.labels.kamaji.clastix.io/name: ignored: kamaji sets it, or no pod of a control plane may have it");
 }
 
 #[test]
-fn empty_pod_settings_are_the_defaults() {
+fn nothing_said_is_nothing_changed() {
     for text in ["replicas: 2", "tolerations: []\naffinity: {}\nresources: {}\nprobes: {}\nserviceAccountName: default"]
     {
         assert_eq!(read(deployment(text)).spec.pods, PodSettings::default(), "{text}");
@@ -88,7 +88,7 @@ fn empty_pod_settings_are_the_defaults() {
 }
 
 #[test]
-fn problems_of_pod_settings_have_their_location() {
+fn what_is_wrong_about_pods_is_told_at_its_place() {
     let cases = [
         "nodeSelector: {'a b': c}",
         "tolerations: [{key: a, operator: In}, {key: a, operater: Exists}, {key: 5}]",
@@ -106,31 +106,31 @@ fn problems_of_pod_settings_have_their_location() {
     ];
     let all: Vec<String> = cases.iter().map(|case| problems(deployment(case))).collect();
     insta::assert_snapshot!(all.join("\n").replace("TenantControlPlane.spec.controlPlane.deployment", "..."), @r#"
-    tcp.yaml:8:22: ....nodeSelector.a b: not valid: the key must have at most 63 letters, digits, `-`, `_` and `.`, and start and end with a letter or digit; an optional prefix is a DNS name followed by `/`
-    tcp.yaml:8:21: ....tolerations[0]: invalid toleration: the operator must be Exists or Equal
-    tcp.yaml:8:54: ....tolerations[1].operater: unknown field
-    tcp.yaml:8:73: ....tolerations[2]: cannot be decoded: invalid type: integer `5`, expected a string
-    tcp.yaml:8:99: ....affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologykey: unknown field
-    tcp.yaml:8:94: ....affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weigth: unknown field
-    tcp.yaml:8:34: ....topologySpreadConstraints: cannot be decoded: invalid type: string "one", expected i32
-    tcp.yaml:8:50: ....resources.apiServer.requests.memory: quantity `512m` is not valid: it is a fraction of a byte; use Mi for mebibytes or M for megabytes
-    tcp.yaml:8:61: ....resources.apiServer.requests.gpu: resource `gpu` is not valid: it must be cpu, memory or ephemeral-storage
+    tcp.yaml:8:22: ....nodeSelector.a b: it is not valid: the key has at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, and before it at most a DNS name and a `/`
+    tcp.yaml:8:21: ....tolerations[0]: the toleration is not valid: the operator is Exists or Equal
+    tcp.yaml:8:54: ....tolerations[1].operater: there is no such field in Kubernetes
+    tcp.yaml:8:73: ....tolerations[2]: it has another form: invalid type: integer `5`, expected a string
+    tcp.yaml:8:99: ....affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologykey: there is no such field in Kubernetes
+    tcp.yaml:8:94: ....affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weigth: there is no such field in Kubernetes
+    tcp.yaml:8:34: ....topologySpreadConstraints: it has another form: invalid type: string "one", expected i32
+    tcp.yaml:8:50: ....resources.apiServer.requests.memory: quantity `512m` is not valid: it is a fraction of a byte; Mi stands for mebibytes, M for megabytes
+    tcp.yaml:8:61: ....resources.apiServer.requests.gpu: resource `gpu` is not valid: write cpu, memory or ephemeral-storage
     tcp.yaml:8:69: ....resources.apiServer.requests.cpu: expected a quantity, found a list
-    tcp.yaml:8:75: ....resources.apiServer.claims: device claims are not supported
-    tcp.yaml:8:96: ....resources.apiServer.limit: unknown field
-    tcp.yaml:8:18: ....resources: cpu request `2` is not valid: it exceeds the limit of kube-scheduler, 1
-    tcp.yaml:8:15: ....probes: timeoutSeconds, periodSeconds, successThreshold and failureThreshold must be 1 or more
-    tcp.yaml:8:15: ....probes: successThreshold of liveness and startup must be 1
-    tcp.yaml:8:27: ....probes.liveness.period: unknown field
-    tcp.yaml:8:37: ....additionalMetadata.labels.a: not valid: the value must have at most 63 letters, digits, `-`, `_` and `.`, and start and end with a letter or digit
-    tcp.yaml:8:25: ....runtimeClassName: runtime class name `a b` is not valid: use at most 253 lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit
-    tcp.yaml:8:37: ....registrySettings.tagSuffix: `a b` is not a valid image tag suffix: use at most 100 letters, digits, `_`, `.` and `-`
-    tcp.yaml:8:60: ....registrySettings.apiServerImage: `https://x/y:z` is not a valid image name
+    tcp.yaml:8:75: ....resources.apiServer.claims: pods of a control plane claim no devices
+    tcp.yaml:8:96: ....resources.apiServer.limit: there is no such field in Kubernetes
+    tcp.yaml:8:18: ....resources: request of cpu `2` is not valid: kube-scheduler has a limit of 1, and a request is never more than the limit
+    tcp.yaml:8:15: ....probes: timeoutSeconds, periodSeconds, successThreshold and failureThreshold are 1 or more
+    tcp.yaml:8:15: ....probes: successThreshold of liveness and startup is 1
+    tcp.yaml:8:27: ....probes.liveness.period: there is no such field in Kubernetes
+    tcp.yaml:8:37: ....additionalMetadata.labels.a: it is not valid: the value has at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends
+    tcp.yaml:8:25: ....runtimeClassName: name of a runtime class `a b` is not valid: use at most 253 lower-case letters, digits, `-` and `.`, with a letter or digit at both ends
+    tcp.yaml:8:37: ....registrySettings.tagSuffix: `a b` is not the end of an image tag: use at most 100 letters, digits, `_`, `.` and `-`
+    tcp.yaml:8:60: ....registrySettings.apiServerImage: `https://x/y:z` is not the name of an image
     "#);
 }
 
 #[test]
-fn every_service_setting_is_in_the_spec() {
+fn everything_that_is_said_of_the_service_arrives() {
     let loaded = read(service(
         "  controlPlane: {service: {additionalMetadata: {annotations: {example.com/pool: a}}, allocateLoadBalancerNodePorts: false, additionalPorts: [{name: metrics, port: 10259, targetPort: scheduler-https}]}}
   networkProfile: {loadBalancerClass: example.com/internal, loadBalancerSourceRanges: [192.0.2.0/24, 'fd00::/8']}
@@ -142,13 +142,13 @@ fn every_service_setting_is_in_the_spec() {
     assert_eq!(settings.load_balancer_source_ranges.len(), 2);
     assert_eq!(settings.allocate_load_balancer_node_ports, Some(false));
     assert_eq!(settings.additional_ports[0].name.as_deref(), Some("metrics"));
-    assert_eq!(loaded.spec.expose, Some(Exposure::LoadBalancer), "a node port would not enforce the source ranges");
+    assert_eq!(loaded.spec.expose, Some(Exposure::LoadBalancer), "a node port would let everybody in");
     assert_eq!(loaded.spec.addons.kube_proxy_image.tag.as_deref(), Some("v1.33.1"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 
 #[test]
-fn problems_of_service_settings_have_their_location() {
+fn what_is_wrong_about_the_service_is_told_at_its_place() {
     let cases = [
         "  controlPlane: {service: {serviceType: NodePort}}\n  networkProfile: {loadBalancerSourceRanges: [192.0.2.0/24]}",
         "  networkProfile: {loadBalancerSourceRanges: [192.0.2.0/33, 5]}",
@@ -157,14 +157,14 @@ fn problems_of_service_settings_have_their_location() {
     ];
     let all: Vec<String> = cases.iter().map(|case| problems(service(case))).collect();
     insta::assert_snapshot!(all.join("\n").replace("TenantControlPlane.spec", "..."), @r#"
-    tcp.yaml:7:20: ....networkProfile.loadBalancerSourceRanges: it requires a load balancer, but the control plane has another exposure
-    tcp.yaml:6:47: ....networkProfile.loadBalancerSourceRanges[0]: it is not a CIDR
-    tcp.yaml:6:61: ....networkProfile.loadBalancerSourceRanges[1]: expected a string, found an integer
+    tcp.yaml:7:20: ....networkProfile.loadBalancerSourceRanges: only a load balancer can do this, and the control plane is exposed in another way
+    tcp.yaml:6:47: ....networkProfile.loadBalancerSourceRanges[0]: it is not a range of addresses
+    tcp.yaml:6:61: ....networkProfile.loadBalancerSourceRanges[1]: expected text, found a whole number
     tcp.yaml:6:39: ....networkProfile.loadBalancerClass: `a b` is not a load balancer class
-    tcp.yaml:6:46: ....controlPlane.service.additionalPorts[0]: another port has the same name
-    tcp.yaml:6:94: ....controlPlane.service.additionalPorts[1]: the port must be from 1 to 65535
-    tcp.yaml:6:129: ....controlPlane.service.additionalPorts[2]: cannot be decoded: invalid value: integer `70000`, expected u16
-    tcp.yaml:6:202: ....controlPlane.service.additionalPorts[3].nodePort: unknown field
-    tcp.yaml:6:216: ....controlPlane.service.additionalPorts[4]: the protocol must be TCP, UDP or SCTP
+    tcp.yaml:6:46: ....controlPlane.service.additionalPorts[0]: the name is that of another port
+    tcp.yaml:6:94: ....controlPlane.service.additionalPorts[1]: a port is a number from 1 to 65535
+    tcp.yaml:6:129: ....controlPlane.service.additionalPorts[2]: it has another form: invalid value: integer `70000`, expected u16
+    tcp.yaml:6:202: ....controlPlane.service.additionalPorts[3].nodePort: there is no such field in Kubernetes
+    tcp.yaml:6:216: ....controlPlane.service.additionalPorts[4]: the protocol is TCP, UDP or SCTP
     "#);
 }

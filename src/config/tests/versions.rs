@@ -1,4 +1,4 @@
-//! Tests kubeadm's API versions v1beta3, v1beta4 and the experimental v1.
+//! kubeadm's APIs: v1beta3, v1beta4 and the experimental v1 say the same thing in their own ways.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn convert_to(text: &str, api: KubeadmApi) -> Result<String, Error> {
     convert(&Source { name: "prod.yaml", text }, api, true)
 }
 
-/// A v1beta3 file with every field that differs in v1beta4.
+/// Every field of v1beta3 that is read differently from v1beta4's.
 fn everything_of_v1beta3() -> String {
     let lines = "apiServer:\n  timeoutForControlPlane: 90s\n  extraArgs: {v: '2', profiling: 'true', audit-log-maxage: '7'}\n\
          controllerManager: {extraArgs: {v: '3'}}\nscheduler: {extraArgs: {v: '4', profiling: null}}\nfeatureGates: {PublicKeysECDSA: true}\n\
@@ -23,7 +23,7 @@ fn everything_of_v1beta3() -> String {
 }
 
 #[test]
-fn v1beta3_arguments_are_sorted_by_name_and_its_timeout_is_used() {
+fn v1beta3_arguments_are_read_in_the_order_of_their_names_and_its_timeout_is_the_wait() {
     let loaded = loaded(&everything_of_v1beta3());
     let named = |component: &crate::model::Component| {
         component.extra_args.iter().map(|arg| format!("{}={}", arg.name, arg.value)).collect::<Vec<_>>().join(" ")
@@ -37,7 +37,7 @@ fn v1beta3_arguments_are_sorted_by_name_and_its_timeout_is_used() {
 }
 
 #[test]
-fn the_recorded_documents_are_equivalent_v1beta4() {
+fn what_is_kept_is_v1beta4_and_means_the_same() {
     let before = loaded(&everything_of_v1beta3());
     let after = loaded(&before.documents);
     assert!(!before.documents.contains("v1beta3"), "{}", before.documents);
@@ -46,7 +46,7 @@ fn the_recorded_documents_are_equivalent_v1beta4() {
 }
 
 #[test]
-fn conversion_keeps_all_fields() {
+fn a_converted_file_keeps_everything() {
     insta::assert_snapshot!(convert_to(&everything_of_v1beta3(), KubeadmApi::V1beta4).unwrap(), @r#"
     apiServer:
       extraArgs:
@@ -88,7 +88,7 @@ fn conversion_keeps_all_fields() {
 }
 
 #[test]
-fn converting_a_timeout_adds_an_init_configuration_and_zero_is_the_default() {
+fn a_timeout_without_init_configuration_gets_one_and_zero_is_the_default() {
     insta::assert_snapshot!(convert_to(&v1beta3("apiServer: {timeoutForControlPlane: 6m0s}"), KubeadmApi::V1beta4).unwrap(), @r#"
     apiVersion: kubeadm.k8s.io/v1beta4
     kind: InitConfiguration
@@ -106,7 +106,7 @@ fn converting_a_timeout_adds_an_init_configuration_and_zero_is_the_default() {
 }
 
 #[test]
-fn join_configurations_are_converted() {
+fn a_worker_file_of_v1beta3_is_converted_too() {
     let text = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: JoinConfiguration\ndiscovery:\n  timeout: 3m0s\n  \
         bootstrapToken: {token: aaaaaa.bbbbbbbbbbbbbbbb, apiServerEndpoint: 'a:6443', unsafeSkipCAVerification: true}\n\
         nodeRegistration: {kubeletExtraArgs: {node-labels: a=b}}\n";
@@ -128,7 +128,7 @@ fn join_configurations_are_converted() {
 }
 
 #[test]
-fn api_versions_can_be_mixed_and_init_configuration_wins() {
+fn each_document_has_its_own_api_and_init_configuration_wins() {
     let text = format!(
         "{}{INIT}timeouts: {{controlPlaneComponentHealthCheck: 2m}}\n",
         v1beta3("apiServer: {timeoutForControlPlane: 9m, extraArgs: {v: '1'}}")
@@ -139,7 +139,7 @@ fn api_versions_can_be_mixed_and_init_configuration_wins() {
 }
 
 #[test]
-fn a_field_of_another_api_version_is_refused_with_a_hint() {
+fn a_field_of_another_api_is_refused_with_the_way_out() {
     let cases = [
         v1beta3("encryptionAlgorithm: RSA-2048"),
         v1beta3("proxy: {disabled: true}"),
@@ -154,29 +154,29 @@ fn a_field_of_another_api_version_is_refused_with_a_hint() {
         cluster("apiServer: {extraArgs: [{name: v, value: '1', mergeMethod: append}]}"),
         V1.to_owned(),
     ];
-    let mut messages = String::new();
+    let mut said = String::new();
     for text in cases {
         let error = read(&text).unwrap_err();
-        messages.push_str(&format!("{error}\n    hint: {}\n", error.hints().join("\n    hint: ")));
+        said.push_str(&format!("{error}\n    hint: {}\n", error.hints().join("\n    hint: ")));
     }
-    insta::assert_snapshot!(messages, @r#"
-    prod.yaml:4:1: ClusterConfiguration.encryptionAlgorithm: unknown field of kubeadm.k8s.io/v1beta3
+    insta::assert_snapshot!(said, @r#"
+    prod.yaml:4:1: ClusterConfiguration.encryptionAlgorithm: there is no such field in kubeadm.k8s.io/v1beta3
       4 | encryptionAlgorithm: RSA-2048
         | ^
-        hint: `kubeadm.k8s.io/v1beta4` has this field: remove it, run `kamaji config convert FILE`, then add it again
-    prod.yaml:4:1: ClusterConfiguration.proxy: unknown field of kubeadm.k8s.io/v1beta3
+        hint: `kubeadm.k8s.io/v1beta4` has it: run `kamaji config convert FILE` without it, and add it then
+    prod.yaml:4:1: ClusterConfiguration.proxy: there is no such field in kubeadm.k8s.io/v1beta3
       4 | proxy: {disabled: true}
         | ^
-        hint: `kubeadm.k8s.io/v1beta4` has this field: remove it, run `kamaji config convert FILE`, then add it again
-    prod.yaml:4:13: ClusterConfiguration.apiServer.extraEnvs: unknown field of kubeadm.k8s.io/v1beta3
+        hint: `kubeadm.k8s.io/v1beta4` has it: run `kamaji config convert FILE` without it, and add it then
+    prod.yaml:4:13: ClusterConfiguration.apiServer.extraEnvs: there is no such field in kubeadm.k8s.io/v1beta3
       4 | apiServer: {extraEnvs: []}
         |             ^
-        hint: `kubeadm.k8s.io/v1beta4` has this field: remove it, run `kamaji config convert FILE`, then add it again
-    prod.yaml:4:24: ClusterConfiguration.apiServer.extraArgs: expected a map of strings, found a list
+        hint: `kubeadm.k8s.io/v1beta4` has it: run `kamaji config convert FILE` without it, and add it then
+    prod.yaml:4:24: ClusterConfiguration.apiServer.extraArgs: expected a map of texts, found a list
       4 | apiServer: {extraArgs: [{name: v, value: '1'}]}
         |                        ^
         hint: write each entry as `NAME: VALUE`
-    prod.yaml:4:28: ClusterConfiguration.apiServer.extraArgs.v: expected a string, found an integer
+    prod.yaml:4:28: ClusterConfiguration.apiServer.extraArgs.v: expected text, found a whole number
       4 | apiServer: {extraArgs: {v: 1}}
         |                            ^
         hint: put it in quotes
@@ -187,12 +187,12 @@ fn a_field_of_another_api_version_is_refused_with_a_hint() {
     prod.yaml:4:25: ClusterConfiguration.apiServer.extraArgs.etcd-servers: `etcd-servers` is set by kamaji
       4 | apiServer: {extraArgs: {etcd-servers: x}}
         |                         ^
-        hint: remove it and choose a datastore with --datastore
-    prod.yaml:7:1: InitConfiguration.dryRun: unknown field of kubeadm.k8s.io/v1beta3
+        hint: remove it and name a datastore with --datastore
+    prod.yaml:7:1: InitConfiguration.dryRun: there is no such field in kubeadm.k8s.io/v1beta3
       7 | dryRun: true
         | ^
-        hint: `kubeadm.k8s.io/v1beta4` has this field: remove it, run `kamaji config convert FILE`, then add it again
-    prod.yaml:4:13: ClusterConfiguration.apiServer.timeoutForControlPlane: unknown field of kubeadm.k8s.io/v1beta4
+        hint: `kubeadm.k8s.io/v1beta4` has it: run `kamaji config convert FILE` without it, and add it then
+    prod.yaml:4:13: ClusterConfiguration.apiServer.timeoutForControlPlane: there is no such field in kubeadm.k8s.io/v1beta4
       4 | apiServer: {timeoutForControlPlane: 4m0s}
         |             ^
         hint: set `timeouts.controlPlaneComponentHealthCheck` in InitConfiguration
@@ -200,19 +200,19 @@ fn a_field_of_another_api_version_is_refused_with_a_hint() {
       4 | apiServer: {extraArgs: {v: '1'}}
         |                        ^
         hint: write each entry as `- name: NAME` with `value: VALUE` below it
-    prod.yaml:4:47: ClusterConfiguration.apiServer.extraArgs[0].mergeMethod: unknown field of kubeadm.k8s.io/v1beta4
+    prod.yaml:4:47: ClusterConfiguration.apiServer.extraArgs[0].mergeMethod: there is no such field in kubeadm.k8s.io/v1beta4
       4 | apiServer: {extraArgs: [{name: v, value: '1', mergeMethod: append}]}
         |                                               ^
-        hint: remove it: only the experimental `kubeadm.k8s.io/v1` has this field
+        hint: remove it: only `kubeadm.k8s.io/v1` has it, which is experimental
     prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1` is experimental
       1 | apiVersion: kubeadm.k8s.io/v1
         |             ^
-        hint: allow it with --allow-experimental-api, or use apiVersion: kubeadm.k8s.io/v1beta4
+        hint: allow it with --allow-experimental-api, or write apiVersion: kubeadm.k8s.io/v1beta4
     "#);
 }
 
 #[test]
-fn v1_must_be_allowed_and_has_merge_methods() {
+fn v1_is_read_only_when_allowed_and_says_how_arguments_are_joined() {
     let allowed = Settings { allow_experimental: true, ..settings() };
     let read_v1 = |lines: &str| {
         let text = format!("{V1}{lines}\n");
@@ -224,15 +224,15 @@ fn v1_must_be_allowed_and_has_merge_methods() {
     let merging = "apiServer: {extraArgs: [{name: enable-admission-plugins, value: ',A', mergeMethod: append}]}";
     let loaded = read_v1(merging).unwrap();
     assert_eq!(loaded.spec.api_server.extra_args[0].merge, crate::model::MergeMethod::Append);
-    assert!(loaded.documents.contains("kubeadm.k8s.io/v1\n"), "v1beta4 has no merge methods: {}", loaded.documents);
+    assert!(loaded.documents.contains("kubeadm.k8s.io/v1\n"), "v1beta4 cannot say it: {}", loaded.documents);
     let file = "apiServer: {extraArgs: [{name: oidc-ca-file, value: /a, mergeMethod: append}]}";
-    assert!(read_v1(file).unwrap_err().to_string().contains("cannot be merged"));
+    assert!(read_v1(file).unwrap_err().to_string().contains("cannot be joined with another name"));
     let replace = "apiServer: {extraArgs: [{name: v, value: '1', mergeMethod: replace}]}";
     assert!(read_v1(replace).unwrap_err().to_string().contains("`replace` is not a merge method"));
 }
 
 #[test]
-fn a_lossy_conversion_is_refused() {
+fn a_conversion_that_would_lose_something_is_refused() {
     let merging = format!("{V1}apiServer: {{extraArgs: [{{name: v, value: '1', mergeMethod: append}}]}}\n");
     let cases = [
         convert_to(&merging, KubeadmApi::V1beta4),
@@ -245,30 +245,30 @@ fn a_lossy_conversion_is_refused() {
         convert_to("", KubeadmApi::V1),
         convert(&Source { name: "prod.yaml", text: V1 }, KubeadmApi::V1, false),
     ];
-    let messages: Vec<String> = cases.into_iter().map(|case| case.unwrap_err().to_string()).collect();
-    insta::assert_snapshot!(messages.join("\n"), @r#"
-    prod.yaml:4:47: ClusterConfiguration.apiServer.extraArgs[0].mergeMethod: `kubeadm.k8s.io/v1beta4` does not have this field
+    let said: Vec<String> = cases.into_iter().map(|case| case.unwrap_err().to_string()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    prod.yaml:4:47: ClusterConfiguration.apiServer.extraArgs[0].mergeMethod: `kubeadm.k8s.io/v1beta4` cannot say it
       4 | apiServer: {extraArgs: [{name: v, value: '1', mergeMethod: append}]}
         |                                               ^
-    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1beta4` cannot be converted to the older `kubeadm.k8s.io/v1beta3`
+    prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1beta4` cannot be written as the older `kubeadm.k8s.io/v1beta3`
       1 | apiVersion: kubeadm.k8s.io/v1beta4
         |             ^
-    prod.yaml:4:1: ClusterConfiguration.nonsense: unknown field of kubeadm.k8s.io/v1beta4
+    prod.yaml:4:1: ClusterConfiguration.nonsense: there is no such field in kubeadm.k8s.io/v1beta4
       4 | nonsense: 1
         | ^
-    prod.yaml:4:13: ClusterConfiguration.networking: expected a map, found an integer
+    prod.yaml:4:13: ClusterConfiguration.networking: expected a map, found a whole number
       4 | networking: 1
         |             ^
-    prod.yaml:5:1: ClusterConfiguration: duplicate document
+    prod.yaml:5:1: ClusterConfiguration: given twice
       5 | apiVersion: kubeadm.k8s.io/v1beta4
         | ^
-    prod.yaml:1:1: ConfigMap: `ConfigMap` of `v1` is not supported
+    prod.yaml:1:1: ConfigMap: `ConfigMap` of `v1` is not read
       1 | apiVersion: v1
         | ^
     prod.yaml:1:4: not valid YAML: unclosed bracket '['
       1 | a: [
         |    ^
-    prod.yaml: the file contains no documents
+    prod.yaml: there is no document
     prod.yaml:1:13: ClusterConfiguration.apiVersion: `kubeadm.k8s.io/v1` is experimental
       1 | apiVersion: kubeadm.k8s.io/v1
         |             ^
@@ -276,7 +276,7 @@ fn a_lossy_conversion_is_refused() {
 }
 
 #[test]
-fn fields_that_a_hosted_control_plane_refuses_are_converted() {
+fn what_a_hosted_control_plane_refuses_is_converted_all_the_same() {
     let text = v1beta3(
         "certificatesDir: /pki\netcd: {local: {dataDir: /d, extraArgs: {b: '1', a: '2'}}}\n\
         apiServer: {extraVolumes: [{name: a, hostPath: /a, mountPath: /a}]}",
@@ -304,7 +304,7 @@ fn fields_that_a_hosted_control_plane_refuses_are_converted() {
 }
 
 #[test]
-fn conversion_is_idempotent_and_reversible() {
+fn a_file_of_the_newest_api_converts_to_itself() {
     let text = cluster("networking: {podSubnet: 10.244.0.0/16, dnsDomain: null}");
     let once = convert_to(&text, KubeadmApi::V1beta4).unwrap();
     assert_eq!(convert_to(&once, KubeadmApi::V1beta4).unwrap(), once);

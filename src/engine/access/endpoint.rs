@@ -1,4 +1,4 @@
-//! Applies a control plane's Service and waits for its address.
+//! The address of a control plane: its Service is written as decided and asked until the address is known.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ pub(crate) async fn await_address(
             && !somebody_balances(session, &service_ref).await?
         {
             session.say(Event::Note(format!(
-                "no load balancer was provisioned within {} s: using a node port",
+                "nothing in this cluster gave a load balancer within {} s: using a node port",
                 LOAD_BALANCER_GRACE.as_secs()
             )));
             store.update(None, |record| record.exposure = Some(Exposure::NodePort)).await?;

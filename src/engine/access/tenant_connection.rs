@@ -1,4 +1,4 @@
-//! Connects to a tenant's API server and waits until it answers.
+//! Reaching a tenant's API server, and waiting until it answers.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, LABEL_NAME, Namespace, ObjectNames};
 use crate::plan::apply::conflict::without_conflicting_fields;
 use crate::plan::apply::live_objects::Live;
-use crate::plan::apply::managed_fields::is_managed_by_kamaji;
+use crate::plan::apply::managed_fields::is_ours;
 use crate::plan::apply::noop::apply_is_noop;
 use crate::plan::apply::plan::{Action, Change, change_owned_by_others, compare};
-use crate::plan::lifecycle::pod_status::pod_failure_causes;
+use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::render::{Address, Manifest, ObjectRef, Write};
 
-/// Retry budget once the API server has answered: connections end when its pods are replaced.
-const TRANSIENT_RETRY: Duration = Duration::from_secs(2);
+/// How long a tenant that answered is asked again when it does not: pods come and go, and connections end with them.
+const HICCUP: Duration = Duration::from_secs(2);
 
 /// A connection to a tenant; a tunnel it goes through closes with it.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct TenantConnection {
 impl TenantConnection {
     /// By a way that has just answered.
     fn new(connection: Connection, way: Way, tunnel: Option<Tunnel>) -> Self {
-        Self { connection: connection.patient(TRANSIENT_RETRY), way, _tunnel: tunnel }
+        Self { connection: connection.patient(HICCUP), way, _tunnel: tunnel }
     }
 
     /// Whether it goes straight to the endpoint.
@@ -149,7 +149,7 @@ async fn reach_by(
     if let Some(reached) = reach_directly(session, name, address, kubeconfig, Duration::from_millis(500)).await {
         return Ok(Ok(reached));
     }
-    let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(pod_failure_causes(pods, &[]))) };
+    let Some(pod) = pods.iter().find(|pod| serves(pod)) else { return Ok(Err(causes_of_pods(pods, &[]))) };
     let pod_name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let tunnel = Tunnel::open(session.management, namespace.as_str(), pod_name, address.secure_port).await?;
     let way = Way::Tunnel(tunnel.local());
@@ -230,9 +230,9 @@ pub(crate) async fn await_answer(
     kubeconfig: &str,
 ) -> Result<TenantConnection, Fault> {
     /// Events are many; they are asked less often than pods.
-    const EVENTS_INTERVAL: Duration = Duration::from_secs(2);
+    const LOOK_CLOSER: Duration = Duration::from_secs(2);
     /// Where the endpoint is farther than this, looking at it would take longer than waiting for the probe.
-    const PROBE_TIMEOUT: Duration = Duration::from_millis(100);
+    const NEARBY: Duration = Duration::from_millis(100);
     let goal = format!("the API server of `{}` to answer", spec.name);
     let mut looked: Option<Instant> = None;
     let mut closer = Vec::new();
@@ -245,12 +245,12 @@ pub(crate) async fn await_answer(
                 Err(why) => causes = why,
             }
         } else if pods.iter().any(runs)
-            && let Some(reached) = reach_directly(session, &spec.name, address, kubeconfig, PROBE_TIMEOUT).await
+            && let Some(reached) = reach_directly(session, &spec.name, address, kubeconfig, NEARBY).await
         {
             return Ok(reached);
         }
         if causes.is_empty() {
-            if looked.is_none_or(|at| at.elapsed() > EVENTS_INTERVAL) {
+            if looked.is_none_or(|at| at.elapsed() > LOOK_CLOSER) {
                 closer = why_not_ready(session, spec, &pods).await?;
                 looked = Some(Instant::now());
             }
@@ -263,7 +263,7 @@ pub(crate) async fn await_answer(
 /// Why pods are missing or not ready, with what the Deployment's events say.
 async fn why_not_ready(session: &Session<'_>, spec: &ControlPlaneSpec, pods: &[Value]) -> Result<Vec<String>, Fault> {
     let events = session.management.list("v1", "Event", Some(spec.namespace.as_str()), "").await?;
-    let mut causes = pod_failure_causes(pods, &events);
+    let mut causes = causes_of_pods(pods, &events);
     if pods.is_empty() {
         causes.extend(crate::plan::lifecycle::pod_status::warnings(&events, "ReplicaSet", spec.name.as_str()));
     }
@@ -279,7 +279,7 @@ pub(crate) async fn preview(connection: &Connection, manifests: &[Manifest]) -> 
     let mut changes = Vec::new();
     for look in looks {
         for mut change in look? {
-            change.target = format!("in the cluster: {}", change.target);
+            change.what = format!("in the cluster: {}", change.what);
             if change.action != Action::Unchanged {
                 changes.push(change);
             }
@@ -296,12 +296,12 @@ async fn preview_one(connection: &Connection, manifest: &Manifest) -> Result<Vec
         Some(live) if manifest.write == Write::CreateOnly || apply_is_noop(&manifest.body, live) => None,
         Some(live) => match connection.preview(manifest).await {
             Ok(preview) => Some(preview),
-            Err(Refusal::Conflict { message, .. }) if manifest.write == Write::ApplyUnlessEdited => {
+            Err(Refusal::Conflict { message, .. }) if manifest.write == Write::ApplyUnlessTaken => {
                 // By force it would be as it was asked for; but what others took is theirs.
                 let forced = Manifest { write: Write::Apply, ..manifest.clone() };
                 let whole = compare(&forced, Some(live), Some(&connection.preview(&forced).await?));
                 taken = Some(Change {
-                    action: Action::Foreign,
+                    action: Action::Left,
                     note: "others changed it; it is left to them".into(),
                     ..whole
                 });
@@ -326,7 +326,7 @@ async fn made_here(connection: &Connection, objects: &[ObjectRef]) -> Result<Vec
     let mut found = Vec::new();
     for object in objects {
         if let Some(live) = connection.get(object).await?
-            && is_managed_by_kamaji(&live)
+            && is_ours(&live)
         {
             found.push(object.clone());
         }
@@ -361,9 +361,9 @@ pub(crate) async fn apply(session: &Session<'_>, connection: &Connection, manife
             Write::CreateOnly => match connection.create(&manifest.object, &manifest.body).await? {
                 Created::New(_) | Created::Existing(_) => Ok(None),
             },
-            Write::Apply | Write::ApplyUnlessEdited => match connection.apply(manifest).await {
+            Write::Apply | Write::ApplyUnlessTaken => match connection.apply(manifest).await {
                 Ok(_) => Ok(None),
-                Err(Refusal::Conflict { message, .. }) if manifest.write == Write::ApplyUnlessEdited => {
+                Err(Refusal::Conflict { message, .. }) if manifest.write == Write::ApplyUnlessTaken => {
                     let rest = match without_conflicting_fields(manifest, &message) {
                         Some(manifest) => connection.apply(&manifest).await,
                         None => Err(Refusal::Conflict { what: manifest.object.to_string(), message }),

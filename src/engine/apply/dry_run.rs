@@ -1,4 +1,5 @@
-//! Validates pod and Service settings with a server-side dry run before anything is written.
+//! Settings that Kubernetes has many rules about, such as affinity, are judged by the API server before anything is
+//! written: as a dry run.
 
 use crate::engine::session::Session;
 use crate::error::Fault;
@@ -13,9 +14,9 @@ pub(crate) async fn judge_new(session: &Session<'_>, spec: &ControlPlaneSpec) ->
     }
     let id = ControlPlaneId::parse(&"0".repeat(32))?;
     let endpoint = Endpoint::parse("192.0.2.1", spec.bind_port)?;
-    let address = Address { endpoint, advertise: Vec::new(), secure_port: spec.bind_port, extra_ips: Vec::new() };
+    let address = Address { endpoint, advertise: Vec::new(), secure_port: spec.bind_port, also: Vec::new() };
     let datastore = DatastoreAccess { endpoints: Vec::new() };
-    let keys = KeySecrets::without_rotation(ObjectNames(&spec.name));
+    let keys = KeySecrets::settled(ObjectNames(&spec.name));
     let ports = (spec.expose.unwrap_or(Exposure::LoadBalancer), spec.bind_port, None);
     for manifest in [render::service(spec, ports, None), render::deployment(spec, &id, &address, &datastore, &keys, "")]
     {

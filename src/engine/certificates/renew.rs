@@ -21,7 +21,7 @@ use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::{Approved, Plan};
 use crate::plan::certificates::inventory::certificate_refs;
 use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
-use crate::plan::lifecycle::desired::{Inputs, build_desired};
+use crate::plan::lifecycle::desired::{Inputs, desire};
 use crate::plan::state::record::Record;
 
 /// A control plane with new certificates.
@@ -55,7 +55,7 @@ pub async fn plan_renewal(
         spec,
         id: &record.id,
         live: &live,
-        supplied: &PartialUserPki::default(),
+        given: &PartialUserPki::default(),
         recorded_ca: record.ca.as_deref(),
         exposure: decide_exposure(spec, Some(exposure(record, spec)), service, record.address.as_ref()),
         address: record.address.as_ref(),
@@ -63,7 +63,7 @@ pub async fn plan_renewal(
         reissue,
         rotation: record.rotation.as_ref(),
     };
-    let desired = build_desired(&inputs, ambient)?;
+    let desired = desire(&inputs, ambient)?;
     let mut plan = Plan { control_plane: format!("{}/{}", spec.namespace, spec.name), ..Plan::default() };
     plan.changes.extend(desired.reissued.iter().map(RenewedCertificate::change));
     plan.changes.extend(preview_objects(session, &desired, &live).await?);
@@ -105,7 +105,7 @@ async fn run(
     let live = creation.live().await?;
     let desired = creation.desire_anew(store.record(), &live, Some(&address), Some(&datastore), reissue, ambient)?;
     for reissued in &desired.reissued {
-        session.say(Event::Note(format!("new {reissued}, ends {}", reissued.new_expiry)));
+        session.say(Event::Note(format!("new {reissued}, ends {}", reissued.ends)));
     }
     creation.write(&desired, &live).await?;
     lock.check()?;

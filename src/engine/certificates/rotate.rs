@@ -1,6 +1,6 @@
 //! Changing a key of a control plane, or its authority, for a new one, phase by phase. The phase is in the record before it
 //! begins and when it is reached, so a run that was killed is gone on with, and nobody goes on from what was not reached.
-//! What a phase would change, and break, is `rotation_plan.rs`.
+//! What a phase would change, and break, is `rotation_preview.rs`.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::plan::certificates::rotation_phases::{
     Rotation, RotationPhase, RotationRequest, RotationTarget, Signer, whole_seconds,
 };
 use crate::plan::lifecycle::desired::Desired;
-use crate::plan::lifecycle::pod_status::pod_failure_causes;
+use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::plan::state::record::Record;
 use crate::render::{ObjectRef, Write, policy};
 
@@ -74,25 +74,25 @@ struct Phase<'a> {
 impl Phase<'_> {
     async fn run(&self, phase: RotationPhase, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         match phase {
-            RotationPhase::TrustBoth => {
+            RotationPhase::Trust => {
                 self.make_key(store, ambient).await?;
                 self.turns(store, false).await?;
                 let desired = self.pods(store, ambient).await?;
                 self.publish(store, &desired).await?;
                 self.reached(store).await
             }
-            RotationPhase::SignWithNew => {
+            RotationPhase::Use => {
                 self.turns(store, true).await?;
                 let desired = self.pods(store, ambient).await?;
                 self.encrypt(store, &self.creation.live().await?).await?;
                 self.publish(store, &desired).await?;
                 self.reached(store).await
             }
-            RotationPhase::RemoveOld => {
+            RotationPhase::Drop => {
                 self.replace_old(store.record()).await?;
                 if self.of == RotationTarget::CertificateAuthority {
                     let take = |record: &mut Record| {
-                        record.replace_ca(record.rotation.as_ref().and_then(|rotation| rotation.key.clone()));
+                        record.take_authority(record.rotation.as_ref().and_then(|rotation| rotation.key.clone()));
                     };
                     store.update(None, take).await?;
                 }
@@ -100,7 +100,7 @@ impl Phase<'_> {
                 self.publish(store, &desired).await?;
                 self.forget(store).await
             }
-            RotationPhase::Rollback => {
+            RotationPhase::Back => {
                 // Only where the new key has encrypted something; it is still taken then.
                 if store.record().rotation.as_ref().is_some_and(|rotation| rotation.used) {
                     self.encrypt(store, &self.creation.live().await?).await?;
@@ -132,11 +132,8 @@ impl Phase<'_> {
         let key = key_in(self.of, &live, &ObjectNames(&spec.name).rotation_key());
         if key.is_none() {
             let [object, _] = rotation_refs(spec);
-            return Err(Fault::new(
-                Kind::Conflict,
-                format!("{object} is in the way: it holds no {}", self.of.description()),
-            )
-            .hint("remove it if nobody needs it, and run the command again"));
+            return Err(Fault::new(Kind::Conflict, format!("{object} is in the way: it holds no {}", self.of.words()))
+                .hint("remove it if nobody needs it, and run the command again"));
         }
         let given = self.of == RotationTarget::CertificateAuthority && self.given.ca.is_some();
         if let (true, Some(rotation)) = (given, &store.record().rotation) {
@@ -146,7 +143,7 @@ impl Phase<'_> {
         }
         let know = |rotation: &mut Rotation| {
             rotation.key = key;
-            rotation.supplied = given;
+            rotation.given = given;
         };
         store.update(None, |record| change(record, know)).await
     }
@@ -157,7 +154,7 @@ impl Phase<'_> {
         let datastore = admin::require(self.session, &spec.datastore).await?;
         let address = store.address()?;
         let live = self.creation.live().await?;
-        let desired = self.creation.build_desired(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let desired = self.creation.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
         self.session.say(Event::Step("pods that read the keys of this phase".into()));
         self.creation.write(&desired, &live).await?;
         self.lock.check()?;
@@ -171,7 +168,7 @@ impl Phase<'_> {
             if rolled_out(deployment.as_ref(), spec.replicas) && ending == 0 {
                 return Ok(desired);
             }
-            let mut causes = pod_failure_causes(&found, &[]);
+            let mut causes = causes_of_pods(&found, &[]);
             if ending > 0 {
                 causes.push(format!("{ending} old pods end what they were asked"));
             }
@@ -242,7 +239,7 @@ impl Phase<'_> {
             "name": main.name, "namespace": main.namespace, "labels": new.pointer("/metadata/labels"),
         });
         management.create(&main, &body).await?;
-        self.session.say(Event::Done(format!("{main} holds the new {}", self.of.description())));
+        self.session.say(Event::Done(format!("{main} holds the new {}", self.of.words())));
         Ok(())
     }
 
@@ -252,7 +249,7 @@ impl Phase<'_> {
         let turn = |rotation: &mut Rotation| {
             rotation.used |= uses;
             let noted = rotation.signers.last().is_some_and(|signing| signing.by == Signer::Either);
-            if rotation.target == RotationTarget::CertificateAuthority && rotation.used && !noted {
+            if rotation.of == RotationTarget::CertificateAuthority && rotation.used && !noted {
                 rotation.signs(Signer::Either, now);
             }
         };
@@ -265,8 +262,8 @@ impl Phase<'_> {
         let reach = |rotation: &mut Rotation| {
             rotation.done = true;
             rotation.since = now;
-            if rotation.target == RotationTarget::CertificateAuthority && rotation.used {
-                let new = rotation.phase == RotationPhase::SignWithNew;
+            if rotation.of == RotationTarget::CertificateAuthority && rotation.used {
+                let new = rotation.phase == RotationPhase::Use;
                 rotation.signs(if new { Signer::New } else { Signer::Old }, now);
             }
         };
@@ -284,15 +281,15 @@ impl Phase<'_> {
         }
         let end = |record: &mut Record| {
             let Some(rotation) = record.rotation.take() else { return };
-            let file = match rotation.target {
+            let file = match rotation.of {
                 RotationTarget::ServiceAccountKey => "sa.key",
                 RotationTarget::CertificateAuthority => "ca.key",
                 RotationTarget::EncryptionKey => return,
             };
-            if rotation.phase == RotationPhase::RemoveOld {
+            if rotation.phase == RotationPhase::Drop {
                 // What is there now was made here, unless it was given as well.
-                record.supplied_files.retain(|key| key != file);
-                record.supplied_files.extend(rotation.supplied.then(|| file.to_owned()));
+                record.given.retain(|key| key != file);
+                record.given.extend(rotation.given.then(|| file.to_owned()));
             }
         };
         store.update(None, end).await

@@ -19,7 +19,7 @@ use crate::pki::{self, KeyAndCertificate};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::plan::{Action, Change};
 use crate::plan::certificates::ca_trust::{WorkerCaTrust, WorkerTrustStatus, workers_without_new_ca};
-use crate::plan::certificates::rotation_keys::{signing_ca, trusted_cas};
+use crate::plan::certificates::rotation_keys::{signing_authority, trusted_authorities};
 use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase};
 use crate::plan::lifecycle::desired::Desired;
 use crate::plan::state::record::Record;
@@ -53,7 +53,7 @@ pub(crate) fn refuse_authority(
                     record.spec.namespaced_name().argument()
                 )))
         }
-        (None, None) if record.supplied_files.iter().any(|given| given == "ca.key") => Err(Fault::new(
+        (None, None) if record.given.iter().any(|given| given == "ca.key") => Err(Fault::new(
             Kind::Usage,
             format!("the authority of control plane `{name}` was given with --pki, and kamaji makes none in its place"),
         )
@@ -82,11 +82,11 @@ pub(crate) fn authority_changes(
         leaves.into_iter().chain(kubeconfigs.clone()).map(move |name| secret(name, note)).collect::<Vec<_>>()
     };
     match next.phase {
-        RotationPhase::TrustBoth if next.used => {
+        RotationPhase::Trust if next.used => {
             changes.extend(all("by the old authority; both are trusted"));
             changes.push(deployment("the old authority signs and both are trusted"));
         }
-        RotationPhase::TrustBoth => {
+        RotationPhase::Trust => {
             if next.key.is_none() {
                 changes.push(Change::of(key, Action::Create, "the new authority"));
             }
@@ -95,11 +95,11 @@ pub(crate) fn authority_changes(
             changes.push(deployment("they trust both, and the old one signs"));
             changes.push(inside("both are trusted"));
         }
-        RotationPhase::SignWithNew => {
+        RotationPhase::Use => {
             changes.extend(all("by the new authority; both are trusted"));
             changes.push(deployment("the new authority signs and both are trusted"));
         }
-        RotationPhase::RemoveOld => {
+        RotationPhase::Drop => {
             changes.push(Change::of(
                 main,
                 Action::Update,
@@ -109,13 +109,13 @@ pub(crate) fn authority_changes(
             changes.push(deployment("they trust the new one only"));
             changes.push(inside("the new one is trusted only"));
         }
-        RotationPhase::Rollback => {
+        RotationPhase::Back => {
             changes.extend(kubeconfigs.clone().map(|name| secret(name, "the old one is trusted only")));
             changes.push(deployment("they trust the old one only"));
             changes.push(inside("the old one is trusted only"));
         }
     }
-    if matches!(next.phase, RotationPhase::RemoveOld | RotationPhase::Rollback) {
+    if matches!(next.phase, RotationPhase::Drop | RotationPhase::Back) {
         changes.extend([key, bundle].map(|object| Change::of(object, Action::Delete, "")));
     }
     changes
@@ -130,11 +130,11 @@ pub(crate) async fn effects(
 ) -> Result<Effects, Fault> {
     let Some(now) = &record.rotation else { return Ok(Effects::default()) };
     let looks = match next.phase {
-        RotationPhase::TrustBoth => false,
+        RotationPhase::Trust => false,
         // Who was there before knows both.
-        RotationPhase::SignWithNew => !now.used,
-        RotationPhase::RemoveOld => true,
-        RotationPhase::Rollback => now.used,
+        RotationPhase::Use => !now.used,
+        RotationPhase::Drop => true,
+        RotationPhase::Back => now.used,
     };
     if !looks {
         return Ok(Effects::default());
@@ -186,7 +186,7 @@ async fn effects_inside(
     if !silent.is_empty() {
         effects.notes.push(format!("not Ready, so nothing is known of them: {}", silent.join(", ")));
     }
-    if next == RotationPhase::SignWithNew {
+    if next == RotationPhase::Use {
         let ready: BTreeSet<&str> =
             workers.iter().filter(|worker| worker.ready).map(|worker| worker.name.as_str()).collect();
         old_pods(connection, &ready, now.began, &mut effects).await?;
@@ -286,7 +286,7 @@ pub(crate) async fn await_root_certificates(
 /// What workers are to have now.
 pub async fn following(session: &Session<'_>, record: &Record) -> Result<WorkerCaTrust, Fault> {
     let (spec, rotation) = (&record.spec, record.rotation.as_ref());
-    let objects: [ObjectRef; 2] = [signing_ca(spec, rotation), trusted_cas(spec, rotation)];
+    let objects: [ObjectRef; 2] = [signing_authority(spec, rotation), trusted_authorities(spec, rotation)];
     let reads = stream::iter(objects.iter().map(|object| session.management.get(object)));
     let bodies: Vec<_> = reads.buffered(2).collect().await;
     let mut live = Live::default();

@@ -92,36 +92,36 @@ pub(crate) fn begin(
 fn changes(record: &Record, next: &Rotation) -> Vec<Change> {
     let spec = &record.spec;
     let [key, bundle] = rotation_refs(spec);
-    let main = replaced(spec, next.target);
+    let main = replaced(spec, next.of);
     let deployment = |what: &str| {
         Change::of(deployment_ref(spec), Action::Update, &format!("replaces its pods, new ones first: {what}"))
     };
     let encrypt = |which: &str| {
         Change::of(format!("in the cluster: every Secret is encrypted with the {which} key"), Action::Update, "")
     };
-    let encrypts = next.target == RotationTarget::EncryptionKey;
-    if next.target == RotationTarget::CertificateAuthority {
+    let encrypts = next.of == RotationTarget::EncryptionKey;
+    if next.of == RotationTarget::CertificateAuthority {
         return authority_changes(spec, next, (&key, &bundle, &main), deployment);
     }
     let mut changes = vec![Change::of(Record::object_ref(spec), Action::Update, &next.to_string())];
     match next.phase {
-        RotationPhase::TrustBoth => {
+        RotationPhase::Trust => {
             if next.key.is_none() {
                 changes.push(Change::of(&key, Action::Create, "the new key"));
             }
             changes.push(Change::of(&bundle, Action::Create, "both keys"));
             changes.push(deployment("they take both keys and use the old one"));
         }
-        RotationPhase::SignWithNew => {
+        RotationPhase::Use => {
             changes.push(deployment("they use the new key and take both"));
             changes.extend(encrypts.then(|| encrypt("new")));
         }
-        RotationPhase::RemoveOld => {
+        RotationPhase::Drop => {
             changes.push(Change::of(&main, Action::Update, "the new key in place of the old one; cannot be undone"));
             changes.push(deployment("they take the new key only"));
             changes.extend([&key, &bundle].map(|object| Change::of(object, Action::Delete, "")));
         }
-        RotationPhase::Rollback => {
+        RotationPhase::Back => {
             changes.extend(encrypts.then(|| encrypt("old")));
             changes.push(deployment("they take the old key only"));
             changes.extend([&key, &bundle].map(|object| Change::of(object, Action::Delete, "")));
@@ -134,9 +134,9 @@ fn changes(record: &Record, next: &Rotation) -> Vec<Change> {
 async fn hazards(session: &Session<'_>, record: &Record, next: &Rotation) -> Result<Vec<String>, Fault> {
     let Some(now) = &record.rotation else { return Ok(Vec::new()) };
     let going = match next.phase {
-        RotationPhase::TrustBoth | RotationPhase::SignWithNew => return Ok(Vec::new()),
-        RotationPhase::Rollback if !now.used => return Ok(Vec::new()),
-        RotationPhase::RemoveOld | RotationPhase::Rollback => next.phase,
+        RotationPhase::Trust | RotationPhase::Use => return Ok(Vec::new()),
+        RotationPhase::Back if !now.used => return Ok(Vec::new()),
+        RotationPhase::Drop | RotationPhase::Back => next.phase,
     };
     let mut hazards = Vec::new();
     let until = now.since.checked_add(TOKENS).unwrap_or(now.since);
@@ -168,8 +168,8 @@ async fn hazards(session: &Session<'_>, record: &Record, next: &Rotation) -> Res
         let text = |pointer: &str| token.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let made: Option<Timestamp> = text("/metadata/creationTimestamp").parse().ok();
         let of_the_one_that_goes = made.is_none_or(|made| match going {
-            RotationPhase::Rollback => made >= now.began,
-            RotationPhase::TrustBoth | RotationPhase::SignWithNew | RotationPhase::RemoveOld => made <= now.since,
+            RotationPhase::Back => made >= now.began,
+            RotationPhase::Trust | RotationPhase::Use | RotationPhase::Drop => made <= now.since,
         });
         if of_the_one_that_goes {
             let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));

@@ -17,7 +17,7 @@ use crate::model::{CertificatePolicy, ControlPlaneId, DatastoreName, Namespace};
 use crate::pki::{self, KeyAndCertificate, Leaf, Usage};
 use crate::plan::datastore::authority::{DatastoreAuthority, DatastoreError};
 use crate::plan::doctor::management_cluster::is_default_class;
-use crate::plan::lifecycle::pod_status::pod_failure_causes;
+use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::render::etcd::{self, EtcdNames, EtcdPlan, TlsUse};
 use crate::render::{Manifest, ObjectRef};
 
@@ -243,7 +243,7 @@ async fn certificate(
         && let (Some(certificate), Some(key)) = (secret_value(&body, "tls.crt"), secret_value(&body, "tls.key"))
     {
         let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
-        if pki::renewal_reason(leaf, &existing, &ca.certificate, now).is_none() {
+        if pki::why_not_usable(leaf, &existing, &ca.certificate, now).is_none() {
             return Ok(existing);
         }
     }
@@ -273,7 +273,7 @@ async fn await_members(session: &Session<'_>, plan: &EtcdPlan<'_>) -> Result<(),
             session.management.list("v1", "Event", Some(DATASTORE_NAMESPACE), ""),
             session.management.list("v1", "PersistentVolumeClaim", Some(DATASTORE_NAMESPACE), &selector),
         )?;
-        let mut causes = pod_failure_causes(&pods, &events);
+        let mut causes = causes_of_pods(&pods, &events);
         for claim in
             claims.iter().filter(|claim| claim.pointer("/status/phase").and_then(Value::as_str) != Some("Bound"))
         {
@@ -315,7 +315,7 @@ pub(crate) async fn open(session: &Session<'_>, datastore: &Datastore) -> Result
                 Err(error) => causes.push(error.to_string()),
             }
         } else {
-            causes = pod_failure_causes(&pods, &[]);
+            causes = causes_of_pods(&pods, &[]);
         }
         session.wait(Duration::from_millis(300), &goal, &causes).await?;
     }

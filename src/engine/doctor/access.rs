@@ -1,4 +1,4 @@
-//! Collects facts about a control plane's endpoint as seen from this machine: DNS, TCP, TLS.
+//! Looks at the way from here to a control plane's endpoint: name, connection, certificate.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::model::ControlPlaneName;
 use crate::plan::doctor::facts::EndpointFacts;
 use crate::render::Address;
 
-/// The timeout of each of the three steps.
-const STEP_TIMEOUT: Duration = Duration::from_secs(3);
+/// For each of the three steps.
+const STEP: Duration = Duration::from_secs(3);
 
-/// Connects to the endpoint without credentials. `authority` is the CA certificate that must have signed the server's.
-pub(crate) async fn collect_endpoint_facts(
+/// Goes the way to the endpoint, and asks there as nobody. `authority` is the certificate that the server must prove by.
+pub(crate) async fn examine_endpoint(
     name: &ControlPlaneName,
     address: &Address,
     authority: Option<&str>,
@@ -28,50 +28,50 @@ pub(crate) async fn collect_endpoint_facts(
     let resolved = resolve(&host, port).await;
     let tcp = match &resolved {
         Err(why) => Err(why.clone()),
-        Ok(_) => match timeout(STEP_TIMEOUT, TcpStream::connect((host.as_str(), port))).await {
+        Ok(_) => match timeout(STEP, TcpStream::connect((host.as_str(), port))).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", STEP_TIMEOUT.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", STEP.as_secs())),
         },
     };
     let tls = match (&tcp, authority) {
         (Err(why), _) => Err(why.clone()),
-        (Ok(()), None) => Err("the CA certificate is missing".to_owned()),
-        (Ok(()), Some(authority)) => verify_certificate(name, address, authority).await,
+        (Ok(()), None) => Err("the authority to prove it by is not there".to_owned()),
+        (Ok(()), Some(authority)) => prove(name, address, authority).await,
     };
     EndpointFacts { resolved, tcp, tls }
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<IpAddr>, String> {
-    match timeout(STEP_TIMEOUT, tokio::net::lookup_host((host, port))).await {
+    match timeout(STEP, tokio::net::lookup_host((host, port))).await {
         Ok(Ok(found)) => {
             let mut found: Vec<IpAddr> = found.map(|address| address.ip()).collect();
             found.sort_unstable();
             found.dedup();
-            if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
+            if found.is_empty() { Err("it has no address".to_owned()) } else { Ok(found) }
         }
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", STEP_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", STEP.as_secs())),
     }
 }
 
-/// Verifies the server's certificate. Any HTTP answer, even an error, means that the TLS handshake succeeded.
-async fn verify_certificate(name: &ControlPlaneName, address: &Address, authority: &str) -> Result<(), String> {
+/// Any answer, also a refusal, comes from behind a certificate that was verified.
+async fn prove(name: &ControlPlaneName, address: &Address, authority: &str) -> Result<(), String> {
     let kubeconfig = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "anonymous",
-        "clusters": [{"name": "anonymous", "cluster": {
+        "apiVersion": "v1", "kind": "Config", "current-context": "nobody",
+        "clusters": [{"name": "nobody", "cluster": {
             "server": address.endpoint.url(), "certificate-authority-data": BASE64_STANDARD.encode(authority)}}],
-        "users": [{"name": "anonymous", "user": {}}],
-        "contexts": [{"name": "anonymous", "context": {"cluster": "anonymous", "user": "anonymous"}}],
+        "users": [{"name": "nobody", "user": {}}],
+        "contexts": [{"name": "nobody", "context": {"cluster": "nobody", "user": "nobody"}}],
     });
     let way = Way::Endpoint(address.endpoint.clone());
-    let request = async {
+    let ask = async {
         let connection = Connection::to_tenant(&kubeconfig.to_string(), &way, name.as_str()).await?;
         connection.text("/readyz").await
     };
-    match timeout(STEP_TIMEOUT, request).await {
+    match timeout(STEP, ask).await {
         Ok(Err(Refusal::Unreachable { why, .. } | Refusal::Kubeconfig(why))) => Err(why),
         Ok(Ok(_) | Err(_)) => Ok(()),
-        Err(_) => Err(format!("no answer within {} s", STEP_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", STEP.as_secs())),
     }
 }

@@ -1,4 +1,4 @@
-//! Collects facts about datastores: health, one control plane's user and data, and orphans.
+//! Looks at datastores: how they are, what of a control plane is in them, and what of none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::management_cluster::{collect_management_facts, probe_api_server};
-use super::{QUERY_TIMEOUT, within};
+use super::management_cluster::{examine_management, probe_api_server};
+use super::{LOOK, within};
 use crate::datastore::{prefix, vulnerable};
 use crate::engine::datastore::admin::{Admin, DATASTORE_NAMESPACE, find, open};
 use crate::engine::session::{Session, at_once};
@@ -20,39 +20,39 @@ use crate::plan::lifecycle::pod_status::pod_summary;
 use crate::plan::state::record::Record;
 use crate::render::etcd::LABEL_DATASTORE;
 
-/// The timeout of all queries to one datastore.
-const DATASTORE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The timeout of connecting.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(6);
-/// The timeout of counting bytes.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The number of datastores queried concurrently.
-const CONCURRENCY: usize = 4;
-/// The number of orphans whose keys are counted.
-const MAX_COUNTED: usize = 20;
+/// A datastore: opening it and asking it.
+const DATASTORE: Duration = Duration::from_secs(10);
+/// How long it is tried to open.
+const OPENING: Duration = Duration::from_secs(6);
+/// How long bytes are counted.
+const COUNTING: Duration = Duration::from_secs(2);
+/// How many datastores are asked at a time.
+const AT_ONCE: usize = 4;
+/// How many orphans' keys are counted.
+const COUNTED: usize = 20;
 
-/// Collects facts about one datastore and what it holds for one control plane.
-pub(super) async fn collect_datastore_facts(
+/// One datastore, and what it holds of one control plane.
+pub(super) async fn examine_datastore(
     session: &Session<'_>,
     name: &DatastoreName,
     id: &ControlPlaneId,
 ) -> (Fact<DatastoreHealth>, Fact<TenancyFacts>) {
     let what = format!("datastore `{name}`");
-    let query = within(DATASTORE_TIMEOUT, &what, async {
+    let look = within(DATASTORE, &what, async {
         let mut admin = opened(session, name).await?;
         let health = health(session, name, &mut admin).await?;
         let tenancy = tenancy(&mut admin, id).await;
         Ok::<_, Fault>((health, tenancy))
     });
-    match query.await {
-        Ok((health, tenancy)) => (Ok(health), tenancy.map_err(super::IntoUnavailable::into_unavailable)),
-        Err(why) => (Err(why), Err(Unavailable::Skipped("the datastore is not reachable".to_owned()))),
+    match look.await {
+        Ok((health, tenancy)) => (Ok(health), tenancy.map_err(super::Why::why)),
+        Err(why) => (Err(why), Err(Unavailable::NoWay("the datastore does not answer".to_owned()))),
     }
 }
 
 async fn opened(session: &Session<'_>, name: &DatastoreName) -> Result<Admin, Fault> {
     let datastore = find(session, name).await?.ok_or_else(|| DatastoreError::Missing { name: name.to_string() })?;
-    let session = Session { deadline: Instant::now() + OPEN_TIMEOUT, ..*session };
+    let session = Session { deadline: Instant::now() + OPENING, ..*session };
     open(&session, &datastore).await
 }
 
@@ -62,11 +62,11 @@ async fn health(session: &Session<'_>, name: &DatastoreName, admin: &mut Admin) 
     let pods = session.management.list("v1", "Pod", Some(DATASTORE_NAMESPACE), &selector).await?;
     let pod =
         |member: &str| pods.iter().find(|pod| pod.pointer("/metadata/name").and_then(Value::as_str) == Some(member));
-    // A member without a pod is down, unless no member runs as a pod in this cluster.
+    // A member without its pod is away, unless none of them is a pod here.
     let ready = |member: &str| (!pods.is_empty()).then(|| pod(member).is_some_and(|pod| pod_summary(pod).1));
     Ok(DatastoreHealth {
         name: name.to_string(),
-        vulnerability: vulnerable(&health.version).map(str::to_owned),
+        hole: vulnerable(&health.version).map(str::to_owned),
         version: health.version,
         members: health.members.into_iter().map(|name| Member { ready: ready(&name), name }).collect(),
         alarms: health.alarms,
@@ -82,21 +82,21 @@ async fn tenancy(admin: &mut Admin, id: &ControlPlaneId) -> Result<TenancyFacts,
     let parts = [
         (state.user, "user"),
         (state.role, "role"),
-        (state.permission, "permission on its prefix"),
+        (state.permission, "permission of its prefix"),
         (state.grant, "grant of its role"),
     ];
     Ok(TenancyFacts {
         prefix: prefix(id),
         missing: parts.iter().filter(|(there, _)| !there).map(|(_, what)| *what).collect(),
         keys: state.keys,
-        bytes: admin.etcd.tenant_bytes(id, COUNT_TIMEOUT).await.ok(),
+        bytes: admin.etcd.tenant_bytes(id, COUNTING).await.ok(),
     })
 }
 
-/// All visible control planes: id, name, datastore.
+/// All control planes that can be seen: id, name, datastore.
 struct Known {
     control_planes: Vec<(ControlPlaneId, String, DatastoreName)>,
-    /// Ids from Deployments, whose record may be lost.
+    /// Ids of Deployments whose record may be lost.
     deployed: BTreeSet<String>,
 }
 
@@ -118,23 +118,23 @@ async fn known(session: &Session<'_>, namespace: Option<&Namespace>) -> Result<K
     Ok(Known { control_planes, deployed: deployments.iter().filter_map(id).collect() })
 }
 
-/// Collects facts about the management cluster and, if its API server answers, about what all control planes share.
+/// Looks at the management cluster, and at what all control planes share when it answers.
 pub async fn collect_shared_facts(
     session: &Session<'_>,
     namespace: &Namespace,
 ) -> (ManagementFacts, Option<SharedFacts>) {
-    let api_server = probe_api_server(session.management, session.clock).await;
-    let answers = api_server.is_ok();
-    tokio::join!(collect_management_facts(session, namespace, api_server), async {
+    let greeting = probe_api_server(session.management, session.clock).await;
+    let answers = greeting.is_ok();
+    tokio::join!(examine_management(session, namespace, greeting), async {
         if answers { Some(shared(session, namespace).await) } else { None }
     })
 }
 
 async fn shared(session: &Session<'_>, namespace: &Namespace) -> SharedFacts {
-    let events = within(QUERY_TIMEOUT, "events", session.management.list("v1", "Event", Some(DATASTORE_NAMESPACE), ""));
+    let events = within(LOOK, "events", session.management.list("v1", "Event", Some(DATASTORE_NAMESPACE), ""));
     let (all, own, events) = tokio::join!(
-        within(QUERY_TIMEOUT, "the control planes of all namespaces", known(session, None)),
-        within(QUERY_TIMEOUT, "the control planes", known(session, Some(namespace))),
+        within(LOOK, "the control planes of all namespaces", known(session, None)),
+        within(LOOK, "the control planes", known(session, Some(namespace))),
         events,
     );
     let default = DatastoreName::parse("default").expect("it is a name");
@@ -142,38 +142,36 @@ async fn shared(session: &Session<'_>, namespace: &Namespace) -> SharedFacts {
     for known in [&all, &own].into_iter().flatten() {
         names.extend(known.control_planes.iter().map(|(_, _, datastore)| datastore.clone()));
     }
-    if !names.contains(&default) && matches!(within(QUERY_TIMEOUT, "", find(session, &default)).await, Ok(Some(_))) {
+    if !names.contains(&default) && matches!(within(LOOK, "", find(session, &default)).await, Ok(Some(_))) {
         names.insert(default);
     }
-    let results = at_once(&names, CONCURRENCY, |name| collect_shared_datastore_facts(session, name, &all)).await;
-    let (datastores, orphans) = results.into_iter().unzip();
+    let looks = at_once(&names, AT_ONCE, |name| examine_one(session, name, &all)).await;
+    let (datastores, orphans) = looks.into_iter().unzip();
     SharedFacts { datastores, orphans, events }
 }
 
-async fn collect_shared_datastore_facts(
+async fn examine_one(
     session: &Session<'_>,
     name: &DatastoreName,
     all: &Fact<Known>,
 ) -> (Fact<DatastoreHealth>, Fact<Orphans>) {
     let what = format!("datastore `{name}`");
-    let query = within(DATASTORE_TIMEOUT, &what, async {
+    let look = within(DATASTORE, &what, async {
         let mut admin = opened(session, name).await?;
         let health = health(session, name, &mut admin).await?;
         let orphans = match all {
-            Ok(known) => {
-                orphans(session, name, &mut admin, known).await.map_err(super::IntoUnavailable::into_unavailable)
-            }
+            Ok(known) => orphans(session, name, &mut admin, known).await.map_err(super::Why::why),
             Err(why) => Err(why.clone()),
         };
         Ok::<_, Fault>((health, orphans))
     });
-    match query.await {
+    match look.await {
         Ok((health, orphans)) => (Ok(health), orphans),
-        Err(why) => (Err(why), Err(Unavailable::Skipped("the datastore is not reachable".to_owned()))),
+        Err(why) => (Err(why), Err(Unavailable::NoWay("the datastore does not answer".to_owned()))),
     }
 }
 
-/// Lists users twice, and control planes in between, to exclude control planes that are just being created or deleted.
+/// What is seen twice, with a look at the control planes between, is no control plane that comes or goes this moment.
 async fn orphans(
     session: &Session<'_>,
     name: &DatastoreName,
@@ -188,13 +186,13 @@ async fn orphans(
             known.deployed.contains(id) || known.control_planes.iter().any(|(known, _, _)| known.as_str() == id)
         })
     };
-    let mut orphan_ids = BTreeMap::new();
+    let mut without_plane = BTreeMap::new();
     for id in tenants.intersection(&still).filter(|id| !is_known(id)) {
         let keys = match ControlPlaneId::parse(id) {
-            Ok(id) if orphan_ids.len() < MAX_COUNTED => admin.etcd.tenant(&id).await?.keys,
+            Ok(id) if without_plane.len() < COUNTED => admin.etcd.tenant(&id).await?.keys,
             Ok(_) | Err(_) => 0,
         };
-        orphan_ids.insert(id.clone(), keys);
+        without_plane.insert(id.clone(), keys);
     }
     let lost = |known: &Known| -> BTreeSet<String> {
         let here = known.control_planes.iter().filter(|(_, _, datastore)| datastore == name);
@@ -204,8 +202,8 @@ async fn orphans(
     };
     Ok(Orphans {
         datastore: name.to_string(),
-        tenants: still.len() - orphan_ids.len().min(still.len()),
-        orphan_ids,
-        missing_tenants: lost(before).intersection(&lost(&after)).cloned().collect(),
+        tenants: still.len() - without_plane.len().min(still.len()),
+        without_plane,
+        without_tenancy: lost(before).intersection(&lost(&after)).cloned().collect(),
     })
 }

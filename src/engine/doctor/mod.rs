@@ -1,5 +1,5 @@
-//! Collects the facts that `plan::doctor` checks. Read-only; each query has its own timeout, so a hanging server does
-//! not hide other problems. All queries together take less than 30 seconds.
+//! Gathers what `plan::doctor` judges. Only reads, and each look has its own time limit, so that what hangs hides nothing
+//! else: all together take less than half a minute.
 
 pub mod access;
 pub mod control_plane;
@@ -20,30 +20,26 @@ pub use control_plane::collect_control_plane_facts;
 pub use datastore::collect_shared_facts;
 pub use management_cluster::no_kubeconfig;
 
-/// The timeout of one query.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// One look at the management cluster.
+const LOOK: Duration = Duration::from_secs(5);
 
-/// Runs a query with a timeout.
-async fn within<T, E: IntoUnavailable>(
-    limit: Duration,
-    what: &str,
-    query: impl Future<Output = Result<T, E>>,
-) -> Fact<T> {
-    match timeout(limit, query).await {
-        Ok(outcome) => outcome.map_err(IntoUnavailable::into_unavailable),
-        Err(_) => Err(Unavailable::timed_out(what, limit)),
+/// A look, bounded in time.
+async fn within<T, E: Why>(limit: Duration, what: &str, look: impl Future<Output = Result<T, E>>) -> Fact<T> {
+    match timeout(limit, look).await {
+        Ok(outcome) => outcome.map_err(Why::why),
+        Err(_) => Err(Unavailable::late(what, limit)),
     }
 }
 
-/// Converts an error into the reason why a fact is unavailable.
-trait IntoUnavailable {
-    fn into_unavailable(self) -> Unavailable;
+/// What a failure says about what was looked at.
+trait Why {
+    fn why(self) -> Unavailable;
 }
 
-impl IntoUnavailable for Refusal {
-    fn into_unavailable(self) -> Unavailable {
+impl Why for Refusal {
+    fn why(self) -> Unavailable {
         match self {
-            Self::Forbidden { .. } => Unavailable::Forbidden(self.to_string()),
+            Self::Forbidden { .. } => Unavailable::NotAllowed(self.to_string()),
             Self::Kubeconfig(_)
             | Self::Unreachable { .. }
             | Self::Unauthorized { .. }
@@ -56,19 +52,19 @@ impl IntoUnavailable for Refusal {
     }
 }
 
-impl IntoUnavailable for Fault {
-    fn into_unavailable(self) -> Unavailable {
-        // The refusal was converted to a fault; only its message still shows its kind.
+impl Why for Fault {
+    fn why(self) -> Unavailable {
+        // A refusal that became a fault on its way; its own words are all that is left of its kind.
         let denied = self.causes().iter().any(|cause| cause.starts_with("not allowed to "));
         if denied {
-            return Unavailable::Forbidden(self.to_string());
+            return Unavailable::NotAllowed(self.to_string());
         }
         Unavailable::Failed(self.to_string(), self.hints().to_vec())
     }
 }
 
-impl IntoUnavailable for Unavailable {
-    fn into_unavailable(self) -> Unavailable {
+impl Why for Unavailable {
+    fn why(self) -> Unavailable {
         self
     }
 }

@@ -1,49 +1,38 @@
-//! Collects facts from the tenant's API server, with super-admin credentials.
+//! Looks inside a tenant, as its super-admin.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::management_cluster::probe_api_server;
-use super::{QUERY_TIMEOUT, within};
+use super::{LOOK, within};
 use crate::cluster::{Connection, Refusal};
 use crate::engine::workers::bootstrap_tokens::list_tokens;
 use crate::plan::doctor::check_graph::Fact;
-use crate::plan::doctor::facts::TenantClusterFacts;
+use crate::plan::doctor::facts::Inside;
 use crate::plan::rollout::preflight::tenant::strict_webhooks;
 use crate::render::ObjectRef;
 
-/// Reads all facts that the tenant's checks need.
-pub(crate) async fn collect_tenant_facts(connection: &Connection, clock: fn() -> Timestamp) -> TenantClusterFacts {
+/// Reads what the links inside are judged from.
+pub(crate) async fn examine_inside(connection: &Connection, clock: fn() -> Timestamp) -> Inside {
     let list = |what: &'static str, api: &'static str, kind: &'static str, place: Option<&'static str>, label| {
-        within(QUERY_TIMEOUT, what, connection.list(api, kind, place, label))
+        within(LOOK, what, connection.list(api, kind, place, label))
     };
     let system = Some("kube-system");
-    let (api_server, nodes, leases, tokens, cluster_info, coredns, kube_proxy, (webhooks, slices), events) = tokio::join!(
+    let (greeting, nodes, leases, tokens, cluster_info, coredns, kube_proxy, (webhooks, slices), events) = tokio::join!(
         probe_api_server(connection, clock),
         list("the nodes", "v1", "Node", None, ""),
         list("the nodes' leases", "coordination.k8s.io/v1", "Lease", Some("kube-node-lease"), ""),
-        within(QUERY_TIMEOUT, "the bootstrap tokens", list_tokens(connection)),
-        within(QUERY_TIMEOUT, "cluster-info", cluster_info(connection)),
+        within(LOOK, "the bootstrap tokens", list_tokens(connection)),
+        within(LOOK, "cluster-info", cluster_info(connection)),
         list("CoreDNS", "apps/v1", "Deployment", system, "k8s-app=kube-dns"),
         list("kube-proxy", "apps/v1", "DaemonSet", system, "k8s-app=kube-proxy"),
         webhooks(connection),
         list("the events", "v1", "Event", None, ""),
     );
-    TenantClusterFacts {
-        api_server,
-        nodes,
-        leases,
-        tokens,
-        cluster_info,
-        coredns,
-        kube_proxy,
-        webhooks,
-        slices,
-        events,
-    }
+    Inside { greeting, nodes, leases, tokens, cluster_info, coredns, kube_proxy, webhooks, slices, events }
 }
 
-/// The keys of cluster-info; it has one for each token that signs it.
+/// The keys of cluster-info: one for each token that it is signed with.
 async fn cluster_info(connection: &Connection) -> Result<Vec<String>, Refusal> {
     let object = ObjectRef {
         api_version: "v1".into(),
@@ -56,10 +45,10 @@ async fn cluster_info(connection: &Connection) -> Result<Vec<String>, Refusal> {
     Ok(data.into_iter().flat_map(|data| data.keys().cloned()).collect())
 }
 
-/// The webhook configurations. Lists `EndpointSlice`s, which may be many, only if a webhook needs them.
+/// The configurations; and who is behind Services, which is many, only where a webhook depends on it.
 async fn webhooks(connection: &Connection) -> (Fact<Vec<Value>>, Fact<Vec<Value>>) {
     let api = "admissionregistration.k8s.io/v1";
-    let query = within(QUERY_TIMEOUT, "the webhooks", async {
+    let look = within(LOOK, "the webhooks", async {
         let mut all = connection.list(api, "ValidatingWebhookConfiguration", None, "").await?;
         all.extend(connection.list(api, "MutatingWebhookConfiguration", None, "").await?);
         let slices = if strict_webhooks(&all).is_empty() {
@@ -69,7 +58,7 @@ async fn webhooks(connection: &Connection) -> (Fact<Vec<Value>>, Fact<Vec<Value>
         };
         Ok::<_, Refusal>((all, slices))
     });
-    match query.await {
+    match look.await {
         Ok((all, slices)) => (Ok(all), Ok(slices)),
         Err(why) => (Err(why.clone()), Err(why)),
     }

@@ -1,4 +1,4 @@
-//! Applies an approved plan that creates or changes a control plane, under its lock.
+//! Making a control plane, or bringing one to what is wished, as it was agreed to: under the lock, to the end.
 
 use super::preview::CreateRequest;
 use crate::ambient::Ambient;
@@ -38,9 +38,7 @@ pub async fn apply(
 fn is_change(recorded: &StoredRecord, request: &CreateRequest, wait: bool) -> bool {
     let record = &recorded.record;
     record.update.is_some()
-        || (wait
-            && record.step == LifecyclePhase::Ready
-            && !recorded.desired_spec().is_same_as(&request.desired_spec()))
+        || (wait && record.step == LifecyclePhase::Ready && !recorded.desired_spec().is_like(&request.desired_spec()))
 }
 
 /// Removes the lock of a run that ended after its work and before it could give the lock back.

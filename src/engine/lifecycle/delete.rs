@@ -1,4 +1,4 @@
-//! Deletes a control plane and its data. The record is deleted last, so an interrupted run can resume.
+//! Removing a control plane with its data. Can be killed anywhere: the record goes last, so a second run knows the rest.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -35,11 +35,11 @@ pub(crate) const KINDS: [(&str, &str); 10] = [
 ];
 
 /// What of them is told beforehand: Kubernetes makes the others, and a lock is given back.
-const PREVIEWED_KINDS: [&str; 7] =
+const TOLD: [&str; 7] =
     ["PodDisruptionBudget", "Deployment", "NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"];
 
 /// What makes nothing itself and holds no lock.
-const PASSIVE_KINDS: [&str; 5] = ["NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"];
+const PLAIN: [&str; 5] = ["NetworkPolicy", "Service", "Secret", "ConfigMap", "ServiceAccount"];
 
 /// What is to be removed.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub async fn prepare_delete(session: &Session<'_>, request: &DeleteRequest) -> R
     require_rights(session.management, &request.namespace).await?;
     let recorded = read_record(session.management, &request.namespace, &request.name).await?;
     let mut plan = Plan { control_plane: format!("{}/{}", request.namespace, request.name), ..Default::default() };
-    for (object, _) in &list(session, request, &PREVIEWED_KINDS).await? {
+    for (object, _) in &list(session, request, &TOLD).await? {
         plan.changes.push(Change::of(object, Action::Delete, ""));
     }
     if let Some(recorded) = recorded {
@@ -128,7 +128,7 @@ async fn remove(session: &Session<'_>, request: &DeleteRequest, lock: &Lock) -> 
     }
     session.say(Event::Step("objects".into()));
     // A Service ends only when its load balancer has been given back, and others may hold an object for their own reasons.
-    all.of(&PASSIVE_KINDS, Removal::default(), "the objects to go").await?;
+    all.of(&PLAIN, Removal::default(), "the objects to go").await?;
     if let Some(store) = store {
         store.remove().await?;
         session.say(Event::Done("the record removed".into()));
@@ -208,7 +208,7 @@ async fn remove_data(session: &Session<'_>, store: &RecordStore<'_>, lock: &Lock
         }
         return Err(Fault::new(
             Kind::Failed,
-            format!("datastore `{name}` has no Secret, so its data cannot be removed"),
+            format!("datastore `{name}` is not described any more, so the data cannot be removed"),
         )
         .hint("restore its Secret; or leave the data behind: --keep-data"));
     };

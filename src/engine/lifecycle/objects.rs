@@ -23,12 +23,12 @@ use crate::plan::access::exposure::decide_exposure;
 use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::noop::apply_is_noop;
 use crate::plan::certificates::renewal::RenewalRequest;
-use crate::plan::lifecycle::desired::{Desired, Inputs, build_desired};
-use crate::plan::rollout::settings_diff::{descriptions, diff_settings};
+use crate::plan::lifecycle::desired::{Desired, Inputs, desire};
+use crate::plan::rollout::settings_diff::{changes_of_settings, words_of};
 use crate::plan::state::operations::{Revision, RevisionKind};
 use crate::plan::state::record::{LifecyclePhase, Record};
 use crate::render::{Address, Manifest, ObjectRef, Write};
-use crate::tenant::{disabled_addons, objects as tenant_objects, token_secret};
+use crate::tenant::{objects as tenant_objects, token_secret, unwanted_addons};
 
 /// A control plane that can be used.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl ApplyRun<'_> {
         let (datastore, address) = tokio::try_join!(datastore, identity)?;
 
         let live = self.live().await?;
-        let mut desired = self.build_desired(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let mut desired = self.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
             self.session.say(Event::Note(format!("new {reason}")));
         }
@@ -145,7 +145,7 @@ impl ApplyRun<'_> {
         live(self.session, &self.request.spec).await
     }
 
-    pub(crate) fn build_desired(
+    pub(crate) fn desire(
         &self,
         record: &Record,
         live: &Live,
@@ -153,7 +153,7 @@ impl ApplyRun<'_> {
         datastore: Option<&admin::Datastore>,
         ambient: &mut Ambient,
     ) -> Result<Desired, Fault> {
-        let reissue = RenewalRequest::for_removed_sans(&record.spec, &self.request.spec);
+        let reissue = RenewalRequest::of_change(&record.spec, &self.request.spec);
         self.desire_anew(record, live, address, datastore, &reissue, ambient)
     }
 
@@ -169,12 +169,12 @@ impl ApplyRun<'_> {
     ) -> Result<Desired, Fault> {
         let spec = &self.request.spec;
         let service = live.named("Service", &ObjectNames(&spec.name).service());
-        Ok(build_desired(
+        Ok(desire(
             &Inputs {
                 spec,
                 id: &record.id,
                 live,
-                supplied: &self.request.given,
+                given: &self.request.given,
                 recorded_ca: record.ca.as_deref(),
                 exposure: decide_exposure(spec, Some(exposure(record, spec)), service, record.address.as_ref()),
                 address,
@@ -190,14 +190,14 @@ impl ApplyRun<'_> {
     async fn identity(&self, store: &mut RecordStore<'_>, ambient: &mut Ambient) -> Result<(), Fault> {
         self.session.say(Event::Step("keys and Service".into()));
         let live = objects(self.session, &self.request.spec).await?;
-        let desired = self.build_desired(store.record(), &live, None, None, ambient)?;
+        let desired = self.desire(store.record(), &live, None, None, ambient)?;
         self.write(&desired, &live).await?;
         let given = self.request.given.names();
         store
             .update(None, |record| {
                 record.ca = Some(desired.ca.clone());
                 if !given.is_empty() {
-                    record.supplied_files = given;
+                    record.given = given;
                 }
             })
             .await
@@ -206,19 +206,17 @@ impl ApplyRun<'_> {
     /// Puts the wish into the record. Of one that served it is a change, which the history tells.
     pub(crate) async fn note_change(&self, store: &mut RecordStore<'_>) -> Result<(), Fault> {
         let (spec, documents) = (&self.request.spec, &self.request.documents);
-        let what = descriptions(&diff_settings(&store.record().spec, spec));
+        let what = words_of(&changes_of_settings(&store.record().spec, spec));
         let revision = (store.record().step == LifecyclePhase::Ready && !what.is_empty()).then(|| Revision {
             at: (self.session.clock)(),
             from: spec.version,
             to: spec.version,
             by: this_process(),
-            changes: what,
+            what,
             before: Some(Box::new(store.desired_spec())),
             kind: RevisionKind::of(self.request.is_rollback),
         });
-        store
-            .update(Some((spec, documents)), |record| revision.into_iter().for_each(|it| record.add_revision(it)))
-            .await
+        store.update(Some((spec, documents)), |record| revision.into_iter().for_each(|it| record.remember(it))).await
     }
 
     /// Writes objects: all but the workload at once, then the workload, which mounts them.
@@ -259,15 +257,15 @@ impl ApplyRun<'_> {
                     if existing.get("data") != manifest.body.get("data") {
                         return Err(Fault::new(
                             Kind::Conflict,
-                            format!("{} was created by another kamaji run", manifest.object),
+                            format!("{} was made by another kamaji this moment", manifest.object),
                         )
                         .hint("run the command again: it goes on with the keys that are there"));
                     }
                 }
             },
-            Write::Apply | Write::ApplyUnlessEdited
+            Write::Apply | Write::ApplyUnlessTaken
                 if before.is_some_and(|before| apply_is_noop(&manifest.body, before)) => {}
-            Write::Apply | Write::ApplyUnlessEdited => {
+            Write::Apply | Write::ApplyUnlessTaken => {
                 let after = self.session.management.apply(manifest).await?;
                 let version = |object: &Value| object.pointer("/metadata/resourceVersion").cloned();
                 match before {
@@ -304,7 +302,7 @@ impl ApplyRun<'_> {
                 Err(fault) => return Err(fault),
             }
         }
-        tenant_connection::remove_unwanted(self.session, &connection, &disabled_addons(spec, &facts)).await?;
+        tenant_connection::remove_unwanted(self.session, &connection, &unwanted_addons(spec, &facts)).await?;
         for token in &spec.bootstrap_tokens {
             let (id, secret) = parse_token(token.token.expose_secret())?;
             let expiration = token.ttl.map(|ttl| (self.session.clock)() + ttl);
@@ -344,7 +342,7 @@ impl ApplyRun<'_> {
             }
             if !rolled_out(self.session.management.get(&deployment).await?.as_ref(), spec.replicas) {
                 let pods = pods(self.session, &spec.namespace, &spec.name).await?;
-                causes.extend(crate::plan::lifecycle::pod_status::pod_failure_causes(&pods, &[]));
+                causes.extend(crate::plan::lifecycle::pod_status::causes_of_pods(&pods, &[]));
                 if causes.is_empty() {
                     causes.push("the Deployment has not noticed its ready pods yet".into());
                 }

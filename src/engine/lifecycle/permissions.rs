@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{Connection, Refusal};
 use crate::error::{Fault, Kind};
-use crate::model::{CONTROL_PLANES, Namespace, Permission};
+use crate::model::{CONTROL_PLANES, Namespace, Right};
 use crate::render::ObjectRef;
 
 /// After how long a refusal is believed.
@@ -35,7 +35,7 @@ pub async fn with_missing_rights(connection: &Connection, namespace: &Namespace,
 pub(crate) async fn missing_rights(
     connection: &Connection,
     namespace: &Namespace,
-    rights: &[Permission],
+    rights: &[Right],
 ) -> Result<Vec<String>, Refusal> {
     let rules = match review(connection, "SelfSubjectRulesReview", json!({"namespace": namespace})).await {
         Ok(status) => status,
@@ -53,7 +53,7 @@ pub(crate) async fn missing_rights(
             }
         }
         if !verbs.is_empty() {
-            missing.push(format!("{} {}", verbs.join(", "), right.resource_name()));
+            missing.push(format!("{} {}", verbs.join(", "), right.resource_text()));
         }
     }
     Ok(missing)
@@ -86,7 +86,7 @@ async fn review(connection: &Connection, kind: &str, spec: Value) -> Result<Valu
 async fn is_allowed(
     connection: &Connection,
     namespace: &Namespace,
-    right: &Permission,
+    right: &Right,
     verb: &str,
 ) -> Result<bool, Refusal> {
     let (resource, subresource) = right.resource.split_once('/').unwrap_or((right.resource, ""));
@@ -106,7 +106,7 @@ async fn is_allowed(
 }
 
 /// Whether one of the rules gives the right, for objects of every name where it names none.
-fn allows(status: &Value, right: &Permission, verb: &str) -> bool {
+fn allows(status: &Value, right: &Right, verb: &str) -> bool {
     let rules = status["resourceRules"].as_array();
     rules.into_iter().flatten().any(|rule| {
         let has = |key: &str, wanted: &str| {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_rule_for_named_objects_is_not_a_right_to_all() {
-        let right = Permission { group: "apps", resource: "deployments", verbs: &["get"], names: &[] };
+        let right = Right { group: "apps", resource: "deployments", verbs: &["get"], names: &[] };
         let rules = |rule: Value| json!({"resourceRules": [rule]});
         assert!(allows(&rules(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})), &right, "get"));
         assert!(allows(
@@ -142,8 +142,8 @@ mod tests {
         let named =
             json!({"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["a"]});
         assert!(!allows(&rules(named.clone()), &right, "get"));
-        assert!(allows(&rules(named.clone()), &Permission { names: &["a"], ..right }, "get"));
-        assert!(!allows(&rules(named), &Permission { names: &["a", "b"], ..right }, "get"));
+        assert!(allows(&rules(named.clone()), &Right { names: &["a"], ..right }, "get"));
+        assert!(!allows(&rules(named), &Right { names: &["a", "b"], ..right }, "get"));
     }
 
     #[tokio::test]

@@ -27,14 +27,14 @@ use crate::plan::apply::live_objects::Live;
 use crate::plan::apply::noop::apply_is_noop;
 use crate::plan::apply::plan::{Action, Change, Plan, change_owned_by_others, compare};
 use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
-use crate::plan::lifecycle::desired::{Desired, Inputs, build_desired, is_wanted, object_refs};
-use crate::plan::network::cidr_overlap::api_server_in_cluster_ranges;
-use crate::plan::network::ip_family::{family_not_supported, unsupported_family};
-use crate::plan::rollout::settings_diff::diff_settings;
+use crate::plan::lifecycle::desired::{Desired, Inputs, desire, is_wanted, object_refs};
+use crate::plan::network::cidr_overlap::hidden_by_its_own_ranges;
+use crate::plan::network::ip_family::{no_such_family, unserved_family};
+use crate::plan::rollout::settings_diff::changes_of_settings;
 use crate::plan::state::operations::{DesiredSpec, Phase};
 use crate::plan::state::record::{LifecyclePhase, Record, immutable_changes};
 use crate::render::{Address, Write};
-use crate::tenant::{TenantFacts, disabled_addons, objects as tenant_objects};
+use crate::tenant::{TenantFacts, objects as tenant_objects, unwanted_addons};
 
 /// What is to be made.
 #[derive(Debug)]
@@ -123,10 +123,10 @@ pub async fn preview(session: &Session<'_>, request: &CreateRequest, ambient: &m
 
 /// Refuses a policy that would not close what it was asked to.
 fn refuse_half_closed(spec: &ControlPlaneSpec, live: &Live) -> Result<(), Fault> {
-    if !live.management_network.lacks_permissions_for(spec) {
+    if !live.management_network.falls_short_of(spec) {
         return Ok(());
     }
-    let open = live.management_network.unreadable.join("\n  - ");
+    let open = live.management_network.unread.join("\n  - ");
     let text = format!("the network policy would not close everything, because this may not be read:\n  - {open}");
     Err(Fault::new(Kind::Failed, text)
         .hint(format!(
@@ -144,16 +144,14 @@ async fn refuse_unreachable(session: &Session<'_>, spec: &ControlPlaneSpec, live
     let refuse = |(cause, remedy): (String, String)| Err(Fault::new(Kind::Usage, cause).hint(remedy));
     let service = match session.management.preview(&crate::render::service(spec, decided, existing)).await {
         Ok(service) => service,
-        Err(Refusal::Refused { message, .. }) if message.contains("ipFamilies") => {
-            return refuse(family_not_supported(spec));
-        }
+        Err(Refusal::Refused { message, .. }) if message.contains("ipFamilies") => return refuse(no_such_family(spec)),
         // An admission webhook may refuse every preview; what is wrong with the Service is told when it is written.
         Err(Refusal::Refused { .. }) => return Ok(()),
         Err(refusal) => return Err(refusal.into()),
     };
     let facts = cluster_facts(session, spec, exposure, Some(&service)).await;
-    let why = unsupported_family(spec, exposure, &facts, &service)
-        .or_else(|| api_server_in_cluster_ranges(spec, exposure, &facts, &service));
+    let why = unserved_family(spec, exposure, &facts, &service)
+        .or_else(|| hidden_by_its_own_ranges(spec, exposure, &facts, &service));
     if let Some(why) = why {
         return refuse(why);
     }
@@ -206,10 +204,7 @@ pub(crate) fn ensure_immutable_fields_unchanged(recorded: &StoredRecord, request
     }
     let mut text = format!("control plane `{name}` exists, and these values cannot change:");
     for change in &changes {
-        text.push_str(&format!(
-            "\n  {}: is {}, asked for {} ({})",
-            change.field, change.current, change.requested, change.reason
-        ));
+        text.push_str(&format!("\n  {}: is {}, asked for {} ({})", change.field, change.is, change.asked, change.why));
     }
     Err(Fault::new(Kind::Conflict, text).hint("put the old values back, or choose another name"))
 }
@@ -217,11 +212,11 @@ pub(crate) fn ensure_immutable_fields_unchanged(recorded: &StoredRecord, request
 /// What a wish means to the change of settings on its way: to go on with it, or to go back. `None`: it is another one.
 pub(crate) fn way_of(recorded: &StoredRecord, desired: &DesiredSpec) -> Option<Phase> {
     let update = recorded.record.update.as_ref()?;
-    if update.to.is_same_as(desired) {
+    if update.to.is_like(desired) {
         // Who asks for it again after it was turned back tries it again.
-        return Some(if update.phase == Phase::RollingBack { Phase::Pods } else { update.phase });
+        return Some(if update.phase == Phase::Back { Phase::Pods } else { update.phase });
     }
-    recorded.desired_spec().is_same_as(desired).then_some(Phase::RollingBack)
+    recorded.desired_spec().is_like(desired).then_some(Phase::Back)
 }
 
 fn preview_new(spec: &ControlPlaneSpec, live: &Live, plan: &mut Plan) {
@@ -284,17 +279,17 @@ pub(crate) async fn preview_existing(
         plan.notes.push(note);
     }
     let datastore = admin::find(session, &spec.datastore).await?;
-    let desired = build_desired(
+    let desired = desire(
         &Inputs {
             spec,
             id: &record.id,
             live,
-            supplied: &request.given,
+            given: &request.given,
             recorded_ca: record.ca.as_deref(),
             exposure: decide_exposure(spec, Some(exposure), service, record.address.as_ref()),
             address: address.as_ref(),
             datastore: datastore.as_ref().map(|datastore| &datastore.authority),
-            reissue: &RenewalRequest::for_removed_sans(&record.spec, spec),
+            reissue: &RenewalRequest::of_change(&record.spec, spec),
             rotation: record.rotation.as_ref(),
         },
         ambient,
@@ -339,16 +334,16 @@ async fn refuse_losing_workers(
     let preview = session.management.preview(&crate::render::service(spec, ports, Some(service))).await?;
     // While it is not exposed so, the address of today says nothing.
     let address = address.filter(|_| exposure(record, old) == becomes);
-    let change = EndpointChange {
+    let judged = EndpointChange {
         recorded: was,
-        from: exposure(record, old),
-        to: becomes,
+        was: exposure(record, old),
+        becomes,
         service,
         preview: &preview,
         spec,
         address,
     };
-    let (cause, remedy) = match change.impact() {
+    let (cause, remedy) = match judged.judge() {
         WorkerImpact::Unaffected { note } => return Ok((!note.is_empty()).then_some(note)),
         WorkerImpact::Disconnected { cause, remedy } => (cause, remedy),
     };
@@ -381,14 +376,14 @@ async fn joined(session: &Session<'_>, record: &Record) -> Result<Result<usize, 
 fn preview_record(request: &CreateRequest, recorded: &StoredRecord) -> Option<Change> {
     let (record, spec) = (&recorded.record, &request.spec);
     let ready = record.step == LifecyclePhase::Ready;
-    let changes = !recorded.desired_spec().is_same_as(&request.desired_spec());
+    let changes = !recorded.desired_spec().is_like(&request.desired_spec());
     let note = match (ready, record.is_changing()) {
         (false, _) => "creation was interrupted and goes on",
         (true, true) => "the interrupted change ends",
         (true, false) if changes => "the new wish",
         (true, false) => return None,
     };
-    let fields = if ready { diff_settings(&record.spec, spec) } else { Vec::new() };
+    let fields = if ready { changes_of_settings(&record.spec, spec) } else { Vec::new() };
     Some(Change { fields, ..Change::of(Record::object_ref(spec), Action::Update, note) })
 }
 
@@ -427,7 +422,7 @@ async fn preview_inside(
         return Ok(());
     };
     let facts = facts_of(address, &desired.ca_certificate);
-    let (manifests, unwanted) = (tenant_objects(spec, &facts), disabled_addons(spec, &facts));
+    let (manifests, unwanted) = (tenant_objects(spec, &facts), unwanted_addons(spec, &facts));
     let changes = tenant_connection::ask(session, spec, address, kubeconfig.expose_secret(), async |connection| {
         let mut changes = tenant_connection::preview(connection, &manifests).await?;
         changes.extend(tenant_connection::preview_unwanted(connection, &unwanted).await?);

@@ -12,8 +12,8 @@ use crate::engine::session::Session;
 use crate::engine::state::ensure_changeable::ensure_not_busy;
 use crate::engine::state::record_store::{RecordStore, StoredRecord, require_record};
 use crate::error::Fault;
-use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, format_pod_count};
-use crate::plan::lifecycle::pod_status::pod_failure_causes;
+use crate::model::{ControlPlaneName, ControlPlaneSpec, Namespace, pods_in_words};
+use crate::plan::lifecycle::pod_status::causes_of_pods;
 use crate::plan::state::operations::DesiredSpec;
 use crate::plan::state::record::Record;
 
@@ -53,7 +53,7 @@ async fn run(
     let datastore = admin::require(session, &spec.datastore).await?;
     let address = store.address()?;
     let live = creation.live().await?;
-    let desired = creation.build_desired(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
+    let desired = creation.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
     creation.write(&desired, &live).await?;
     creation.remove(&desired).await?;
     await_number(session, spec).await?;
@@ -72,7 +72,7 @@ async fn run(
 
 /// Waits until so many pods of the newest template are ready, or none is left.
 pub(crate) async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec) -> Result<(), Fault> {
-    let goal = format!("{} of `{}`", format_pod_count(spec.replicas), spec.name);
+    let goal = format!("{} of `{}`", pods_in_words(spec.replicas), spec.name);
     let deployment = deployment_ref(spec);
     loop {
         let settled = rolled_out(session.management.get(&deployment).await?.as_ref(), spec.replicas);
@@ -81,9 +81,9 @@ pub(crate) async fn await_number(session: &Session<'_>, spec: &ControlPlaneSpec)
             return Ok(());
         }
         let causes = if spec.replicas == 0 {
-            vec![format!("{} still at their last requests", format_pod_count(ending(&found)))]
+            vec![format!("{} still at their last requests", pods_in_words(ending(&found)))]
         } else {
-            pod_failure_causes(&found, &[])
+            causes_of_pods(&found, &[])
         };
         session.wait(Duration::from_millis(300), &goal, &causes).await?;
     }

@@ -1,4 +1,4 @@
-//! Reads the management cluster's network ranges; `plan` interprets them.
+//! Reading what the management cluster tells of its own network. What is made of it is `plan`.
 
 use serde_json::Value;
 

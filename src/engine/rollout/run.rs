@@ -24,16 +24,16 @@ use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::{ControlPlaneName, ControlPlaneSpec, KubeVersion, Namespace};
 use crate::plan::apply::plan::Approved;
-use crate::plan::lifecycle::current_replica_set::{current_pods, is_failing};
-use crate::plan::lifecycle::pod_status::pod_failure_causes;
-use crate::plan::rollout::settings_diff::{descriptions, diff_settings};
+use crate::plan::lifecycle::current_replica_set::{is_broken, newest_pods};
+use crate::plan::lifecycle::pod_status::causes_of_pods;
+use crate::plan::rollout::settings_diff::{changes_of_settings, words_of};
 use crate::plan::state::operations::{DesiredSpec, Phase, Update, Upgrade};
 use crate::plan::state::record::Record;
 
-/// How long a pod may be broken (crashing, without its image) before the rollout fails.
-const BROKEN_POD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a pod may be broken (crashing, without its image) before there is no hope for it.
+const HOPE: Duration = Duration::from_secs(30);
 /// How long going back may take; it must not be cut short by the patience that the change used up.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(300);
+const WAY_BACK: Duration = Duration::from_secs(300);
 /// What the objects inside the cluster are given at least: they come after the pods, and have a time of their own.
 const END: Duration = Duration::from_secs(60);
 
@@ -100,8 +100,8 @@ fn begin_upgrade(recorded: &StoredRecord, target: &Target<'_>, now: jiff::Timest
             began: now,
             is_rollback: target.is_rollback,
         }),
-        Some(way) if target.version == way.from => Ok(Upgrade { phase: Phase::RollingBack, ..way.clone() }),
-        Some(way) if target.version == way.to && way.phase == Phase::RollingBack => {
+        Some(way) if target.version == way.from => Ok(Upgrade { phase: Phase::Back, ..way.clone() }),
+        Some(way) if target.version == way.to && way.phase == Phase::Back => {
             Ok(Upgrade { phase: Phase::Pods, ..way.clone() })
         }
         Some(way) => {
@@ -127,7 +127,7 @@ pub(crate) async fn to_settings(
     let old = CreateRequest::of(recorded.desired_spec());
     // Who goes back asks for what there was; what was being made is on record.
     let made = CreateRequest::of(change.to.clone());
-    let new = if change.phase == Phase::RollingBack { &made } else { request };
+    let new = if change.phase == Phase::Back { &made } else { request };
     let way = Way {
         new,
         old: &old,
@@ -145,7 +145,7 @@ fn begin_update(recorded: &StoredRecord, request: &CreateRequest, now: jiff::Tim
     match (&record.update, way_of(recorded, &desired)) {
         (Some(update), Some(phase)) => Update { phase, ..update.as_ref().clone() },
         (Some(_) | None, _) => Update {
-            changes: descriptions(&diff_settings(&record.spec, &desired.spec)),
+            what: words_of(&changes_of_settings(&record.spec, &desired.spec)),
             to: desired,
             exposure: record.exposure,
             address: record.address.clone(),
@@ -186,7 +186,7 @@ impl Way<'_> {
         lock: &Lock,
         ambient: &mut Ambient,
     ) -> Result<ApplyOutcome, Fault> {
-        if self.phase == Phase::RollingBack {
+        if self.phase == Phase::Back {
             return self.back(session, store, lock, ambient).await;
         }
         let [new, old] = &self.names;
@@ -198,7 +198,7 @@ impl Way<'_> {
                 return Err(why);
             }
             session.say(Event::Note(format!("{new}: the pods did not become ready; going back to {old}")));
-            let patient = Session { deadline: Instant::now() + ROLLBACK_TIMEOUT, ..*session };
+            let patient = Session { deadline: Instant::now() + WAY_BACK, ..*session };
             session.management.ends_by(patient.deadline);
             self.back(&patient, store, lock, ambient)
                 .await
@@ -261,7 +261,7 @@ impl Rolling<'_> {
         let datastore = admin::require(session, &spec.datastore).await?;
         let address = await_address(session, spec, store).await?;
         let live = self.creation.live().await?;
-        let desired = self.creation.build_desired(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
+        let desired = self.creation.desire(store.record(), &live, Some(&address), Some(&datastore), ambient)?;
         for reason in &desired.reissued {
             session.say(Event::Note(format!("new {reason}")));
         }
@@ -284,15 +284,15 @@ impl Rolling<'_> {
             let namespace = Some(spec.namespace.as_str());
             let sets = session.management.list("apps/v1", "ReplicaSet", namespace, "").await?;
             let all = pods(session, &spec.namespace, &spec.name).await?;
-            let young: Vec<Value> = current_pods(found.as_ref(), &sets, &all);
+            let young: Vec<Value> = newest_pods(found.as_ref(), &sets, &all);
             let events = session.management.list("v1", "Event", namespace, "").await?;
-            let mut causes = pod_failure_causes(&young, &events);
+            let mut causes = causes_of_pods(&young, &events);
             if young.is_empty() {
                 causes.extend(crate::plan::lifecycle::pod_status::warnings(&events, "ReplicaSet", spec.name.as_str()));
             }
-            if young.iter().any(is_failing) {
+            if young.iter().any(is_broken) {
                 let since = *broken_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > BROKEN_POD_TIMEOUT {
+                if since.elapsed() > HOPE {
                     return Err(Fault::new(Kind::Failed, causes.join("\n  - ")));
                 }
             } else {
@@ -308,12 +308,10 @@ impl Rolling<'_> {
         let (spec, creation) = (self.spec(), &self.creation);
         let live = creation.live().await?;
         let address = store.address()?;
-        let desired = creation.build_desired(store.record(), &live, None, None, ambient)?;
+        let desired = creation.desire(store.record(), &live, None, None, ambient)?;
         creation.remove(&desired).await?;
         if spec.replicas == 0 {
-            creation
-                .session
-                .say(Event::Note("scaled to zero: objects in the cluster are updated when it is scaled up".into()));
+            creation.session.say(Event::Note("it sleeps: what is inside the cluster changes when it is woken".into()));
             return Ok(true);
         }
         let reached = creation.inside(&address, &desired).await?;

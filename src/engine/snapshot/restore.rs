@@ -1,12 +1,12 @@
-//! Restores a snapshot into the control plane it was taken from: stops the API server, replaces the data, and starts
-//! the version that wrote the snapshot.
+//! Putting a snapshot back into the control plane that it is of: nobody serves meanwhile, the data becomes the
+//! snapshot's, and the version that wrote it serves again.
 //!
-//! The record stores the progress: the same command resumes an interrupted restore, and other operations are rejected
-//! meanwhile. `sync` replaces the data.
+//! The record says what goes on: a run that was killed is finished by the same command, and nobody else changes it
+//! meanwhile. How the data is made the snapshot's is in `put_back`.
 
 use std::io::{BufRead, Seek};
 
-use super::sync::{Differences, sync_data};
+use super::sync::{Differences, walk};
 use crate::ambient::Ambient;
 use crate::cluster::{Lock, this_process};
 use crate::engine::access::tenant_connection::answers_directly_soon;
@@ -27,16 +27,16 @@ use crate::plan::snapshot::format::SnapshotHeader;
 use crate::plan::state::operations::{DesiredSpec, Restore, RestorePhase};
 use crate::plan::state::record::Record;
 
-/// A completed restore.
+/// A control plane that has the data of a snapshot.
 #[derive(Debug)]
 pub struct Restored {
-    /// The control plane's record.
+    /// Its record.
     pub record: Record,
-    /// The changes written to the datastore.
+    /// What was written.
     pub differences: Differences,
 }
 
-/// Fails unless the snapshot can be restored into this control plane.
+/// Whether the snapshot can be put back into this control plane at all.
 pub fn require_restorable(record: &Record, header: &SnapshotHeader) -> Result<(), Fault> {
     ensure_ready(record)?;
     ensure_not_paused(record)?;
@@ -46,17 +46,17 @@ pub fn require_restorable(record: &Record, header: &SnapshotHeader) -> Result<()
     Ok(())
 }
 
-/// Compares the current data with a snapshot. Read-only.
+/// How the data differs from a snapshot now. Writes nothing.
 pub async fn compare_with_snapshot(
     session: &Session<'_>,
     record: &Record,
     file: &mut (impl BufRead + Seek),
 ) -> Result<Differences, Fault> {
     let admin = open(session, record).await?;
-    sync_data(session, &admin.etcd, record, file, None).await
+    walk(session, &admin.etcd, record, file, None).await
 }
 
-/// Restores a verified snapshot under the lock and waits until the control plane is ready.
+/// Puts a snapshot back, under the lock, and waits until the control plane can be used. The file was verified.
 pub async fn restore(
     session: &Session<'_>,
     control_plane: (&Namespace, &ControlPlaneName),
@@ -93,36 +93,36 @@ impl Restoring<'_> {
         file: &mut (impl BufRead + Seek),
         ambient: &mut Ambient,
     ) -> Result<Restored, Fault> {
-        let operation = self.begin(&recorded.record);
+        let begun = self.begin(&recorded.record);
         let documents = recorded.documents.clone();
         let spec = recorded.record.spec.clone();
         let mut store = RecordStore::resume(self.session.management, recorded);
         store
             .update(None, |record| {
-                record.restore = Some(operation.clone());
+                record.restore = Some(begun.clone());
                 record.upgrade = None;
             })
             .await?;
         let mut differences = Differences::default();
-        if operation.phase != RestorePhase::Starting {
-            let stopped = Self::desired_spec(&ControlPlaneSpec { replicas: 0, ..spec.clone() }, &documents);
-            self.stop(&mut store, &stopped, ambient).await?;
+        if begun.phase != RestorePhase::Starting {
+            let asleep = Self::desired_spec(&ControlPlaneSpec { replicas: 0, ..spec.clone() }, &documents);
+            self.stop(&mut store, &asleep, ambient).await?;
             store.update(None, |record| set_phase(record, RestorePhase::Data)).await?;
-            differences = self.restore_data(store.record(), file).await?;
+            differences = self.put_back(store.record(), file).await?;
             store.update(None, |record| set_phase(record, RestorePhase::Starting)).await?;
         }
         let version = self.header.version;
-        let started = Self::desired_spec(&ControlPlaneSpec { version, ..spec }, &with_version(&documents, version));
-        self.start(&mut store, &started, ambient).await?;
+        let awake = Self::desired_spec(&ControlPlaneSpec { version, ..spec }, &with_version(&documents, version));
+        self.start(&mut store, &awake, ambient).await?;
         self.lock.check()?;
         let now = (self.session.clock)();
         store
-            .update(Some((&started.spec, &started.documents)), |record| record.finish_restore(now, this_process()))
+            .update(Some((&awake.spec, &awake.documents)), |record| record.finish_restore(now, this_process()))
             .await?;
         Ok(Restored { record: store.record().clone(), differences })
     }
 
-    /// The restore to perform: a new one, or the interrupted one.
+    /// The restore that this run is about: a new one, or the one that was interrupted.
     fn begin(&self, record: &Record) -> Restore {
         let header = self.header;
         match &record.restore {
@@ -145,24 +145,24 @@ impl Restoring<'_> {
     async fn stop(
         &self,
         store: &mut RecordStore<'_>,
-        stopped: &CreateRequest,
+        asleep: &CreateRequest,
         ambient: &mut Ambient,
     ) -> Result<(), Fault> {
-        self.session.say(Event::Step("stopping the control plane".into()));
-        self.write(store, stopped, ambient).await?;
-        await_number(self.session, &stopped.spec).await
+        self.session.say(Event::Step("the control plane stops".into()));
+        self.write(store, asleep, ambient).await?;
+        await_number(self.session, &asleep.spec).await
     }
 
     async fn start(
         &self,
         store: &mut RecordStore<'_>,
-        started: &CreateRequest,
+        awake: &CreateRequest,
         ambient: &mut Ambient,
     ) -> Result<(), Fault> {
-        let spec = &started.spec;
-        self.session.say(Event::Step(format!("starting the control plane with {}", spec.version)));
-        let creation = ApplyRun { session: self.session, request: started, lock: self.lock };
-        let desired = self.write(store, started, ambient).await?;
+        let spec = &awake.spec;
+        self.session.say(Event::Step(format!("the control plane starts with {}", spec.version)));
+        let creation = ApplyRun { session: self.session, request: awake, lock: self.lock };
+        let desired = self.write(store, awake, ambient).await?;
         if spec.replicas == 0 {
             return Ok(());
         }
@@ -176,7 +176,7 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    /// Applies the objects in the management cluster.
+    /// Writes the objects in the management cluster.
     async fn write(
         &self,
         store: &mut RecordStore<'_>,
@@ -189,32 +189,32 @@ impl Restoring<'_> {
         let found = found.ok_or_else(|| DatastoreError::Missing { name: name.to_string() })?;
         let address = store.address()?;
         let live = creation.live().await?;
-        let desired = creation.build_desired(store.record(), &live, Some(&address), Some(&found), ambient)?;
+        let desired = creation.desire(store.record(), &live, Some(&address), Some(&found), ambient)?;
         creation.write(&desired, &live).await?;
         creation.remove(&desired).await?;
         store.update(None, |record| record.certificates_end = desired.certificates_end).await?;
         Ok(desired)
     }
 
-    /// Replaces the data with the snapshot's and verifies the result.
-    async fn restore_data(&self, record: &Record, file: &mut (impl BufRead + Seek)) -> Result<Differences, Fault> {
-        self.session.say(Event::Step(format!("restoring the data of {}", format_time(self.header.taken))));
+    /// Makes the data what the snapshot has, and looks at all of it again.
+    async fn put_back(&self, record: &Record, file: &mut (impl BufRead + Seek)) -> Result<Differences, Fault> {
+        self.session.say(Event::Step(format!("the data of {}", format_time(self.header.taken))));
         let admin = open(self.session, record).await?;
-        let written = sync_data(self.session, &admin.etcd, record, file, Some(self.lock)).await?;
-        let left = sync_data(self.session, &admin.etcd, record, file, None).await?;
+        let written = walk(self.session, &admin.etcd, record, file, Some(self.lock)).await?;
+        let left = walk(self.session, &admin.etcd, record, file, None).await?;
         if left.put + left.deleted > 0 {
             return Err(Fault::new(
                 Kind::Conflict,
                 format!(
-                    "{} keys differ from the snapshot after the restore: another process is writing to the datastore",
+                    "{} keys are not the snapshot's although they were written: somebody else writes there",
                     left.put + left.deleted
                 ),
             )
-            .hint("stop the other writer, then run the same command again"));
+            .hint("stop whoever writes there, then run the same command again"));
         }
         self.session.say(Event::Done(format!(
-            "{} keys restored, {} deleted, {} unchanged",
-            written.put + written.expired,
+            "{} keys put back, {} removed, {} were alike",
+            written.put + written.ended,
             written.deleted,
             written.unchanged
         )));

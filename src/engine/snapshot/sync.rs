@@ -1,7 +1,7 @@
-//! Compares a control plane's data with a snapshot, and replaces it with the snapshot's.
+//! The data of a control plane and a snapshot, side by side: how they differ, and making them alike.
 //!
-//! Both are sorted by key, so neither has to fit in memory. Only differences are written, at new etcd revisions:
-//! revisions never go back, so no watcher waits for events that never come.
+//! Both are in the order of their keys, so that neither has to be in memory. Only what differs is written, at etcd's next
+//! revisions: those go forwards, so that no watcher waits for events that never come.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, Seek, SeekFrom};
@@ -16,24 +16,24 @@ use crate::plan::snapshot::format::{Lease, SnapshotEntry};
 use crate::plan::snapshot::reader::SnapshotReader;
 use crate::plan::state::record::Record;
 
-/// The number of attempts if the datastore is compacted while we read.
+/// How often reading begins anew when the datastore was compacted meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// Differences between a control plane's data and a snapshot, in keys.
+/// How the data of a control plane and a snapshot differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Keys that exist only in the snapshot or have another value there.
+    /// Keys that are only in the snapshot, or have another value there.
     pub put: u64,
-    /// Keys of the snapshot with a lease that have expired since.
-    pub expired: u64,
+    /// Keys of the snapshot that were to end by themselves, and are gone.
+    pub ended: u64,
     /// Keys that are not in the snapshot.
     pub deleted: u64,
-    /// Keys that are equal.
+    /// Keys that are alike.
     pub unchanged: u64,
 }
 
-/// Compares the data with the snapshot. With a lock, writes the differences; without one, only counts them.
-pub(crate) async fn sync_data(
+/// Goes through the data and the snapshot side by side, and makes them alike, under a lock if there is one.
+pub(crate) async fn walk(
     session: &Session<'_>,
     etcd: &EtcdAdmin,
     record: &Record,
@@ -43,10 +43,10 @@ pub(crate) async fn sync_data(
     let mut attempt = 1;
     loop {
         file.seek(SeekFrom::Start(0)).while_doing(Kind::Failed, || "read the snapshot".into())?;
-        let snapshot = SnapshotReader::open(&mut *file)?;
+        let kept = SnapshotReader::open(&mut *file)?;
         let live = Live { etcd, cursor: Cursor::new(&record.id), pairs: VecDeque::new(), more: true };
-        let mut pass = Pass { session, etcd, live, lock, batch: Batch::default(), leases: BTreeMap::new() };
-        match pass.run(snapshot).await {
+        let mut walk = Walk { session, etcd, live, lock, batch: Batch::default(), leases: BTreeMap::new() };
+        match walk.run(kept).await {
             Err(Stop::Data(Error::Compacted { .. })) if attempt < ATTEMPTS => attempt += 1,
             Err(Stop::Data(error)) => return Err(error.into()),
             Err(Stop::Other(fault)) => return Err(fault),
@@ -55,7 +55,7 @@ pub(crate) async fn sync_data(
     }
 }
 
-/// Why a pass ended early.
+/// Why a walk ended early.
 enum Stop {
     Data(Error),
     Other(Fault),
@@ -79,30 +79,30 @@ impl From<SnapshotError> for Stop {
     }
 }
 
-struct Pass<'a> {
+struct Walk<'a> {
     session: &'a Session<'a>,
     etcd: &'a EtcdAdmin,
     live: Live<'a>,
-    /// Write only while this lock is held; `None` means read-only.
+    /// Without one nothing is written.
     lock: Option<&'a Lock>,
     batch: Batch,
-    /// New lease ids by the snapshot's lease ids.
+    /// The leases of the snapshot and those made for them.
     leases: BTreeMap<i64, i64>,
 }
 
-impl Pass<'_> {
-    async fn run<R: BufRead>(&mut self, mut snapshot: SnapshotReader<R>) -> Result<Differences, Stop> {
+impl Walk<'_> {
+    async fn run<R: BufRead>(&mut self, mut kept: SnapshotReader<R>) -> Result<Differences, Stop> {
         let mut found = Differences::default();
-        let mut next = snapshot.next_entry()?;
+        let mut next = kept.next_entry()?;
         loop {
             let live = self.live.next_key(self.session).await?;
             match next.take() {
                 Some(entry) if live.as_ref().is_none_or(|key| *key >= entry.key) => {
-                    let current = if live.as_ref() == Some(&entry.key) { self.live.pairs.pop_front() } else { None };
-                    match current {
-                        Some(pair) if is_unchanged(&pair, &entry) => found.unchanged += 1,
+                    let there = if live.as_ref() == Some(&entry.key) { self.live.pairs.pop_front() } else { None };
+                    match there {
+                        Some(pair) if alike(&pair, &entry) => found.unchanged += 1,
                         None if entry.lease.is_some() => {
-                            found.expired += 1;
+                            found.ended += 1;
                             self.put(entry).await?;
                         }
                         Some(_) | None => {
@@ -110,7 +110,7 @@ impl Pass<'_> {
                             self.put(entry).await?;
                         }
                     }
-                    next = snapshot.next_entry()?;
+                    next = kept.next_entry()?;
                 }
                 waiting => {
                     next = waiting;
@@ -130,19 +130,19 @@ impl Pass<'_> {
         }
         let lease = match entry.lease {
             None => 0,
-            Some(snapshot) => self.new_lease_for(snapshot).await?,
+            Some(kept) => self.lease_like(kept).await?,
         };
         self.change(DataChange::Put { key: entry.key, value: entry.value, lease }).await
     }
 
-    /// The new lease for one of the snapshot's, so that keys with a common lease expire together again.
-    async fn new_lease_for(&mut self, snapshot: Lease) -> Result<i64, Stop> {
-        if let Some(id) = self.leases.get(&snapshot.id) {
-            return Ok(*id);
+    /// The lease that stands for one of the snapshot: keys that ended together do so again.
+    async fn lease_like(&mut self, kept: Lease) -> Result<i64, Stop> {
+        if let Some(made) = self.leases.get(&kept.id) {
+            return Ok(*made);
         }
-        let id = self.etcd.new_lease(snapshot.seconds).await?;
-        self.leases.insert(snapshot.id, id);
-        Ok(id)
+        let made = self.etcd.new_lease(kept.seconds).await?;
+        self.leases.insert(kept.id, made);
+        Ok(made)
     }
 
     async fn change(&mut self, change: DataChange) -> Result<(), Stop> {
@@ -164,12 +164,12 @@ impl Pass<'_> {
     }
 }
 
-/// Whether the key needs no write: same value, and a lease in both or in neither.
-fn is_unchanged(pair: &Pair, entry: &SnapshotEntry) -> bool {
+/// Whether nothing has to be written: the value is the same, and it ends by itself or does not, as then.
+fn alike(pair: &Pair, entry: &SnapshotEntry) -> bool {
     pair.value == entry.value && (pair.lease != 0) == entry.lease.is_some()
 }
 
-/// The datastore's keys, read page by page.
+/// The keys that there are, a page at a time.
 struct Live<'a> {
     etcd: &'a EtcdAdmin,
     cursor: Cursor,
@@ -178,10 +178,10 @@ struct Live<'a> {
 }
 
 impl Live<'_> {
-    /// Peeks at the next key; it stays the first of `pairs`.
+    /// The next key; it stays the first of `pairs`.
     async fn next_key(&mut self, session: &Session<'_>) -> Result<Option<Vec<u8>>, Stop> {
         if self.pairs.is_empty() && self.more {
-            session.wait(Duration::ZERO, "the data to be compared", &[]).await?;
+            session.wait(Duration::ZERO, "the data to be gone through", &[]).await?;
             let page = self.etcd.next_page(&mut self.cursor).await?;
             self.more = page.more;
             self.pairs = page.pairs.into();

@@ -1,5 +1,5 @@
-//! Takes a snapshot: writes all keys of a running control plane at one revision, page by page, to a file.
-//! `SnapshotWriter` defines the format; the caller chooses the path and moves the file there once it is verified.
+//! Taking a snapshot: all keys of a control plane at one revision, page by page into a file. The control plane serves on.
+//! What the file looks like decides `plan::SnapshotWriter`, where it lies and when it gets its name the caller.
 
 use std::collections::BTreeMap;
 use std::io::{Error as FileError, Write};
@@ -16,30 +16,30 @@ use crate::plan::snapshot::format::{Lease, SnapshotEntry, SnapshotHeader};
 use crate::plan::snapshot::writer::SnapshotWriter;
 use crate::plan::state::record::Record;
 
-/// The number of attempts if the datastore is compacted while we read.
+/// How often reading begins anew when the datastore was compacted meanwhile.
 const ATTEMPTS: u32 = 5;
 
-/// The output of a snapshot.
+/// A file that a snapshot is written to.
 pub trait SnapshotFile: Write {
-    /// Discards everything written so far.
+    /// Throws away what was written so far.
     fn restart(&mut self) -> std::io::Result<()>;
 }
 
-/// Writes all keys of a control plane at one revision.
+/// Writes all keys of a control plane as they are at one revision.
 pub async fn snapshot(
     session: &Session<'_>,
     record: &Record,
     file: &mut impl SnapshotFile,
 ) -> Result<SnapshotHeader, Fault> {
     let spec = &record.spec;
-    ensure_not_restoring(record)?;
+    refuse_half_restored(record)?;
     let found = admin::find(session, &spec.datastore).await?;
     let found = found.ok_or_else(|| DatastoreError::Missing { name: spec.datastore.to_string() })?;
     let mut admin = admin::open(session, &found).await?;
     let version = admin.etcd.version().await?;
     let header =
         |at: (i64, u64)| SnapshotHeader::of(record, version.clone(), prefix(&record.id), at, (session.clock)());
-    session.say(Event::Step(format!("taking a snapshot of `{}`", spec.name)));
+    session.say(Event::Step(format!("snapshot of the data of `{}`", spec.name)));
     let mut pages = EtcdPages { etcd: &admin.etcd, id: &record.id, cursor: Cursor::new(&record.id) };
     let goal = "the snapshot";
     let wait = async |progress: String| session.wait(Duration::ZERO, goal, &[progress]).await;
@@ -47,22 +47,22 @@ pub async fn snapshot(
     let header = write(&mut pages, header, file, &wait, &note).await?;
     if header.keys == 0 {
         return Err(Fault::new(Kind::Failed, format!("control plane `{}` has no data yet", spec.name))
-            .hint(format!("check its state: kamaji status {}", spec.namespaced_name().argument())));
+            .hint(format!("see what it lacks: kamaji status {}", spec.namespaced_name().argument())));
     }
     Ok(header)
 }
 
-/// Data in the middle of a restore is inconsistent, so do not take a snapshot of it.
-fn ensure_not_restoring(record: &Record) -> Result<(), Fault> {
+/// What is neither the data before nor the snapshot's is worth nothing.
+fn refuse_half_restored(record: &Record) -> Result<(), Fault> {
     let Some(restore) = &record.restore else { return Ok(()) };
     let control_plane = record.spec.namespaced_name();
     Err(Fault::new(Kind::Conflict, format!("control plane `{control_plane}` is being restored ({restore})"))
-        .hint(format!("finish the restore first: kamaji restore {} --from FILE", control_plane.argument())))
+        .hint(format!("finish that first: kamaji restore {} --from FILE", control_plane.argument())))
 }
 
-/// The source of pages: etcd, or a test double.
+/// Where pages come from: etcd, or a test.
 trait Pages {
-    /// Restarts at the newest revision.
+    /// Begins anew, at the revision that is newest then.
     fn restart(&mut self);
     async fn next(&mut self) -> Result<Page, Error>;
     async fn lease_seconds(&mut self, lease: i64) -> Result<u64, Error>;
@@ -88,20 +88,20 @@ impl Pages for EtcdPages<'_> {
     }
 }
 
-/// Why an attempt failed.
-enum AttemptError {
+/// Why one attempt ended.
+enum Broken {
     Data(Error),
     File(FileError),
     Time(Fault),
 }
 
-impl From<Error> for AttemptError {
+impl From<Error> for Broken {
     fn from(error: Error) -> Self {
         Self::Data(error)
     }
 }
 
-impl From<FileError> for AttemptError {
+impl From<FileError> for Broken {
     fn from(error: FileError) -> Self {
         Self::File(error)
     }
@@ -118,16 +118,16 @@ async fn write(
     loop {
         match write_once(pages, &header, file, wait).await {
             Ok(header) => return Ok(header),
-            Err(AttemptError::Data(Error::Compacted { .. })) if attempt < ATTEMPTS => {
-                note("the datastore was compacted during the snapshot; starting over at the newest revision");
+            Err(Broken::Data(Error::Compacted { .. })) if attempt < ATTEMPTS => {
+                note("the datastore was compacted meanwhile; reading its newest revision");
                 pages.restart();
                 attempt += 1;
             }
-            Err(AttemptError::Data(error)) => return Err(error.into()),
-            Err(AttemptError::Time(fault)) => return Err(fault),
-            Err(AttemptError::File(error)) => {
-                return Err(Fault::new(Kind::Failed, format!("cannot write the snapshot: {error}"))
-                    .hint("free disk space, or choose a file on another disk"));
+            Err(Broken::Data(error)) => return Err(error.into()),
+            Err(Broken::Time(fault)) => return Err(fault),
+            Err(Broken::File(error)) => {
+                return Err(Fault::new(Kind::Failed, format!("the snapshot cannot be written: {error}"))
+                    .hint("make room, or name a file on another disk"));
             }
         }
     }
@@ -138,7 +138,7 @@ async fn write_once(
     header: impl Fn((i64, u64)) -> SnapshotHeader,
     file: &mut impl SnapshotFile,
     wait: &impl AsyncFn(String) -> Result<(), Fault>,
-) -> Result<SnapshotHeader, AttemptError> {
+) -> Result<SnapshotHeader, Broken> {
     file.restart()?;
     let mut page = pages.next().await?;
     let header = header((page.revision, page.keys));
@@ -151,15 +151,15 @@ async fn write_once(
         for pair in page.pairs {
             let lease = match pair.lease {
                 0 => None,
-                id => Some(Lease { id, seconds: lease_seconds_cached(&mut leases, pages, id).await? }),
+                id => Some(Lease { id, seconds: known_or_asked(&mut leases, pages, id).await? }),
             };
             file.write_all(&writer.entry(&entry(pair, lease)))?;
         }
         if !page.more {
             break;
         }
-        let progress = format!("{written} of {} keys written", header.keys);
-        wait(progress).await.map_err(AttemptError::Time)?;
+        let progress = format!("{written} of {} keys are written", header.keys);
+        wait(progress).await.map_err(Broken::Time)?;
         page = pages.next().await?;
     }
     file.write_all(&writer.end())?;
@@ -167,11 +167,7 @@ async fn write_once(
     Ok(header)
 }
 
-async fn lease_seconds_cached(
-    leases: &mut BTreeMap<i64, u64>,
-    pages: &mut impl Pages,
-    lease: i64,
-) -> Result<u64, Error> {
+async fn known_or_asked(leases: &mut BTreeMap<i64, u64>, pages: &mut impl Pages, lease: i64) -> Result<u64, Error> {
     if let Some(seconds) = leases.get(&lease) {
         return Ok(*seconds);
     }
@@ -198,24 +194,24 @@ mod tests {
 
     const ID: &str = "0123456789abcdef0123456789abcdef";
 
-    /// A store with five keys in pages of two. It is compacted after the listed pages, which advances the revision.
+    /// Pages of two keys of a store with five, which is compacted after some pages, and has a newer revision then.
     struct Store {
         revision: i64,
-        served: usize,
+        given: usize,
         compacted_after: Vec<usize>,
     }
 
     impl Pages for Store {
         fn restart(&mut self) {
-            (self.revision, self.served) = (self.revision + 1, 0);
+            (self.revision, self.given) = (self.revision + 1, 0);
         }
 
         async fn next(&mut self) -> Result<Page, Error> {
-            if self.compacted_after.first() == Some(&self.served) {
+            if self.compacted_after.first() == Some(&self.given) {
                 self.compacted_after.remove(0);
                 return Err(Error::Compacted { endpoint: "here".into(), doing: "read".into() });
             }
-            let pairs = (self.served * 2..5.min(self.served * 2 + 2)).map(|number| Pair {
+            let pairs = (self.given * 2..5.min(self.given * 2 + 2)).map(|number| Pair {
                 key: format!("/{ID}/{number}").into_bytes(),
                 value: self.revision.to_string().into_bytes(),
                 create_revision: 1,
@@ -223,9 +219,9 @@ mod tests {
                 version: 1,
                 lease: i64::try_from(number % 2).unwrap() * 77,
             });
-            let (pairs, keys) = (pairs.collect(), 5 - u64::try_from(self.served).unwrap() * 2);
-            self.served += 1;
-            Ok(Page { revision: self.revision, keys, pairs, more: self.served < 3 })
+            let (pairs, keys) = (pairs.collect(), 5 - u64::try_from(self.given).unwrap() * 2);
+            self.given += 1;
+            Ok(Page { revision: self.revision, keys, pairs, more: self.given < 3 })
         }
 
         async fn lease_seconds(&mut self, lease: i64) -> Result<u64, Error> {
@@ -264,21 +260,21 @@ mod tests {
     }
 
     async fn taken(compacted_after: &[usize]) -> Result<Vec<u8>, Fault> {
-        let mut store = Store { revision: 100, served: 0, compacted_after: compacted_after.to_vec() };
+        let mut store = Store { revision: 100, given: 0, compacted_after: compacted_after.to_vec() };
         let mut file = Memory::default();
         write(&mut store, header, &mut file, &async |_| Ok(()), &|_: &str| {}).await?;
         Ok(file.0)
     }
 
     #[tokio::test]
-    async fn all_pages_have_one_revision_even_after_a_compaction() {
+    async fn all_pages_are_of_one_revision_also_when_it_was_compacted_meanwhile() {
         for (compacted_after, revision) in [(&[][..], 100), (&[2], 101), (&[0, 1, 2], 103)] {
             let bytes = taken(compacted_after).await.unwrap();
             let mut reader = SnapshotReader::open(&bytes[..]).unwrap();
             assert_eq!((reader.header().revision, reader.header().keys), (revision, 5));
             let mut leases = 0;
             while let Some(entry) = reader.next_entry().unwrap() {
-                assert_eq!(entry.value, revision.to_string().into_bytes(), "a key at another revision");
+                assert_eq!(entry.value, revision.to_string().into_bytes(), "a key of another revision");
                 leases += usize::from(entry.lease == Some(Lease { id: 77, seconds: 3600 }));
             }
             assert_eq!(leases, 2);
@@ -286,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn permanent_compaction_is_an_error() {
+    async fn a_store_that_is_compacted_all_the_time_is_told() {
         let fault = taken(&[1; 5]).await.unwrap_err();
         assert_eq!(fault.kind(), Kind::Unavailable);
         assert!(fault.hints()[0].contains("same command"), "{fault:?}");

@@ -19,7 +19,7 @@ pub(crate) fn ensure_ready(record: &Record) -> Result<(), Fault> {
     if record.step != LifecyclePhase::Ready {
         return Err(Fault::new(
             Kind::Conflict,
-            format!("control plane `{name}` is {}", record.step.as_str().to_lowercase()),
+            format!("control plane `{name}` is {}", record.step.word().to_lowercase()),
         )
         .hint(format!("see where it stands: kamaji status {}", record.spec.namespaced_name().argument())));
     }
@@ -43,7 +43,7 @@ pub(crate) fn ensure_not_upgrading(record: &Record) -> Result<(), Fault> {
 
 fn refuse(busy: Option<Blocker>) -> Result<(), Fault> {
     let Some(busy) = busy else { return Ok(()) };
-    Err(busy.remedies.into_iter().fold(Fault::new(Kind::Conflict, busy.summary), Fault::hint))
+    Err(busy.remedies.into_iter().fold(Fault::new(Kind::Conflict, busy.what), Fault::hint))
 }
 
 /// Refuses to change a control plane whose settings are being changed.

@@ -1,4 +1,4 @@
-//! Reads, creates and updates records in the management cluster, with optimistic concurrency.
+//! The record in the management cluster: read, made once, and replaced only as it was read.
 
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ pub async fn require_record(
 ) -> Result<StoredRecord, Fault> {
     read_record(connection, namespace, name).await?.ok_or_else(|| {
         Fault::new(Kind::NotFound, format!("there is no control plane `{name}` in namespace `{namespace}`"))
-            .hint("list control planes: kamaji list -A")
+            .hint("see which there are: kamaji list -A")
     })
 }
 
@@ -98,7 +98,7 @@ pub async fn require_record_to_change(
 }
 
 fn overtaken(refusal: Refusal) -> Fault {
-    Fault::from(refusal).context("another kamaji run changed the control plane")
+    Fault::from(refusal).context("another kamaji changed the control plane meanwhile")
 }
 
 /// Every record that is meant, by `NAMESPACE/NAME`; one that cannot be read is among them with the reason.
@@ -148,7 +148,7 @@ impl<'a> RecordStore<'a> {
         };
         let recorded = parse(&object, &body)?;
         if recorded.record.id != record.id {
-            return Err(Fault::new(Kind::Conflict, format!("{object} was created by another kamaji run"))
+            return Err(Fault::new(Kind::Conflict, format!("{object} was made by another kamaji this moment"))
                 .hint("run the command again: it starts from what is there now"));
         }
         Ok(Self { connection, object, recorded })
@@ -168,7 +168,7 @@ impl<'a> RecordStore<'a> {
         let record = self.record();
         record.address.clone().ok_or_else(|| {
             Fault::new(Kind::Failed, format!("the record of `{}` has no address", record.spec.name))
-                .hint("run the create command again to resume")
+                .hint("run the create command again: it goes on where it stopped")
         })
     }
 

@@ -15,7 +15,7 @@ use crate::error::{Fault, Kind};
 use crate::event::Event;
 use crate::model::NodeName;
 use crate::plan::apply::plan::Approved;
-use crate::plan::workers::drain::{Consent, DrainPlan, PodRef, blocking_budgets, decide_drain, pod_ref};
+use crate::plan::workers::drain::{Consent, DrainPlan, PodOn, budgets_in_the_way, decide_drain, pod_on};
 
 /// How often the pods of a worker are looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -70,7 +70,7 @@ async fn pods_on(connection: &Connection, node: &NodeName) -> Result<Vec<Value>,
 pub async fn preview_drain(connection: &Connection, drainable: &Drainable) -> Result<BTreeMap<String, String>, Fault> {
     let present: BTreeMap<String, Value> = by_uid(pods_on(connection, &drainable.node).await?);
     let mut waits = BTreeMap::new();
-    for pod in &drainable.pods.evict {
+    for pod in &drainable.pods.leave {
         if let Some(body) = present.get(&pod.uid).filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none())
             && let Eviction::Later(words) = connection.evict(&pod.object, &pod.uid, None, true).await?
         {
@@ -84,7 +84,7 @@ pub async fn preview_drain(connection: &Connection, drainable: &Drainable) -> Re
 /// A pod that is to leave, while it does.
 struct Leaving<'a> {
     node: &'a NodeName,
-    pod: &'a PodRef,
+    pod: &'a PodOn,
     asked: Option<Instant>,
     cause: String,
     refused: bool,
@@ -106,7 +106,7 @@ pub async fn drain(
     }
     let mut leaving: Vec<Leaving<'_>> = drainables
         .iter()
-        .flat_map(|drainable| drainable.pods.evict.iter().map(|pod| (&drainable.node, pod)))
+        .flat_map(|drainable| drainable.pods.leave.iter().map(|pod| (&drainable.node, pod)))
         .map(|(node, pod)| Leaving { node, pod, asked: None, cause: String::new(), refused: false, gone: false })
         .collect();
     let names: Vec<&str> = drainables.iter().map(|drainable| drainable.node.as_str()).collect();
@@ -145,7 +145,7 @@ fn outcome(drainable: &Drainable, leaving: &[Leaving<'_>], in_time: bool) -> Dra
 }
 
 fn by_uid(pods: Vec<Value>) -> BTreeMap<String, Value> {
-    pods.into_iter().map(|pod| (pod_ref(&pod).uid, pod)).collect()
+    pods.into_iter().map(|pod| (pod_on(&pod).uid, pod)).collect()
 }
 
 /// Sees which pods are gone, and which are ending.
@@ -184,7 +184,7 @@ async fn look(
 async fn ask(connection: &Connection, leaving: &mut [Leaving<'_>], grace: Option<u32>) -> Result<(), Fault> {
     let is_due = |asked: Option<Instant>| asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN);
     let due = leaving.iter().enumerate().filter(|(_, pod)| !pod.gone && !pod.refused && is_due(pod.asked));
-    let due: Vec<(usize, &PodRef)> = due.map(|(index, pod)| (index, pod.pod)).collect();
+    let due: Vec<(usize, &PodOn)> = due.map(|(index, pod)| (index, pod.pod)).collect();
     let answers: Vec<(usize, Result<Eviction, _>)> = stream::iter(due)
         .map(|(index, pod)| async move { (index, connection.evict(&pod.object, &pod.uid, grace, false).await) })
         .buffered(AT_ONCE)
@@ -213,11 +213,11 @@ async fn ask(connection: &Connection, leaving: &mut [Leaving<'_>], grace: Option
 async fn why_later(connection: &Connection, pod: &Value, words: String) -> Result<String, Fault> {
     let namespace = pod.pointer("/metadata/namespace").and_then(Value::as_str);
     let budgets = connection.list("policy/v1", "PodDisruptionBudget", namespace, "").await?;
-    let named = blocking_budgets(pod, &budgets);
+    let named = budgets_in_the_way(pod, &budgets);
     Ok(if named.is_empty() { words } else { named.join("; ") })
 }
 
 /// `default/web`.
-fn short(pod: &PodRef) -> String {
+fn short(pod: &PodOn) -> String {
     format!("{}/{}", pod.object.namespace.as_deref().unwrap_or_default(), pod.object.name)
 }

@@ -1,4 +1,4 @@
-//! Lists, cordons and removes worker nodes; `drain.rs` evicts their pods.
+//! Workers of a control plane: listing, cordoning, taking out. Moving their pods away is `drain.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::engine::session::Session;
 use crate::error::{Fault, Kind};
 use crate::model::{KubeVersion, NamespacedName, NodeName};
 use crate::plan::apply::plan::Approved;
-use crate::plan::workers::host_probe::is_requested_by_node;
+use crate::plan::workers::host_probe::asked_by_node;
 use crate::plan::workers::node_status::NodeState;
 use crate::render::ObjectRef;
 
@@ -118,7 +118,7 @@ pub async fn await_workers(
             return Ok(());
         }
         let causes = [format!("the kubelet of {} does not answer yet", missing.join(", "))];
-        session.wait(Duration::from_secs(1), "restarted kubelets to answer", &causes).await?;
+        session.wait(Duration::from_secs(1), "kubelets that were started anew to answer", &causes).await?;
     }
 }
 
@@ -136,7 +136,7 @@ pub fn no_such_nodes(control_plane: &NamespacedName, missing: &[&NodeName]) -> F
         Kind::NotFound,
         format!("control plane `{control_plane}` has no node {}; nothing was changed", names.join(", ")),
     )
-    .hint(format!("list nodes: kamaji node list {}", control_plane.argument()))
+    .hint(format!("see which there are: kamaji node list {}", control_plane.argument()))
 }
 
 /// Lets new pods come to a worker, or not. `false` when it was so already.
@@ -163,8 +163,7 @@ pub async fn remove_node(connection: &Connection, name: &NodeName, _: &Approved)
     };
     connection.delete(&lease, &Removal::default()).await?;
     let (version, kind) = ("certificates.k8s.io/v1", "CertificateSigningRequest");
-    for request in
-        connection.list(version, kind, None, "").await?.iter().filter(|request| is_requested_by_node(request, name))
+    for request in connection.list(version, kind, None, "").await?.iter().filter(|request| asked_by_node(request, name))
     {
         let object = ObjectRef {
             api_version: version.into(),

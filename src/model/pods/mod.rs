@@ -1,4 +1,4 @@
-//! Settings of control plane pods: resources, placement, images and metadata.
+//! Settings of control plane pods: resources, placement, and images.
 
 pub(super) mod placement;
 pub(super) mod quantity;

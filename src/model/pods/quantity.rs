@@ -1,6 +1,6 @@
-//! Kubernetes quantities of CPU and memory
-//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>), with the original notation and
-//! the numeric value.
+//! An amount of CPU or memory in Kubernetes' notation
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>): kept as it was written, and
+//! known as a number.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Error;
 
-/// The largest amount that Kubernetes can represent.
-const MAX: u128 = i64::MAX as u128;
-/// More digits than any amount up to [`MAX`] needs.
-const MAX_DIGITS: usize = 30;
+/// The largest amount that Kubernetes keeps.
+const MOST: u128 = i64::MAX as u128;
+/// More digits than any amount below [`MOST`] has.
+const DIGITS: usize = 30;
 const MI: u128 = 1024 * 1024;
 
-/// A non-negative amount.
+/// An amount that is not negative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quantity {
@@ -24,19 +24,19 @@ pub struct Quantity {
 }
 
 impl Quantity {
-    /// Parses an amount such as `500m`, `1.5`, `256Mi` or `1e9`.
+    /// Reads an amount such as `500m`, `1.5`, `256Mi` or `1e9`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let milli = thousandths(text).map_err(|rule| Error::invalid("quantity", text, rule))?;
         Ok(Self { text: text.to_owned(), milli })
     }
 
-    /// An amount in thousandths of a CPU.
+    /// So many thousandths of a processor.
     #[must_use]
     pub fn millis(milli: u32) -> Self {
         Self { text: format!("{milli}m"), milli: u128::from(milli) }
     }
 
-    /// An amount in bytes, written in Gi or Mi if that is exact.
+    /// So many bytes, written in Gi or Mi where that is exact.
     #[must_use]
     pub fn bytes(bytes: u128) -> Self {
         let text = match bytes {
@@ -47,7 +47,7 @@ impl Quantity {
         Self { text, milli: bytes.saturating_mul(1000) }
     }
 
-    /// An amount in MiB.
+    /// So many MiB.
     #[must_use]
     pub fn mebibytes(count: u32) -> Self {
         Self::bytes(u128::from(count) * MI)
@@ -65,13 +65,13 @@ impl Quantity {
         self.milli.div_ceil(1000)
     }
 
-    /// Whether the amount is zero, which removes a request or limit as in kubectl.
+    /// Whether it is nothing: kubectl's way to take a request or a limit away.
     #[must_use]
     pub const fn is_zero(&self) -> bool {
         self.milli == 0
     }
 
-    /// The original notation.
+    /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -79,7 +79,7 @@ impl Quantity {
 }
 
 fn thousandths(text: &str) -> Result<u128, &'static str> {
-    const FORM: &str = "use a number with a Kubernetes suffix, such as 500m, 2, 256Mi or 1.5Gi";
+    const FORM: &str = "write a number with a suffix of Kubernetes, such as 500m, 2, 256Mi or 1.5Gi";
     if text.starts_with('-') {
         return Err("it is negative");
     }
@@ -93,18 +93,18 @@ fn thousandths(text: &str) -> Result<u128, &'static str> {
     }
     let fraction = u32::try_from(fraction.len()).map_err(|_| FORM)?;
     let significant = digits.trim_start_matches('0');
-    if significant.len() > MAX_DIGITS || fraction > 30 {
+    if significant.len() > DIGITS || fraction > 30 {
         return Err("it has too many digits");
     }
     let mantissa: u128 = if significant.is_empty() { 0 } else { significant.parse().map_err(|_| FORM)? };
     let (times, per) = scale(suffix).ok_or(FORM)?;
-    let too_much = "it exceeds the largest quantity of Kubernetes";
+    let too_much = "it is more than Kubernetes can count";
     let per = 10_u128.checked_pow(fraction).and_then(|parts| parts.checked_mul(per)).ok_or(too_much)?;
     let milli = mantissa.checked_mul(times).and_then(|amount| amount.checked_mul(1000)).ok_or(too_much)?.div_ceil(per);
-    if milli / 1000 > MAX { Err(too_much) } else { Ok(milli) }
+    if milli / 1000 > MOST { Err(too_much) } else { Ok(milli) }
 }
 
-/// The multiplier and the divisor of a suffix.
+/// What a suffix stands for: times this, divided by that.
 fn scale(suffix: &str) -> Option<(u128, u128)> {
     let ten = |exponent: u32| 10_u128.checked_pow(exponent);
     let by = |exponent: i32| match exponent {
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_parsed_as_by_kubernetes() {
+    fn quantities_are_read_as_kubernetes_reads_them() {
         for (text, milli) in [
             ("0", 0),
             ("500m", 500),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_quantities_are_refused() {
+    fn what_is_no_quantity_is_refused() {
         for bad in [
             "",
             "m",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn computed_amounts_use_readable_units() {
+    fn amounts_of_ours_are_written_as_people_write_them() {
         assert_eq!(Quantity::mebibytes(1024).as_str(), "1Gi");
         assert_eq!(Quantity::mebibytes(1536).as_str(), "1536Mi");
         assert_eq!(Quantity::millis(50).as_str(), "50m");

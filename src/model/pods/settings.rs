@@ -1,4 +1,5 @@
-//! User settings of a control plane's pods and Service: resources, placement, probes, images and metadata.
+//! What is wished of a control plane's pods and Service beside what runs in them: sizes, where they run, images,
+//! metadata.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ComponentName, Error, LABEL_MANAGED_BY, Resources, Size};
 
-/// Labels and annotations set by the user.
+/// Labels and annotations of the user's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
@@ -23,37 +24,37 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Formats a number of pods: `1 pod`, `2 pods`.
+/// A number of pods as people write it: `1 pod`, `2 pods`.
 #[must_use]
-pub fn format_pod_count(number: u32) -> String {
+pub fn pods_in_words(number: u32) -> String {
     if number == 1 { "1 pod".to_owned() } else { format!("{number} pods") }
 }
 
-/// Whether a label or annotation key is reserved, by kamaji or because Kubernetes acts on it.
+/// Whether kamaji, or a rule that pods must keep, needs a label or annotation for itself.
 #[must_use]
-pub fn is_reserved_key(key: &str) -> bool {
+pub fn is_taken(key: &str) -> bool {
     key == LABEL_MANAGED_BY
         || key == "kubectl.kubernetes.io/default-container"
         || key == "deployment.kubernetes.io/revision"
         || key.starts_with("kamaji.clastix.io/")
-        // These could violate Pod Security `restricted`.
+        // With these a pod would leave Pod Security `restricted`.
         || key.starts_with("container.apparmor.security.beta.kubernetes.io/")
         || key.contains("seccomp.security.alpha.kubernetes.io/")
 }
 
-/// Timings and thresholds of a probe; unset fields keep kamaji's defaults.
+/// The numbers of one probe; what is not set stays kamaji's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProbeNumbers {
-    /// Seconds before the first probe.
+    /// Seconds before the first.
     pub initial_delay_seconds: Option<i32>,
-    /// Seconds until a probe times out.
+    /// Seconds that an answer may take.
     pub timeout_seconds: Option<i32>,
-    /// Seconds between probes.
+    /// Seconds between two.
     pub period_seconds: Option<i32>,
-    /// The consecutive successes after which the probe succeeds.
+    /// How many successes in a row count.
     pub success_threshold: Option<i32>,
-    /// The consecutive failures after which the probe fails.
+    /// How many failures in a row count.
     pub failure_threshold: Option<i32>,
 }
 
@@ -61,16 +62,16 @@ pub struct ProbeNumbers {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Probes {
-    /// The liveness probe: failure restarts the container.
+    /// When it is ended.
     pub liveness: ProbeNumbers,
-    /// The readiness probe: failure takes the pod out of the Service.
+    /// When it gets requests.
     pub readiness: ProbeNumbers,
-    /// The startup probe: the other probes wait for it.
+    /// When it has started.
     pub startup: ProbeNumbers,
 }
 
 impl ProbeNumbers {
-    /// These settings, with unset fields taken from `others`.
+    /// These, and others where these say nothing.
     #[must_use]
     pub fn over(self, others: Self) -> Self {
         Self {
@@ -85,141 +86,141 @@ impl ProbeNumbers {
     fn check(&self) -> Result<(), &'static str> {
         let positive = [self.timeout_seconds, self.period_seconds, self.success_threshold, self.failure_threshold];
         if self.initial_delay_seconds.is_some_and(|delay| delay < 0) {
-            return Err("initialDelaySeconds must be 0 or more");
+            return Err("initialDelaySeconds is 0 or more");
         }
         if positive.into_iter().flatten().any(|number| number < 1) {
-            return Err("timeoutSeconds, periodSeconds, successThreshold and failureThreshold must be 1 or more");
+            return Err("timeoutSeconds, periodSeconds, successThreshold and failureThreshold are 1 or more");
         }
         Ok(())
     }
 }
 
 impl Probes {
-    /// Validates the settings; the error is the violated rule.
+    /// Kubernetes' rules for the numbers; the error is the rule that is broken.
     pub fn check(&self) -> Result<(), &'static str> {
         [self.liveness, self.readiness, self.startup].iter().try_for_each(ProbeNumbers::check)?;
         if [self.liveness, self.startup].iter().any(|numbers| numbers.success_threshold.is_some_and(|count| count != 1))
         {
-            return Err("successThreshold of liveness and startup must be 1");
+            return Err("successThreshold of liveness and startup is 1");
         }
         Ok(())
     }
 }
 
-/// Image names that differ from Kubernetes' own.
+/// Names of images in the repository, where they are not those of Kubernetes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Images {
-    /// The image name by component; defaults to the component's name.
+    /// By component; without an entry, the component's own name.
     pub names: BTreeMap<ComponentName, String>,
-    /// A suffix appended to the version in the tag.
+    /// What follows the version in the tag.
     pub tag_suffix: String,
 }
 
-/// Settings of the pods. Stored in the record, so new fields need a default.
+/// Settings of the pods. Kept in the record: what is new needs a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PodSettings {
-    /// The default requests and limits; [`PodSettings::resources`] overrides them.
+    /// The requests and limits of what [`PodSettings::resources`] does not say.
     pub size: Size,
     /// Requests and limits by component.
     pub resources: BTreeMap<ComponentName, Resources>,
-    /// The image pull secrets.
+    /// Secrets with which images are pulled.
     pub image_pull_secrets: Vec<String>,
-    /// Tolerations of node taints.
+    /// Taints of nodes that do not keep the pods away.
     pub tolerations: Vec<Toleration>,
     /// Labels that nodes must have.
     pub node_selector: BTreeMap<String, String>,
-    /// The priority class.
+    /// Who goes first when nodes are full.
     pub priority_class: Option<String>,
-    /// The runtime class.
+    /// How containers are run.
     pub runtime_class: Option<String>,
-    /// A `ServiceAccount` instead of kamaji's; its token is not mounted either.
+    /// The account of the pods, instead of kamaji's; its token is not mounted either.
     pub service_account: Option<String>,
-    /// The affinity, instead of kamaji's.
+    /// Near and far, instead of kamaji's.
     pub affinity: Option<Affinity>,
-    /// The topology spread constraints, instead of kamaji's.
+    /// How pods are spread, instead of kamaji's.
     pub topology_spread: Option<Vec<TopologySpreadConstraint>>,
-    /// The rollout strategy, instead of kamaji's.
+    /// How pods are replaced, instead of kamaji's.
     pub strategy: Option<DeploymentStrategy>,
     /// Probes by component.
     pub probes: BTreeMap<ComponentName, Probes>,
-    /// The Deployment's metadata.
+    /// Metadata of the Deployment.
     pub metadata: Metadata,
-    /// The pods' metadata.
+    /// Metadata of the pods.
     pub pod_metadata: Metadata,
-    /// The image names.
+    /// Images.
     pub images: Images,
 }
 
 impl PodSettings {
-    /// The requests and limits of a component's container.
+    /// Requests and limits of a container.
     #[must_use]
     pub fn resources_of(&self, component: ComponentName) -> Resources {
         let size = self.size.of(component);
-        self.resources.get(&component).map_or_else(|| size.clone(), |own| own.over(&size))
+        self.resources.get(&component).map_or_else(|| size.clone(), |given| given.over(&size))
     }
 
-    /// The image reference of a component.
+    /// The image of a component.
     #[must_use]
     pub fn image(&self, component: ComponentName, repository: &str, version: &str) -> String {
         let name = self.images.names.get(&component).map_or(component.as_str(), String::as_str);
         format!("{repository}/{name}:{version}{}", self.images.tag_suffix)
     }
 
-    /// Refuses requests above limits.
+    /// Refuses what contradicts itself.
     pub fn check(&self) -> Result<(), Error> {
         ComponentName::ALL.into_iter().try_for_each(|component| self.resources_of(component).check(component))
     }
 
-    /// A readable list of the settings that differ from the defaults.
+    /// What is not the default, for people; empty when all is.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();
-        let mut add = |condition: bool, part: String| parts.extend(condition.then_some(part));
+        let mut say = |is: bool, part: String| parts.extend(is.then_some(part));
         let name = |what: &str, name: &Option<String>| format!("{what} {}", name.as_deref().unwrap_or_default());
-        add(self.size != Size::default(), format!("size {}", self.size.as_str()));
-        add(!self.resources.is_empty(), "custom requests and limits".to_owned());
-        add(!self.image_pull_secrets.is_empty(), format!("pulls with {}", self.image_pull_secrets.join(", ")));
+        say(self.size != Size::default(), format!("size {}", self.size.as_str()));
+        say(!self.resources.is_empty(), "resources of its own".to_owned());
+        say(!self.image_pull_secrets.is_empty(), format!("pulls with {}", self.image_pull_secrets.join(", ")));
         let selector: Vec<String> = self.node_selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        add(!selector.is_empty(), format!("on nodes with {}", selector.join(", ")));
-        add(!self.tolerations.is_empty(), format!("tolerations {}", self.tolerations.len()));
-        add(self.priority_class.is_some(), name("priority class", &self.priority_class));
-        add(self.runtime_class.is_some(), name("runtime class", &self.runtime_class));
+        say(!selector.is_empty(), format!("on nodes with {}", selector.join(", ")));
+        say(!self.tolerations.is_empty(), format!("tolerations {}", self.tolerations.len()));
+        say(self.priority_class.is_some(), name("priority class", &self.priority_class));
+        say(self.runtime_class.is_some(), name("runtime class", &self.runtime_class));
         parts.join("; ")
     }
 }
 
-/// Settings of the Service. Stored in the record, so new fields need a default.
+/// Settings of the Service. Kept in the record: what is new needs a default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceSettings {
-    /// The Service's metadata.
+    /// Metadata.
     pub metadata: Metadata,
-    /// Additional ports.
+    /// Further ports of the pods.
     pub additional_ports: Vec<ServicePort>,
-    /// The load balancer class; immutable.
+    /// Which load balancer; immutable.
     pub load_balancer_class: Option<String>,
-    /// The source CIDRs that may connect through the load balancer; empty allows all.
+    /// Who may connect through the load balancer; empty is everybody.
     pub load_balancer_source_ranges: Vec<IpNet>,
-    /// Whether a load balancer Service also allocates node ports.
+    /// Whether a load balancer gets node ports too.
     pub allocate_load_balancer_node_ports: Option<bool>,
 }
 
 impl ServiceSettings {
-    /// Whether the settings require a load balancer.
+    /// Whether only a load balancer can do what is asked.
     #[must_use]
     pub const fn needs_load_balancer(&self) -> bool {
         self.load_balancer_class.is_some() || !self.load_balancer_source_ranges.is_empty()
     }
 }
 
-/// Parses the name of an image pull secret.
+/// Reads the name of a Secret with which images are pulled.
 pub fn parse_pull_secret(text: &str) -> Result<String, Error> {
     parse_object_name("name of a Secret", text)
 }
 
-/// Parses the name of a priority class.
+/// Reads the name of a priority class.
 pub fn parse_priority_class(text: &str) -> Result<String, Error> {
     parse_object_name("name of a priority class", text)
 }
@@ -229,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_settings_default() {
+    fn a_record_from_before_these_settings_has_the_defaults() {
         let settings: PodSettings = serde_json::from_str("{}").unwrap();
         assert_eq!(settings, PodSettings::default());
         assert_eq!(settings.summary(), "");
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_round_trip_through_the_record() {
+    fn settings_survive_the_record() {
         let (component, amounts) = crate::model::parse_component_amounts("kube-apiserver=memory=2Gi").unwrap();
         let settings = PodSettings {
             size: Size::Large,
@@ -250,11 +251,11 @@ mod tests {
         };
         let text = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<PodSettings>(&text).unwrap(), settings);
-        assert_eq!(settings.summary(), "size large; custom requests and limits; tolerations 1; priority class tenants");
+        assert_eq!(settings.summary(), "size large; resources of its own; tolerations 1; priority class tenants");
     }
 
     #[test]
-    fn secret_names_follow_kubernetes_rules() {
+    fn objects_are_named_as_kubernetes_names_them() {
         for good in ["a", "reg-cred", "0.x", "1"] {
             assert!(parse_pull_secret(good).is_ok(), "{good}");
         }
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn image_names_default_to_kubernetes_names() {
+    fn images_have_the_names_of_kubernetes_unless_told_otherwise() {
         let mut settings = PodSettings::default();
         let image = |settings: &PodSettings| settings.image(ComponentName::KubeApiserver, "r.example", "v1.37.2");
         assert_eq!(image(&settings), "r.example/kube-apiserver:v1.37.2");

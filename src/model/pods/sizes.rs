@@ -1,4 +1,4 @@
-//! CPU and memory of control plane containers: predefined sizes, and overrides per component.
+//! How much CPU and memory the containers of a control plane get: sizes, and what is said otherwise.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Error, Quantity};
 
-/// A control plane component; each runs as a container of the pods.
+/// A component of a control plane, which is a container of its pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComponentName {
@@ -20,10 +20,10 @@ pub enum ComponentName {
 }
 
 impl ComponentName {
-    /// All components, in the order of the pod's containers.
+    /// All of them, in the order of the pod's containers.
     pub const ALL: [Self; 3] = [Self::KubeApiserver, Self::KubeControllerManager, Self::KubeScheduler];
 
-    /// The name of the container and the binary.
+    /// The name of the container and of the program.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,23 +40,23 @@ impl fmt::Display for ComponentName {
     }
 }
 
-/// A compute resource that can be requested and limited.
+/// What a container asks for or is limited to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResourceName {
-    /// CPU.
+    /// Processors.
     Cpu,
-    /// Memory.
+    /// Bytes of memory.
     Memory,
-    /// The node's disk, for logs.
+    /// Bytes of the node's disk, for logs.
     EphemeralStorage,
 }
 
 impl ResourceName {
-    /// All resources.
+    /// All of them.
     pub const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::EphemeralStorage];
 
-    /// The resource's name in Kubernetes.
+    /// Kubernetes' name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,34 +67,34 @@ impl ResourceName {
     }
 }
 
-/// Amounts by resource.
+/// Amounts by what they are of.
 pub type Amounts = BTreeMap<ResourceName, Quantity>;
 
-/// The requests and limits of one container.
+/// Requests and limits of one container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Resources {
-    /// The amounts that the scheduler reserves.
+    /// What the scheduler reserves.
     pub requests: Amounts,
-    /// The amounts that the container cannot exceed.
+    /// What the container never gets more of.
     pub limits: Amounts,
 }
 
-/// A predefined set of requests and limits for the whole control plane.
+/// A set of requests and limits for the whole control plane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Size {
-    /// Dozens of nodes and hundreds of pods.
+    /// Some dozen nodes and some hundred pods.
     #[default]
     Small,
-    /// Up to about a hundred nodes and thousands of pods.
+    /// Up to about a hundred nodes and some thousand pods.
     Medium,
-    /// Hundreds of nodes or more.
+    /// Some hundred nodes and more.
     Large,
 }
 
-/// CPU request in millicores, memory request and memory limit in MiB, in the order of [`ComponentName::ALL`]. There is
-/// no CPU limit: throttling would slow down the API server while the node has idle CPU.
+/// CPU request in thousandths, memory request and memory limit in MiB, in the order of [`ComponentName::ALL`]. No CPU
+/// limit: a throttled API server answers nobody in time, and CPU that nobody else wants is free.
 const fn figures(size: Size) -> [(u32, u32, u32); 3] {
     match size {
         Size::Small => [(50, 256, 1024), (25, 64, 256), (10, 32, 192)],
@@ -104,10 +104,10 @@ const fn figures(size: Size) -> [(u32, u32, u32); 3] {
 }
 
 impl Size {
-    /// All sizes, smallest first.
+    /// All of them, the smallest first.
     pub const ALL: [Self; 3] = [Self::Small, Self::Medium, Self::Large];
 
-    /// The name as the user types it.
+    /// The name as it is typed.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -117,7 +117,7 @@ impl Size {
         }
     }
 
-    /// The requests and limits of a component.
+    /// Requests and limits of one component.
     #[must_use]
     pub fn of(self, component: ComponentName) -> Resources {
         let [api_server, controller_manager, scheduler] = figures(self);
@@ -137,9 +137,8 @@ impl Size {
 }
 
 impl Resources {
-    /// These resources, with unset amounts taken from a size and adjusted to the set ones: a default request is at most
-    /// the set limit, and a default limit is at least twice the set request. An amount of 0 removes the request or
-    /// limit.
+    /// These over those of a size. What is not said follows what is: a request is never more than a limit that was
+    /// given, and a limit is at least twice a request that was given. An amount of 0 takes the request or limit away.
     #[must_use]
     pub fn over(&self, size: &Self) -> Self {
         let mut all = Self::default();
@@ -162,13 +161,13 @@ impl Resources {
         all
     }
 
-    /// Refuses a request above its limit, as the API server does.
+    /// Refuses a request above its limit, as the API server would.
     pub fn check(&self, component: ComponentName) -> Result<(), Error> {
         for (name, request) in &self.requests {
             if let Some(limit) = self.limits.get(name).filter(|limit| !limit.is_zero())
                 && limit.milli() < request.milli()
             {
-                let rule = format!("it exceeds the limit of {component}, {limit}");
+                let rule = format!("{component} has a limit of {limit}, and a request is never more than the limit");
                 return Err(Error::invalid(request_of(*name), request.as_str(), rule));
             }
         }
@@ -178,28 +177,29 @@ impl Resources {
 
 const fn request_of(name: ResourceName) -> &'static str {
     match name {
-        ResourceName::Cpu => "cpu request",
-        ResourceName::Memory => "memory request",
-        ResourceName::EphemeralStorage => "ephemeral-storage request",
+        ResourceName::Cpu => "request of cpu",
+        ResourceName::Memory => "request of memory",
+        ResourceName::EphemeralStorage => "request of ephemeral-storage",
     }
 }
 
-/// Parses one amount. Fractions of a byte are refused: `500m` of memory is a typo for `500M`.
+/// Reads one amount; memory of less than a byte is a slip.
 pub fn parse_amount(name: &str, text: &str) -> Result<(ResourceName, Quantity), Error> {
     let Some(known) = ResourceName::ALL.into_iter().find(|known| known.as_str() == name) else {
-        return Err(Error::invalid("resource", name, "it must be cpu, memory or ephemeral-storage"));
+        return Err(Error::invalid("resource", name, "write cpu, memory or ephemeral-storage"));
     };
     let amount = Quantity::parse(text)?;
     if known != ResourceName::Cpu && !amount.milli().is_multiple_of(1000) {
-        let rule = "it is a fraction of a byte; use Mi for mebibytes or M for megabytes";
+        let rule = "it is a fraction of a byte; Mi stands for mebibytes, M for megabytes";
         return Err(Error::invalid("quantity", text, rule));
     }
     Ok((known, amount))
 }
 
-/// Parses `COMPONENT=cpu=500m,memory=1Gi`.
+/// Reads `COMPONENT=cpu=500m,memory=1Gi`.
 pub fn parse_component_amounts(text: &str) -> Result<(ComponentName, Amounts), Error> {
-    let form = "write it as COMPONENT=cpu=500m,memory=1Gi; COMPONENT is kube-apiserver, kube-controller-manager or kube-scheduler";
+    let form =
+        "write it as COMPONENT=cpu=500m,memory=1Gi with kube-apiserver, kube-controller-manager or kube-scheduler";
     let refuse = || Error::invalid("amount", text, form);
     let (component, rest) = text.split_once('=').ok_or_else(refuse)?;
     let component = ComponentName::ALL.into_iter().find(|known| known.as_str() == component).ok_or_else(refuse)?;
@@ -208,7 +208,7 @@ pub fn parse_component_amounts(text: &str) -> Result<(ComponentName, Amounts), E
         let (name, amount) = part.split_once('=').ok_or_else(refuse)?;
         let (name, amount) = parse_amount(name, amount)?;
         if amounts.insert(name, amount).is_some() {
-            return Err(Error::invalid("amount", text, format!("{} is set twice", name.as_str())));
+            return Err(Error::invalid("amount", text, format!("{} is given twice", name.as_str())));
         }
     }
     Ok((component, amounts))
@@ -229,13 +229,13 @@ mod tests {
         let amounts = |text: &str| {
             parse_component_amounts(&format!("kube-apiserver={text}")).map(|(_, all)| all).unwrap_or_default()
         };
-        let own = Resources { requests: amounts(requests), limits: amounts(limits) };
-        let all = own.over(&Size::Small.of(ComponentName::KubeApiserver));
+        let given = Resources { requests: amounts(requests), limits: amounts(limits) };
+        let all = given.over(&Size::Small.of(ComponentName::KubeApiserver));
         all.check(ComponentName::KubeApiserver).map_or_else(|error| error.to_string(), |()| shown(&all))
     }
 
     #[test]
-    fn every_size_limits_memory_above_its_request_and_exceeds_the_previous_size() {
+    fn every_size_limits_memory_above_its_request_and_is_larger_than_the_one_before() {
         for component in ComponentName::ALL {
             let sizes = Size::ALL.map(|size| size.of(component));
             for resources in &sizes {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn set_amounts_win_and_defaults_adjust_to_them() {
+    fn what_is_said_wins_and_what_is_not_said_follows_it() {
         assert_eq!(over("", ""), "cpu=50m,memory=256Mi / memory=1Gi");
         assert_eq!(over("cpu=1", "cpu=2,memory=2Gi"), "cpu=1,memory=256Mi / cpu=2,memory=2Gi");
         assert_eq!(over("memory=2Gi", ""), "cpu=50m,memory=2Gi / memory=4Gi");
@@ -259,12 +259,12 @@ mod tests {
         assert_eq!(over("cpu=0", "memory=0"), "memory=256Mi / ");
         assert_eq!(
             over("memory=2Gi", "memory=1Gi"),
-            "memory request `2Gi` is not valid: it exceeds the limit of kube-apiserver, 1Gi"
+            "request of memory `2Gi` is not valid: kube-apiserver has a limit of 1Gi, and a request is never more than the limit"
         );
     }
 
     #[test]
-    fn amounts_require_a_known_component_and_resource() {
+    fn amounts_name_a_component_and_known_resources() {
         let (component, amounts) = parse_component_amounts("kube-scheduler=cpu=100m,memory=64Mi").unwrap();
         assert_eq!((component, amounts.len()), (ComponentName::KubeScheduler, 2));
         for bad in [

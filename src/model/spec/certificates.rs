@@ -1,4 +1,4 @@
-//! Key algorithm and validity of a control plane's certificates. `pki` issues them.
+//! Which keys and lifetimes the certificates of a control plane have. Making them is `pki`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::model::Error;
 /// kubeadm's `encryptionAlgorithm` (kubeadm.k8s.io/v1beta4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub enum KeyAlgorithm {
-    /// RSA with 2048 bits, kubeadm's default; kamaji's is ECDSA P-256.
+    /// RSA with 2048 bits: kubeadm's default when a file is silent; ours is ECDSA P-256.
     #[serde(rename = "RSA-2048")]
     Rsa2048,
     /// RSA with 3072 bits.
@@ -28,7 +28,7 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
-    /// All algorithms with kubeadm's names.
+    /// All algorithms with kubeadm's spelling.
     pub const ALL: [(Self, &'static str); 5] = [
         (Self::Rsa2048, "RSA-2048"),
         (Self::Rsa3072, "RSA-3072"),
@@ -37,7 +37,7 @@ impl KeyAlgorithm {
         (Self::EcdsaP384, "ECDSA-P384"),
     ];
 
-    /// Parses kubeadm's name, for example `ECDSA-P256`.
+    /// Reads kubeadm's spelling, for example `ECDSA-P256`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::ALL.iter().find(|(_, name)| *name == text).map(|(algorithm, _)| *algorithm).ok_or_else(|| {
             let known = Self::ALL.map(|(_, name)| name).join(", ");
@@ -45,21 +45,21 @@ impl KeyAlgorithm {
         })
     }
 
-    /// kubeadm's name.
+    /// kubeadm's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(algorithm, _)| *algorithm == self).map_or("", |(_, name)| name)
     }
 }
 
-/// The key algorithm and validity of a control plane's certificates.
+/// Keys and lifetimes of all certificates of one control plane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificatePolicy {
-    /// The algorithm of all generated keys.
+    /// The algorithm of every key that is made.
     pub algorithm: KeyAlgorithm,
     /// How long leaf certificates and kubeconfigs are valid; kubeadm's default is 8760 h.
     pub leaf_validity: Duration,
-    /// How long CAs are valid; kubeadm's default is 87600 h.
+    /// How long certificate authorities are valid; kubeadm's default is 87600 h.
     pub ca_validity: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The spec of a control plane: the validated settings of the user, and the input of `plan`.
+//! What the user asked for, once: everything that `plan` needs to decide about one control plane.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ use crate::model::{
 pub enum Exposure {
     /// A Service of type `LoadBalancer`.
     LoadBalancer,
-    /// A Service of type `NodePort`; the API server listens on the same port number.
+    /// A Service of type `NodePort`; the API server listens on the same number.
     NodePort,
-    /// A Service of type `ClusterIP`, reachable only by workers in the management cluster's network.
+    /// A Service of type `ClusterIP`: workers in the management cluster's network only.
     ClusterIp,
 }
 
@@ -34,28 +34,28 @@ impl Exposure {
     }
 }
 
-/// A command-line argument of a component.
+/// One command-line argument of a component, without the leading dashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arg {
-    /// The name without leading dashes, for example `audit-log-maxage`.
+    /// For example `audit-log-maxage`.
     pub name: String,
     /// The value; may be empty.
     pub value: String,
-    /// How the value is combined with kamaji's value of the same argument.
+    /// What becomes of kamaji's value of that name.
     #[serde(default, rename = "mergeMethod", skip_serializing_if = "MergeMethod::is_replace")]
     pub merge: MergeMethod,
 }
 
 impl Arg {
-    /// An argument that replaces kamaji's.
+    /// An argument that replaces others of its name.
     #[must_use]
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: value.into(), merge: MergeMethod::Replace }
     }
 }
 
-/// Whether kamaji owns an argument, so that users cannot set it: it locates keys or data, or other objects depend on
-/// it. A trailing `*` in the list matches any suffix.
+/// Whether an argument is kamaji's: where keys and data are, and what other objects depend on. A trailing `*` stands for
+/// any ending.
 #[must_use]
 pub fn is_owned_argument(name: &str) -> bool {
     const OWNED: [&str; 30] = [
@@ -97,17 +97,17 @@ pub fn is_owned_argument(name: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MergeMethod {
-    /// The value replaces kamaji's.
+    /// The value stands instead of the other.
     #[default]
     Replace,
-    /// The value is appended to kamaji's, without a separator.
+    /// The value follows the other, with nothing between.
     Append,
-    /// The value is prepended to kamaji's, without a separator.
+    /// The value is before the other, with nothing between.
     Prepend,
 }
 
 impl MergeMethod {
-    /// Whether it is the default.
+    /// Whether it is the usual one.
     #[must_use]
     pub const fn is_replace(&self) -> bool {
         matches!(self, Self::Replace)
@@ -123,14 +123,14 @@ pub struct EnvVar {
     pub value: String,
 }
 
-/// User settings of one component (kubeadm's `apiServer`, `controllerManager` or `scheduler`).
+/// What the user sets of one component (kubeadm's `apiServer`, `controllerManager`, `scheduler`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Component {
-    /// Extra arguments, in the user's order; none is owned by kamaji.
+    /// Extra arguments, in the order given; none of them is one that kamaji owns.
     pub extra_args: Vec<Arg>,
     /// Extra environment variables.
     pub extra_envs: Vec<EnvVar>,
-    /// The user's files and volumes.
+    /// Files and volumes of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
 }
@@ -138,52 +138,52 @@ pub struct Component {
 /// The `CoreDNS` addon.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CoreDns {
-    /// The image repository; defaults to the control plane's.
+    /// The repository that holds `coredns`; without it, the control plane's repository.
     pub image_repository: Option<String>,
-    /// The image tag; defaults to the one that kubeadm of the minor uses.
+    /// The tag; without it, the one kubeadm of that minor uses.
     pub image_tag: Option<String>,
 }
 
-/// The image of an addon.
+/// Where the image of an addon is, if not beside those of the control plane.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AddonImage {
-    /// The repository; defaults to the control plane's.
+    /// The repository; without it, the control plane's repository.
     pub repository: Option<String>,
-    /// The tag; defaults to the Kubernetes version.
+    /// The tag; without it, the version of Kubernetes.
     pub tag: Option<String>,
 }
 
-/// The addons installed in the tenant.
+/// What is installed inside the tenant besides what joining needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addons {
     /// `CoreDNS`, unless disabled.
     pub coredns: Option<CoreDns>,
     /// kube-proxy, unless disabled.
     pub kube_proxy: bool,
-    /// The kube-proxy image.
+    /// The image of kube-proxy.
     #[serde(default)]
     pub kube_proxy_image: AddonImage,
 }
 
-/// A bootstrap token from the kubeadm file. Not stored in the record.
+/// A bootstrap token the kubeadm file asks for. Not kept in the record.
 #[derive(Debug, Clone)]
 pub struct BootstrapToken {
     /// `abcdef.0123456789abcdef`.
     pub token: secrecy::SecretString,
-    /// How long it is valid; `None` means it does not expire.
+    /// How long it is valid; `None` is for ever.
     pub ttl: Option<std::time::Duration>,
-    /// The usages: `signing`, `authentication`.
+    /// `signing`, `authentication`.
     pub usages: Vec<String>,
-    /// The groups that the token authenticates as.
+    /// The groups a bearer belongs to.
     pub groups: Vec<String>,
-    /// A human-readable description.
+    /// A text for people.
     pub description: String,
 }
 
-/// The public part of a bootstrap token: the six characters before the dot.
+/// The public half of a bootstrap token: the six characters before the dot.
 pub type TokenId = String;
 
-/// Splits `abcdef.0123456789abcdef` into id and secret. Errors do not contain the token.
+/// Splits `abcdef.0123456789abcdef` into its id and its secret; an error does not repeat the secret.
 pub fn parse_token(text: &str) -> Result<(TokenId, secrecy::SecretString), Error> {
     let part =
         |part: &str, length| part.len() == length && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
@@ -192,12 +192,12 @@ pub fn parse_token(text: &str) -> Result<(TokenId, secrecy::SecretString), Error
         Some(_) | None => Err(Error::invalid(
             "bootstrap token",
             "(not shown)",
-            "it must be 6 and 16 lower-case letters or digits separated by a dot, such as abcdef.0123456789abcdef",
+            "it must be six and sixteen lower-case letters or digits with a dot between, such as abcdef.0123456789abcdef",
         )),
     }
 }
 
-/// The validated spec of a control plane. Stored in the record, so new fields need a default.
+/// One validated wish for a control plane. Serialized into the record, so new fields need a default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ControlPlaneSpec {
     /// The name in the management cluster.
@@ -206,21 +206,21 @@ pub struct ControlPlaneSpec {
     pub namespace: Namespace,
     /// The Kubernetes version.
     pub version: KubeVersion,
-    /// kubeadm's `clusterName`, used in kubeconfigs and for `--cluster-name`.
+    /// kubeadm's `clusterName`: names in kubeconfigs and `--cluster-name`.
     pub cluster_name: String,
-    /// The image repository, for example `registry.k8s.io`.
+    /// Where images come from, for example `registry.k8s.io`.
     pub image_repository: String,
-    /// CIDRs and DNS domain; immutable.
+    /// Ranges and DNS domain; immutable.
     pub networking: Networking,
-    /// kubeadm's `controlPlaneEndpoint`, or `--endpoint`. Port 0 means that the port is not known yet.
+    /// kubeadm's `controlPlaneEndpoint`, or `--endpoint`; a port not given is 0 here until it is known.
     pub endpoint: Option<Endpoint>,
-    /// The port that the API server listens on, unless the exposure determines it.
+    /// The port the API server listens on where the exposure leaves the choice.
     pub bind_port: u16,
-    /// The exposure; `None` tries a load balancer first, then a node port.
+    /// How it is exposed; `None` tries a load balancer first, then a node port.
     pub expose: Option<Exposure>,
-    /// Additional subject alternative names of the API server's certificate.
+    /// Further names in the API server's certificate.
     pub cert_sans: Vec<San>,
-    /// Key algorithm and validity of certificates.
+    /// Keys and lifetimes of certificates.
     pub certificates: CertificatePolicy,
     /// kube-apiserver.
     pub api_server: Component,
@@ -228,20 +228,20 @@ pub struct ControlPlaneSpec {
     pub controller_manager: Component,
     /// kube-scheduler.
     pub scheduler: Component,
-    /// The number of pods.
+    /// How many pods.
     pub replicas: u32,
-    /// The datastore.
+    /// Where its data is.
     pub datastore: DatastoreName,
     /// `CoreDNS` and kube-proxy.
     pub addons: Addons,
-    /// The user's `KubeletConfiguration` without apiVersion and kind; may be empty.
+    /// The user's `KubeletConfiguration` without apiVersion and kind; empty when not given.
     pub kubelet: Map<String, Value>,
-    /// RFC 6902 patches of the `KubeletConfiguration`, applied after kamaji adds its defaults.
+    /// RFC 6902 patches of the `KubeletConfiguration`, once kamaji has completed it.
     #[serde(default)]
     pub kubelet_patches: Vec<Value>,
-    /// The user's `KubeProxyConfiguration` without apiVersion and kind; may be empty.
+    /// The user's `KubeProxyConfiguration` without apiVersion and kind; empty when not given.
     pub kube_proxy: Map<String, Value>,
-    /// The user's labels for selecting control planes, set on the record, the Deployment and the Service.
+    /// The user's labels, for selecting control planes; on the record, the Deployment and the Service.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// Settings of the pods.
@@ -250,13 +250,13 @@ pub struct ControlPlaneSpec {
     /// Settings of the Service.
     #[serde(default)]
     pub service: ServiceSettings,
-    /// Network restrictions of the pods.
+    /// What networks the pods reach.
     #[serde(default, skip_serializing_if = "Isolation::is_default")]
     pub isolation: Isolation,
-    /// The user's files, volumes and patches.
+    /// Files, volumes and patches of the user.
     #[serde(default, skip_serializing_if = "Extras::is_empty")]
     pub extras: Extras,
-    /// Bootstrap tokens from the kubeadm file. Secret, so not serialized.
+    /// Tokens from the kubeadm file; secret, so not serialized.
     #[serde(skip)]
     pub bootstrap_tokens: Vec<BootstrapToken>,
 }

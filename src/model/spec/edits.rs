@@ -1,49 +1,49 @@
-//! Edits of single kubeadm settings from the command line: add, or remove with a trailing dash.
+//! Single changes of what a kubeadm file says, as they are typed: added or, with a dash at the end, taken away.
 
 use crate::model::{ComponentName, Error, San};
 
-/// Adds or removes a list entry.
+/// One entry more, or one less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit<T> {
-    /// Adds the entry.
+    /// It is to be there.
     Add(T),
-    /// Removes the entry.
+    /// It is to go.
     Remove(T),
 }
 
-/// An edit of a component's argument.
+/// An argument of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArgEdit {
-    /// The component.
+    /// Whose argument.
     pub component: ComponentName,
-    /// The name without leading dashes, and the value; empty when removing.
+    /// Its name without dashes before it, with its value or without.
     pub argument: Edit<(String, String)>,
 }
 
-/// The edits of the kubeadm documents; other fields stay unchanged.
+/// What is to be changed of the kubeadm documents; what is not named stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edits {
-    /// Edits of the API server certificate's subject alternative names.
+    /// Names in the API server's certificate.
     pub cert_sans: Vec<Edit<San>>,
-    /// Edits of component arguments.
+    /// Arguments.
     pub extra_args: Vec<ArgEdit>,
-    /// A new image repository.
+    /// Where images come from.
     pub image_repository: Option<String>,
-    /// Enables or disables `CoreDNS`.
+    /// Whether there is `CoreDNS`.
     pub coredns: Option<bool>,
-    /// Enables or disables kube-proxy.
+    /// Whether there is kube-proxy.
     pub kube_proxy: Option<bool>,
 }
 
 impl Edits {
-    /// Whether there are no edits.
+    /// Whether nothing is to be changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Parses `api.example.com`, or `api.example.com-` to remove it. No valid name ends with a dash.
+/// Reads `api.example.com`, or `api.example.com-` to take it away: no name ends with a dash.
 pub fn parse_san_edit(text: &str) -> Result<Edit<San>, Error> {
     match text.strip_suffix('-') {
         Some(name) => San::parse(name).map(Edit::Remove),
@@ -51,9 +51,9 @@ pub fn parse_san_edit(text: &str) -> Result<Edit<San>, Error> {
     }
 }
 
-/// Parses `COMPONENT:NAME=VALUE`, or `COMPONENT:NAME-` to remove the argument.
+/// Reads `COMPONENT:NAME=VALUE`, or `COMPONENT:NAME-` to take the argument away.
 pub fn parse_arg_edit(text: &str) -> Result<ArgEdit, Error> {
-    const FORM: &str = "write it as COMPONENT:NAME=VALUE, or COMPONENT:NAME- to remove it; COMPONENT is kube-apiserver, \
+    const FORM: &str = "write it as COMPONENT:NAME=VALUE, or COMPONENT:NAME- to take it away, with kube-apiserver, \
         kube-controller-manager or kube-scheduler";
     let refuse = || Error::invalid("argument", text, FORM);
     let (component, argument) = text.split_once(':').ok_or_else(refuse)?;
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trailing_dash_removes() {
+    fn a_dash_at_the_end_takes_away() {
         let dns = |name: &str| San::parse(name).unwrap();
         assert_eq!(parse_san_edit("api.example.com"), Ok(Edit::Add(dns("api.example.com"))));
         assert_eq!(parse_san_edit("10.0.0.1-"), Ok(Edit::Remove(dns("10.0.0.1"))));

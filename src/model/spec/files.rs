@@ -1,6 +1,6 @@
-//! Files that the user supplies for paths in the configuration, volumes of the pods, and patches.
+//! Files that a configuration names and the user gives from their own machine, volumes of the pods, and patches.
 //!
-//! The record lists the files; their content is stored in Secrets and `ConfigMaps` of the management cluster.
+//! The record keeps which files there are; their content is in Secrets and `ConfigMaps` of the management cluster only.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +10,43 @@ use serde_json::Value;
 
 use crate::model::Error;
 
-/// A volume mount in a component's container.
+/// What a component's container sees at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
-    /// The source of the content.
+    /// Where it comes from.
     pub source: MountSource,
     /// The path in the container.
     pub at: String,
-    /// Mounts one file or directory of the volume instead of the whole volume.
+    /// One file or folder of the volume instead of all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<String>,
-    /// Whether the mount is read-only.
+    /// Whether the component may not write to it.
     pub read_only: bool,
 }
 
-/// The source of a mount.
+/// Where a mount comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MountSource {
-    /// A [`SuppliedFile`], identified by its path.
-    SuppliedFile(String),
-    /// An `emptyDir`, identified by its path in the configuration. Containers with the same path share it.
+    /// A [`SuppliedFile`], by its path.
+    SuppliedFiles(String),
+    /// A folder that is empty when a pod starts, by its path in the configuration. Containers that name the same share it.
     Empty(String),
-    /// A [`PodVolume`], identified by its name.
+    /// A [`PodVolume`], by its name.
     Volume(String),
 }
 
-/// The kind of object that stores a supplied file.
+/// What a given file is kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FileStorage {
-    /// A Secret: the file may contain confidential data.
+pub enum Keep {
+    /// It may hold something confidential.
     Secret,
-    /// A `ConfigMap`: the file's API has no confidential fields.
+    /// Its API has no field for anything confidential.
     ConfigMap,
 }
 
-impl FileStorage {
-    /// The object's kind.
+impl Keep {
+    /// The kind of object.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
@@ -56,56 +56,56 @@ impl FileStorage {
     }
 }
 
-/// A file or directory that the user supplies for a path in the configuration.
+/// A file, or a folder of files, that the user gave under the path by which the configuration names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SuppliedFile {
     /// The path in the configuration.
     pub path: String,
-    /// The kind of object that stores it.
-    pub storage: FileStorage,
-    /// Whether it is a directory.
+    /// What it is kept in.
+    pub keep: Keep,
+    /// Whether it is a folder.
     pub folder: bool,
-    /// The name relative to the path, by key in the object; empty for a single file.
+    /// The key in the object and the name below the path; of a single file, the name is empty.
     pub keys: BTreeMap<String, String>,
-    /// The SHA-256 of names and content.
+    /// SHA-256 over names and content.
     pub digest: String,
-    /// The content of each key; `None` if the file was supplied to an earlier run.
+    /// What each key holds, unless it was given to an earlier run.
     #[serde(skip)]
     pub content: Option<BTreeMap<String, SecretSlice<u8>>>,
 }
 
 impl SuppliedFile {
-    /// The key of the file with this relative name; an empty name means the single file.
+    /// The key of the file at this path below a folder, or of the single file for an empty one.
     #[must_use]
     pub fn key_of(&self, name: &str) -> Option<&str> {
         self.keys.iter().find(|(_, below)| below.as_str() == name).map(|(key, _)| key.as_str())
     }
 }
 
-/// A user-defined volume of the pods, of a type that Pod Security `restricted` allows.
+/// A volume of the pods that the user describes, of a kind that Pod Security `restricted` allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodVolume {
-    /// The volume's name in the pods.
+    /// Its name in the pods.
     pub name: String,
-    /// The remaining fields of the Kubernetes `Volume`.
+    /// The rest of Kubernetes' `Volume`.
     pub source: Value,
 }
 
-/// The target of a patch.
+/// What a patch is applied to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PatchTarget {
-    /// kube-apiserver's pod.
+    /// The pod of kube-apiserver.
     KubeApiserver,
-    /// kube-controller-manager's pod.
+    /// The pod of kube-controller-manager.
     KubeControllerManager,
-    /// kube-scheduler's pod.
+    /// The pod of kube-scheduler.
     KubeScheduler,
-    /// The tenant's `CoreDNS` Deployment.
+    /// The Deployment of `CoreDNS` in the cluster.
     CorednsDeployment,
-    /// The tenant's kube-proxy `DaemonSet`.
+    /// The `DaemonSet` of kube-proxy in the cluster.
     KubeProxyDaemonset,
-    /// The tenant's `KubeletConfiguration`.
+    /// The configuration of kubelets.
     KubeletConfiguration,
 }
 
@@ -120,7 +120,7 @@ impl PatchTarget {
         Self::KubeletConfiguration,
     ];
 
-    /// The target's name in kubeadm's patch file names; for a component, also the container's name.
+    /// As kubeadm's file names call it; for a component, also the name of its container.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -134,32 +134,32 @@ impl PatchTarget {
     }
 }
 
-/// The type of a patch.
+/// How a patch is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PatchType {
-    /// A JSON patch (RFC 6902).
+    /// RFC 6902.
     Json,
-    /// A JSON merge patch (RFC 7386).
+    /// RFC 7386.
     Merge,
-    /// A strategic merge patch: lists are merged by key.
+    /// Kubernetes' own: lists are merged by a key.
     Strategic,
 }
 
 /// One document of a patch file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patch {
-    /// The file name, for messages.
+    /// The file's name, for messages.
     pub file: String,
-    /// The target.
+    /// What it changes.
     pub target: PatchTarget,
-    /// The type.
+    /// How.
     pub kind: PatchType,
-    /// The patch content.
+    /// The patch itself.
     pub body: Value,
 }
 
-/// The patches of a directory, in the order they are applied.
+/// The patches of a folder, in the order in which they are applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patches {
     /// kubeadm's `patches.directory`.
@@ -168,56 +168,56 @@ pub struct Patches {
     pub patches: Vec<Patch>,
 }
 
-/// The user's files, volumes and patches of a control plane.
+/// What a control plane has besides what kamaji gives every one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Extras {
-    /// The files that the configuration refers to.
+    /// Files of the user that the configuration names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SuppliedFile>,
-    /// The volumes.
+    /// Volumes of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<PodVolume>,
-    /// The kubeadm patches.
+    /// kubeadm's patches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patches: Option<Patches>,
 }
 
 impl Extras {
-    /// Whether there are no files, volumes or patches.
+    /// Whether there is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.volumes.is_empty() && self.patches.is_none()
     }
 
-    /// The patches for one target.
+    /// The patches of one target.
     pub fn patches_of(&self, target: PatchTarget) -> impl Iterator<Item = &Patch> {
         self.patches.iter().flat_map(|all| &all.patches).filter(move |patch| patch.target == target)
     }
 }
 
-/// The files and directories that a configuration can refer to, from the command line or the record.
+/// Files and folders that are there for a configuration to name: from the command line, or kept by the record.
 #[derive(Debug, Clone, Default)]
 pub struct SuppliedFiles {
-    /// Files from `--file` and from earlier runs.
+    /// `--file`, and what an earlier run was given.
     pub files: Vec<SuppliedFile>,
-    /// Directories from `--empty-dir` and from earlier runs.
+    /// `--empty-dir`, and what an earlier run was told.
     pub empty: Vec<String>,
-    /// The patches from an earlier run.
+    /// The patches that an earlier run was given.
     pub patches: Option<Patches>,
 }
 
-/// Parses a file's path in the configuration. Refuses control characters, colons and `..`; strips trailing slashes.
-pub fn parse_supplied_path(text: &str) -> Result<String, Error> {
+/// Reads the path by which a configuration names a file: no control characters, no `..`, no slash at the end.
+pub fn parse_given_path(text: &str) -> Result<String, Error> {
     let refuse = |rule: &str| Error::invalid("path", text, rule);
     let path = if text.len() > 1 { text.trim_end_matches('/') } else { text };
     if path.is_empty() || path == "/" {
-        return Err(refuse("use the path of a file or directory as in the configuration"));
+        return Err(refuse("name the file or folder as the configuration does"));
     }
     if path.len() > 4096 || path.chars().any(char::is_control) || path.contains(':') {
-        return Err(refuse("use at most 4096 characters, without colons and control characters"));
+        return Err(refuse("leave out colons and control characters"));
     }
     if path.split('/').any(|part| part == "..") || path.contains("//") {
-        return Err(refuse("use a path without `..` and `//`"));
+        return Err(refuse("write it without `..` and `//`"));
     }
     Ok(path.to_owned())
 }

@@ -1,4 +1,4 @@
-//! The validated spec of a control plane and its parts.
+//! The validated spec of a control plane.
 
 pub(super) mod certificates;
 pub(super) mod control_plane;

@@ -1,4 +1,4 @@
-//! Facts about the management cluster that the endpoint depends on: its nodes, and what the endpoint resolves to.
+//! What is known about the management cluster: its nodes, and what the endpoint resolves to.
 
 use std::net::IpAddr;
 
@@ -7,19 +7,19 @@ use std::net::IpAddr;
 pub struct NodeFacts {
     /// The node's name.
     pub name: String,
-    /// Whether the node is Ready.
+    /// Whether it is Ready.
     pub ready: bool,
-    /// The node's addresses: external first, then internal.
+    /// Its addresses: external ones first, then internal ones.
     pub addresses: Vec<IpAddr>,
 }
 
-/// What the decision about the endpoint needs to know of the management cluster.
+/// What is known about the management cluster's surroundings.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterFacts {
-    /// The nodes; empty if they could not be read.
+    /// Its nodes; `Err` says why they could not be read.
     pub nodes: Vec<NodeFacts>,
-    /// Why the nodes could not be read.
+    /// Why there are no nodes in `nodes`, if that is so.
     pub nodes_unknown: Option<String>,
-    /// What the endpoint's name, from the spec or the load balancer, resolves to on this machine; empty without a name.
+    /// What the endpoint's name resolves to here, be it the wish's or the load balancer's; empty when there is none.
     pub resolved: Vec<IpAddr>,
 }

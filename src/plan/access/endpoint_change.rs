@@ -1,4 +1,5 @@
-//! Decides whether joined workers can still reach and trust the API server after a change of exposure or endpoint.
+//! Whether workers that joined still find the API server, under the name that they know and trust, once it is exposed in
+//! another way or told to others by another name.
 
 use std::net::IpAddr;
 
@@ -8,102 +9,100 @@ use super::exposure::{live_node_port, live_port};
 use crate::model::{ControlPlaneSpec, Endpoint, Exposure, Host, San};
 use crate::render::Address;
 
-/// The exposure and endpoint before and after the change.
+/// What is known of both sides of the change.
 #[derive(Debug)]
 pub struct EndpointChange<'a> {
-    /// The recorded address.
+    /// Where it is reached.
     pub recorded: &'a Address,
-    /// The current exposure.
-    pub from: Exposure,
-    /// The new exposure.
-    pub to: Exposure,
-    /// The live Service.
+    /// How it is exposed.
+    pub was: Exposure,
+    /// How it would be exposed.
+    pub becomes: Exposure,
+    /// The Service that is there.
     pub service: &'a Value,
-    /// The Service after the change, from a server-side dry run.
+    /// The Service as it would become.
     pub preview: &'a Value,
-    /// The new spec.
+    /// What would be asked for.
     pub spec: &'a ControlPlaneSpec,
-    /// The new address, if it is known.
+    /// Where it would be reached, if that is known.
     pub address: Option<&'a Address>,
 }
 
-/// The effect of the change on workers.
+/// What the change means to workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerImpact {
-    /// Workers stay connected.
+    /// They notice nothing; there may be something to do before it begins.
     Unaffected {
-        /// What the user has to do or expect; may be empty.
+        /// What is left to people; may be empty.
         note: String,
     },
-    /// Workers lose the API server.
+    /// They are lost.
     Disconnected {
-        /// The reason.
+        /// Why.
         cause: String,
-        /// A hint for the user.
+        /// What to do instead.
         remedy: String,
     },
 }
 
 impl EndpointChange<'_> {
-    /// Decides how the change affects workers.
+    /// Decides.
     #[must_use]
-    pub fn impact(&self) -> WorkerImpact {
+    pub fn judge(&self) -> WorkerImpact {
         let old = &self.recorded.endpoint;
-        if let Some(cause) = self.lost_endpoint(old) {
-            let remedy = "keep the exposure; or set --endpoint to a DNS name that you control, join the workers again, \
-                          and then change the exposure";
+        if let Some(cause) = self.unserved(old) {
+            let remedy = "keep the exposure; or give workers a name that you can lead elsewhere, and join them again with it: \
+                          --endpoint NAME, which must lead here first";
             return WorkerImpact::Disconnected { cause, remedy: remedy.into() };
         }
         if !self.is_certified(&old.host) {
-            let cause = format!("workers connect to {}, which the new certificate would not contain", old.host);
+            let cause = format!("the certificate would not name {} any more, which workers connect to", old.host);
             return WorkerImpact::Disconnected {
                 cause,
                 remedy: format!("keep it in the certificate: --cert-san {}", old.host),
             };
         }
-        let user_provided = self.provider_of(&old.host) == EndpointProvider::User;
-        let moves = self.from != self.to || live_port(self.service) != live_port(self.preview);
+        let own = self.place_of(&old.host) == Place::Users;
+        let moves = self.was != self.becomes || live_port(self.service) != live_port(self.preview);
         let mut notes = Vec::new();
         if live_port(self.service) != live_port(self.preview) {
-            notes.push("the API server is unavailable until the new pods are ready".to_owned());
+            notes.push("nobody is answered until the new pods are ready".to_owned());
         }
-        if user_provided && moves {
-            notes.push(format!("make {old} point to the new address yourself"));
+        if own && moves {
+            notes.push(format!("{old} must lead to the new address, which is yours to do"));
         }
         WorkerImpact::Unaffected { note: notes.join("; ") }
     }
 
-    /// Why the endpoint that workers use would stop working, if it would.
-    fn lost_endpoint(&self, old: &Endpoint) -> Option<String> {
+    /// Why nobody would answer any more where workers connect to.
+    fn unserved(&self, old: &Endpoint) -> Option<String> {
         let port = live_port(self.preview);
-        let lost = |why: &str| Some(format!("workers connect to {old}, but {why}"));
-        match self.provider_of(&old.host) {
-            EndpointProvider::User => None,
-            EndpointProvider::ClusterIp if port == Some(old.port) => None,
-            EndpointProvider::ClusterIp => lost("the port of the Service would change"),
-            EndpointProvider::LoadBalancer if self.to == Exposure::LoadBalancer && port == Some(old.port) => None,
-            EndpointProvider::LoadBalancer if self.to == Exposure::LoadBalancer => {
-                lost("the port of the Service would change")
+        let gone = |what: &str| Some(format!("workers connect to {old}, {what}"));
+        match self.place_of(&old.host) {
+            Place::Users => None,
+            Place::ClusterIp if port == Some(old.port) => None,
+            Place::ClusterIp => gone("and the Service would have another port"),
+            Place::Balancer if self.becomes == Exposure::LoadBalancer && port == Some(old.port) => None,
+            Place::Balancer if self.becomes == Exposure::LoadBalancer => {
+                gone("and the Service would have another port")
             }
-            EndpointProvider::LoadBalancer => lost("the load balancer would be removed"),
-            EndpointProvider::Node
-                if self.to != Exposure::ClusterIp && live_node_port(self.preview) == Some(old.port) =>
-            {
+            Place::Balancer => gone("and the load balancer would go"),
+            Place::Node if self.becomes != Exposure::ClusterIp && live_node_port(self.preview) == Some(old.port) => {
                 None
             }
-            EndpointProvider::Node => lost("this node port would be removed"),
+            Place::Node => gone("and that node port would go"),
         }
     }
 
     fn is_certified(&self, host: &Host) -> bool {
-        let requested = self.spec.endpoint.as_ref().map(|endpoint| &endpoint.host);
+        let asked = self.spec.endpoint.as_ref().map(|endpoint| &endpoint.host);
         let san = San::from(host.clone());
         let known = || self.address.is_some_and(|address| address.sans().contains(&san));
-        requested == Some(host) || self.spec.cert_sans.contains(&san) || known()
+        asked == Some(host) || self.spec.cert_sans.contains(&san) || known()
     }
 
-    /// What provides the host that workers connect to.
-    fn provider_of(&self, host: &Host) -> EndpointProvider {
+    /// Whose the host is that workers connect to.
+    fn place_of(&self, host: &Host) -> Place {
         let ips = |pointer: &str| -> Vec<IpAddr> {
             let list = self.service.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
             list.filter_map(|ip| ip.as_str()?.parse().ok()).collect()
@@ -114,25 +113,23 @@ impl EndpointChange<'_> {
             Host::Name(name) => entry["hostname"] == name.as_str(),
         };
         if ingress.is_some_and(|entries| entries.iter().any(balanced)) {
-            return EndpointProvider::LoadBalancer;
+            return Place::Balancer;
         }
         match host {
-            Host::Ip(ip) if ips("/spec/clusterIPs").contains(ip) => EndpointProvider::ClusterIp,
-            Host::Ip(ip) if self.from == Exposure::NodePort && self.recorded.extra_ips.contains(ip) => {
-                EndpointProvider::Node
-            }
-            Host::Ip(_) | Host::Name(_) => EndpointProvider::User,
+            Host::Ip(ip) if ips("/spec/clusterIPs").contains(ip) => Place::ClusterIp,
+            Host::Ip(ip) if self.was == Exposure::NodePort && self.recorded.also.contains(ip) => Place::Node,
+            Host::Ip(_) | Host::Name(_) => Place::Users,
         }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum EndpointProvider {
-    LoadBalancer,
+enum Place {
+    Balancer,
     ClusterIp,
     Node,
-    /// The user: a DNS name, proxy or load balancer of their own.
-    User,
+    /// A name or balancer before it, which is the user's.
+    Users,
 }
 
 #[cfg(test)]
@@ -167,65 +164,53 @@ mod tests {
     fn address(endpoint: &str) -> Address {
         let endpoint = Endpoint::parse(endpoint, 0).unwrap();
         let ips = |list: &[&str]| list.iter().map(|ip| ip.parse().unwrap()).collect();
-        Address {
-            secure_port: endpoint.port,
-            endpoint,
-            advertise: Vec::new(),
-            extra_ips: ips(&["10.0.0.9", "192.0.2.1"]),
-        }
+        Address { secure_port: endpoint.port, endpoint, advertise: Vec::new(), also: ips(&["10.0.0.9", "192.0.2.1"]) }
     }
 
     type Side<'a> = (Exposure, &'a Value);
 
-    fn impact_of(
+    fn judged(
         endpoint: &str,
-        (from, service): Side<'_>,
-        (to, preview): Side<'_>,
+        (was, service): Side<'_>,
+        (becomes, preview): Side<'_>,
         spec: &ControlPlaneSpec,
     ) -> String {
         let recorded = address(endpoint);
-        match (EndpointChange { recorded: &recorded, from, to, service, preview, spec, address: None }).impact() {
-            WorkerImpact::Unaffected { note } => format!("unaffected: {note}"),
-            WorkerImpact::Disconnected { cause, remedy } => format!("disconnected: {cause}; {remedy}"),
+        match (EndpointChange { recorded: &recorded, was, becomes, service, preview, spec, address: None }).judge() {
+            WorkerImpact::Unaffected { note } => format!("still {note}"),
+            WorkerImpact::Disconnected { cause, remedy } => format!("lost {cause}; {remedy}"),
         }
     }
 
     #[test]
-    fn workers_on_a_node_port_need_the_port_and_the_node_in_the_certificate() {
-        let from = (Exposure::NodePort, &service(30443, Some(30443), &[]));
+    fn a_node_port_stays_where_the_load_balancer_keeps_it_and_the_certificate_names_it() {
+        let was = (Exposure::NodePort, &service(30443, Some(30443), &[]));
         let kept = service(6443, Some(30443), &[]);
-        let impact =
-            |to, preview: &Value, sans: &[&str]| impact_of("192.0.2.1:30443", from, (to, preview), &spec(None, sans));
-        assert!(
-            impact(Exposure::LoadBalancer, &kept, &["192.0.2.1"])
-                .starts_with("unaffected: the API server is unavailable")
-        );
-        assert!(impact(Exposure::LoadBalancer, &kept, &[]).contains("--cert-san 192.0.2.1"));
-        assert!(
-            impact(Exposure::ClusterIp, &service(6443, None, &[]), &["192.0.2.1"])
-                .contains("node port would be removed")
-        );
+        let judge = |becomes, preview: &Value, sans: &[&str]| {
+            judged("192.0.2.1:30443", was, (becomes, preview), &spec(None, sans))
+        };
+        assert!(judge(Exposure::LoadBalancer, &kept, &["192.0.2.1"]).starts_with("still nobody is answered"));
+        assert!(judge(Exposure::LoadBalancer, &kept, &[]).contains("--cert-san 192.0.2.1"));
+        assert!(judge(Exposure::ClusterIp, &service(6443, None, &[]), &["192.0.2.1"]).contains("node port would go"));
     }
 
     #[test]
-    fn removing_the_load_balancer_disconnects_workers_that_use_its_address() {
-        let from = (Exposure::LoadBalancer, &service(6443, None, &["192.0.2.7"]));
-        let impact =
-            |to, preview: &Value| impact_of("192.0.2.7:6443", from, (to, preview), &spec(None, &["192.0.2.7"]));
-        assert!(
-            impact(Exposure::NodePort, &service(30443, Some(30443), &[])).contains("load balancer would be removed")
-        );
-        assert!(impact(Exposure::LoadBalancer, &service(443, None, &[])).contains("port of the Service would change"));
-        assert_eq!(impact(Exposure::LoadBalancer, &service(6443, None, &[])), "unaffected: ");
+    fn the_address_of_a_load_balancer_goes_with_it() {
+        let was = (Exposure::LoadBalancer, &service(6443, None, &["192.0.2.7"]));
+        let judge =
+            |becomes, preview: &Value| judged("192.0.2.7:6443", was, (becomes, preview), &spec(None, &["192.0.2.7"]));
+        assert!(judge(Exposure::NodePort, &service(30443, Some(30443), &[])).contains("load balancer would go"));
+        assert!(judge(Exposure::LoadBalancer, &service(443, None, &[])).contains("another port"));
+        assert_eq!(judge(Exposure::LoadBalancer, &service(6443, None, &[])), "still ");
     }
 
     #[test]
-    fn a_dns_name_of_the_user_can_point_to_the_new_address() {
-        let from = (Exposure::LoadBalancer, &service(6443, None, &["192.0.2.7"]));
-        let to = (Exposure::NodePort, &service(30443, Some(30443), &[]));
-        let named = impact_of("api.example.com:6443", from, to, &spec(Some("api.example.com:6443"), &[]));
-        assert!(named.contains("make api.example.com:6443 point to the new address"), "{named}");
-        let renamed = impact_of("api.example.com:6443", from, from, &spec(Some("other.example.com:6443"), &[]));
+    fn a_name_of_the_users_can_be_led_elsewhere() {
+        let was = (Exposure::LoadBalancer, &service(6443, None, &["192.0.2.7"]));
+        let becomes = (Exposure::NodePort, &service(30443, Some(30443), &[]));
+        let named = judged("api.example.com:6443", was, becomes, &spec(Some("api.example.com:6443"), &[]));
+        assert!(named.contains("api.example.com:6443 must lead to the new address"), "{named}");
+        let renamed = judged("api.example.com:6443", was, was, &spec(Some("other.example.com:6443"), &[]));
         assert!(renamed.contains("--cert-san api.example.com"), "{renamed}");
     }
 }

@@ -1,4 +1,4 @@
-//! Decides the exposure and ports of a control plane from the spec, the live Service and the record.
+//! How a control plane is exposed, and on which ports: decided from the wish, the Service and what is on record.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::cluster_facts::ClusterFacts;
 use crate::model::{ControlPlaneSpec, Exposure};
 use crate::render::Address;
 
-/// The default node port range of kube-apiserver.
+/// The range the API server of the management cluster takes node ports from by default.
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30000..=32767;
 
-/// The exposure, the port of the Service, and the node port if kamaji chooses it.
+/// How to expose it, and which ports to ask for: the Service's port and, where we choose it, the node port.
 #[must_use]
 pub fn decide_exposure(
     spec: &ControlPlaneSpec,
@@ -18,14 +18,14 @@ pub fn decide_exposure(
     recorded: Option<&Address>,
 ) -> (Exposure, u16, Option<u16>) {
     let exposure = decided.or(spec.expose).unwrap_or(Exposure::LoadBalancer);
-    let requested_port = spec.endpoint.as_ref().map(|endpoint| endpoint.port).filter(|port| *port != 0);
+    let asked_port = spec.endpoint.as_ref().map(|endpoint| endpoint.port).filter(|port| *port != 0);
     match exposure {
-        Exposure::LoadBalancer | Exposure::ClusterIp => (exposure, requested_port.unwrap_or(spec.bind_port), None),
+        Exposure::LoadBalancer | Exposure::ClusterIp => (exposure, asked_port.unwrap_or(spec.bind_port), None),
         Exposure::NodePort => {
             let live = service.and_then(live_node_port);
-            // A deleted Service is recreated with the port that workers use.
+            // A Service that was deleted comes back on the port that workers know.
             let known = recorded.map(|address| address.secure_port).filter(|port| NODE_PORTS.contains(port));
-            let node_port = requested_port.filter(|port| NODE_PORTS.contains(port)).or(live).or(known);
+            let node_port = asked_port.filter(|port| NODE_PORTS.contains(port)).or(live).or(known);
             (exposure, node_port.unwrap_or(spec.bind_port), node_port)
         }
     }
@@ -35,7 +35,7 @@ pub(crate) fn live_node_port(service: &Value) -> Option<u16> {
     api_server_port(service)?.get("nodePort")?.as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
-/// The API server's port in a Service.
+/// The API server's among the ports of a Service.
 #[must_use]
 pub fn api_server_port(service: &Value) -> Option<&Value> {
     let ports = service.pointer("/spec/ports")?.as_array()?;
@@ -46,8 +46,7 @@ pub(crate) fn live_port(service: &Value) -> Option<u16> {
     api_server_port(service)?.get("port")?.as_u64().and_then(|port| u16::try_from(port).ok())
 }
 
-/// An endpoint that no exposure can provide: a port outside the node port range on a node's own address. Returns the
-/// cause and a hint.
+/// What no exposure can give: a port that is no node port, on a node's own address. Cause and remedy.
 #[must_use]
 pub fn impossible_endpoint(
     spec: &ControlPlaneSpec,
@@ -61,8 +60,8 @@ pub fn impossible_endpoint(
     (exposure == Exposure::NodePort && on_a_node).then(|| {
         let (first, last) = (NODE_PORTS.start(), NODE_PORTS.end());
         (
-            format!("endpoint {endpoint} is the address of a node, and {} is not a valid node port", endpoint.port),
-            format!("omit the port, or use one from {first} to {last}"),
+            format!("{endpoint} is asked for, and a node port cannot be {} on a node's own address", endpoint.port),
+            format!("leave the port out, or choose one from {first} to {last}"),
         )
     })
 }

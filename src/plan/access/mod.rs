@@ -1,4 +1,4 @@
-//! Decides the endpoint and exposure of a control plane, and how a change of them affects workers.
+//! Where a control plane is reached: its endpoint, its exposure, and what a change of endpoint does to workers.
 
 pub mod cluster_facts;
 pub mod endpoint;

@@ -1,14 +1,14 @@
-//! Removes the fields that an apply conflict names from a manifest, so that a user who changed settings of an addon
-//! keeps them and still gets the rest.
+//! What is left of a wish when others took some of its fields: who changed an addon's settings keeps them, and gets the
+//! rest. Pure; which fields are taken says the server's refusal.
 
 use serde_json::Value;
 
 use crate::render::Manifest;
 
-/// The manifest without the fields that the conflict names; `None` if it names no field of the manifest.
+/// The wish without the fields that a conflict names; `None` when it names none that the wish has.
 ///
-/// The server reports `Apply failed with 1 conflict: conflict with "kubectl" using v1: .spec.replicas`, or several
-/// fields, each on its own line after `- `.
+/// The server writes `Apply failed with 1 conflict: conflict with "kubectl" using v1: .spec.replicas`, or several fields
+/// each on a line of its own after `- `.
 #[must_use]
 pub fn without_conflicting_fields(manifest: &Manifest, conflict: &str) -> Option<Manifest> {
     let mut rest = manifest.clone();
@@ -17,15 +17,15 @@ pub fn without_conflicting_fields(manifest: &Manifest, conflict: &str) -> Option
         none if none.is_empty() => vec![conflict.rsplit_once(": .").map(|(_, path)| path)?],
         paths => paths.into_iter().filter_map(|path| path.strip_prefix('.')).collect(),
     };
-    let mut removed = false;
+    let mut given = false;
     for path in paths {
-        removed |= remove(&mut rest.body, path.trim_end());
+        given |= remove(&mut rest.body, path.trim_end());
     }
-    removed.then_some(rest)
+    given.then_some(rest)
 }
 
-/// Removes the field at a path such as `spec.template.spec.containers[name="coredns"].image`. A key may contain dots
-/// (`data.config.conf`), so the path is matched against the keys of the object.
+/// Removes what a path such as `spec.template.spec.containers[name="coredns"].image` leads to. A key may have dots in it
+/// (`data.config.conf`), so that the object says where a key ends.
 fn remove(value: &mut Value, path: &str) -> bool {
     match value {
         Value::Object(fields) => {
@@ -56,7 +56,7 @@ fn remove(value: &mut Value, path: &str) -> bool {
     }
 }
 
-/// Whether a list item has the given keys, such as `name="coredns"` or `containerPort=53,protocol="UDP"`.
+/// Whether an item of a list has the keys `name="coredns"`, or `containerPort=53,protocol="UDP"`.
 fn is_named(item: &Value, keys: &str) -> bool {
     keys.split(',').all(|pair| {
         let Some((key, value)) = pair.split_once('=') else { return false };
@@ -78,7 +78,7 @@ mod tests {
             namespace: Some("kube-system".into()),
             name: "coredns".into(),
         };
-        Manifest { object, body, write: Write::ApplyUnlessEdited }
+        Manifest { object, body, write: Write::ApplyUnlessTaken }
     }
 
     fn coredns() -> Manifest {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_scaled_an_addon_keeps_the_replicas_and_gets_the_rest() {
+    fn who_scaled_an_addon_keeps_the_number_and_gets_the_rest() {
         let one = "Apply failed with 1 conflict: conflict with \"kubectl\" using apps/v1: .spec.replicas";
         let rest = without_conflicting_fields(&coredns(), one).unwrap().body;
         assert_eq!(rest["spec"].get("replicas"), None);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn list_items_are_found_by_their_keys() {
+    fn fields_in_lists_are_found_by_the_keys_of_their_items() {
         let many = "Apply failed with 3 conflicts: conflicts with \"kubectl-set\" using apps/v1:\n\
                     - .spec.template.spec.containers[name=\"coredns\"].resources.limits.memory\n\
                     - .spec.template.spec.containers[name=\"coredns\"].ports[containerPort=53,protocol=\"TCP\"].name\n\
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_contain_dots() {
+    fn a_key_with_a_dot_is_one_key() {
         let config = manifest(json!({"data": {"config.conf": "a", "kubeconfig.conf": "b"}}));
         let conflict = "Apply failed with 1 conflict: conflict with \"kubectl-edit\" using v1: .data.config.conf";
         assert_eq!(
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_message_changes_nothing() {
+    fn what_cannot_be_understood_is_left_alone() {
         for strange in [
             "",
             "conflict",

@@ -1,4 +1,4 @@
-//! The objects that were read from the management cluster.
+//! What was read from the management cluster, by object.
 
 use std::collections::BTreeMap;
 
@@ -10,33 +10,33 @@ use serde_json::Value;
 use crate::plan::network::management_network::ManagementNetwork;
 use crate::render::ObjectRef;
 
-/// Live objects as the API server returned them, and the network of the management cluster.
+/// Live objects as the API server returned them, and what they live in.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     objects: BTreeMap<ObjectRef, Value>,
-    /// The network of the management cluster.
+    /// The management cluster's own network.
     pub management_network: ManagementNetwork,
 }
 
 impl Live {
-    /// No objects yet, in a management cluster with this network.
+    /// Nothing yet, in these surroundings.
     #[must_use]
-    pub fn with_network(management_network: ManagementNetwork) -> Self {
+    pub fn within(management_network: ManagementNetwork) -> Self {
         Self { management_network, ..Self::default() }
     }
 
-    /// Adds one object.
+    /// Keeps one object.
     pub fn insert(&mut self, object: ObjectRef, body: Value) {
         self.objects.insert(object, body);
     }
 
-    /// The live object, if it exists.
+    /// The live object, if there is one.
     #[must_use]
     pub fn get(&self, object: &ObjectRef) -> Option<&Value> {
         self.objects.get(object)
     }
 
-    /// All objects, ordered by reference.
+    /// All live objects, ordered by reference.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectRef, &Value)> {
         self.objects.iter()
     }

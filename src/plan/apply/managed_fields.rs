@@ -1,5 +1,5 @@
-//! Finds out from `metadata.managedFields` which field manager set a field
-//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
+//! Who set a field, by the API server's own book-keeping (`metadata.managedFields`,
+//! <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
 
 use serde_json::{Map, Value};
 
@@ -7,9 +7,9 @@ use super::field_change::FieldChange;
 use crate::model::MANAGER;
 use crate::render::Manifest;
 
-/// The manager other than kamaji that set the field at `path` of a live object. The last writer wins.
+/// The manager other than kamaji that set the field at `path` of a live object; the last one to write wins.
 #[must_use]
-pub(crate) fn other_manager(live: &Value, path: &[String]) -> Option<String> {
+pub(crate) fn other_owner(live: &Value, path: &[String]) -> Option<String> {
     let entries = live.pointer("/metadata/managedFields")?.as_array()?;
     entries
         .iter()
@@ -19,23 +19,22 @@ pub(crate) fn other_manager(live: &Value, path: &[String]) -> Option<String> {
         .and_then(|entry| entry["manager"].as_str().map(str::to_owned))
 }
 
-/// Whether kamaji wrote the object. An object without fields, such as a `ServiceAccount`, has no managed fields and
-/// counts as written by kamaji.
+/// Whether kamaji wrote the object. Of one that has nothing but a name, such as a `ServiceAccount`, no book is kept.
 #[must_use]
-pub fn is_managed_by_kamaji(live: &Value) -> bool {
+pub fn is_ours(live: &Value) -> bool {
     let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
     entries.is_none_or(|entries| entries.is_empty() || entries.iter().any(|entry| entry["manager"] == MANAGER))
 }
 
-/// The field managers of Kubernetes itself.
+/// Who writes into objects as part of Kubernetes itself.
 const CONTROLLERS: [&str; 4] = ["kube-controller-manager", "kube-apiserver", "kubelet", "cloud-controller-manager"];
-/// The annotation that `kubectl rollout restart` sets. It is not a setting.
+/// What `kubectl rollout restart` leaves behind, which asks for nothing.
 const RESTARTED: &str = "f:kubectl.kubernetes.io/restartedAt";
 
-/// Fields that other managers set and the manifest does not contain. They survive an apply. Metadata is ignored.
+/// What others set in a live object where the wish says nothing: it stays, whoever applies the wish. Metadata is everybody's.
 #[must_use]
 pub(crate) fn fields_owned_by_others(manifest: &Manifest, live: &Value) -> Vec<FieldChange> {
-    let mut foreign: Vec<FieldChange> = Vec::new();
+    let mut left: Vec<FieldChange> = Vec::new();
     let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
     for entry in entries.into_iter().flatten() {
         let manager = entry["manager"].as_str().unwrap_or_default();
@@ -48,22 +47,22 @@ pub(crate) fn fields_owned_by_others(manifest: &Manifest, live: &Value) -> Vec<F
                 map.remove(key);
             }
         }
-        visit_foreign_fields(&mut Vec::new(), &fields, live, Some(&manifest.body), &mut |path, value| {
+        strangers(&mut Vec::new(), &fields, live, Some(&manifest.body), &mut |path, value| {
             let mut change = FieldChange::of(path, value, &Value::Null);
             if manifest.is_secret() {
                 change.from = Some("(hidden)".to_owned());
             }
-            change.manager = Some(manager.to_owned());
-            if !foreign.iter().any(|found| found.field == change.field) {
-                foreign.push(change);
+            change.by = Some(manager.to_owned());
+            if !left.iter().any(|found| found.field == change.field) {
+                left.push(change);
             }
         });
     }
-    foreign
+    left
 }
 
-/// Calls `found` for every part of `live` that is in `fields` but not in `manifest`.
-fn visit_foreign_fields(
+/// Calls `found` with every part of `live` that the set of fields holds and `manifest` does not.
+fn strangers(
     path: &mut Vec<String>,
     fields: &Value,
     live: &Value,
@@ -71,7 +70,7 @@ fn visit_foreign_fields(
     found: &mut dyn FnMut(&[String], &Value),
 ) {
     for (key, inner) in fields.as_object().into_iter().flatten() {
-        let (step, current, desired) = if let Some(name) = key.strip_prefix("f:") {
+        let (step, is, asked) = if let Some(name) = key.strip_prefix("f:") {
             (name.to_owned(), live.get(name), manifest.and_then(|manifest| manifest.get(name)))
         } else if key == "." || key == RESTARTED {
             continue;
@@ -80,19 +79,19 @@ fn visit_foreign_fields(
             let Some(at) = position(live) else { continue };
             (at.to_string(), live.get(at), manifest.and_then(|manifest| manifest.get(position(manifest)?)))
         };
-        // The field no longer exists.
-        let Some(current) = current else { continue };
+        // What the server does not have any more, or was not asked to keep, is nobody's.
+        let Some(is) = is else { continue };
         path.push(step);
-        match desired {
-            None if !only_restarted(inner) => found(path, current),
+        match asked {
+            None if !only_restarted(inner) => found(path, is),
             None => {}
-            Some(desired) => visit_foreign_fields(path, inner, current, Some(desired), found),
+            Some(asked) => strangers(path, inner, is, Some(asked), found),
         }
         path.pop();
     }
 }
 
-/// Whether the restart annotation is the only field below.
+/// Whether all that is set below is the moment of a restart.
 fn only_restarted(fields: &Value) -> bool {
     fields.as_object().is_some_and(|fields| {
         let mut own = fields.iter().filter(|(key, _)| *key != ".").peekable();
@@ -100,7 +99,7 @@ fn only_restarted(fields: &Value) -> bool {
     })
 }
 
-/// Whether the set of fields contains the path or something below it.
+/// Whether the set of fields holds the path, or something below it.
 fn owns(fields: &Value, value: &Value, path: &[String]) -> bool {
     let Some(fields) = fields.as_object() else { return false };
     let Some((step, rest)) = path.split_first() else { return true };
@@ -113,7 +112,7 @@ fn owns(fields: &Value, value: &Value, path: &[String]) -> bool {
     fields.iter().any(|(key, inner)| is_key_of(key, item) && owns(inner, item, rest))
 }
 
-/// Whether a key such as `k:{"name":"kube-apiserver"}` or `v:"a"` selects this list item.
+/// Whether `k:{"name":"kube-apiserver"}` or `v:"a"` means this item of a list.
 fn is_key_of(key: &str, item: &Value) -> bool {
     if let Some(value) = key.strip_prefix("v:") {
         return serde_json::from_str::<Value>(value).is_ok_and(|value| value == *item);
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manager_of_a_field_in_a_list_is_found_by_the_keys_of_the_item() {
+    fn the_manager_that_changed_a_field_of_a_list_is_found_by_the_lists_keys() {
         let live = json!({
             "metadata": {"managedFields": [
                 {"manager": "kamaji", "time": "1", "fieldsV1": {"f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {"f:image": {}}}}}},
@@ -144,12 +143,12 @@ mod tests {
             ]},
             "spec": {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "2"}]},
         });
-        assert_eq!(other_manager(&live, &path("spec.containers.1.image")).as_deref(), Some("kubectl-edit"));
-        assert_eq!(other_manager(&live, &path("spec.containers.0.image")), None);
+        assert_eq!(other_owner(&live, &path("spec.containers.1.image")).as_deref(), Some("kubectl-edit"));
+        assert_eq!(other_owner(&live, &path("spec.containers.0.image")), None);
     }
 
     #[test]
-    fn fields_that_others_added_are_reported_unless_the_manifest_contains_them() {
+    fn what_others_added_is_told_and_what_the_wish_names_is_not() {
         let object = crate::render::ObjectRef {
             api_version: "apps/v1".into(),
             kind: "Deployment".into(),
@@ -166,14 +165,13 @@ mod tests {
                                  "k:{\"name\":\"b\"}": {".": {}, "f:image": {}}}}},
         });
         let live = json!({
-            "metadata": {"managedFields": [{"manager": "kubectl", "fieldsV1": set}, {"manager": "kubelet", "fieldsV1": {"f:spec": {"f:x": {}}}}]},
+            "metadata": {"managedFields": [{"manager": "anna", "fieldsV1": set}, {"manager": "kubelet", "fieldsV1": {"f:spec": {"f:x": {}}}}]},
             "spec": {"replicas": 3, "x": 1, "template": {
                 "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}},
                 "containers": [{"name": "a", "image": "2", "env": [{"name": "FOO", "value": "bar"}]}, {"name": "b", "image": "3"}]}},
         });
-        let fields: Vec<String> =
-            fields_owned_by_others(&manifest, &live).into_iter().map(|change| change.field).collect();
-        assert_eq!(fields, ["spec.template.containers.0.env", "spec.template.containers.1"]);
+        let told: Vec<String> = fields_owned_by_others(&manifest, &live).into_iter().map(|left| left.field).collect();
+        assert_eq!(told, ["spec.template.containers.0.env", "spec.template.containers.1"]);
     }
 
     #[test]
@@ -183,6 +181,6 @@ mod tests {
                 {"manager": "kubectl-patch", "time": "1", "fieldsV1": {"f:spec": {"f:command": {}}}}]},
             "spec": {"command": ["a", "b"]},
         });
-        assert_eq!(other_manager(&live, &path("spec.command.1")).as_deref(), Some("kubectl-patch"));
+        assert_eq!(other_owner(&live, &path("spec.command.1")).as_deref(), Some("kubectl-patch"));
     }
 }

@@ -1,4 +1,4 @@
-//! Compares desired with live objects and evaluates managed fields: plans, conflicts, no-op detection.
+//! The plan: how desired objects differ from live ones, and which field manager owns what.
 
 pub mod conflict;
 pub mod field_change;

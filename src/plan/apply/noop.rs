@@ -1,20 +1,20 @@
-//! Decides from managedFields whether a server-side apply would be a no-op: kamaji manages exactly the fields of the
-//! manifest, and each has the desired value. If in doubt the answer is no, and the caller uses a server-side dry run.
+//! Whether applying a wish would change nothing, told from the live object alone: kamaji manages exactly the fields of the
+//! wish, by the API server's own book-keeping, and each has the wished value. Where that cannot be told, the answer is no,
+//! and the server is asked (a dry run); it is never yes by guessing.
 //!
-//! In `fieldsV1`, `f:NAME` is a field, `k:{…}` a list item identified by its keys, `v:…` an item of a set, `.` the
-//! object or item itself, and `{}` an atomic value
-//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
+//! The form of `fieldsV1`: `f:NAME` is a field, `k:{…}` an item of a list by its keys, `v:…` an item of a set, `.` the thing
+//! itself, `{}` a value as a whole (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
 
 use serde_json::{Map, Value};
 
 use crate::model::MANAGER;
 
-/// Whether a server-side apply of `manifest` by kamaji leaves `live` unchanged.
+/// Whether a server-side apply of `manifest` by kamaji leaves `live` as it is.
 #[must_use]
 pub fn apply_is_noop(manifest: &Value, live: &Value) -> bool {
     let Some(fields) = applied_fields(manifest, live) else { return false };
     let (Some(mut manifest), Some(live)) = (manifest.as_object().cloned(), live.as_object()) else { return false };
-    // managedFields do not contain the fields that identify the object.
+    // The server does not count what says which object it is.
     manifest.remove("apiVersion");
     manifest.remove("kind");
     if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -27,7 +27,7 @@ pub fn apply_is_noop(manifest: &Value, live: &Value) -> bool {
     same_fields(&manifest, live, fields)
 }
 
-/// The fields that kamaji applied in the API version of the manifest.
+/// The fields that kamaji applied, in the API version of the wish.
 fn applied_fields<'a>(manifest: &Value, live: &'a Value) -> Option<&'a Map<String, Value>> {
     live.pointer("/metadata/managedFields")?.as_array()?.iter().find_map(|entry| {
         let ours = entry["manager"] == MANAGER
@@ -38,7 +38,7 @@ fn applied_fields<'a>(manifest: &Value, live: &'a Value) -> Option<&'a Map<Strin
     })
 }
 
-/// Whether value and ownership match. An atomic value must be equal.
+/// Whether value and ownership agree. A value that is owned as a whole must be the same as a whole.
 fn same(manifest: &Value, live: &Value, fields: &Value) -> bool {
     let Some(fields) = fields.as_object() else { return false };
     if fields.keys().all(|key| key == ".") {
@@ -71,10 +71,10 @@ fn same_items(manifest: &[Value], live: &[Value], fields: &Map<String, Value>) -
                 let keys =
                     key.strip_prefix("k:").and_then(|keys| serde_json::from_str::<Map<String, Value>>(keys).ok());
                 let Some(keys) = keys else { return false };
-                // A key that the manifest omits, such as the protocol of a port, has its default.
-                let matches = keys.iter().all(|(name, value)| item.get(name).is_none_or(|desired| desired == value));
+                // A key that the wish leaves out, such as a port's protocol, has its default.
+                let wished = keys.iter().all(|(name, value)| item.get(name).is_none_or(|wished| wished == value));
                 let found = live.iter().find(|live| keys.iter().all(|(name, value)| live.get(name) == Some(value)));
-                matches && found.is_some_and(|live| same(item, live, fields))
+                wished && found.is_some_and(|live| same(item, live, fields))
             })
         })
 }
@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// A manifest with a keyed list, an atomic list, an atomic map and a set. `live` is the object after the apply.
+    /// A wish with a list by keys, one as a whole, a map as a whole and a set; and what the server made of it.
     fn manifest() -> Value {
         json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
@@ -137,12 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn defaults_and_fields_of_other_managers_are_no_change() {
+    fn what_the_server_adds_by_itself_and_others_added_is_no_change() {
         assert!(apply_is_noop(&manifest(), &live()));
     }
 
     #[test]
-    fn a_different_value_is_never_a_noop() {
+    fn every_other_value_is_asked_about() {
         for (pointer, value) in [
             ("/spec/replicas", json!(2)),
             ("/spec/selector/matchLabels/x", json!("2")),
@@ -155,32 +155,32 @@ mod tests {
         ] {
             let mut changed = live();
             *changed.pointer_mut(pointer).unwrap() = value.clone();
-            assert!(!apply_is_noop(&manifest(), &changed), "{pointer} changed in the cluster");
-            let mut changed = manifest();
-            *changed.pointer_mut(pointer).unwrap() = value;
-            assert!(!apply_is_noop(&changed, &live()), "{pointer} changed in the manifest");
+            assert!(!apply_is_noop(&manifest(), &changed), "others changed {pointer}");
+            let mut wished = manifest();
+            *wished.pointer_mut(pointer).unwrap() = value;
+            assert!(!apply_is_noop(&wished, &live()), "{pointer} is wished otherwise");
         }
     }
 
     #[test]
-    fn an_added_or_removed_field_is_never_a_noop() {
+    fn a_field_more_or_less_is_asked_about() {
         let mut more = manifest();
         more["spec"]["paused"] = json!(true);
         assert!(!apply_is_noop(&more, &live()));
-        // kamaji does not own the default yet.
+        // The default that the server set is not ours yet.
         let mut more = manifest();
         more["spec"]["revisionHistoryLimit"] = json!(10);
         assert!(!apply_is_noop(&more, &live()));
         let mut less = manifest();
         less["spec"].as_object_mut().unwrap().remove("replicas");
-        assert!(!apply_is_noop(&less, &live()), "the apply would remove it");
+        assert!(!apply_is_noop(&less, &live()), "the server would take it away");
         let mut less = manifest();
         less["spec"]["template"]["spec"]["volumes"] = json!([]);
         assert!(!apply_is_noop(&less, &live()));
     }
 
     #[test]
-    fn only_fields_that_kamaji_applied_in_this_api_version_count() {
+    fn only_what_kamaji_applied_in_this_version_counts() {
         for (key, value) in
             [("manager", "kubectl"), ("operation", "Update"), ("apiVersion", "apps/v1beta1"), ("subresource", "scale")]
         {

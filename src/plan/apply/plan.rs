@@ -1,31 +1,31 @@
-//! The plan: the difference between live and desired objects, which the user confirms before anything is written.
+//! The difference between what lives and what would live: the plan that is shown, and the consent to it.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::managed_fields::{fields_owned_by_others, other_manager};
-use super::value_diff::diff_values;
+use super::managed_fields::{fields_owned_by_others, other_owner};
+use super::value_diff::walk;
 use crate::plan::apply::field_change::FieldChange;
 use crate::render::{Manifest, ObjectRef};
 
-/// What happens to one object.
+/// What happens to one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// It is created.
+    /// It is made.
     Create,
     /// Some of its fields change.
     Update,
-    /// It is deleted.
+    /// It is removed.
     Delete,
-    /// Nothing changes.
+    /// Nothing.
     Unchanged,
-    /// Another field manager owns the fields; kamaji leaves them unchanged.
-    Foreign,
+    /// Others set or changed it, and it is left as it is.
+    Left,
 }
 
 impl Action {
-    /// The sign at the start of the line in a plan.
+    /// The sign in front of the line.
     #[must_use]
     pub const fn sign(self) -> char {
         match self {
@@ -33,25 +33,25 @@ impl Action {
             Self::Update => '~',
             Self::Delete => '-',
             Self::Unchanged => ' ',
-            Self::Foreign => '!',
+            Self::Left => '!',
         }
     }
 
-    /// Whether the action writes to the cluster.
+    /// Whether something is written.
     #[must_use]
     pub const fn writes(self) -> bool {
         matches!(self, Self::Create | Self::Update | Self::Delete)
     }
 }
 
-/// The change of one object or of something else, such as a datastore user or objects in the tenant cluster.
+/// What happens to one object, or to something that is no object (a user in a datastore, objects inside the tenant).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// What changes: for example `Deployment prod/prod` or `etcd default: user and prefix /0a…/`.
-    pub target: String,
-    /// What happens to it.
+    /// For example `Deployment prod/prod` or `etcd default: user and prefix /0a…/`.
+    pub what: String,
+    /// What happens.
     pub action: Action,
-    /// The reason or the consequence; may be empty.
+    /// Why, or what follows from it; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// The fields that change.
@@ -62,71 +62,71 @@ pub struct Change {
 impl Change {
     /// A change of something that is not compared field by field.
     #[must_use]
-    pub fn of(target: impl std::fmt::Display, action: Action, note: &str) -> Self {
-        Self { target: format!("{target}"), action, note: note.to_owned(), fields: Vec::new() }
+    pub fn of(what: impl std::fmt::Display, action: Action, note: &str) -> Self {
+        Self { what: format!("{what}"), action, note: note.to_owned(), fields: Vec::new() }
     }
 }
 
-/// All changes that a command will make.
+/// Everything that will happen.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// Namespace and name of the control plane.
+    /// The control plane.
     pub control_plane: String,
-    /// The changes, in order.
+    /// The changes in order.
     pub changes: Vec<Change>,
-    /// Parts that cannot be determined in advance.
+    /// What cannot be known before it is done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<String>,
-    /// What the user should know or do.
+    /// What people should know, or do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 impl Plan {
-    /// Whether the plan writes nothing.
+    /// Whether anything would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.unknown.is_empty() && self.changes.iter().all(|change| !change.action.writes())
     }
 
-    /// Marks the plan as confirmed, by the user or by `--yes`. The only way to get an [`Approved`].
+    /// Consent given by a person, or by `--yes`. The only way to an [`Approved`].
     #[must_use]
     pub fn approve(self) -> Approved {
         Approved(self)
     }
 }
 
-/// The fields of a live object that other managers set and the manifest does not contain, if any.
+/// What others set in an object where the wish says nothing, if there is any.
 #[must_use]
 pub fn change_owned_by_others(manifest: &Manifest, live: &Value) -> Option<Change> {
     let fields = fields_owned_by_others(manifest, live);
-    (!fields.is_empty()).then(|| Change { fields, ..Change::of(&manifest.object, Action::Foreign, FOREIGN_NOTE) })
+    (!fields.is_empty()).then(|| Change { fields, ..Change::of(&manifest.object, Action::Left, LEFT) })
 }
 
-/// The note on such a change.
-const FOREIGN_NOTE: &str = "set by another field manager; kamaji does not change it";
+/// What is said about that.
+const LEFT: &str = "others set it, and it is left as it is; only they, or you, can take it away";
 
-/// A confirmed plan. The engine changes nothing without one.
+/// A plan somebody agreed to: the only value with which the engine changes anything.
 #[derive(Debug)]
 pub struct Approved(Plan);
 
 impl Approved {
-    /// The confirmed plan.
+    /// The plan that was agreed to.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.0
     }
 }
 
-/// Compares a manifest with the live object and with the result of a dry run (`None`: no dry run, nothing changes).
+/// Compares a wish with what lives and with what the server says it would become (`None`: not asked).
 #[must_use]
 pub fn compare(manifest: &Manifest, live: Option<&Value>, preview: Option<&Value>) -> Change {
     let Some(live) = live else { return Change::of(&manifest.object, Action::Create, "") };
     let Some(preview) = preview else { return Change::of(&manifest.object, Action::Unchanged, "") };
     let mut fields = Vec::new();
-    diff_values(&mut Vec::new(), &comparable(live), &comparable(preview), &mut |path, from, to| {
-        fields.push(FieldChange { manager: other_manager(live, path), ..FieldChange::of(path, from, to) });
+    walk(&mut Vec::new(), &comparable(live), &comparable(preview), &mut |path, from, to| {
+        fields.push(FieldChange { by: other_owner(live, path), ..FieldChange::of(path, from, to) });
     });
     if manifest.is_secret() {
         for change in &mut fields {
@@ -137,28 +137,28 @@ pub fn compare(manifest: &Manifest, live: Option<&Value>, preview: Option<&Value
         }
     }
     let action = if fields.is_empty() { Action::Unchanged } else { Action::Update };
-    Change { target: manifest.object.to_string(), action, note: note(&manifest.object, &fields), fields }
+    Change { what: manifest.object.to_string(), action, note: note(&manifest.object, &fields), fields }
 }
 
-/// The consequence of a change, and what the user still has to do.
+/// What follows from the change, and what is left to people.
 fn note(object: &ObjectRef, fields: &[FieldChange]) -> String {
     let any = |start: &str| fields.iter().any(|change| change.field.starts_with(start));
-    let node_settings = object.kind == "ConfigMap" && object.namespace.as_deref() == Some("kube-system");
+    let settings_of_nodes = object.kind == "ConfigMap" && object.namespace.as_deref() == Some("kube-system");
     let note = match object.name.as_str() {
         _ if object.kind == "Deployment" && any("spec.template") => "replaces its pods, new ones first",
         _ if object.kind == "DaemonSet" && any("spec.template") => "replaces its pods, node by node",
-        "kubelet-config" if node_settings && any("data.") => {
-            "for joined workers, run `kubeadm upgrade node` on each and restart its kubelet"
+        "kubelet-config" if settings_of_nodes && any("data.") => {
+            "workers that joined have it after `kubeadm upgrade node` and a restart of their kubelet, both by you"
         }
-        "kube-proxy" if node_settings && any("data.") => {
-            "takes effect after a restart: kubectl -n kube-system rollout restart daemonset kube-proxy"
+        "kube-proxy" if settings_of_nodes && any("data.") => {
+            "pods of kube-proxy have it when they start again: kubectl -n kube-system rollout restart daemonset kube-proxy"
         }
         _ => "",
     };
     note.to_owned()
 }
 
-/// The object without the fields that the server maintains.
+/// The object without what the server keeps for itself.
 fn comparable(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(map) = object.as_object_mut() {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_the_server_maintains_are_ignored() {
+    fn what_the_server_counts_is_no_change() {
         let live =
             json!({"metadata": {"resourceVersion": "1", "managedFields": []}, "spec": {"a": 1}, "status": {"x": 1}});
         let preview = json!({"metadata": {"resourceVersion": "2"}, "spec": {"a": 1}});
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_secrets_are_never_in_the_plan() {
+    fn a_secrets_values_are_never_in_the_plan() {
         let change =
             compare(&manifest("Secret"), Some(&json!({"data": {"k": "b2xk"}})), Some(&json!({"data": {"k": "bmV3"}})));
         assert_eq!(change.action, Action::Update);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_pod_template_is_noted_as_replacing_pods() {
+    fn a_changed_template_says_that_pods_are_replaced() {
         let live = json!({"spec": {"replicas": 1, "template": {"a": 1}}});
         let change = compare(
             &manifest("Deployment"),

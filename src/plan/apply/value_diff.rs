@@ -1,19 +1,19 @@
-//! Diffs two JSON values path by path. Lists are aligned first, and strings that contain YAML, JSON or several lines
-//! are compared by field or line, so that one changed line is one difference.
+//! Where two values differ, path by path: lists are lined up first, and text that holds YAML, JSON or lines is looked
+//! into, so that one changed line is one line. What a difference means is for others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-/// Longer lists are compared by position, because alignment takes time proportional to the product of both lengths.
-const MAX_ALIGNED: usize = 2000;
+/// Longer lists are compared by position: lining them up takes the product of both lengths.
+const LINED_UP: usize = 2000;
 
-/// Calls `report` with every path at which the values differ and both values. An absent value is null.
-pub(crate) fn diff_values(
+/// Calls `differs` with every path at which the two differ, and both values; absent is null.
+pub(crate) fn walk(
     path: &mut Vec<String>,
     from: &Value,
     to: &Value,
-    report: &mut dyn FnMut(&[String], &Value, &Value),
+    differs: &mut dyn FnMut(&[String], &Value, &Value),
 ) {
     if from == to || (is_empty(from) && is_empty(to)) {
         return;
@@ -21,18 +21,18 @@ pub(crate) fn diff_values(
     match (from, to) {
         (Value::Object(a), Value::Object(b)) => {
             for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
-                step(path, key, a.get(key), b.get(key), report);
+                step(path, key, a.get(key), b.get(key), differs);
             }
         }
         (Value::Array(a), Value::Array(b)) => {
-            for (index, from, to) in pair_by_name(a, b).unwrap_or_else(|| align(a, b)) {
-                step(path, &index.to_string(), from, to, report);
+            for (index, from, to) in by_name(a, b).unwrap_or_else(|| lined_up(a, b)) {
+                step(path, &index.to_string(), from, to, differs);
             }
         }
         (Value::String(a), Value::String(b)) if a.contains('\n') || (a.starts_with('{') && b.starts_with('{')) => {
-            text(path, a, b, report);
+            text(path, a, b, differs);
         }
-        _ => report(path, from, to),
+        _ => differs(path, from, to),
     }
 }
 
@@ -50,23 +50,23 @@ fn step(
     key: &str,
     from: Option<&Value>,
     to: Option<&Value>,
-    report: &mut dyn FnMut(&[String], &Value, &Value),
+    differs: &mut dyn FnMut(&[String], &Value, &Value),
 ) {
     path.push(key.to_owned());
-    diff_values(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null), report);
+    walk(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null), differs);
     path.pop();
 }
 
-/// Compares strings by field if both are maps, otherwise, or if only the formatting differs, by line.
-fn text(path: &mut Vec<String>, from: &str, to: &str, report: &mut dyn FnMut(&[String], &Value, &Value)) {
-    if let (Some(a), Some(b)) = (parse_fields(from), parse_fields(to)) {
+/// By the fields it holds; else, and where only its form differs, by its lines.
+fn text(path: &mut Vec<String>, from: &str, to: &str, differs: &mut dyn FnMut(&[String], &Value, &Value)) {
+    if let (Some(a), Some(b)) = (fields_of(from), fields_of(to)) {
         let before = path.clone();
         let mut found = false;
-        diff_values(path, &a, &b, &mut |inner, from, to| {
+        walk(path, &a, &b, &mut |inner, from, to| {
             found = true;
-            report(inner, from, to);
+            differs(inner, from, to);
         });
-        debug_assert_eq!(*path, before, "the path is restored");
+        debug_assert_eq!(*path, before, "every step is taken back");
         if found {
             return;
         }
@@ -74,17 +74,17 @@ fn text(path: &mut Vec<String>, from: &str, to: &str, report: &mut dyn FnMut(&[S
     let lines = |text: &str| text.lines().map(Value::from).collect::<Vec<_>>();
     let (a, b) = (lines(from), lines(to));
     let mut found = false;
-    for (_, from, to) in align(&a, &b).into_iter().filter(|(_, from, to)| from != to) {
+    for (_, from, to) in lined_up(&a, &b).into_iter().filter(|(_, from, to)| from != to) {
         found = true;
-        report(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null));
+        differs(path, from.unwrap_or(&Value::Null), to.unwrap_or(&Value::Null));
     }
     if !found {
-        report(path, &Value::from(from), &Value::from(to));
+        differs(path, &Value::from(from), &Value::from(to));
     }
 }
 
-/// The map in a string, if that is its only document.
-fn parse_fields(text: &str) -> Option<Value> {
+/// The map that a text holds as its only document.
+fn fields_of(text: &str) -> Option<Value> {
     let documents = crate::yaml::read_documents("", text).ok()?;
     let [document] = documents.as_slice() else { return None };
     Some(document.root.to_json()).filter(Value::is_object)
@@ -92,8 +92,8 @@ fn parse_fields(text: &str) -> Option<Value> {
 
 type Pair<'a> = (usize, Option<&'a Value>, Option<&'a Value>);
 
-/// Pairs items with the same `name`, if all have one and they differ by more than their order.
-fn pair_by_name<'a>(a: &'a [Value], b: &'a [Value]) -> Option<Vec<Pair<'a>>> {
+/// Pairs of items with the same `name`, if all have one and their order is not the only difference.
+fn by_name<'a>(a: &'a [Value], b: &'a [Value]) -> Option<Vec<Pair<'a>>> {
     fn names(list: &[Value]) -> Option<BTreeMap<&str, usize>> {
         let names: Option<BTreeMap<&str, usize>> =
             list.iter().enumerate().map(|(index, item)| Some((item.get("name")?.as_str()?, index))).collect();
@@ -110,13 +110,12 @@ fn pair_by_name<'a>(a: &'a [Value], b: &'a [Value]) -> Option<Vec<Pair<'a>>> {
     pairs.iter().any(|(_, from, to)| from != to).then_some(pairs)
 }
 
-/// Pairs equal items (the longest common subsequence), and of the rest those with the same start, such as `--a=1` and
-/// `--a=2`.
-fn align<'a>(a: &'a [Value], b: &'a [Value]) -> Vec<Pair<'a>> {
-    if a.len().max(b.len()) > MAX_ALIGNED {
+/// Equal items side by side (the longest common subsequence), and of the rest those that begin alike: `--a=1`, `--a=2`.
+fn lined_up<'a>(a: &'a [Value], b: &'a [Value]) -> Vec<Pair<'a>> {
+    if a.len().max(b.len()) > LINED_UP {
         return (0..a.len().max(b.len())).map(|index| (index, a.get(index), b.get(index))).collect();
     }
-    // The length of the longest common subsequence after both positions.
+    // The length of the longest common subsequence of what follows both positions.
     let mut common = vec![vec![0_usize; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
@@ -128,7 +127,7 @@ fn align<'a>(a: &'a [Value], b: &'a [Value]) -> Vec<Pair<'a>> {
     let mut pairs = Vec::new();
     while i < a.len() || j < b.len() {
         if i < a.len() && j < b.len() && a[i] == b[j] {
-            pairs.extend(pair_remaining(a, b, &std::mem::take(&mut gone), &std::mem::take(&mut new)));
+            pairs.extend(pair_rest(a, b, &std::mem::take(&mut gone), &std::mem::take(&mut new)));
             (i, j) = (i + 1, j + 1);
         } else if j == b.len() || (i < a.len() && common[i + 1][j] >= common[i][j + 1]) {
             gone.push(i);
@@ -138,15 +137,15 @@ fn align<'a>(a: &'a [Value], b: &'a [Value]) -> Vec<Pair<'a>> {
             j += 1;
         }
     }
-    pairs.extend(pair_remaining(a, b, &gone, &new));
+    pairs.extend(pair_rest(a, b, &gone, &new));
     pairs
 }
 
-fn pair_remaining<'a>(a: &'a [Value], b: &'a [Value], gone: &[usize], new: &[usize]) -> Vec<Pair<'a>> {
+fn pair_rest<'a>(a: &'a [Value], b: &'a [Value], gone: &[usize], new: &[usize]) -> Vec<Pair<'a>> {
     let mut left: Vec<usize> = new.to_vec();
     let mut pairs = Vec::new();
     for i in gone {
-        let alike = left.iter().position(|j| have_same_start(&a[*i], &b[*j]));
+        let alike = left.iter().position(|j| begin_alike(&a[*i], &b[*j]));
         let partner = alike.map(|at| left.remove(at));
         pairs.push((*i, Some(&a[*i]), partner.map(|j| &b[j])));
     }
@@ -154,7 +153,7 @@ fn pair_remaining<'a>(a: &'a [Value], b: &'a [Value], gone: &[usize], new: &[usi
     pairs
 }
 
-fn have_same_start(a: &Value, b: &Value) -> bool {
+fn begin_alike(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => {
             let start = |text: &str| text.find(['=', ':']).map(|at| text[..at].to_owned());
@@ -165,7 +164,7 @@ fn have_same_start(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Turns a list of `{name, value}` into a map. Values with the same name are joined.
+/// A map of one name and value for each item of a list of `{name, value}`; values of one name are joined.
 pub(crate) fn keyed(list: &Value) -> Value {
     let mut map: Map<String, Value> = Map::new();
     for item in list.as_array().into_iter().flatten() {
@@ -187,14 +186,14 @@ mod tests {
 
     fn differences(from: &Value, to: &Value) -> Vec<String> {
         let mut found = Vec::new();
-        diff_values(&mut Vec::new(), from, to, &mut |path, from, to| {
+        walk(&mut Vec::new(), from, to, &mut |path, from, to| {
             found.push(format!("{}: {from} -> {to}", path.join(".")));
         });
         found
     }
 
     #[test]
-    fn an_added_argument_is_one_difference() {
+    fn one_argument_more_is_one_difference() {
         let from = json!({"command": ["x", "--a=1", "--c=1"]});
         assert_eq!(
             differences(&from, &json!({"command": ["x", "--a=1", "--b=1", "--c=2"]})),
@@ -204,18 +203,18 @@ mod tests {
     }
 
     #[test]
-    fn items_with_names_are_compared_by_name() {
+    fn items_with_names_are_compared_with_their_like() {
         let from = json!([{"name": "a", "v": 1}, {"name": "b", "v": 1}]);
         assert_eq!(
             differences(&from, &json!([{"name": "b", "v": 2}])),
             ["0: {\"name\":\"a\",\"v\":1} -> null", "1.v: 1 -> 2"]
         );
-        let reordered = json!([{"name": "b", "v": 1}, {"name": "a", "v": 1}]);
-        assert!(!differences(&from, &reordered).is_empty(), "the order matters");
+        let turned = json!([{"name": "b", "v": 1}, {"name": "a", "v": 1}]);
+        assert!(!differences(&from, &turned).is_empty(), "another order is a difference");
     }
 
     #[test]
-    fn yaml_in_a_string_is_compared_by_field() {
+    fn text_that_is_yaml_is_told_field_by_field() {
         let text = |version: &str, names: &[&str]| {
             json!(crate::yaml::write(&json!({"kubernetesVersion": version, "apiServer": {"certSANs": names}, "b": 1})))
         };
@@ -226,12 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_compared_by_line_and_every_difference_is_reported() {
+    fn other_text_is_told_line_by_line_and_nothing_is_lost() {
         assert_eq!(
             differences(&json!(".:53 {\n  errors\n  log\n}\n"), &json!(".:53 {\n  errors\n}\n")),
             [": \"  log\" -> null"]
         );
         assert_eq!(differences(&json!("a: 1\nb: 2\n"), &json!("b: 2\na: 1\n")).len(), 2, "the order of keys");
-        assert_eq!(differences(&json!("a: 1\n"), &json!("a: 1")).len(), 1, "the final newline");
+        assert_eq!(differences(&json!("a: 1\n"), &json!("a: 1")).len(), 1, "a line break at the end");
     }
 }

@@ -1,6 +1,5 @@
-//! Updates the trust of workers during a CA rotation: checks what a host is missing, renders the script that updates
-//! it, and detects workers that were not updated from what the API server knows. `engine::workers::ssh` runs the
-//! script.
+//! How workers follow a change of the authority: what a machine lacks, the script that gives it, and what can be seen from
+//! outside of a worker that does not follow. Running the script is `engine::ssh`.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
-use super::rotation_keys::{signing_ca, trusted_cas};
+use super::rotation_keys::{signing_authority, trusted_authorities};
 use super::rotation_phases::{Rotation, RotationPhase, RotationTarget, Signer, whole_seconds};
 use crate::model::ControlPlaneSpec;
 use crate::pki;
@@ -18,71 +17,70 @@ use crate::plan::apply::live_objects::Live;
 use crate::plan::state::record::Record;
 use crate::plan::workers::host_probe::HostProbe;
 
-/// The validity of certificates that kube-controller-manager signs (`--cluster-signing-duration`).
+/// How long kube-controller-manager signs for (`--cluster-signing-duration`).
 const SIGNED_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How far it backdates a certificate, start and end alike (`pkg/controller/certificates/authority`).
+/// How much before its making it lets a certificate begin, and as much earlier it ends (`pkg/controller/certificates/authority`).
 const BACKDATED: Duration = Duration::from_secs(5 * 60);
 
-/// The CA trust that workers need in the current phase.
+/// What workers are to have now.
 #[derive(Debug, Clone)]
 pub struct WorkerCaTrust {
-    /// The CAs to trust, in PEM.
+    /// The authorities to trust, PEM.
     pub trusted: String,
-    /// The CA that signs, in PEM.
+    /// The one that signs, PEM.
     signer: String,
-    /// Whether kubelets may have certificates of another CA.
-    pub signer_changed: bool,
-    /// The URL of the API server.
+    /// Whether kubelets may have certificates of another one.
+    pub renews: bool,
+    /// The API server.
     server: String,
     name: String,
 }
 
-/// What a host is missing.
+/// What a machine lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissingTrust {
-    /// It does not trust exactly these CAs.
-    pub cas: bool,
-    /// Its kubelet certificate is not signed by the current CA.
+    /// It does not trust the authorities, or others beside them.
+    pub authorities: bool,
+    /// Its kubelet's certificate is not of the authority that signs.
     pub certificate: bool,
 }
 
 impl MissingTrust {
-    /// Whether nothing is missing.
+    /// Whether it has everything.
     #[must_use]
-    pub const fn is_empty(self) -> bool {
-        !self.cas && !self.certificate
+    pub const fn is_none(self) -> bool {
+        !self.authorities && !self.certificate
     }
 }
 
 impl WorkerCaTrust {
-    /// The trust for workers of this control plane; `None` if it has no address or its Secrets are missing.
+    /// What workers of this control plane are to have; `None` while it has no address or its Secrets are not there.
     #[must_use]
     pub fn of(record: &Record, live: &Live) -> Option<Self> {
         let (spec, rotation) = (&record.spec, record.rotation.as_ref());
         let pem = |secret: String| Some(live.secret_value(&secret, "ca.crt")?.expose_secret().to_owned());
         Some(Self {
-            trusted: pem(trusted_cas(spec, rotation).name)?,
-            signer: pem(signing_ca(spec, rotation).name)?,
-            signer_changed: rotation.is_some_and(|it| it.target == RotationTarget::CertificateAuthority && it.used),
+            trusted: pem(trusted_authorities(spec, rotation).name)?,
+            signer: pem(signing_authority(spec, rotation).name)?,
+            renews: rotation.is_some_and(|it| it.of == RotationTarget::CertificateAuthority && it.used),
             server: record.address.as_ref()?.endpoint.url(),
             name: spec.name.to_string(),
         })
     }
 
-    /// What a host of this cluster is missing.
+    /// What a machine of this cluster lacks.
     #[must_use]
-    pub fn missing_trust(&self, host: &HostProbe) -> MissingTrust {
+    pub fn lack(&self, machine: &HostProbe) -> MissingTrust {
         let has = |pem: &Option<String>| pem.as_ref().is_some_and(|pem| pem.trim() == self.trusted.trim());
-        let certificate = host.certificate.as_ref();
+        let certificate = machine.certificate.as_ref();
         MissingTrust {
-            cas: !host.cas.iter().all(has),
-            certificate: certificate.map_or(self.signer_changed, |pem| !pki::is_signed_by(pem, &self.signer)),
+            authorities: !machine.authorities.iter().all(has),
+            certificate: certificate.map_or(self.renews, |pem| !pki::is_signed_by(pem, &self.signer)),
         }
     }
 
-    /// The script that updates a worker. With a bootstrap token, its kubelet gets a new certificate; the token is in a
-    /// file that only root can read and that the script deletes. `known` skips the check that the host is in this
-    /// cluster.
+    /// The script for a worker. With a bootstrap token its kubelet gets a new certificate; the token is in a file that only
+    /// root reads and that is gone afterwards. `known` says that the machine was seen to be of this cluster.
     #[must_use]
     pub fn script(&self, token: Option<&SecretString>, known: bool) -> String {
         let Self { trusted, server, name, .. } = self;
@@ -94,12 +92,12 @@ impl WorkerCaTrust {
         );
         let trust = TRUST.replace("AUTHORITIES", trusted).replace("ENCODED", &encoded);
         format!(
-            "#!/bin/sh\n# Updates this worker during the CA rotation of `{name}`. Run as root; safe to run again.\n\
+            "#!/bin/sh\n# Lets this worker follow the change of the authority of `{name}`. Run it as root; it can be run again.\n\
              {HEAD}{check}{trust}{kubelet}"
         )
     }
 
-    /// The kubeconfig with which a kubelet requests a certificate.
+    /// What a kubelet without a certificate asks for one with.
     fn bootstrap(&self, encoded: &str, token: &str) -> String {
         crate::yaml::write(&json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "tls-bootstrap",
@@ -119,16 +117,16 @@ ca=/etc/kubernetes/pki/ca.crt
 bootstrap=/etc/kubernetes/bootstrap-kubelet.conf
 pem=/var/lib/kubelet/pki/kubelet-client-current.pem
 restart() { if command -v systemctl >/dev/null 2>&1; then systemctl restart kubelet; else service kubelet restart; fi; }
-if [ ! -e "$conf" ]; then echo "this host is not a worker: $conf does not exist" >&2; exit 1; fi
+if [ ! -e "$conf" ]; then echo "this machine is no worker: it has no $conf" >&2; exit 1; fi
 "#;
 
 const CHECK: &str = r#"if ! grep -qF 'server: SERVER' "$conf"; then
-  echo "this host is a worker of another cluster: $(sed -n 's/^ *server: *//p' "$conf")" >&2
+  echo "this machine is a worker of another cluster: $(sed -n 's/^ *server: *//p' "$conf")" >&2
   exit 1
 fi
 "#;
 
-/// Replaces each file atomically, so that a kubelet never reads a partial one.
+/// Each file is replaced at once: a kubelet never finds half of one.
 const TRUST: &str = r#"cat >"$ca.new" <<'END'
 AUTHORITIES
 END
@@ -140,9 +138,8 @@ mv "$conf.new" "$conf"
 
 const RESTART: &str = "restart\n";
 
-/// A kubelet without a certificate requests one, as when it joined
-/// (<https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/>). If none is issued, the
-/// script restores the old one.
+/// A kubelet that finds no certificate asks for one, as it did when it joined
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/>). What it had is put back if none comes.
 const RENEW: &str = r#"cat >"$bootstrap" <<'END'
 BOOTSTRAP
 END
@@ -157,7 +154,7 @@ until [ -e "$pem" ]; do
     mv "$conf.before" "$conf"
     if [ -e "$pem.before" ]; then mv "$pem.before" "$pem"; fi
     restart
-    echo 'the kubelet got no new certificate within 2 minutes; the old one was restored' >&2
+    echo 'the kubelet got no new certificate within 2 minutes; it has the old one again' >&2
     exit 1
   fi
   sleep 1
@@ -165,62 +162,62 @@ done
 rm -f "$bootstrap" "$pem.before" "$conf.before"
 "#;
 
-/// The state of a worker according to the API server.
+/// A worker as it is seen through the API server.
 #[derive(Debug, Clone)]
 pub struct WorkerTrustStatus {
-    /// The name of the node.
+    /// Its name.
     pub name: String,
-    /// Whether the node is Ready.
+    /// Whether it is Ready.
     pub ready: bool,
     /// When its kubelet started.
     pub started: Option<Timestamp>,
-    /// When its kubelet's certificate expires.
+    /// When its kubelet's certificate ends.
     pub ends: Option<Timestamp>,
 }
 
-/// Reports workers that the next phase of a CA rotation would disconnect, as far as the API server knows. It cannot see
-/// the files of a host, so a kubelet that was restarted since the phase began is assumed to trust both CAs. The
-/// certificates of the workers in `verified` were checked on their hosts.
+/// What would happen to workers in the next phase of a change of the authority, as far as that can be seen from outside. In
+/// the files of a machine nobody looks from there: a kubelet that was started anew is taken for one that knows both.
+/// The certificates of those in `seen` were looked at on their machines.
 #[must_use]
 pub fn workers_without_new_ca(
     spec: &ControlPlaneSpec,
     now: &Rotation,
     next: RotationPhase,
     workers: &[WorkerTrustStatus],
-    verified: &[String],
+    seen: &[String],
 ) -> Vec<String> {
     let ready = workers.iter().filter(|worker| worker.ready);
-    let remaining = match next {
-        RotationPhase::TrustBoth => return Vec::new(),
-        RotationPhase::SignWithNew => return ready.filter_map(|worker| trusts_only_old_ca(worker, now)).collect(),
-        RotationPhase::RemoveOld => Signer::New,
-        RotationPhase::Rollback => Signer::Old,
+    let stays = match next {
+        RotationPhase::Trust => return Vec::new(),
+        RotationPhase::Use => return ready.filter_map(|worker| knows_the_old_one_only(worker, now)).collect(),
+        RotationPhase::Drop => Signer::New,
+        RotationPhase::Back => Signer::Old,
     };
-    let custom_duration = spec.controller_manager.extra_args.iter().any(|arg| arg.name == "cluster-signing-duration");
-    let unverified = ready.filter(|worker| !verified.contains(&worker.name));
-    unverified
+    let own = spec.controller_manager.extra_args.iter().any(|arg| arg.name == "cluster-signing-duration");
+    let unseen = ready.filter(|worker| !seen.contains(&worker.name));
+    unseen
         .filter_map(|worker| {
             let name = &worker.name;
-            let unknown =
-                |why| Some(format!("cannot determine whether {name} still needs the CA to be removed: {why}"));
-            if custom_duration {
-                return unknown("the spec sets `cluster-signing-duration`");
+            let cannot =
+                |why| Some(format!("whether {name} still needs the authority that goes cannot be told: {why}"));
+            if own {
+                return cannot("`cluster-signing-duration` is your own");
             }
-            let Some(ends) = worker.ends else { return unknown("its kubelet does not report its expiry") };
+            let Some(ends) = worker.ends else { return cannot("its kubelet does not say when its certificate ends") };
             let issued = whole_seconds(ends - SIGNED_FOR + BACKDATED);
-            (now.signer_at(issued) != remaining).then(|| {
-                format!("the certificate of the kubelet of {name} was issued at {issued} by the CA to be removed")
+            (now.signer_at(issued) != stays).then(|| {
+                format!("the kubelet of {name} has a certificate of {issued}, when the authority that goes signed")
             })
         })
         .collect()
 }
 
-fn trusts_only_old_ca(worker: &WorkerTrustStatus, now: &Rotation) -> Option<String> {
+fn knows_the_old_one_only(worker: &WorkerTrustStatus, now: &Rotation) -> Option<String> {
     let name = &worker.name;
     match worker.started {
-        None => Some(format!("cannot determine whether {name} trusts the new CA: its kubelet does not respond")),
+        None => Some(format!("whether {name} knows the new authority cannot be told: its kubelet does not answer")),
         Some(started) if started < now.since => {
-            Some(format!("the kubelet of {name} was started at {started} and does not trust the new CA yet"))
+            Some(format!("the kubelet of {name} runs since {started}, so it does not know the new authority yet"))
         }
         Some(_) => None,
     }
@@ -239,21 +236,21 @@ mod tests {
     }
 
     fn rotation() -> Rotation {
-        let phase = RotationPhase::SignWithNew;
+        let phase = RotationPhase::Use;
         Rotation {
-            target: RotationTarget::CertificateAuthority,
+            of: RotationTarget::CertificateAuthority,
             phase,
             done: true,
             began: at(0),
             since: at(10),
             used: true,
             key: None,
-            supplied: false,
+            given: false,
             signers: Vec::new(),
         }
     }
 
-    /// A worker whose kubelet was started, and got its certificate, at these minutes.
+    /// A worker whose kubelet started, and got its certificate, at those minutes.
     fn worker(started: u64, issued: u64) -> WorkerTrustStatus {
         let ends = at(issued) - BACKDATED + SIGNED_FOR;
         WorkerTrustStatus { name: "w".into(), ready: true, started: Some(at(started)), ends: Some(ends) }
@@ -264,15 +261,15 @@ mod tests {
     }
 
     #[test]
-    fn a_kubelet_that_was_not_restarted_does_not_trust_the_new_ca() {
-        let count = |worker| hazards(RotationPhase::SignWithNew, worker, &rotation());
-        assert_eq!((count(worker(9, 0)), count(worker(10, 0)), count(worker(11, 0))), (1, 0, 0));
-        assert_eq!(count(WorkerTrustStatus { started: None, ..worker(0, 0) }), 1, "unknown is reported");
-        assert_eq!(count(WorkerTrustStatus { ready: false, ..worker(0, 0) }), 0, "not ready anyway");
+    fn a_kubelet_that_was_not_started_anew_does_not_know_the_new_authority() {
+        let go = |worker| hazards(RotationPhase::Use, worker, &rotation());
+        assert_eq!((go(worker(9, 0)), go(worker(10, 0)), go(worker(11, 0))), (1, 0, 0));
+        assert_eq!(go(WorkerTrustStatus { started: None, ..worker(0, 0) }), 1, "what cannot be told is said");
+        assert_eq!(go(WorkerTrustStatus { ready: false, ..worker(0, 0) }), 0, "who is not ready has nothing to lose");
     }
 
     #[test]
-    fn a_certificate_is_attributed_to_the_ca_that_signed_when_it_was_issued_even_after_rollbacks() {
+    fn a_certificate_is_judged_by_who_signed_when_it_was_made_also_after_going_back_and_forth() {
         let mut now = rotation();
         for (minute, by) in [
             (10, Signer::Either),
@@ -284,33 +281,33 @@ mod tests {
         ] {
             now.signs(by, at(minute));
         }
-        let by_old: Vec<u64> = [5, 11, 15, 21, 25, 31, 35]
+        let of_old: Vec<u64> = [5, 11, 15, 21, 25, 31, 35]
             .into_iter()
-            .filter(|minute| hazards(RotationPhase::RemoveOld, worker(0, *minute), &now) > 0)
+            .filter(|minute| hazards(RotationPhase::Drop, worker(0, *minute), &now) > 0)
             .collect();
-        assert_eq!(by_old, [5, 11, 21, 25, 31]);
-        let by_new: Vec<u64> = [5, 11, 15, 21, 25, 31, 35]
+        assert_eq!(of_old, [5, 11, 21, 25, 31]);
+        let of_new: Vec<u64> = [5, 11, 15, 21, 25, 31, 35]
             .into_iter()
-            .filter(|minute| hazards(RotationPhase::Rollback, worker(0, *minute), &now) > 0)
+            .filter(|minute| hazards(RotationPhase::Back, worker(0, *minute), &now) > 0)
             .collect();
-        assert_eq!(by_new, [11, 15, 21, 31, 35]);
+        assert_eq!(of_new, [11, 15, 21, 31, 35]);
         let spec = fixture::spec("v1.37.2");
-        let verified = ["w".to_owned()];
-        assert!(workers_without_new_ca(&spec, &now, RotationPhase::RemoveOld, &[worker(0, 5)], &verified).is_empty());
+        let looked_at = ["w".to_owned()];
+        assert!(workers_without_new_ca(&spec, &now, RotationPhase::Drop, &[worker(0, 5)], &looked_at).is_empty());
     }
 
-    fn trust(trusted: &[&KeyAndCertificate], signer: &KeyAndCertificate) -> WorkerCaTrust {
+    fn following(trusted: &[&KeyAndCertificate], signer: &KeyAndCertificate) -> WorkerCaTrust {
         WorkerCaTrust {
             trusted: trusted.iter().map(|ca| ca.certificate.as_str()).collect(),
             signer: signer.certificate.clone(),
-            signer_changed: true,
+            renews: true,
             server: "https://10.0.0.9:6443".into(),
             name: "prod".into(),
         }
     }
 
     #[test]
-    fn missing_or_different_cas_and_certificates_are_detected() {
+    fn a_machine_lacks_what_is_not_as_it_should_be() {
         let ca = || pki::issue_ca("kubernetes", &CertificatePolicy::default(), at(0)).unwrap();
         let (old, new) = (ca(), ca());
         let leaf = Leaf {
@@ -320,34 +317,34 @@ mod tests {
             sans: Vec::new(),
         };
         let client = |ca| Some(pki::issue_leaf(&leaf, ca, &CertificatePolicy::default(), at(0)).unwrap().certificate);
-        let host = |trusted: &WorkerCaTrust, ca| HostProbe {
+        let machine = |trusted: &WorkerCaTrust, ca| HostProbe {
             has_kubeadm: true,
             membership: HostMembership::Here(None),
-            cas: [Some(trusted.trusted.clone()), Some(trusted.trusted.clone())],
+            authorities: [Some(trusted.trusted.clone()), Some(trusted.trusted.clone())],
             certificate: client(ca),
         };
-        let both = trust(&[&old, &new], &new);
-        assert!(both.missing_trust(&host(&both, &new)).is_empty());
-        assert_eq!(both.missing_trust(&host(&both, &old)), MissingTrust { cas: false, certificate: true });
-        let one = trust(&[&new], &new);
-        assert_eq!(one.missing_trust(&host(&both, &new)), MissingTrust { cas: true, certificate: false });
-        let gone = HostProbe { certificate: None, ..host(&both, &new) };
-        assert!(both.missing_trust(&gone).certificate, "the kubelet was interrupted while it requested one");
+        let both = following(&[&old, &new], &new);
+        assert!(both.lack(&machine(&both, &new)).is_none());
+        assert_eq!(both.lack(&machine(&both, &old)), MissingTrust { authorities: false, certificate: true });
+        let one = following(&[&new], &new);
+        assert_eq!(one.lack(&machine(&both, &new)), MissingTrust { authorities: true, certificate: false });
+        let gone = HostProbe { certificate: None, ..machine(&both, &new) };
+        assert!(both.lack(&gone).certificate, "a kubelet that was asking for one when it was interrupted");
     }
 
     #[test]
-    fn the_script_contains_a_token_only_if_a_certificate_is_needed_and_no_placeholders() {
+    fn the_script_has_a_token_only_where_a_certificate_is_needed_and_no_place_is_left_open() {
         let ca = pki::issue_ca("kubernetes", &CertificatePolicy::default(), at(0)).unwrap();
-        let trust = trust(&[&ca], &ca);
+        let following = following(&[&ca], &ca);
         let token = SecretString::from("abcdef.0123456789abcdef");
-        let (with, without) = (trust.script(Some(&token), false), trust.script(None, false));
+        let (with, without) = (following.script(Some(&token), false), following.script(None, false));
         assert!(with.contains("token: abcdef.0123456789abcdef") && !without.contains("bootstrap-kubelet.conf\" <<"));
         for script in [&with, &without] {
-            for placeholder in ["AUTHORITIES", "ENCODED", "BOOTSTRAP\n", "SERVER"] {
-                assert!(!script.contains(placeholder), "{placeholder}: {script}");
+            for place in ["AUTHORITIES", "ENCODED", "BOOTSTRAP\n", "SERVER"] {
+                assert!(!script.contains(place), "{place}: {script}");
             }
             assert!(script.contains(ca.certificate.trim()) && script.contains("server: https://10.0.0.9:6443"));
         }
-        assert!(!trust.script(None, true).contains("another cluster"), "the host was already checked");
+        assert!(!following.script(None, true).contains("another cluster"), "what was looked at is known");
     }
 }

@@ -1,4 +1,4 @@
-//! Certificates and keys: inventory, renewal and rotation.
+//! Certificates and keys: inventory, renewal, and rotation phase by phase.
 
 pub mod ca_trust;
 pub mod inventory;

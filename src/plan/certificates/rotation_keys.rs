@@ -1,8 +1,7 @@
-//! Renders the Secrets of a key or CA rotation and decides which of them the pods mount.
+//! What a change of keys, or of the authority, makes of the Secrets and of where the pods read them from.
 //!
-//! The new key is created once, in its own Secret; a bundle contains what the pods read of both keys. At the end the
-//! new key replaces the old one under its name, so others that read it there (Cluster API, the operator) always find
-//! the key in use.
+//! The new key is in a Secret of its own, made once; a bundle holds what the pods read of both. At the end the new key takes
+//! the old one's place, under its name: what others read there (Cluster API, the operator) is always the key in use.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -16,32 +15,32 @@ use crate::plan::lifecycle::desired::error::Error;
 use crate::render::policy::{self, EncryptionKey};
 use crate::render::{self, KeySecrets, Manifest, ObjectRef, Write};
 
-/// What a rotation changes.
+/// What is different while keys are changed.
 pub(crate) struct RotationKeys {
-    /// The Secret with both keys, if the pods read both.
+    /// The Secret with both keys, while pods read both.
     pub(crate) bundle: Option<Manifest>,
-    /// The Secrets that the pods mount.
+    /// Where the pods read keys from.
     pub(crate) keys: KeySecrets,
-    /// The CAs, during a CA rotation.
-    pub(crate) cas: Option<RotationCas>,
+    /// Who signs and who is trusted, while the authority is changed.
+    pub(crate) authorities: Option<Authorities>,
 }
 
-/// The CAs during a CA rotation.
-pub(crate) struct RotationCas {
-    /// The CA that signs.
+/// Two authorities of which one signs.
+pub(crate) struct Authorities {
+    /// The one that signs.
     pub(crate) signer: KeyAndCertificate,
-    /// The certificates of both CAs.
+    /// The certificates of both.
     pub(crate) trusted: String,
 }
 
-/// The Secrets that exist only during a rotation: the new key and the bundle.
+/// The Secrets there are only while keys are changed: that of the new key, and the bundle.
 #[must_use]
 pub fn rotation_refs(spec: &ControlPlaneSpec) -> [ObjectRef; 2] {
     let names = ObjectNames(&spec.name);
     [names.rotation_key(), names.rotation_bundle()].map(|name| secret_ref(spec, name))
 }
 
-/// The Secret whose key is rotated.
+/// The Secret whose key is changed for another one.
 #[must_use]
 pub fn replaced(spec: &ControlPlaneSpec, of: RotationTarget) -> ObjectRef {
     secret_ref(spec, main_name(ObjectNames(&spec.name), of))
@@ -59,7 +58,7 @@ fn secret_ref(spec: &ControlPlaneSpec, name: String) -> ObjectRef {
     ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: Some(spec.namespace.to_string()), name }
 }
 
-/// The name or fingerprint that identifies the key in a Secret.
+/// The name or fingerprint of the key in a Secret, which tells it from others and nothing about it.
 #[must_use]
 pub fn key_in(of: RotationTarget, live: &Live, secret: &str) -> Option<String> {
     let value = |key: &str| live.secret_value(secret, key);
@@ -79,18 +78,17 @@ pub fn key_in(of: RotationTarget, live: &Live, secret: &str) -> Option<String> {
     }
 }
 
-/// The Secret with the new key or the supplied CA. Its data will replace that of the old Secret at the end of the
-/// rotation.
+/// The Secret with a new key, or with the authority that was given. What is in it is what the Secret of the old one will
+/// hold at the end.
 pub fn rotation_key(
     spec: &ControlPlaneSpec,
     of: RotationTarget,
     live: &Live,
-    supplied: &PartialUserPki,
+    given: &PartialUserPki,
     ambient: &mut Ambient,
 ) -> Result<Manifest, Error> {
     let names = ObjectNames(&spec.name);
-    let unusable =
-        |source| Error::Pki { control_plane: spec.name.to_string(), what: of.description().to_owned(), source };
+    let unusable = |source| Error::Pki { control_plane: spec.name.to_string(), what: of.words().to_owned(), source };
     let data: Vec<(&str, SecretString)> = match of {
         RotationTarget::ServiceAccountKey => {
             let pair = pki::generate_key_pair(spec.certificates.algorithm).map_err(unusable)?;
@@ -101,16 +99,16 @@ pub fn rotation_key(
             vec![("encryption.yaml", policy::encryption(&[key]))]
         }
         RotationTarget::CertificateAuthority => {
-            let generated = || pki::issue_ca("kubernetes", &spec.certificates, ambient.now()).map_err(unusable);
-            ca_data(&supplied.ca.clone().map_or_else(generated, Ok)?)
+            let made = || pki::issue_ca("kubernetes", &spec.certificates, ambient.now()).map_err(unusable);
+            authority_data(&given.ca.clone().map_or_else(made, Ok)?)
         }
     };
     let (component, write) = (component(of), Write::CreateOnly);
     Ok(render::secret(&spec.namespace, &spec.name, names.rotation_key(), component, write, &data))
 }
 
-/// The data of the Secret with the cluster's CA. Cluster API reads `tls.crt` and `tls.key`.
-pub(crate) fn ca_data(ca: &KeyAndCertificate) -> Vec<(&'static str, SecretString)> {
+/// What the Secret of the cluster's authority holds. `tls.crt` and `tls.key` are the names that Cluster API reads.
+pub(crate) fn authority_data(ca: &KeyAndCertificate) -> Vec<(&'static str, SecretString)> {
     vec![
         ("ca.crt", ca.certificate.clone().into()),
         ("ca.key", ca.key.clone()),
@@ -119,22 +117,21 @@ pub(crate) fn ca_data(ca: &KeyAndCertificate) -> Vec<(&'static str, SecretString
     ]
 }
 
-/// The Secret with the CA that signs in the current phase.
+/// The Secret with the authority that signs now.
 #[must_use]
-pub fn signing_ca(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -> ObjectRef {
+pub fn signing_authority(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -> ObjectRef {
     let names = ObjectNames(&spec.name);
-    let new = rotation
-        .is_some_and(|it| it.target == RotationTarget::CertificateAuthority && it.phase == RotationPhase::SignWithNew);
+    let new =
+        rotation.is_some_and(|it| it.of == RotationTarget::CertificateAuthority && it.phase == RotationPhase::Use);
     secret_ref(spec, if new { names.rotation_key() } else { names.ca() })
 }
 
-/// The Secret with the CAs that are trusted in the current phase, as `ca.crt`.
+/// The Secret with the authorities that are trusted now, as `ca.crt`.
 #[must_use]
-pub fn trusted_cas(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -> ObjectRef {
+pub fn trusted_authorities(spec: &ControlPlaneSpec, rotation: Option<&Rotation>) -> ObjectRef {
     let names = ObjectNames(&spec.name);
     let both = rotation.is_some_and(|it| {
-        it.target == RotationTarget::CertificateAuthority
-            && matches!(it.phase, RotationPhase::TrustBoth | RotationPhase::SignWithNew)
+        it.of == RotationTarget::CertificateAuthority && matches!(it.phase, RotationPhase::Trust | RotationPhase::Use)
     });
     secret_ref(spec, if both { names.rotation_bundle() } else { names.ca() })
 }
@@ -157,29 +154,29 @@ fn main_keys(spec: &ControlPlaneSpec, live: &Live) -> Result<Vec<EncryptionKey>,
     })
 }
 
-/// The keys that pods read in the current phase of a rotation.
-pub(crate) fn keys_of_phase(
+/// What pods read in the phase that a change of keys is in.
+pub(crate) fn rotating(
     spec: &ControlPlaneSpec,
     live: &Live,
     rotation: Option<&Rotation>,
 ) -> Result<RotationKeys, Error> {
     let names = ObjectNames(&spec.name);
-    let settled = RotationKeys { bundle: None, keys: KeySecrets::without_rotation(names), cas: None };
+    let settled = RotationKeys { bundle: None, keys: KeySecrets::settled(names), authorities: None };
     let Some(rotation) = rotation else { return Ok(settled) };
     let uses_new = match rotation.phase {
-        RotationPhase::TrustBoth => false,
-        RotationPhase::SignWithNew => true,
-        RotationPhase::RemoveOld | RotationPhase::Rollback => return Ok(settled),
+        RotationPhase::Trust => false,
+        RotationPhase::Use => true,
+        RotationPhase::Drop | RotationPhase::Back => return Ok(settled),
     };
     let lost = || lost(spec, rotation);
-    if key_in(rotation.target, live, &names.rotation_key()) != rotation.key {
+    if key_in(rotation.of, live, &names.rotation_key()) != rotation.key {
         return Err(lost());
     }
     let new = |key: &str| live.secret_value(&names.rotation_key(), key).ok_or_else(lost);
-    let old = |key: &str| live.secret_value(&main_name(names, rotation.target), key).unwrap_or_default();
+    let old = |key: &str| live.secret_value(&main_name(names, rotation.of), key).unwrap_or_default();
     let mut keys = settled.keys;
-    let mut cas = None;
-    let (key, text): (&str, SecretString) = match rotation.target {
+    let mut authorities = None;
+    let (key, text): (&str, SecretString) = match rotation.of {
         RotationTarget::ServiceAccountKey => {
             keys.service_account_public = names.rotation_bundle();
             if uses_new {
@@ -196,29 +193,29 @@ pub(crate) fn keys_of_phase(
             ("encryption.yaml", policy::encryption(&both))
         }
         RotationTarget::CertificateAuthority => {
-            keys.trusted_ca = names.rotation_bundle();
-            keys.signing_ca = signing_ca(spec, Some(rotation)).name;
-            let signer = |key: &str| live.secret_value(&keys.signing_ca, key).ok_or_else(lost);
-            // The same order in every phase: whatever trusts both is not updated again when the signer changes.
-            let trusted = format!("{}{}", with_newline(old("ca.crt").expose_secret()), new("ca.crt")?.expose_secret());
+            keys.authority = names.rotation_bundle();
+            keys.signer = signing_authority(spec, Some(rotation)).name;
+            let signer = |key: &str| live.secret_value(&keys.signer, key).ok_or_else(lost);
+            // In this order in every phase: what trusts both need not be told again when the other one signs.
+            let trusted = format!("{}{}", lines(old("ca.crt").expose_secret()), new("ca.crt")?.expose_secret());
             let certificate = signer("ca.crt")?.expose_secret().to_owned();
             let signer = KeyAndCertificate { certificate, key: signer("ca.key")? };
-            cas = Some(RotationCas { signer, trusted: trusted.clone() });
+            authorities = Some(Authorities { signer, trusted: trusted.clone() });
             ("ca.crt", trusted.into())
         }
     };
-    let component = component(rotation.target);
+    let component = component(rotation.of);
     let (name, data) = (names.rotation_bundle(), [(key, text)]);
     let bundle = render::secret(&spec.namespace, &spec.name, name, component, Write::Apply, &data);
-    Ok(RotationKeys { bundle: Some(bundle), keys, cas })
+    Ok(RotationKeys { bundle: Some(bundle), keys, authorities })
 }
 
-/// The text with a final newline.
-fn with_newline(text: &str) -> String {
+/// The text with an end to its last line.
+fn lines(text: &str) -> String {
     if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
 }
 
-/// The error for a missing new key.
+/// The new key is gone.
 #[must_use]
 pub fn lost(spec: &ControlPlaneSpec, rotation: &Rotation) -> Error {
     let secret = format!("{}/{}", spec.namespace, ObjectNames(&spec.name).rotation_key());

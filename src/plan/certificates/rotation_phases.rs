@@ -1,5 +1,5 @@
-//! The phases of a key rotation: trust both keys, use the new one, remove the old one. The control plane keeps serving
-//! requests in every phase. Every phase but the last can be rolled back.
+//! The change of a key for a new one, in phases of which each leaves a control plane that serves: all trust both keys, then
+//! the new one is used, then the old one goes. Up to the last there is a way back.
 
 use std::fmt;
 
@@ -9,32 +9,32 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Advice, Kind};
 use crate::model::NamespacedName;
 
-/// The key or CA that is rotated.
+/// What can be changed for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RotationTarget {
-    /// The key that signs service account tokens.
+    /// The key that signs tokens of service accounts.
     ServiceAccountKey,
     /// The key that encrypts Secrets in the datastore.
     EncryptionKey,
-    /// The cluster's CA.
+    /// The cluster's certificate authority.
     CertificateAuthority,
 }
 
 impl RotationTarget {
-    /// The name of the key, for messages.
+    /// For people.
     #[must_use]
-    pub const fn description(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Self::ServiceAccountKey => "service account key",
             Self::EncryptionKey => "encryption key",
-            Self::CertificateAuthority => "CA",
+            Self::CertificateAuthority => "certificate authority",
         }
     }
 
-    /// The subcommand of `kamaji certs` that rotates it.
+    /// The command that changes it.
     #[must_use]
-    pub const fn command(self) -> &'static str {
+    pub const fn verb(self) -> &'static str {
         match self {
             Self::ServiceAccountKey => "rotate-sa-key",
             Self::EncryptionKey => "rotate-encryption-key",
@@ -43,73 +43,70 @@ impl RotationTarget {
     }
 }
 
-/// The phase of a rotation, requested or reached.
+/// How far a change of keys goes or has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RotationPhase {
-    /// Both keys are accepted; the old one is used.
-    #[serde(rename = "trust")]
-    TrustBoth,
-    /// The new key is used; the old one is still accepted.
-    #[serde(rename = "use")]
-    SignWithNew,
-    /// The old key is removed. This cannot be undone.
-    #[serde(rename = "drop")]
-    RemoveOld,
-    /// The new key is removed, either before it was used or after the old one is in use again.
-    #[serde(rename = "rollback")]
-    Rollback,
+    /// Everything that reads takes both keys; the old one is used.
+    Trust,
+    /// The new key is used, and the old one still taken.
+    Use,
+    /// The old key goes. From here on there is no way back.
+    Drop,
+    /// The new key goes, before it was used or after the old one was put back.
+    Back,
 }
 
 impl RotationPhase {
-    /// The name of the phase, as `--phase` takes it.
+    /// The word that is typed.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
-            Self::TrustBoth => "trust",
-            Self::SignWithNew => "use",
-            Self::RemoveOld => "drop",
-            Self::Rollback => "rollback",
+            Self::Trust => "trust",
+            Self::Use => "use",
+            Self::Drop => "drop",
+            Self::Back => "back",
         }
     }
 }
 
-/// A rotation in progress.
+/// A change of keys on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
-    /// The key or CA that is rotated.
-    pub target: RotationTarget,
-    /// The current phase.
+    /// Of what.
+    pub of: RotationTarget,
+    /// The phase.
     pub phase: RotationPhase,
-    /// Whether the phase is complete.
+    /// Whether the phase was brought to its end.
     pub done: bool,
-    /// When the rotation began.
+    /// When it began.
     pub began: Timestamp,
-    /// When the phase was completed, or when it began if it is not complete.
+    /// When the phase was reached, or begun while it is not.
     pub since: Timestamp,
     /// Whether the new key may have been used.
     #[serde(default)]
     pub used: bool,
-    /// The name or fingerprint of the new key, once it exists. A lost key is never replaced silently.
+    /// The name or fingerprint of the new key, once there is one: a key that is lost is never replaced silently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether the new CA was supplied by the user instead of generated.
+    /// Whether the new one was given, and not made here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub supplied: bool,
-    /// For a CA: which CA signs since when. Before the first entry it is the old one.
+    pub given: bool,
+    /// Of an authority: who signs since when. Before the first of them it is the old one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<Signing>,
 }
 
-/// Which CA signs since when, during a CA rotation.
+/// Who signs since when, while the authority is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signing {
-    /// When it started to sign.
+    /// Since when.
     pub since: Timestamp,
-    /// The CA that signs.
+    /// Who.
     pub by: Signer,
 }
 
-/// The CA that signs.
+/// One of two authorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Signer {
@@ -117,17 +114,17 @@ pub enum Signer {
     Old,
     /// The new one.
     New,
-    /// Either of the two, because pods are being replaced.
+    /// One of the two: pods are being replaced.
     Either,
 }
 
 impl Rotation {
-    /// Records which CA signs from `since` on.
+    /// Notes who signs from now on.
     pub fn signs(&mut self, by: Signer, since: Timestamp) {
         self.signers.push(Signing { since, by });
     }
 
-    /// The CA that signed at `time`.
+    /// Who signed at that time.
     #[must_use]
     pub fn signer_at(&self, time: Timestamp) -> Signer {
         self.signers.iter().rev().find(|signing| signing.since <= time).map_or(Signer::Old, |signing| signing.by)
@@ -136,54 +133,54 @@ impl Rotation {
 
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, phase) = (self.target.description(), self.phase.as_str());
-        let state = if self.done { "complete" } else { "incomplete" };
-        write!(f, "rotation of the {what}: phase {phase} {state}")
+        let (what, phase) = (self.of.words(), self.phase.word());
+        let state = if self.done { "reached" } else { "not finished" };
+        write!(f, "change of the {what}: phase {phase} {state}")
     }
 }
 
-/// What the user requested.
+/// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationRequest {
-    /// Enter this phase.
+    /// This phase.
     Phase(RotationPhase),
-    /// Return to the previous phase.
-    Rollback,
+    /// One phase back.
+    Back,
 }
 
-/// Why a phase cannot be entered.
+/// Why a phase cannot be gone to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RotationError {
-    /// Another key is being rotated.
-    #[error("another rotation of control plane `{control_plane}` is in progress ({rotation})")]
+    /// Another key is being changed.
+    #[error("the {} of control plane `{control_plane}` is being changed ({rotation})", .rotation.of.words())]
     Other {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The rotation in progress.
+        /// The change on its way.
         rotation: Box<Rotation>,
     },
-    /// The phase before it is not complete.
-    #[error("control plane `{control_plane}` cannot enter phase {} before phase {} is complete", .phase.as_str(), .before.as_str())]
+    /// The phase before it was not reached.
+    #[error("phase {} of control plane `{control_plane}` comes after phase {}, which was not reached", .phase.word(), .before.word())]
     TooEarly {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The key or CA that is rotated.
-        target: RotationTarget,
-        /// The requested phase.
+        /// Of what.
+        of: RotationTarget,
+        /// What was asked for.
         phase: RotationPhase,
-        /// The phase to complete first.
+        /// What comes before.
         before: RotationPhase,
     },
-    /// A later phase has begun.
-    #[error("control plane `{control_plane}` cannot enter phase {}: it is already in phase {}", .phase.as_str(), .now.as_str())]
+    /// A later phase was reached or begun.
+    #[error("phase {} of control plane `{control_plane}` is over: it is in phase {}", .phase.word(), .now.word())]
     Over {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The key or CA that is rotated.
-        target: RotationTarget,
-        /// The requested phase.
+        /// Of what.
+        of: RotationTarget,
+        /// What was asked for.
         phase: RotationPhase,
-        /// The current phase.
+        /// Where it is.
         now: RotationPhase,
     },
 }
@@ -194,106 +191,94 @@ impl Advice for RotationError {
     }
 
     fn hints(&self) -> Vec<String> {
-        let complete = |control_plane: &NamespacedName, target: RotationTarget, phase: RotationPhase| {
-            format!(
-                "complete it first: kamaji certs {} {} --phase {}",
-                target.command(),
-                control_plane.argument(),
-                phase.as_str()
-            )
+        let go = |control_plane: &NamespacedName, of: RotationTarget, phase: RotationPhase| {
+            format!("go there first: kamaji certs {} {} --phase {}", of.verb(), control_plane.argument(), phase.word())
         };
         match self {
             Self::Other { control_plane, rotation } => {
                 vec![format!(
-                    "complete or roll back that rotation first: kamaji certs {} {}",
-                    rotation.target.command(),
+                    "finish that, or go back: kamaji certs {} {}",
+                    rotation.of.verb(),
                     control_plane.argument()
                 )]
             }
-            Self::TooEarly { control_plane, target, before, .. } => vec![complete(control_plane, *target, *before)],
-            Self::Over { now: RotationPhase::SignWithNew, control_plane, target, .. } => {
-                vec![format!(
-                    "return to the previous phase: kamaji certs {} {} --back",
-                    target.command(),
-                    control_plane.argument()
-                )]
+            Self::TooEarly { control_plane, of, before, .. } => vec![go(control_plane, *of, *before)],
+            Self::Over { now: RotationPhase::Use, control_plane, of, .. } => {
+                vec![format!("go one phase back: kamaji certs {} {} --back", of.verb(), control_plane.argument())]
             }
-            Self::Over { control_plane, target, now, .. } => vec![format!(
-                "the old key may already be deleted; complete the phase: kamaji certs {} {} --phase {}",
-                target.command(),
+            Self::Over { control_plane, of, now, .. } => vec![format!(
+                "the old key may be gone already; finish it: kamaji certs {} {} --phase {}",
+                of.verb(),
                 control_plane.argument(),
-                now.as_str()
+                now.word()
             )],
         }
     }
 }
 
-/// The timestamp without fractions of a second, as records store it.
+/// As records and people have it.
 #[must_use]
 pub fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-/// The rotation after `requested`, with its next phase; `None` if there is nothing to do.
+/// The phase to be brought about; `None` when what is asked for is so already.
 pub fn next_rotation(
     current: Option<&Rotation>,
     control_plane: &NamespacedName,
-    (target, requested): (RotationTarget, RotationRequest),
+    (of, asked): (RotationTarget, RotationRequest),
     now: Timestamp,
 ) -> Result<Option<Rotation>, RotationError> {
-    use RotationPhase::{RemoveOld, Rollback, SignWithNew, TrustBoth};
+    use RotationPhase::{Back, Drop, Trust, Use};
     let control_plane = || control_plane.clone();
     let now = whole_seconds(now);
     let Some(current) = current else {
         let new = Rotation {
-            target,
-            phase: TrustBoth,
+            of,
+            phase: Trust,
             done: false,
             began: now,
             since: now,
             used: false,
             key: None,
-            supplied: false,
+            given: false,
             signers: Vec::new(),
         };
-        return match requested {
-            RotationRequest::Phase(TrustBoth) => Ok(Some(new)),
-            RotationRequest::Phase(SignWithNew) => Err(RotationError::TooEarly {
-                control_plane: control_plane(),
-                target,
-                phase: SignWithNew,
-                before: TrustBoth,
-            }),
-            // Both end with a single key, and there is only one.
-            RotationRequest::Phase(RemoveOld | Rollback) | RotationRequest::Rollback => Ok(None),
+        return match asked {
+            RotationRequest::Phase(Trust) => Ok(Some(new)),
+            RotationRequest::Phase(Use) => {
+                Err(RotationError::TooEarly { control_plane: control_plane(), of, phase: Use, before: Trust })
+            }
+            // There is one key only, which is what they end with.
+            RotationRequest::Phase(Drop | Back) | RotationRequest::Back => Ok(None),
         };
     };
-    if current.target != target {
+    if current.of != of {
         return Err(RotationError::Other { control_plane: control_plane(), rotation: Box::new(current.clone()) });
     }
     let to = |phase| Ok(Some(Rotation { phase, done: false, since: now, ..current.clone() }));
     let resume = || Ok((!current.done).then(|| current.clone()));
-    let early = |phase, before| Err(RotationError::TooEarly { control_plane: control_plane(), target, phase, before });
-    let over = |phase| Err(RotationError::Over { control_plane: control_plane(), target, phase, now: current.phase });
-    match (requested, current.phase) {
-        (RotationRequest::Phase(TrustBoth), Rollback) | (RotationRequest::Rollback, SignWithNew) => to(TrustBoth),
-        (RotationRequest::Phase(SignWithNew), TrustBoth) if current.done => to(SignWithNew),
-        (RotationRequest::Phase(RemoveOld), SignWithNew) if current.done => to(RemoveOld),
-        (RotationRequest::Phase(Rollback) | RotationRequest::Rollback, TrustBoth) => to(Rollback),
-        (RotationRequest::Phase(TrustBoth), TrustBoth)
-        | (RotationRequest::Phase(SignWithNew), SignWithNew)
-        | (RotationRequest::Phase(RemoveOld), RemoveOld)
-        | (RotationRequest::Phase(Rollback) | RotationRequest::Rollback, Rollback) => resume(),
-        (RotationRequest::Phase(SignWithNew), TrustBoth | Rollback) => early(SignWithNew, TrustBoth),
-        (RotationRequest::Phase(RemoveOld), TrustBoth | SignWithNew | Rollback) => early(RemoveOld, SignWithNew),
-        (RotationRequest::Phase(phase @ (TrustBoth | SignWithNew | Rollback)), SignWithNew | RemoveOld) => over(phase),
-        (RotationRequest::Rollback, RemoveOld) => over(Rollback),
+    let early = |phase, before| Err(RotationError::TooEarly { control_plane: control_plane(), of, phase, before });
+    let over = |phase| Err(RotationError::Over { control_plane: control_plane(), of, phase, now: current.phase });
+    match (asked, current.phase) {
+        (RotationRequest::Phase(Trust), Back) | (RotationRequest::Back, Use) => to(Trust),
+        (RotationRequest::Phase(Use), Trust) if current.done => to(Use),
+        (RotationRequest::Phase(Drop), Use) if current.done => to(Drop),
+        (RotationRequest::Phase(Back) | RotationRequest::Back, Trust) => to(Back),
+        (RotationRequest::Phase(Trust), Trust)
+        | (RotationRequest::Phase(Use), Use)
+        | (RotationRequest::Phase(Drop), Drop)
+        | (RotationRequest::Phase(Back) | RotationRequest::Back, Back) => resume(),
+        (RotationRequest::Phase(Use), Trust | Back) => early(Use, Trust),
+        (RotationRequest::Phase(Drop), Trust | Use | Back) => early(Drop, Use),
+        (RotationRequest::Phase(phase @ (Trust | Use | Back)), Use | Drop) => over(phase),
+        (RotationRequest::Back, Drop) => over(Back),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RotationPhase::{RemoveOld, Rollback, SignWithNew, TrustBoth};
+    use super::RotationPhase::{Back, Drop, Trust, Use};
     use super::*;
 
     const SA: RotationTarget = RotationTarget::ServiceAccountKey;
@@ -304,14 +289,14 @@ mod tests {
 
     fn at(phase: RotationPhase, done: bool) -> Rotation {
         Rotation {
-            target: SA,
+            of: SA,
             phase,
             done,
             began: now(),
             since: now(),
             used: false,
             key: None,
-            supplied: false,
+            given: false,
             signers: Vec::new(),
         }
     }
@@ -320,9 +305,9 @@ mod tests {
         crate::tenant::fixture::spec("v1.37.2").namespaced_name()
     }
 
-    /// The phase that the request enters; `None` if there is nothing to do.
-    fn request(current: Option<&Rotation>, requested: RotationRequest) -> Result<Option<RotationPhase>, Kind> {
-        let next = next_rotation(current, &prod(), (SA, requested), now());
+    /// The phase that follows, `Some` and unfinished; `None` when nothing is to be done.
+    fn go(current: Option<&Rotation>, asked: RotationRequest) -> Result<Option<RotationPhase>, Kind> {
+        let next = next_rotation(current, &prod(), (SA, asked), now());
         next.map(|next| next.map(|next| next.phase)).map_err(|error| {
             assert!(error.hints()[0].contains("kamaji certs rotate-sa-key prod"), "{:?}", error.hints());
             error.kind()
@@ -330,43 +315,43 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_can_be_entered_only_when_the_previous_one_is_complete() {
-        assert_eq!(request(None, RotationRequest::Phase(TrustBoth)), Ok(Some(TrustBoth)));
-        assert_eq!(request(Some(&at(TrustBoth, true)), RotationRequest::Phase(SignWithNew)), Ok(Some(SignWithNew)));
-        assert_eq!(request(Some(&at(SignWithNew, true)), RotationRequest::Phase(RemoveOld)), Ok(Some(RemoveOld)));
-        assert_eq!(request(None, RotationRequest::Phase(SignWithNew)), Err(Kind::Conflict));
-        assert_eq!(request(Some(&at(TrustBoth, false)), RotationRequest::Phase(SignWithNew)), Err(Kind::Conflict));
-        assert_eq!(request(Some(&at(TrustBoth, true)), RotationRequest::Phase(RemoveOld)), Err(Kind::Conflict));
-        assert_eq!(request(Some(&at(SignWithNew, false)), RotationRequest::Phase(RemoveOld)), Err(Kind::Conflict));
+    fn each_phase_follows_the_one_before_when_that_was_reached() {
+        assert_eq!(go(None, RotationRequest::Phase(Trust)), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Trust, true)), RotationRequest::Phase(Use)), Ok(Some(Use)));
+        assert_eq!(go(Some(&at(Use, true)), RotationRequest::Phase(Drop)), Ok(Some(Drop)));
+        assert_eq!(go(None, RotationRequest::Phase(Use)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Trust, false)), RotationRequest::Phase(Use)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Trust, true)), RotationRequest::Phase(Drop)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, false)), RotationRequest::Phase(Drop)), Err(Kind::Conflict));
     }
 
     #[test]
-    fn an_interrupted_phase_resumes_and_a_complete_phase_is_a_noop() {
-        for phase in [TrustBoth, SignWithNew, RemoveOld] {
-            assert_eq!(request(Some(&at(phase, false)), RotationRequest::Phase(phase)), Ok(Some(phase)));
-            assert_eq!(request(Some(&at(phase, true)), RotationRequest::Phase(phase)), Ok(None));
+    fn a_phase_that_was_interrupted_is_gone_on_with_and_one_that_was_reached_is_left() {
+        for phase in [Trust, Use, Drop] {
+            assert_eq!(go(Some(&at(phase, false)), RotationRequest::Phase(phase)), Ok(Some(phase)));
+            assert_eq!(go(Some(&at(phase, true)), RotationRequest::Phase(phase)), Ok(None));
         }
-        assert_eq!(request(None, RotationRequest::Phase(RemoveOld)), Ok(None), "it is complete");
-        assert_eq!(request(None, RotationRequest::Rollback), Ok(None), "it was rolled back");
+        assert_eq!(go(None, RotationRequest::Phase(Drop)), Ok(None), "it was finished");
+        assert_eq!(go(None, RotationRequest::Back), Ok(None), "it was taken back");
     }
 
     #[test]
-    fn a_rotation_can_be_rolled_back_until_the_old_key_is_removed() {
-        assert_eq!(request(Some(&at(SignWithNew, true)), RotationRequest::Rollback), Ok(Some(TrustBoth)));
-        assert_eq!(request(Some(&at(SignWithNew, false)), RotationRequest::Rollback), Ok(Some(TrustBoth)));
-        assert_eq!(request(Some(&at(TrustBoth, true)), RotationRequest::Rollback), Ok(Some(Rollback)));
-        assert_eq!(request(Some(&at(TrustBoth, false)), RotationRequest::Rollback), Ok(Some(Rollback)));
-        assert_eq!(request(Some(&at(Rollback, false)), RotationRequest::Rollback), Ok(Some(Rollback)));
-        assert_eq!(request(Some(&at(Rollback, false)), RotationRequest::Phase(TrustBoth)), Ok(Some(TrustBoth)));
-        assert_eq!(request(Some(&at(RemoveOld, false)), RotationRequest::Rollback), Err(Kind::Conflict));
-        assert_eq!(request(Some(&at(RemoveOld, false)), RotationRequest::Phase(TrustBoth)), Err(Kind::Conflict));
-        assert_eq!(request(Some(&at(SignWithNew, true)), RotationRequest::Phase(TrustBoth)), Err(Kind::Conflict));
+    fn there_is_a_way_back_until_the_old_one_goes() {
+        assert_eq!(go(Some(&at(Use, true)), RotationRequest::Back), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Use, false)), RotationRequest::Back), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Trust, true)), RotationRequest::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Trust, false)), RotationRequest::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Back, false)), RotationRequest::Back), Ok(Some(Back)));
+        assert_eq!(go(Some(&at(Back, false)), RotationRequest::Phase(Trust)), Ok(Some(Trust)));
+        assert_eq!(go(Some(&at(Drop, false)), RotationRequest::Back), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Drop, false)), RotationRequest::Phase(Trust)), Err(Kind::Conflict));
+        assert_eq!(go(Some(&at(Use, true)), RotationRequest::Phase(Trust)), Err(Kind::Conflict));
     }
 
     #[test]
-    fn only_one_key_is_rotated_at_a_time() {
-        let other = Rotation { target: RotationTarget::EncryptionKey, ..at(SignWithNew, true) };
-        let refused = next_rotation(Some(&other), &prod(), (SA, RotationRequest::Phase(TrustBoth)), now()).unwrap_err();
+    fn one_key_is_changed_at_a_time() {
+        let other = Rotation { of: RotationTarget::EncryptionKey, ..at(Use, true) };
+        let refused = next_rotation(Some(&other), &prod(), (SA, RotationRequest::Phase(Trust)), now()).unwrap_err();
         assert!(refused.to_string().contains("encryption key"), "{refused}");
     }
 }

@@ -1,40 +1,40 @@
-//! The endpoints of a datastore and the CA that signs its client certificates.
+//! What signing a control plane's datastore certificate needs.
 
 use crate::error::{Advice, Kind};
 use crate::pki::KeyAndCertificate;
 
-/// A datastore for control planes: its endpoints and the CA of its clients.
+/// A datastore that takes control planes: where it is and who signs its clients.
 #[derive(Debug, Clone)]
 pub struct DatastoreAuthority {
-    /// `host:port` of each member, for pods in the management cluster.
+    /// `host:port` of each member, as pods of the management cluster reach them.
     pub endpoints: Vec<String>,
-    /// The CA that signs client and server certificates.
+    /// Signs the client certificates of control planes, and the servers'.
     pub ca: KeyAndCertificate,
 }
 
 /// Why a datastore cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatastoreError {
-    /// The datastore needs a volume, and nothing would provision it.
-    #[error("datastore `{name}` cannot be created: there is no default StorageClass")]
+    /// The first control plane needs a volume, and nothing would provide it.
+    #[error("there is no datastore `{name}` yet, and no default StorageClass to make one on")]
     NoDefaultStorageClass {
         /// The datastore.
         name: String,
     },
-    /// The datastore does not exist.
+    /// A datastore was named that does not exist.
     #[error("datastore `{name}` does not exist")]
     Missing {
         /// The datastore.
         name: String,
     },
-    /// A key is missing in the Secret of the datastore.
+    /// The Secret that describes it is not complete.
     #[error("datastore `{name}`: Secret {secret} has no key `{key}`")]
     Incomplete {
         /// The datastore.
         name: String,
         /// Namespace and name of the Secret.
         secret: String,
-        /// The missing key.
+        /// The key.
         key: String,
     },
 }
@@ -50,12 +50,12 @@ impl Advice for DatastoreError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoDefaultStorageClass { .. } => vec![
-                "list the StorageClasses: kubectl get storageclass".into(),
+                "see which StorageClasses there are: kubectl get storageclass".into(),
                 "make one the default: kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
                     .into(),
             ],
             Self::Missing { .. } => {
-                vec!["omit --datastore: the datastore `default` is created on first use".into()]
+                vec!["leave --datastore out: the datastore `default` is made on first use".into()]
             }
             Self::Incomplete { secret, .. } => vec![format!("restore Secret {secret} from a backup")],
         }

@@ -1,3 +1,3 @@
-//! The datastore of a control plane.
+//! What a control plane needs to know about its datastore.
 
 pub mod authority;

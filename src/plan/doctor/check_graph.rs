@@ -1,90 +1,91 @@
-//! Defines the health checks and their dependencies, and derives the root cause from all findings.
+//! The links of the chain, on which others each one hangs, and what is left of many findings: the first broken link, and
+//! what follows from it.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// The name of a health check. Variants are in the order in which checks are reported and problems are fixed.
+/// One link. The order is the order in which they are told and mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HealthCheckName {
-    /// The kubeconfig is usable.
+pub enum LinkName {
+    /// The kubeconfig can be used.
     Kubeconfig,
-    /// The management API server answers.
+    /// The management cluster's API answers.
     ManagementApi,
-    /// This machine's clock is in step with the management API server's.
+    /// This machine's clock goes with the server's.
     Clock,
-    /// The user has all permissions that kamaji needs.
-    Permissions,
-    /// A default `StorageClass` exists for the datastore's volumes.
+    /// kamaji may do what it does.
+    Rights,
+    /// Volumes for a datastore can be had.
     StorageClass,
-    /// The namespace exists.
+    /// The namespace is there.
     Namespace,
-    /// The namespace's quota admits the pods.
+    /// The namespace has room.
     Quota,
-    /// The datastore is healthy and safe to share.
+    /// The datastore answers, and is fit to be shared.
     Datastore,
-    /// Datastore users and control planes match one to one.
-    DatastoreOrphans,
-    /// The record is readable and no operation is unfinished.
+    /// Nobody is in the datastore without a control plane, and the other way round.
+    Tenancies,
+    /// The record can be read, and nothing is half done.
     Record,
-    /// The lock is free.
+    /// Nobody holds the lock.
     Lock,
-    /// The datastore has the control plane's user and role.
-    DatastoreUser,
-    /// The control plane's objects exist and have not drifted.
+    /// The datastore knows this control plane.
+    Tenancy,
+    /// Secrets and `ConfigMap`s are there, and as they were asked for.
     Objects,
-    /// No certificate expires soon.
+    /// Certificates do not end soon.
     Certificates,
-    /// The pods are ready.
+    /// The pods run.
     Pods,
-    /// The Service selects the pods.
+    /// The Service leads to them.
     Service,
     /// The endpoint's name resolves.
     Dns,
     /// The API server answers.
     ApiServer,
-    /// The API server answers at its endpoint with a valid certificate.
+    /// It answers at its endpoint, with the right certificate.
     Endpoint,
-    /// admin.conf authenticates and is authorized.
+    /// An authorised request with admin.conf.
     AdminConf,
-    /// The objects that `kubeadm join` reads exist.
+    /// What `kubeadm join` reads.
     Join,
-    /// Bootstrap tokens are valid and sign cluster-info.
+    /// Bootstrap tokens.
     Tokens,
-    /// The Service `default/kubernetes` points to the API server.
+    /// Where the tenant's pods find the API server.
     KubernetesService,
-    /// Webhooks that could block kube-system pods have a ready backend.
+    /// Webhooks that would block.
     Webhooks,
     /// Workers are Ready.
     Nodes,
-    /// Kubelet versions are within the supported skew.
+    /// Kubelets of a version that goes with the API server's.
     VersionSkew,
-    /// The workers' clocks are in step with the API server's.
+    /// The clocks of workers.
     NodeClocks,
-    /// `CoreDNS` and kube-proxy are ready.
+    /// `CoreDNS` and kube-proxy.
     Addons,
-    /// No node has run out of open files, inotify watches or disk space.
+    /// Files and inotify watches of nodes.
     Limits,
 }
 
-impl HealthCheckName {
-    /// The name in reports.
+impl LinkName {
+    /// The name as it is told.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Kubeconfig => "kubeconfig",
             Self::ManagementApi => "management-api",
             Self::Clock => "clock",
-            Self::Permissions => "permissions",
+            Self::Rights => "rights",
             Self::StorageClass => "storage-class",
             Self::Namespace => "namespace",
             Self::Quota => "quota",
             Self::Datastore => "datastore",
-            Self::DatastoreOrphans => "datastore-orphans",
+            Self::Tenancies => "tenancies",
             Self::Record => "record",
             Self::Lock => "lock",
-            Self::DatastoreUser => "datastore-user",
+            Self::Tenancy => "tenancy",
             Self::Objects => "objects",
             Self::Pods => "pods",
             Self::Service => "service",
@@ -105,21 +106,21 @@ impl HealthCheckName {
         }
     }
 
-    /// The checks that must pass for this one to pass. Each of them comes earlier in the order.
-    const fn depends_on(self) -> &'static [Self] {
+    /// The links that must hold for this one to hold. Each is earlier in the order.
+    const fn hangs_on(self) -> &'static [Self] {
         match self {
             Self::Kubeconfig => &[],
             Self::ManagementApi => &[Self::Kubeconfig],
-            Self::Clock | Self::Permissions | Self::StorageClass | Self::Namespace | Self::Datastore | Self::Limits => {
+            Self::Clock | Self::Rights | Self::StorageClass | Self::Namespace | Self::Datastore | Self::Limits => {
                 &[Self::ManagementApi]
             }
             Self::Quota => &[Self::Namespace],
-            Self::DatastoreOrphans => &[Self::Datastore],
-            // An incomplete creation may be waiting for any of these.
+            Self::Tenancies => &[Self::Datastore],
+            // A creation that is not finished may wait for any of these.
             Self::Record => &[Self::Namespace, Self::Quota, Self::Datastore],
             Self::Lock | Self::Dns | Self::Objects | Self::Service => &[Self::Record],
-            Self::DatastoreUser => &[Self::Datastore, Self::Record],
-            Self::Pods => &[Self::Quota, Self::Datastore, Self::DatastoreUser, Self::Objects, Self::Certificates],
+            Self::Tenancy => &[Self::Datastore, Self::Record],
+            Self::Pods => &[Self::Quota, Self::Datastore, Self::Tenancy, Self::Objects, Self::Certificates],
             Self::ApiServer => &[Self::Pods],
             Self::Endpoint => &[Self::Service, Self::Dns, Self::ApiServer],
             Self::AdminConf => &[Self::Objects, Self::ApiServer],
@@ -131,70 +132,70 @@ impl HealthCheckName {
     }
 }
 
-/// The result of a health check.
+/// How a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum HealthCheckState {
-    /// Passed.
+pub enum LinkState {
+    /// It holds.
     Ok,
-    /// Passed, but needs attention.
+    /// It holds, and is worth a look.
     Warning,
-    /// Failed.
-    Failed,
-    /// Could not be checked.
+    /// It does not hold.
+    Broken,
+    /// It could not be looked at.
     Unknown,
 }
 
-/// Why a fact could not be collected.
+/// Why something was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unavailable {
-    /// A permission is missing; the thing itself may be fine.
-    Forbidden(String),
-    /// No answer or an error: the message, and remedies.
+    /// A right is missing; nothing is wrong with the thing itself.
+    NotAllowed(String),
+    /// No answer, or a refusal: what was said, and what to do.
     Failed(String, Vec<String>),
-    /// Not attempted, because a prerequisite is missing.
-    Skipped(String),
+    /// There was no way to it.
+    NoWay(String),
 }
 
 impl Unavailable {
-    /// The query timed out.
+    /// A look that took too long.
     #[must_use]
-    pub fn timed_out(what: &str, limit: Duration) -> Self {
+    pub fn late(what: &str, limit: Duration) -> Self {
         Self::Failed(format!("{what}: no answer within {} s", limit.as_secs()), Vec::new())
     }
 }
 
-/// A collected fact, or why it could not be collected.
+/// What was seen, or why not.
 pub type Fact<T> = Result<T, Unavailable>;
 
-/// The outcome of one check, before causes are assigned.
+/// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub(crate) state: HealthCheckState,
+    pub(crate) state: LinkState,
     pub(crate) text: String,
     pub(crate) details: Vec<String>,
     pub(crate) remedies: Vec<String>,
 }
 
 impl Finding {
-    fn new(state: HealthCheckState, text: impl Into<String>) -> Self {
+    fn new(state: LinkState, text: impl Into<String>) -> Self {
         Self { state, text: text.into(), details: Vec::new(), remedies: Vec::new() }
     }
 
     pub(crate) fn ok(text: impl Into<String>) -> Self {
-        Self::new(HealthCheckState::Ok, text)
+        Self::new(LinkState::Ok, text)
     }
 
     pub(crate) fn warning(text: impl Into<String>) -> Self {
-        Self::new(HealthCheckState::Warning, text)
+        Self::new(LinkState::Warning, text)
     }
 
-    pub(crate) fn failed(text: impl Into<String>) -> Self {
-        Self::new(HealthCheckState::Failed, text)
+    pub(crate) fn broken(text: impl Into<String>) -> Self {
+        Self::new(LinkState::Broken, text)
     }
 
     pub(crate) fn unknown(text: impl Into<String>) -> Self {
-        Self::new(HealthCheckState::Unknown, text)
+        Self::new(LinkState::Unknown, text)
     }
 
     pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
@@ -212,91 +213,89 @@ impl Finding {
         self
     }
 
-    /// Checks a fact, or explains why it is unavailable.
-    pub(crate) fn of<T>(fact: &Fact<T>, check: impl FnOnce(&T) -> Self) -> Self {
-        match fact {
-            Ok(value) => check(value),
-            Err(Unavailable::Forbidden(why)) => Self::unknown(format!("could not be checked: {why}")),
-            Err(Unavailable::Skipped(why)) => Self::unknown(why.clone()),
-            Err(Unavailable::Failed(why, hints)) => Self::failed(why.clone()).remedies(hints.clone()),
+    /// Judges what was seen; what was not seen is told with its reason.
+    pub(crate) fn of<T>(seen: &Fact<T>, judge: impl FnOnce(&T) -> Self) -> Self {
+        match seen {
+            Ok(seen) => judge(seen),
+            Err(Unavailable::NotAllowed(why)) => Self::unknown(format!("could not be looked at: {why}")),
+            Err(Unavailable::NoWay(why)) => Self::unknown(why.clone()),
+            Err(Unavailable::Failed(why, hints)) => Self::broken(why.clone()).remedies(hints.clone()),
         }
     }
 }
 
-/// A health check as reported. Its JSON is a public interface.
+/// A link as it is told. Its JSON is a public interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HealthCheck {
-    /// The check's name.
-    pub name: HealthCheckName,
-    /// The result.
-    pub state: HealthCheckState,
-    /// A one-line finding.
+pub struct Link {
+    /// Which.
+    pub name: LinkName,
+    /// How it is.
+    pub state: LinkState,
+    /// What was found.
     pub finding: String,
-    /// Further lines.
+    /// More of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
-    /// How to fix it, preferably a command.
+    /// What to do, best as a command.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
-    /// The failed check that causes this one; fix that first.
-    #[serde(skip_serializing_if = "Option::is_none", rename = "causedBy")]
-    pub caused_by: Option<HealthCheckName>,
+    /// The broken link from which this one follows: mend that first.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "followsFrom")]
+    pub follows_from: Option<LinkName>,
 }
 
-/// All checks and the root cause.
+/// All links, and the first that is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
-    /// Whether no check failed.
+    /// Whether nothing is broken.
     pub healthy: bool,
-    /// The failed check to fix first.
-    pub root_cause: Option<HealthCheckName>,
-    /// All checks in order.
-    pub checks: Vec<HealthCheck>,
+    /// The link to mend first.
+    pub broken: Option<LinkName>,
+    /// All links in order.
+    pub links: Vec<Link>,
 }
 
 impl Diagnosis {
-    /// Whether this check ran and passed.
+    /// Whether this link was looked at, and holds.
     #[must_use]
-    pub fn passed(&self, name: HealthCheckName) -> bool {
-        self.checks
-            .iter()
-            .any(|check| check.name == name && matches!(check.state, HealthCheckState::Ok | HealthCheckState::Warning))
+    pub fn holds(&self, name: LinkName) -> bool {
+        self.links.iter().any(|link| link.name == name && matches!(link.state, LinkState::Ok | LinkState::Warning))
     }
 
-    /// The failed check to fix first.
+    /// The link to mend first.
     #[must_use]
-    pub fn first_failed(&self) -> Option<&HealthCheck> {
-        self.checks.iter().find(|check| Some(check.name) == self.root_cause)
+    pub fn first(&self) -> Option<&Link> {
+        self.links.iter().find(|link| Some(link.name) == self.broken)
     }
 }
 
-/// Derives the diagnosis: a problem in a check that depends on a failed check is caused by that one.
-pub(crate) fn derive_diagnosis(mut findings: Vec<(HealthCheckName, Finding)>) -> Diagnosis {
+/// Walks the chain: what is not well and hangs on a broken link follows from it.
+pub(crate) fn walk(mut findings: Vec<(LinkName, Finding)>) -> Diagnosis {
     findings.sort_by_key(|(name, _)| *name);
-    let mut checks: Vec<HealthCheck> = Vec::new();
+    let mut links: Vec<Link> = Vec::new();
     for (name, finding) in findings {
-        let cause = (finding.state != HealthCheckState::Ok).then(|| cause_of(name, &checks)).flatten();
-        checks.push(HealthCheck {
+        let cause = (finding.state != LinkState::Ok).then(|| cause_of(name, &links)).flatten();
+        links.push(Link {
             name,
             state: finding.state,
             finding: super::redact::redact(&finding.text),
             details: finding.details.iter().map(|detail| super::redact::redact(detail)).collect(),
             remedies: finding.remedies,
-            caused_by: cause,
+            follows_from: cause,
         });
     }
-    let root = |check: &&HealthCheck| check.state == HealthCheckState::Failed && check.caused_by.is_none();
-    let root_cause = checks.iter().find(root).map(|check| check.name);
-    Diagnosis { healthy: root_cause.is_none(), root_cause, checks }
+    let root = |link: &&Link| link.state == LinkState::Broken && link.follows_from.is_none();
+    let broken = links.iter().find(root).map(|link| link.name);
+    Diagnosis { healthy: broken.is_none(), broken, links }
 }
 
-/// The failed check at the root of this one's dependencies.
-fn cause_of(name: HealthCheckName, before: &[HealthCheck]) -> Option<HealthCheckName> {
-    name.depends_on().iter().find_map(|need| match before.iter().find(|check| check.name == *need) {
-        Some(check) if check.caused_by.is_some() => check.caused_by,
-        Some(check) if check.state == HealthCheckState::Failed => Some(check.name),
-        // That check did not fail, or did not run.
+/// The broken link at the root of those that this one hangs on.
+fn cause_of(name: LinkName, before: &[Link]) -> Option<LinkName> {
+    name.hangs_on().iter().find_map(|need| match before.iter().find(|link| link.name == *need) {
+        Some(link) if link.follows_from.is_some() => link.follows_from,
+        Some(link) if link.state == LinkState::Broken => Some(link.name),
+        // Nothing was wrong with that link itself, or it is not part of this walk.
         Some(_) | None => cause_of(*need, before),
     })
 }
@@ -306,51 +305,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_check_causes_the_failures_that_depend_on_it_and_no_others() {
-        let diagnosis = derive_diagnosis(vec![
-            (HealthCheckName::Nodes, Finding::unknown("no way in")),
-            (HealthCheckName::Tokens, Finding::unknown("no way in")),
-            (HealthCheckName::Datastore, Finding::ok("etcd 3.7.3")),
-            (HealthCheckName::Pods, Finding::failed("0 of 1 ready").remedy("look")),
-            (HealthCheckName::ApiServer, Finding::failed("no answer")),
-            (HealthCheckName::Service, Finding::failed("gone")),
-            (HealthCheckName::Endpoint, Finding::failed("no answer")),
+    fn what_hangs_on_a_broken_link_follows_from_it_and_the_rest_does_not() {
+        let diagnosis = walk(vec![
+            (LinkName::Nodes, Finding::unknown("no way in")),
+            (LinkName::Tokens, Finding::unknown("no way in")),
+            (LinkName::Datastore, Finding::ok("etcd 3.7.3")),
+            (LinkName::Pods, Finding::broken("0 of 1 ready").remedy("look")),
+            (LinkName::ApiServer, Finding::broken("no answer")),
+            (LinkName::Service, Finding::broken("gone")),
+            (LinkName::Endpoint, Finding::broken("no answer")),
         ]);
-        let follows = |name| diagnosis.checks.iter().find(|check| check.name == name).unwrap().caused_by;
-        assert_eq!(diagnosis.root_cause, Some(HealthCheckName::Pods));
-        assert_eq!(follows(HealthCheckName::Service), None, "no dependency failed");
-        assert_eq!(follows(HealthCheckName::Endpoint), Some(HealthCheckName::Service));
-        for name in [HealthCheckName::ApiServer, HealthCheckName::Nodes, HealthCheckName::Tokens] {
-            assert_eq!(follows(name), Some(HealthCheckName::Pods), "{name:?}");
+        let follows = |name| diagnosis.links.iter().find(|link| link.name == name).unwrap().follows_from;
+        assert_eq!(diagnosis.broken, Some(LinkName::Pods));
+        assert_eq!(follows(LinkName::Service), None, "it is broken by itself");
+        assert_eq!(follows(LinkName::Endpoint), Some(LinkName::Service));
+        for name in [LinkName::ApiServer, LinkName::Nodes, LinkName::Tokens] {
+            assert_eq!(follows(name), Some(LinkName::Pods), "{name:?}");
         }
         assert!(!diagnosis.healthy);
     }
 
     #[test]
-    fn warnings_and_missing_permissions_are_not_failures() {
-        let forbidden: Fact<()> = Err(Unavailable::Forbidden("not allowed to list events".into()));
-        let diagnosis = derive_diagnosis(vec![
-            (HealthCheckName::Clock, Finding::warning("12 s apart")),
-            (HealthCheckName::Quota, Finding::of(&forbidden, |()| Finding::ok(""))),
+    fn warnings_and_what_may_not_be_seen_are_no_disease() {
+        let forbidden: Fact<()> = Err(Unavailable::NotAllowed("not allowed to list events".into()));
+        let diagnosis = walk(vec![
+            (LinkName::Clock, Finding::warning("12 s apart")),
+            (LinkName::Quota, Finding::of(&forbidden, |()| Finding::ok(""))),
         ]);
-        assert!(diagnosis.healthy && diagnosis.root_cause.is_none());
-        assert_eq!(diagnosis.checks[1].state, HealthCheckState::Unknown);
+        assert!(diagnosis.healthy && diagnosis.broken.is_none());
+        assert_eq!(diagnosis.links[1].state, LinkState::Unknown);
     }
 
     #[test]
-    fn a_query_that_times_out_is_a_failure() {
-        let late: Fact<()> = Err(Unavailable::timed_out("list pods", Duration::from_secs(6)));
-        let diagnosis = derive_diagnosis(vec![(HealthCheckName::Pods, Finding::of(&late, |()| Finding::ok("")))]);
-        assert_eq!(diagnosis.root_cause, Some(HealthCheckName::Pods));
-        assert_eq!(diagnosis.checks[0].finding, "list pods: no answer within 6 s");
+    fn a_look_that_hangs_is_broken() {
+        let late: Fact<()> = Err(Unavailable::late("list pods", Duration::from_secs(6)));
+        let diagnosis = walk(vec![(LinkName::Pods, Finding::of(&late, |()| Finding::ok("")))]);
+        assert_eq!(diagnosis.broken, Some(LinkName::Pods));
+        assert_eq!(diagnosis.links[0].finding, "list pods: no answer within 6 s");
     }
 
     #[test]
-    fn a_check_depends_on_earlier_checks_only() {
-        let mut name = Some(HealthCheckName::Limits);
-        let all: Vec<HealthCheckName> = std::iter::from_fn(|| {
+    fn a_link_hangs_on_earlier_ones_only() {
+        let mut name = Some(LinkName::Limits);
+        let all: Vec<LinkName> = std::iter::from_fn(|| {
             let this = name?;
-            name = this.depends_on().iter().max().copied();
+            name = this.hangs_on().iter().max().copied();
             Some(this)
         })
         .collect();

@@ -1,4 +1,4 @@
-//! The facts that the health checks evaluate: plain values, or why a value could not be collected.
+//! What the links are judged from: plain values, each with why it was not seen where it was not.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,18 +14,18 @@ use crate::plan::apply::plan::Change;
 use crate::plan::state::record::Record;
 use crate::tenant::TokenFacts;
 
-/// An API server's answer to a version request.
+/// What a server said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiServerProbe {
     /// For example `v1.37.2`.
     pub version: String,
     /// How long the answer took.
     pub took: Duration,
-    /// How many seconds this machine's clock is ahead of the server's, if the server sent a date.
+    /// How many seconds this machine's clock is ahead of the server's, if it told the time.
     pub ahead: Option<i64>,
 }
 
-/// Permissions that are missing in one scope.
+/// Rights that are missing in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingRights {
     /// For example ``namespace `team-a` ``.
@@ -34,24 +34,24 @@ pub struct MissingRights {
     pub rights: Vec<String>,
 }
 
-/// The management cluster as seen from one namespace.
+/// The management cluster, as one namespace sees it.
 #[derive(Debug)]
 pub struct ManagementFacts {
-    /// The server's display name, if the kubeconfig is usable.
+    /// The server's name for people, when the kubeconfig can be used.
     pub kubeconfig: Fact<String>,
-    /// Whether the server's certificate is verified.
+    /// Whether the server's certificate is looked at.
     pub verified: bool,
-    /// The answer of the management API server.
-    pub api_server: Fact<ApiServerProbe>,
-    /// Missing permissions by scope.
+    /// Its answer.
+    pub greeting: Fact<ApiServerProbe>,
+    /// Which rights are missing, in every place together.
     pub rights: Fact<Vec<MissingRights>>,
     /// Its `StorageClass`es.
     pub storage_classes: Fact<Vec<Value>>,
-    /// The namespace's name.
+    /// The namespace that is looked at.
     pub namespace_name: Namespace,
-    /// The namespace; `None` if it does not exist.
+    /// It; `None` when it does not exist.
     pub namespace: Fact<Option<Value>>,
-    /// The namespace's `ResourceQuota`s.
+    /// Its quotas.
     pub quotas: Fact<Vec<Value>>,
 }
 
@@ -60,97 +60,97 @@ pub struct ManagementFacts {
 pub struct Member {
     /// Its name.
     pub name: String,
-    /// Whether it is ready; `None` if its pod is not in this cluster.
+    /// Whether it is well; `None` where that cannot be known from outside.
     pub ready: Option<bool>,
 }
 
-/// The health of a datastore.
+/// How a datastore is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatastoreHealth {
     /// Its name.
     pub name: String,
     /// For example `3.7.3`.
     pub version: String,
-    /// A published vulnerability of its version.
-    pub vulnerability: Option<String>,
+    /// The published hole that its version has.
+    pub hole: Option<String>,
     /// Its members.
     pub members: Vec<Member>,
-    /// etcd's active alarms: `NOSPACE`, `CORRUPT`.
+    /// Alarms, in etcd's words: `NOSPACE`, `CORRUPT`.
     pub alarms: Vec<String>,
-    /// Errors that etcd reports.
+    /// What it says is wrong with it.
     pub errors: Vec<String>,
-    /// The size of the database file in bytes.
+    /// The size of its file.
     pub size: u64,
-    /// The bytes in use.
+    /// How much of it is in use.
     pub in_use: u64,
-    /// The size limit in bytes.
+    /// How large it may become.
     pub quota: u64,
 }
 
-/// What a datastore holds for one control plane.
+/// What a datastore holds of one control plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenancyFacts {
     /// Its prefix.
     pub prefix: String,
-    /// Which of user, role, permission and grant are missing.
+    /// What of user, role, permission and grant is missing.
     pub missing: Vec<&'static str>,
-    /// The number of keys.
+    /// How many keys it has.
     pub keys: u64,
-    /// Their size in bytes, and whether all were counted.
+    /// How many bytes these are, and whether all were counted.
     pub bytes: Option<(u64, bool)>,
 }
 
-/// Datastore users without a control plane, and control planes without a datastore user.
+/// Who is in a datastore without a control plane, and the other way round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphans {
     /// The datastore.
     pub datastore: String,
-    /// The number of control planes it serves.
+    /// How many control planes it serves.
     pub tenants: usize,
-    /// Ids without a control plane, with their number of keys.
-    pub orphan_ids: BTreeMap<String, u64>,
+    /// Ids without a control plane, and their keys.
+    pub without_plane: BTreeMap<String, u64>,
     /// Control planes (`namespace/name`) without user or role.
-    pub missing_tenants: Vec<String>,
+    pub without_tenancy: Vec<String>,
 }
 
 /// What all control planes share.
 #[derive(Debug)]
 pub struct SharedFacts {
-    /// The datastores in use, and `default` if it exists.
+    /// The datastores that control planes use, and `default` if there is one.
     pub datastores: Vec<Fact<DatastoreHealth>>,
-    /// Orphans in each datastore.
+    /// Who is in them.
     pub orphans: Vec<Fact<Orphans>>,
     /// Events of the datastores' namespace.
     pub events: Fact<Vec<Value>>,
 }
 
-/// The holder of the lock.
+/// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockHolder {
     /// The process.
     pub name: String,
-    /// When it acquired the lock.
+    /// Since when.
     pub since: String,
-    /// Whether it still renews the lock.
+    /// Whether the lock is kept alive.
     pub alive: bool,
 }
 
-/// The endpoint as seen from this machine.
+/// The way from here to the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointFacts {
-    /// The addresses of its host.
+    /// What its name resolves to; an address is itself.
     pub resolved: Result<Vec<IpAddr>, String>,
-    /// Whether it accepts TCP connections.
+    /// Whether something answers there.
     pub tcp: Result<(), String>,
-    /// Whether its certificate is signed by the recorded CA.
+    /// Whether that proves to be this control plane, by the recorded authority.
     pub tls: Result<(), String>,
 }
 
-/// Facts read from the tenant.
+/// What was read inside the tenant.
 #[derive(Debug)]
-pub struct TenantClusterFacts {
-    /// The answer of its API server.
-    pub api_server: Fact<ApiServerProbe>,
+pub struct Inside {
+    /// Its server's answer.
+    pub greeting: Fact<ApiServerProbe>,
     /// Its Nodes.
     pub nodes: Fact<Vec<Value>>,
     /// The Leases of its Nodes.
@@ -159,13 +159,13 @@ pub struct TenantClusterFacts {
     pub tokens: Fact<Vec<TokenFacts>>,
     /// The keys of `kube-public/cluster-info`.
     pub cluster_info: Fact<Vec<String>>,
-    /// The `CoreDNS` Deployment, if it exists.
+    /// The Deployment of `CoreDNS`, in a list.
     pub coredns: Fact<Vec<Value>>,
-    /// The kube-proxy `DaemonSet`, if it exists.
+    /// The `DaemonSet` of kube-proxy, in a list.
     pub kube_proxy: Fact<Vec<Value>>,
     /// The webhook configurations.
     pub webhooks: Fact<Vec<Value>>,
-    /// The `EndpointSlice`s of all Services.
+    /// The `EndpointSlice`s behind all Services.
     pub slices: Fact<Vec<Value>>,
     /// The latest events.
     pub events: Fact<Vec<Value>>,
@@ -178,35 +178,35 @@ pub struct ControlPlaneFacts {
     pub name: ControlPlaneName,
     /// Its namespace.
     pub namespace: Namespace,
-    /// The command that recreates missing objects.
+    /// The command that makes again what is missing.
     pub recreate: String,
     /// Its record.
     pub record: Fact<Record>,
-    /// The holder of its lock.
+    /// Who holds its lock.
     pub lock: Fact<Option<LockHolder>>,
     /// Its objects.
     pub live: Fact<Live>,
-    /// Drift of these objects, missing ones included.
+    /// Where these differ from what was asked for; and what is missing.
     pub changes: Fact<Vec<Change>>,
-    /// Drift of the objects in the tenant.
-    pub tenant_changes: Fact<Vec<Change>>,
+    /// The same inside the tenant.
+    pub changes_inside: Fact<Vec<Change>>,
     /// Its datastore.
     pub datastore: Fact<DatastoreHealth>,
-    /// What the datastore holds for it.
+    /// What that holds of it.
     pub tenancy: Fact<TenancyFacts>,
     /// Its pods.
     pub pods: Fact<Vec<Value>>,
     /// Events of its namespace.
     pub events: Fact<Vec<Value>>,
-    /// Its endpoint as seen from this machine.
+    /// The way to its endpoint.
     pub endpoint: Fact<EndpointFacts>,
-    /// Whether the API server answers at its endpoint (`true`) or only through the management cluster (`false`).
+    /// Whether its API server answers; straight at its endpoint, or through the management cluster.
     pub reached: Fact<bool>,
-    /// Whether a request with admin.conf succeeds.
+    /// Whether admin.conf is good for a request.
     pub admin: Fact<()>,
-    /// Facts from the tenant.
-    pub tenant: Fact<TenantClusterFacts>,
-    /// The current time.
+    /// What was read inside; nothing when there was no way in.
+    pub inside: Fact<Inside>,
+    /// The clock.
     pub now: Timestamp,
 }
 
@@ -218,32 +218,32 @@ impl ControlPlaneFacts {
             .to_owned()
     }
 
-    /// The record, if it could be read.
+    /// What was asked for, once that is known.
     pub(super) fn record(&self) -> Option<&Record> {
         self.record.as_ref().ok()
     }
 
-    /// Whether it is scaled to zero.
+    /// Whether it was put to sleep.
     pub(super) fn asleep(&self) -> bool {
         self.record().is_some_and(|record| record.spec.replicas == 0)
     }
 
-    /// One of the facts from the tenant.
-    pub(super) fn tenant<'a, T>(&'a self, of: impl FnOnce(&'a TenantClusterFacts) -> &'a Fact<T>) -> Fact<&'a T> {
-        match &self.tenant {
-            Ok(tenant) => of(tenant).as_ref().map_err(Clone::clone),
+    /// What was read inside, by what of it is wanted.
+    pub(super) fn inside<'a, T>(&'a self, of: impl FnOnce(&'a Inside) -> &'a Fact<T>) -> Fact<&'a T> {
+        match &self.inside {
+            Ok(inside) => of(inside).as_ref().map_err(Clone::clone),
             Err(why) => Err(why.clone()),
         }
     }
 }
 
-/// One line about a change: object, fields, and the field managers that set them.
-pub(crate) fn describe_change(change: &Change) -> String {
-    let mut who: Vec<&str> = change.fields.iter().filter_map(|field| field.manager.as_deref()).collect();
+/// A change, and who made the difference.
+pub(crate) fn told(change: &Change) -> String {
+    let mut who: Vec<&str> = change.fields.iter().filter_map(|field| field.by.as_deref()).collect();
     who.sort_unstable();
     who.dedup();
     let fields: Vec<&str> = change.fields.iter().map(|field| field.field.as_str()).take(3).collect();
     let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
     let by = if who.is_empty() { String::new() } else { format!(", set by {}", who.join(", ")) };
-    format!("{} {}{fields}{by}", change.action.sign(), change.target)
+    format!("{} {}{fields}{by}", change.action.sign(), change.what)
 }

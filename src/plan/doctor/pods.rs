@@ -1,4 +1,4 @@
-//! Checks that the control plane's pods run and are ready, and finds out why they are not.
+//! The pods: there, ready, not crashing; and what keeps them from it.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,50 +7,50 @@ use super::check_graph::Finding;
 use super::facts::ControlPlaneFacts;
 use crate::model::ObjectNames;
 use crate::plan::apply::plan::Action;
-use crate::plan::lifecycle::pod_status::{list, pod_failure_causes, pod_summary, text, warnings};
+use crate::plan::lifecycle::pod_status::{causes_of_pods, list, pod_summary, text, warnings};
 
-/// Report containers that terminated within this time, even if they run again.
+/// Containers that ended within this time are told, also when they run again.
 const RECENT_SECONDS: i64 = 3600;
 
-/// Why a pod does not run, grouped by remedy.
+/// What keeps a pod from running, by what helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PodProblem {
-    /// The image cannot be pulled.
+    /// Its image cannot be had.
     Image,
-    /// A container keeps crashing.
+    /// A container ends again and again.
     Crash,
-    /// A container cannot be created.
+    /// A container cannot be made.
     Container,
-    /// The scheduler found no node.
+    /// No node takes it.
     Unscheduled,
 }
 
-pub(super) fn check_pods(control_plane: &ControlPlaneFacts) -> Finding {
+pub(super) fn judge(control_plane: &ControlPlaneFacts) -> Finding {
     Finding::of(&control_plane.pods, |pods| {
         let Some(record) = control_plane.record() else {
-            return Finding::unknown("the record is missing, so the desired number of pods is unknown");
+            return Finding::unknown("how many there should be is not known without a record");
         };
         let deployment = match &control_plane.live {
             Err(_) => Deployment::Unavailable,
             Ok(live) => match live.named("Deployment", &ObjectNames(&control_plane.name).deployment()) {
                 None => Deployment::Missing,
-                Some(deployment) => Deployment::Found(deployment),
+                Some(deployment) => Deployment::There(deployment),
             },
         };
         let events = control_plane.events.as_deref().unwrap_or_default();
-        check_pods_of_deployment(control_plane, u64::from(record.spec.replicas), deployment, pods, events)
+        judge_pods(control_plane, u64::from(record.spec.replicas), deployment, pods, events)
     })
 }
 
-/// The observed Deployment.
+/// What was seen of the Deployment.
 #[derive(Debug, Clone, Copy)]
 enum Deployment<'a> {
     Unavailable,
     Missing,
-    Found(&'a Value),
+    There(&'a Value),
 }
 
-fn check_pods_of_deployment(
+fn judge_pods(
     control_plane: &ControlPlaneFacts,
     wanted: u64,
     deployment: Deployment<'_>,
@@ -62,55 +62,55 @@ fn check_pods_of_deployment(
     let ready = remaining.iter().filter(|pod| pod_summary(pod).1).count();
     let count = format!("{ready} of {wanted} ready");
     if matches!(deployment, Deployment::Missing) {
-        return Finding::failed(format!("{count}: the Deployment does not exist"))
+        return Finding::broken(format!("{count}: the Deployment does not exist"))
             .remedy(control_plane.recreate.clone());
     }
     if wanted == 0 {
-        return Finding::warning("scaled to zero: no pod runs and the API server is unavailable")
+        return Finding::warning("it sleeps: no pod runs, and nobody can use it")
             .remedy(control_plane.kamaji("scale", "--replicas 1"));
     }
-    let current = match deployment {
-        Deployment::Found(deployment) => deployment.pointer("/spec/replicas").and_then(Value::as_u64),
+    let asked = match deployment {
+        Deployment::There(deployment) => deployment.pointer("/spec/replicas").and_then(Value::as_u64),
         Deployment::Unavailable | Deployment::Missing => None,
     };
-    if let Some(current) = current.filter(|current| *current < wanted) {
-        return Finding::failed(format!("{count}: the Deployment was scaled to {current} outside of kamaji"))
+    if let Some(asked) = asked.filter(|asked| *asked < wanted) {
+        return Finding::broken(format!("{count}: somebody scaled the Deployment to {asked}"))
             .details(drift(control_plane))
             .remedy(control_plane.recreate.clone());
     }
-    let failing: Vec<(PodProblem, &Value, String)> =
+    let troubles: Vec<(PodProblem, &Value, String)> =
         remaining.iter().filter_map(|pod| problem(pod).map(|(problem, name)| (problem, pod, name))).collect();
     let enough = u64::try_from(ready).is_ok_and(|ready| ready >= wanted);
-    if let Some((problem, pod, container)) = failing.first() {
-        let text = if enough { format!("{count}, but a new pod does not start") } else { count };
-        let failing_pods: Vec<Value> = failing.iter().map(|(_, pod, _)| (*pod).clone()).collect();
-        return Finding::failed(text)
-            .details(pod_failure_causes(&failing_pods, events))
+    if let Some((problem, pod, container)) = troubles.first() {
+        let said = if enough { format!("{count}, but a new pod does not start") } else { count };
+        let sick: Vec<Value> = troubles.iter().map(|(_, pod, _)| (*pod).clone()).collect();
+        return Finding::broken(said)
+            .details(causes_of_pods(&sick, events))
             .details(drift(control_plane))
             .remedies(remedies(control_plane, *problem, pod, container));
     }
     if !enough {
-        let warnings = warnings(events, "ReplicaSet", control_plane.name.as_str());
-        let causes = if remaining.is_empty() { warnings.collect() } else { Vec::new() };
-        return Finding::failed(count).details(pod_failure_causes(&remaining, events)).details(causes).remedy(format!(
+        let made = warnings(events, "ReplicaSet", control_plane.name.as_str());
+        let causes = if remaining.is_empty() { made.collect() } else { Vec::new() };
+        return Finding::broken(count).details(causes_of_pods(&remaining, events)).details(causes).remedy(format!(
             "kubectl describe pods -n {} -l kamaji.clastix.io/name={}",
             control_plane.namespace, control_plane.name
         ));
     }
     let (memory, ended) = recently_ended(&remaining, control_plane.now);
     if !memory.is_empty() {
-        return Finding::warning(format!("{count}; containers were OOM-killed within the last hour"))
+        return Finding::warning(format!("{count}; some ran out of memory"))
             .details(memory)
-            .remedy("raise the memory limits: run the create command with a larger --size");
+            .remedy("give it more: the create command with a larger --size");
     }
     if !ended.is_empty() {
-        return Finding::warning(format!("{count}; containers terminated within the last hour")).details(ended);
+        return Finding::warning(format!("{count}; some ended within the last hour")).details(ended);
     }
     Finding::ok(count)
 }
 
-/// Whether a pod is failing.
-pub(super) fn any_pod_failing(control_plane: &ControlPlaneFacts) -> bool {
+/// Whether a pod cannot run as things are.
+pub(super) fn are_in_trouble(control_plane: &ControlPlaneFacts) -> bool {
     control_plane.pods.as_ref().is_ok_and(|pods| pods.iter().any(|pod| problem(pod).is_some()))
 }
 
@@ -148,17 +148,14 @@ fn remedies(control_plane: &ControlPlaneFacts, problem: PodProblem, pod: &Value,
     remedies
 }
 
-/// Drift of the Deployment.
+/// Where the Deployment differs from what was asked for.
 fn drift(control_plane: &ControlPlaneFacts) -> Vec<String> {
     let what = format!("Deployment {}/{}", control_plane.namespace, ObjectNames(&control_plane.name).deployment());
     let changes = control_plane.changes.as_deref().unwrap_or_default().iter();
-    changes
-        .filter(|change| change.target == what && change.action != Action::Unchanged)
-        .map(super::facts::describe_change)
-        .collect()
+    changes.filter(|change| change.what == what && change.action != Action::Unchanged).map(super::facts::told).collect()
 }
 
-/// Containers that terminated recently: OOM-killed ones, and all others.
+/// Containers that ended a while ago: for want of memory, and for other reasons.
 fn recently_ended(pods: &[Value], now: Timestamp) -> (Vec<String>, Vec<String>) {
     let (mut memory, mut others) = (Vec::new(), Vec::new());
     for pod in pods {
@@ -181,7 +178,7 @@ fn recently_ended(pods: &[Value], now: Timestamp) -> (Vec<String>, Vec<String>) 
 mod tests {
     use serde_json::json;
 
-    use super::super::check_graph::HealthCheckState;
+    use super::super::check_graph::LinkState;
     use super::super::tests::facts;
     use super::*;
     use crate::plan::apply::plan::Change;
@@ -190,7 +187,7 @@ mod tests {
         json!({"metadata": {"name": "prod-1"}, "spec": {"containers": [{}]}, "status": status})
     }
 
-    fn ready_pod() -> Value {
+    fn well() -> Value {
         pod(&json!({"containerStatuses": [{"name": "kube-apiserver", "ready": true, "started": true}]}))
     }
 
@@ -200,17 +197,11 @@ mod tests {
     }
 
     fn of(control_plane: &ControlPlaneFacts, wanted: u64, pods: &[Value]) -> Finding {
-        check_pods_of_deployment(
-            control_plane,
-            wanted,
-            Deployment::Found(&json!({"spec": {"replicas": wanted}})),
-            pods,
-            &[],
-        )
+        judge_pods(control_plane, wanted, Deployment::There(&json!({"spec": {"replicas": wanted}})), pods, &[])
     }
 
     #[test]
-    fn each_pod_problem_has_its_own_remedy() {
+    fn each_trouble_has_its_remedy() {
         let control_plane = facts();
         for (pod, remedy) in [
             (waiting("ImagePullBackOff"), "kubectl describe pod -n team-a prod-1"),
@@ -222,58 +213,47 @@ mod tests {
             ),
         ] {
             let finding = of(&control_plane, 1, &[pod]);
-            assert_eq!((finding.state, finding.remedies), (HealthCheckState::Failed, vec![remedy.to_owned()]));
+            assert_eq!((finding.state, finding.remedies), (LinkState::Broken, vec![remedy.to_owned()]));
             assert_eq!(finding.text, "0 of 1 ready");
         }
-        assert_eq!(of(&control_plane, 1, &[ready_pod()]).state, HealthCheckState::Ok);
+        assert_eq!(of(&control_plane, 1, &[well()]).state, LinkState::Ok);
     }
 
     #[test]
-    fn a_failing_new_pod_beside_a_ready_one_is_fixed_by_reapplying_the_spec() {
+    fn a_pod_that_cannot_start_beside_one_that_serves_is_put_right_by_what_was_asked_for() {
         let mut control_plane = facts();
         control_plane.changes = Ok(vec![Change::of("Deployment team-a/prod", Action::Update, "")]);
-        let finding = of(&control_plane, 1, &[ready_pod(), waiting("ErrImagePull")]);
-        assert_eq!((finding.state, finding.remedies[0].as_str()), (HealthCheckState::Failed, "recreate"));
+        let finding = of(&control_plane, 1, &[well(), waiting("ErrImagePull")]);
+        assert_eq!((finding.state, finding.remedies[0].as_str()), (LinkState::Broken, "recreate"));
         assert!(finding.text.contains("1 of 1 ready, but a new pod does not start"), "{finding:?}");
     }
 
     #[test]
-    fn missing_pods_are_explained_by_scaling_a_missing_deployment_or_a_quota() {
+    fn pods_that_nobody_asked_for_any_more_are_told_by_why() {
         let control_plane = facts();
-        let asleep =
-            check_pods_of_deployment(&control_plane, 0, Deployment::Found(&json!({"spec": {"replicas": 0}})), &[], &[]);
-        assert_eq!(asleep.state, HealthCheckState::Warning);
+        let asleep = judge_pods(&control_plane, 0, Deployment::There(&json!({"spec": {"replicas": 0}})), &[], &[]);
+        assert_eq!(asleep.state, LinkState::Warning);
         assert_eq!(asleep.remedies, ["kamaji scale prod -n team-a --replicas 1"]);
-        let scaled =
-            check_pods_of_deployment(&control_plane, 1, Deployment::Found(&json!({"spec": {"replicas": 0}})), &[], &[]);
-        assert!(
-            scaled.state == HealthCheckState::Failed && scaled.text.contains("the Deployment was scaled to 0"),
-            "{scaled:?}"
-        );
-        let gone = check_pods_of_deployment(&control_plane, 1, Deployment::Missing, &[], &[]);
-        assert_eq!((gone.state, gone.remedies), (HealthCheckState::Failed, vec!["recreate".to_owned()]));
+        let scaled = judge_pods(&control_plane, 1, Deployment::There(&json!({"spec": {"replicas": 0}})), &[], &[]);
+        assert!(scaled.state == LinkState::Broken && scaled.text.contains("scaled the Deployment to 0"), "{scaled:?}");
+        let gone = judge_pods(&control_plane, 1, Deployment::Missing, &[], &[]);
+        assert_eq!((gone.state, gone.remedies), (LinkState::Broken, vec!["recreate".to_owned()]));
         let refused = json!({"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota",
             "involvedObject": {"kind": "ReplicaSet", "name": "prod-5d"}});
-        let none = check_pods_of_deployment(
-            &control_plane,
-            1,
-            Deployment::Found(&json!({"spec": {"replicas": 1}})),
-            &[],
-            &[refused],
-        );
+        let none = judge_pods(&control_plane, 1, Deployment::There(&json!({"spec": {"replicas": 1}})), &[], &[refused]);
         assert!(none.details.iter().any(|line| line.contains("exceeded quota")), "{none:?}");
     }
 
     #[test]
-    fn an_oom_kill_is_a_warning_for_one_hour() {
+    fn memory_that_ran_out_is_a_warning_for_an_hour() {
         let control_plane = facts();
         let ended = |at: &str, reason: &str| {
             pod(&json!({"containerStatuses": [{"name": "kube-apiserver", "ready": true, "restartCount": 1,
                 "lastState": {"terminated": {"reason": reason, "finishedAt": at}}}]}))
         };
         let recent = of(&control_plane, 1, &[ended("2027-06-01T11:30:00Z", "OOMKilled")]);
-        assert!(recent.state == HealthCheckState::Warning && recent.text.contains("OOM-killed"), "{recent:?}");
-        assert_eq!(of(&control_plane, 1, &[ended("2027-06-01T11:30:00Z", "Error")]).state, HealthCheckState::Warning);
-        assert_eq!(of(&control_plane, 1, &[ended("2027-06-01T09:00:00Z", "OOMKilled")]).state, HealthCheckState::Ok);
+        assert!(recent.state == LinkState::Warning && recent.text.contains("memory"), "{recent:?}");
+        assert_eq!(of(&control_plane, 1, &[ended("2027-06-01T11:30:00Z", "Error")]).state, LinkState::Warning);
+        assert_eq!(of(&control_plane, 1, &[ended("2027-06-01T09:00:00Z", "OOMKilled")]).state, LinkState::Ok);
     }
 }

@@ -1,9 +1,9 @@
-//! Redacts credentials in logs and server messages: PEM blocks, bearer tokens, JSON web tokens, bootstrap tokens,
-//! passwords in URLs and in `key: value`. Values of Secrets are removed in `support_bundle`.
+//! Text that others wrote (logs, messages of servers) without what opens something: keys in PEM, bearer tokens, JSON web
+//! tokens, bootstrap tokens, passwords in addresses and in `key: value`. What stands in Secrets is left out elsewhere.
 
 const HIDDEN: &str = "[redacted]";
 
-/// Replaces every credential in the text.
+/// The text with every secret in it replaced.
 pub(in crate::plan) fn redact(text: &str) -> String {
     let text = without_pem(text);
     let mut out = String::with_capacity(text.len());
@@ -16,7 +16,7 @@ pub(in crate::plan) fn redact(text: &str) -> String {
     out
 }
 
-/// Removes whole PEM blocks, certificates included: a report does not need them, and a chain may contain a key.
+/// Whole PEM blocks, also certificates: nobody needs them in a report, and a chain may hold a key.
 fn without_pem(text: &str) -> String {
     const BEGIN: &str = "-----BEGIN ";
     const END: &str = "-----END ";
@@ -28,14 +28,14 @@ fn without_pem(text: &str) -> String {
         let block = &rest[at + BEGIN.len()..];
         let Some(end) = block.find(END) else { return out };
         let tail = &block[end + END.len()..];
-        // `NAME-----`; a truncated block ends with the text.
+        // `NAME-----`; a block that is cut off there ends with the text.
         rest = tail.find("-----").map_or("", |dashes| &tail[dashes + 5..]);
     }
     out.push_str(rest);
     out
 }
 
-/// Removes the password in `scheme://user:password@host`.
+/// `scheme://user:password@host`.
 fn without_url_passwords(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
@@ -43,7 +43,7 @@ fn without_url_passwords(line: &str) -> String {
         let (before, after) = rest.split_at(at + 3);
         out.push_str(before);
         let end = after.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '?')).unwrap_or(after.len());
-        // A password may contain `@`; the last one ends it. One with a `/` is redacted up to the next `@` below.
+        // A password may itself hold an `@`; the last one ends it. One with a `/` is caught up to the next `@` below.
         let authority = &after[..end];
         match authority.rfind('@') {
             Some(sign) => {
@@ -60,7 +60,7 @@ fn without_url_passwords(line: &str) -> String {
     out
 }
 
-/// Removes the value after a word that names a secret: `password=…`, `"token": "…"`, `Authorization: Bearer …`.
+/// What follows a word that names a secret: `password=…`, `"token": "…"`, `Authorization: Bearer …`.
 fn without_assignments(line: &str) -> String {
     const WORDS: [&str; 11] = [
         "password",
@@ -94,14 +94,14 @@ fn without_assignments(line: &str) -> String {
     out
 }
 
-/// The range of the value after the name of a secret, if one is assigned. A bearer token follows a space, and the value
-/// of `Authorization` contains spaces.
+/// Where the value is behind the name of a secret, if one is assigned there. A bearer's stands behind a space, and that of
+/// `Authorization` has spaces in it.
 fn value_at(rest: &str, word: &str) -> Option<(usize, usize)> {
     let named = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    let suffix = &rest[..rest.len() - named.len()];
-    let names_a_file = ["file", "dir", "Name", "name", "Ref"].iter().any(|end| suffix.ends_with(end));
-    // `--authorization-mode` and similar flags hold no credential.
-    if names_a_file || (word == "authorization" && !suffix.is_empty()) {
+    let word_goes_on = &rest[..rest.len() - named.len()];
+    let names_a_file = ["file", "dir", "Name", "name", "Ref"].iter().any(|end| word_goes_on.ends_with(end));
+    // `--authorization-mode` and the like tell nothing that opens anything.
+    if names_a_file || (word == "authorization" && !word_goes_on.is_empty()) {
         return None;
     }
     let mut behind = named.trim_start_matches(['"', '\'', '\\', ' ']);
@@ -110,7 +110,7 @@ fn value_at(rest: &str, word: &str) -> Option<(usize, usize)> {
         None if word == "bearer" && named.starts_with(' ') => {}
         None => return None,
     }
-    // `Authorization: Bearer xyz`: keep the word; the token after it is found as a bearer token.
+    // `Authorization: Bearer xyz`: the word itself is no secret, what is behind it is found as a bearer's.
     if behind.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer ")) {
         return None;
     }
@@ -125,7 +125,7 @@ fn value_at(rest: &str, word: &str) -> Option<(usize, usize)> {
     (to > from).then_some((from, to))
 }
 
-/// Removes JSON web tokens and bootstrap tokens anywhere in the line.
+/// JSON web tokens and bootstrap tokens, wherever they stand.
 fn without_tokens(line: &str) -> String {
     let part_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '/' | '=');
     let mut out = String::with_capacity(line.len());
@@ -150,7 +150,7 @@ fn is_token(word: &str) -> bool {
     match parts.as_slice() {
         [id, secret] => small(id, 6) && small(secret, 16),
         [head, body, _] => head.starts_with("eyJ") && body.len() > 10,
-        // Base64 of PEM (`-----BEGIN`), for example a kubeconfig's key.
+        // Base64 of PEM (`-----BEGIN`), of a kubeconfig's key for example.
         [one] => one.starts_with("LS0tLS1CRUdJTi"),
         _ => false,
     }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_redacted_anywhere_in_the_text() {
+    fn what_opens_something_is_hidden_wherever_it_stands() {
         for (text, clean) in [
             ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
             ("authorization: basic dXNlcjpwYXNz", "authorization: [redacted]"),
@@ -181,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pem_key_is_redacted_as_a_whole_even_if_truncated() {
+    fn a_key_in_pem_goes_as_a_whole_also_when_it_is_cut_off() {
         let key = "a\n-----BEGIN EC PRIVATE KEY-----\nMHcC\nAQEE\n-----END EC PRIVATE KEY-----\nb";
         assert_eq!(redact(key), "a\n[redacted]\nb");
         assert_eq!(redact("x -----BEGIN PRIVATE KEY-----\nMHcC"), "x [redacted]");
     }
 
     #[test]
-    fn text_without_credentials_is_unchanged() {
+    fn what_opens_nothing_is_left_as_it_is() {
         for text in [
             "E1125 19:10:12.1 dial tcp 10.89.0.2:31234: connect: connection refused",
             "Secret team-a/prod-ca does not exist",

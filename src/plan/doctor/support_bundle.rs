@@ -1,5 +1,5 @@
-//! Builds a support bundle's files without any Secret value or credential. Pure: the engine collects the input, the
-//! command writes the archive.
+//! What goes into a support bundle, and what stays out of it: every value of a Secret, and whatever opens something in the
+//! texts of others. Pure; gathering is the engine's work, writing the archive that of the command.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,56 +11,56 @@ use crate::plan::lifecycle::pod_status::text;
 use crate::render::FILE_COMPONENT;
 
 const HIDDEN: &str = "[redacted]";
-/// Keys of our Secrets whose values are not confidential.
+/// Keys of our Secrets whose values everybody may know.
 const PUBLIC: [&str; 7] =
     ["DB_USER", "DB_SCHEMA", "DB_CONNECTION_STRING", "token-id", "auth-extra-groups", "expiration", "description"];
-/// Shorter values cannot be distinguished from ordinary words.
+/// Shorter values are no secrets that could be told from other words.
 const SHORTEST: usize = 6;
 
-/// The content of one file.
+/// One thing that was gathered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Objects, written as YAML documents.
     Objects(Vec<Value>),
-    /// Plain text.
+    /// Text.
     Text(String),
 }
 
-/// Everything collected about one control plane.
+/// Everything that was gathered of one control plane.
 #[derive(Debug, Default)]
 pub struct BundleInputs {
     /// The files of the bundle, by path.
     pub files: Vec<(String, Content)>,
-    /// What could not be collected, and why.
+    /// What could not be had, and why.
     pub missing: Vec<(String, String)>,
-    /// Secrets in plain text, so that their values can be redacted everywhere.
+    /// Secrets as they are, so that their values can be kept out.
     pub secrets: Vec<Value>,
 }
 
-/// The redacted files.
+/// The files as they are written: nothing that opens anything is in them.
 #[must_use]
-pub fn bundle(inputs: &BundleInputs) -> Vec<(String, String)> {
-    let hidden = hidden_texts(&inputs.secrets);
-    let files = inputs.files.iter().map(|(path, content)| {
+pub fn bundle(gathered: &BundleInputs) -> Vec<(String, String)> {
+    let hidden = hidden_texts(&gathered.secrets);
+    let files = gathered.files.iter().map(|(path, content)| {
         let text = match content {
             Content::Text(text) => redact(text),
             Content::Objects(objects) => {
-                let objects: Vec<Value> = objects.iter().map(redacted).collect();
+                let objects: Vec<Value> = objects.iter().map(shown).collect();
                 crate::yaml::write_documents(&objects)
             }
         };
         (path.clone(), without(&text, &hidden))
     });
     let mut files: Vec<(String, String)> = files.collect();
-    if !inputs.missing.is_empty() {
-        let lines = inputs.missing.iter().map(|(what, why)| format!("{what}: {why}\n")).collect::<String>();
+    if !gathered.missing.is_empty() {
+        let lines = gathered.missing.iter().map(|(what, why)| format!("{what}: {why}\n")).collect::<String>();
         files.push(("missing.txt".to_owned(), without(&redact(&lines), &hidden)));
     }
     files
 }
 
-/// The Secret values to redact: plain, in base64, and the lines of keys in them. Longest first, so that redacting one
-/// does not leave a part of a longer one.
+/// The texts of Secrets that must not be anywhere: as they are, in base64, and the lines of keys in them. The longest first,
+/// so that none hides a part of another only.
 fn hidden_texts(secrets: &[Value]) -> Vec<String> {
     let mut hidden = Vec::new();
     for secret in secrets {
@@ -72,7 +72,7 @@ fn hidden_texts(secrets: &[Value]) -> Vec<String> {
             else {
                 continue;
             };
-            // Short lines of files, such as `kind: Config`, are not secret; long ones may be.
+            // Files have lines that are no secret of their own, such as `kind: Config`; what is long is.
             let lines = plain.lines().map(str::trim).filter(|line| plain.lines().count() == 1 || line.len() >= 40);
             hidden.extend(lines.map(str::to_owned));
             hidden.extend(plain.lines().filter(|line| is_secret_line(key, line)).filter_map(value_of_line));
@@ -84,7 +84,7 @@ fn hidden_texts(secrets: &[Value]) -> Vec<String> {
     hidden
 }
 
-/// Matches `secret: …` of an encryption configuration, and `token: …` and key data of a kubeconfig.
+/// `secret: …` of an encryption configuration, `token: …` and key data of a kubeconfig.
 fn is_secret_line(key: &str, line: &str) -> bool {
     let name = line.trim().trim_start_matches("- ");
     (key == "encryption.yaml" && name.starts_with("secret:"))
@@ -101,8 +101,8 @@ fn without(text: &str, hidden: &[String]) -> String {
     })
 }
 
-/// The redacted object, without managed fields.
-fn redacted(object: &Value) -> Value {
+/// An object as it may be shown.
+fn shown(object: &Value) -> Value {
     let mut object = object.clone();
     let is_secret = text(&object, "/kind") == "Secret";
     let is_file = object.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_COMPONENT))
@@ -127,7 +127,7 @@ fn redacted(object: &Value) -> Value {
     clean(object)
 }
 
-/// Redacts a file in a `ConfigMap`. JSON and YAML are parsed, to recognize a value by its name.
+/// A file in a `ConfigMap`: JSON or YAML is looked into, so that a value is known by the name beside it.
 fn document(file: &str) -> String {
     if let Ok(value @ Value::Object(_)) = serde_json::from_str::<Value>(file) {
         return format!("{:#}", clean(value));
@@ -141,7 +141,7 @@ fn document(file: &str) -> String {
     }
 }
 
-/// Redacts every string in a value; environment variables are redacted by name.
+/// Every text in a value without what opens something; of environment variables and the like, the value by its name.
 fn clean(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(redact(&text)),
@@ -163,15 +163,15 @@ fn clean_fields(fields: Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// Whether a variable or argument with this name holds a secret.
+/// Whether a variable or argument of this name holds a secret.
 fn names_a_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase().replace('_', "-");
     let words = ["password", "passwd", "secret", "token", "credential", "private-key", "api-key", "access-key"];
-    // `--service-account-key-file` and similar flags name files.
+    // `--service-account-key-file` and the like name files.
     words.iter().any(|word| lower.contains(word)) && !lower.ends_with("-file") && !lower.ends_with("-dir")
 }
 
-/// Whether the field holds a secret itself; `secretName` and `secretRef` do not.
+/// Fields that hold a secret themselves; `secretName` and `secretRef` do not.
 fn is_secret_key(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     ["password", "token", "secret", "client-key-data", "clientkeydata", "bearertoken"].contains(&lower.as_str())
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_values_are_redacted_in_every_file() {
+    fn no_value_of_a_secret_is_in_it_wherever_it_was_written() {
         let values = [
             ("password", "correct horse"),
             ("apiserver.key", "-----BEGIN KEY-----\nMHcCAQEEIB0o4fH1mYk8QeXAMPLEabcdefghijklmnop\n-----END KEY-----\n"),
@@ -212,11 +212,11 @@ mod tests {
         }
         assert!(!text.contains("MHcCAQEEIB0o4fH1mYk8QeXAMPLE"), "{text}");
         assert!(text.contains("E1 cannot log in with [redacted]"), "{text}");
-        assert!(text.contains("password: ") && text.contains("characters]"), "the keys are listed: {text}");
+        assert!(text.contains("password: ") && text.contains("characters]"), "the keys are told: {text}");
     }
 
     #[test]
-    fn encryption_keys_and_kubeconfig_keys_are_recognized_by_line() {
+    fn a_key_of_encryption_and_one_in_a_kubeconfig_are_known_by_their_lines() {
         let encryption = secret(&[(
             "encryption.yaml",
             "providers:\n- secretbox:\n    keys:\n    - name: a\n      secret: c2hvcnQta2V5\n",
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_control_planes_datastore_id_is_not_redacted() {
+    fn what_identifies_a_control_plane_in_its_datastore_is_no_secret() {
         let id = "a1".repeat(16);
         let config = secret(&[("DB_USER", &id), ("DB_PASSWORD", ""), ("DB_CONNECTION_STRING", "etcd:2379")]);
         let text = bundled(vec![("log", Content::Text(format!("under /{id}/ at etcd:2379")))], vec![config]);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_variables_are_redacted_by_name_in_pods_and_config_maps() {
+    fn variables_are_known_by_their_names_also_in_files_of_config_maps() {
         let variable = json!({"name": "VAULT_TOKEN", "value": "abc123"});
         let pod = json!({"kind": "Pod", "spec": {"containers": [{"env": [variable, {"name": "TZ", "value": "UTC"}]}]}});
         let map = json!({"kind": "ConfigMap", "data": {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn files_supplied_by_the_user_are_redacted_in_config_maps_too() {
+    fn files_of_the_user_are_left_out_also_where_they_are_no_secrets() {
         let map = json!({"kind": "ConfigMap", "metadata": {"labels": {LABEL_COMPONENT: FILE_COMPONENT}},
             "data": {"policy.yaml": "anything"}});
         let text = bundled(vec![("map", Content::Objects(vec![map]))], Vec::new());
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn references_to_secrets_are_kept() {
+    fn references_to_secrets_are_shown() {
         let pod = json!({"kind": "Pod", "spec": {"volumes": [{"secret": {"secretName": "prod-ca"}}],
             "containers": [{"command": ["--service-account-key-file=/pki/sa.pub", "--password=x1y2z3"]}]}});
         let text = bundled(vec![("pod", Content::Objects(vec![pod]))], Vec::new());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_parts_are_listed_with_the_reason() {
+    fn what_could_not_be_had_is_told() {
         let missing = vec![("logs of pod p".to_owned(), "not allowed".to_owned())];
         let files = bundle(&BundleInputs { missing, ..Default::default() });
         assert_eq!(files, [("missing.txt".to_owned(), "logs of pod p: not allowed\n".to_owned())]);

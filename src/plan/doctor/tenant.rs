@@ -1,11 +1,11 @@
-//! Checks the tenant's objects: those `kubeadm join` reads, tokens, the Service `default/kubernetes`, webhooks, addons.
+//! Inside the tenant: what `kubeadm join` reads, tokens, the Service `default/kubernetes`, webhooks, addons.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::check_graph::{Fact, Finding, HealthCheckName};
+use super::check_graph::{Fact, Finding, LinkName};
 use super::facts::ControlPlaneFacts;
 use crate::plan::apply::plan::{Action, Change};
 use crate::plan::lifecycle::addon_status::{AddonState, addon_states};
@@ -13,20 +13,20 @@ use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::rollout::preflight::tenant::strict_webhooks;
 use crate::tenant::TokenFacts;
 
-pub(crate) fn check_tenant(control_plane: &ControlPlaneFacts) -> Vec<(HealthCheckName, Finding)> {
+pub(crate) fn judge(control_plane: &ControlPlaneFacts) -> Vec<(LinkName, Finding)> {
     vec![
-        (HealthCheckName::Join, check_changes(control_plane, Part::Join, "all objects that kubeadm join reads exist")),
-        (HealthCheckName::Tokens, check_tokens(control_plane)),
+        (LinkName::Join, changes(control_plane, Part::Join, "all that kubeadm join reads is there")),
+        (LinkName::Tokens, judge_tokens(control_plane)),
         (
-            HealthCheckName::KubernetesService,
-            check_changes(control_plane, Part::Kubernetes, "default/kubernetes points to the API server"),
+            LinkName::KubernetesService,
+            changes(control_plane, Part::Kubernetes, "default/kubernetes leads to the API server"),
         ),
-        (HealthCheckName::Webhooks, check_webhooks(control_plane)),
-        (HealthCheckName::Addons, check_addons(control_plane)),
+        (LinkName::Webhooks, webhooks(control_plane)),
+        (LinkName::Addons, judge_addons(control_plane)),
     ]
 }
 
-/// The check that covers an object in the tenant.
+/// To which link an object inside the tenant belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Join,
@@ -35,43 +35,43 @@ enum Part {
 }
 
 fn part(change: &Change) -> Part {
-    if change.target.ends_with(" default/kubernetes") {
+    if change.what.ends_with(" default/kubernetes") {
         return Part::Kubernetes;
     }
-    let addon = ["coredns", "kube-dns", "kube-proxy", "node-proxier"].iter().any(|word| change.target.contains(word));
+    let addon = ["coredns", "kube-dns", "kube-proxy", "node-proxier"].iter().any(|word| change.what.contains(word));
     if addon { Part::Addon } else { Part::Join }
 }
 
-/// Missing objects fail the check. Drift is a warning, except in objects that every worker uses at once.
-fn check_changes(control_plane: &ControlPlaneFacts, wanted: Part, ok: &str) -> Finding {
-    Finding::of(&control_plane.tenant_changes, |all| {
+/// What is missing breaks; what differs is somebody's choice, but for what every worker believes at once.
+fn changes(control_plane: &ControlPlaneFacts, wanted: Part, well: &str) -> Finding {
+    Finding::of(&control_plane.changes_inside, |all| {
         let changes: Vec<&Change> =
             all.iter().filter(|change| change.action != Action::Unchanged && part(change) == wanted).collect();
         if changes.is_empty() {
-            return Finding::ok(ok);
+            return Finding::ok(well);
         }
-        let name = |change: &&Change| change.target.trim_start_matches("in the cluster: ").to_owned();
+        let name = |change: &&Change| change.what.trim_start_matches("in the cluster: ").to_owned();
         let missing: Vec<String> = changes.iter().filter(|change| change.action == Action::Create).map(name).collect();
-        let details = changes.iter().map(|change| super::facts::describe_change(change));
+        let details = changes.iter().map(|change| super::facts::told(change));
         if !missing.is_empty() {
-            return Finding::failed(format!("missing: {}", missing.join(", ")))
+            return Finding::broken(format!("missing: {}", missing.join(", ")))
                 .details(details)
                 .remedy(control_plane.recreate.clone());
         }
         let differs: Vec<String> = changes.iter().map(name).collect();
-        let text = format!("differs from the spec: {}", differs.join(", "));
-        let used_by_workers =
+        let text = format!("differs from what was asked for: {}", differs.join(", "));
+        let believed =
             wanted == Part::Kubernetes || differs.iter().any(|name| name.ends_with("kube-public/cluster-info"));
-        let finding = if used_by_workers { Finding::failed(text) } else { Finding::warning(text) };
+        let finding = if believed { Finding::broken(text) } else { Finding::warning(text) };
         finding.details(details).remedy(control_plane.recreate.clone())
     })
 }
 
-fn check_tokens(control_plane: &ControlPlaneFacts) -> Finding {
-    Finding::of(&control_plane.tenant(|tenant| &tenant.tokens), |all| {
-        let signed: Fact<&Vec<String>> = control_plane.tenant(|tenant| &tenant.cluster_info);
-        let nodes = control_plane.tenant(|tenant| &tenant.nodes).map_or(0, Vec::len);
-        check_token_list(
+fn judge_tokens(control_plane: &ControlPlaneFacts) -> Finding {
+    Finding::of(&control_plane.inside(|inside| &inside.tokens), |all| {
+        let signed: Fact<&Vec<String>> = control_plane.inside(|inside| &inside.cluster_info);
+        let nodes = control_plane.inside(|inside| &inside.nodes).map_or(0, Vec::len);
+        tokens(
             all,
             signed.map(Vec::as_slice).ok(),
             nodes,
@@ -82,7 +82,7 @@ fn check_tokens(control_plane: &ControlPlaneFacts) -> Finding {
     })
 }
 
-fn check_token_list(
+fn tokens(
     all: &[TokenFacts],
     signatures: Option<&[String]>,
     nodes: usize,
@@ -90,72 +90,63 @@ fn check_token_list(
     join: &str,
     control_plane: &ControlPlaneFacts,
 ) -> Finding {
-    let (valid, expired): (Vec<&TokenFacts>, Vec<&TokenFacts>) =
+    let (alive, ended): (Vec<&TokenFacts>, Vec<&TokenFacts>) =
         all.iter().partition(|token| token.expires.is_none_or(|end| end > now));
     let signed = |token: &TokenFacts| {
         let key = format!("jws-kubeconfig-{}", token.id);
         signatures.is_none_or(|keys| keys.contains(&key))
     };
-    let unsigned: Vec<String> = valid
+    let unsigned: Vec<String> = alive
         .iter()
         .filter(|token| token.usages.iter().any(|usage| usage == "signing") && !signed(token))
         .map(|token| format!("cluster-info is not signed with token {}", token.id))
         .collect();
     if !unsigned.is_empty() {
-        return Finding::failed("workers cannot verify cluster-info: kube-controller-manager has not signed it")
+        return Finding::broken("a worker could not trust what it reads: kube-controller-manager has not signed it")
             .details(unsigned)
             .remedy(format!(
                 "kubectl logs -n {} deployment/{} -c kube-controller-manager",
                 control_plane.namespace, control_plane.name
             ));
     }
-    if !expired.is_empty() {
-        let lines = expired.iter().map(|token| {
-            format!("token {} expired at {}", token.id, token.expires.map(|end| end.to_string()).unwrap_or_default())
+    if !ended.is_empty() {
+        let told = ended.iter().map(|token| {
+            format!("token {} ended at {}", token.id, token.expires.map(|end| end.to_string()).unwrap_or_default())
         });
-        return Finding::warning(format!("{} expired, {} valid", expired.len(), valid.len()))
-            .details(lines)
-            .remedy(join);
+        return Finding::warning(format!("{} ended, {} alive", ended.len(), alive.len())).details(told).remedy(join);
     }
-    match (valid.len(), nodes) {
-        (0, 0) => Finding::warning("no bootstrap token is valid and no worker has joined").remedy(join),
-        (0, _) => Finding::ok(format!("none is valid; create one for the next worker: {join}")),
-        (valid, _) => Finding::ok(format!("{valid} valid; cluster-info is signed with them")),
+    match (alive.len(), nodes) {
+        (0, 0) => Finding::warning("no bootstrap token is alive, and no worker has joined").remedy(join),
+        (0, _) => Finding::ok(format!("none is alive; the next worker gets one: {join}")),
+        (alive, _) => Finding::ok(format!("{alive} alive, and cluster-info is signed with them")),
     }
 }
 
-fn check_webhooks(control_plane: &ControlPlaneFacts) -> Finding {
-    Finding::of(&control_plane.tenant(|tenant| &tenant.webhooks), |configurations| {
-        let slices = control_plane.tenant(|tenant| &tenant.slices);
-        check_webhook_backends(configurations, slices.map(Vec::as_slice).ok(), control_plane)
+fn webhooks(control_plane: &ControlPlaneFacts) -> Finding {
+    Finding::of(&control_plane.inside(|inside| &inside.webhooks), |configurations| {
+        let slices = control_plane.inside(|inside| &inside.slices);
+        judge_webhooks(configurations, slices.map(Vec::as_slice).ok(), control_plane)
     })
 }
 
-fn check_webhook_backends(
-    configurations: &[Value],
-    slices: Option<&[Value]>,
-    control_plane: &ControlPlaneFacts,
-) -> Finding {
+fn judge_webhooks(configurations: &[Value], slices: Option<&[Value]>, control_plane: &ControlPlaneFacts) -> Finding {
     let strict = strict_webhooks(configurations);
     if strict.is_empty() {
-        return Finding::ok("no webhook applies to pods in kube-system");
+        return Finding::ok("none that pods in kube-system would have to pass");
     }
     let Some(slices) = slices else {
-        return Finding::unknown(format!(
-            "{} apply to pods in kube-system; their backends could not be read",
-            strict.len()
-        ));
+        return Finding::unknown(format!("{} that must agree; who answers for them was not seen", strict.len()));
     };
     let served: BTreeSet<(String, String)> = slices.iter().filter(|slice| has_ready(slice)).map(backs).collect();
     let silent: Vec<String> = strict
         .iter()
         .filter_map(|webhook| {
             let service = webhook.service.as_ref().filter(|service| !served.contains(*service))?;
-            Some(format!("{}: Service {}/{} has no ready endpoint", webhook.name, service.0, service.1))
+            Some(format!("{}: nobody is ready behind Service {}/{}", webhook.name, service.0, service.1))
         })
         .collect();
     if silent.is_empty() {
-        return Finding::ok(format!("{} apply to pods in kube-system, each with a ready backend", strict.len()));
+        return Finding::ok(format!("{} that must agree to pods in kube-system, each with a server", strict.len()));
     }
     let namespaces: BTreeSet<&str> = strict
         .iter()
@@ -163,18 +154,18 @@ fn check_webhook_backends(
         .filter(|service| !served.contains(*service))
         .map(|service| service.0.as_str())
         .collect();
-    Finding::failed("webhooks without a ready backend block pods, including those in kube-system")
+    Finding::broken("webhooks whose server is away block pods, also those of kube-system")
         .details(silent)
         .remedies(
             namespaces
                 .iter()
                 .map(|namespace| control_plane.kamaji("exec", &format!("-- kubectl get pods -n {namespace}"))),
         )
-        .remedy("start the webhook's backend, or exclude kube-system with a namespaceSelector")
+        .remedy("let its server run; or let the webhook leave out kube-system (namespaceSelector)")
 }
 
 fn has_ready(slice: &Value) -> bool {
-    // `ready` defaults to true (discovery/v1).
+    // Ready unless it says otherwise (discovery/v1).
     list(slice, "/endpoints").any(|endpoint| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false)))
 }
 
@@ -183,20 +174,18 @@ fn backs(slice: &Value) -> (String, String) {
     (text(slice, "/metadata/namespace").to_owned(), service.to_owned())
 }
 
-fn check_addons(control_plane: &ControlPlaneFacts) -> Finding {
-    let objects = check_changes(control_plane, Part::Addon, "");
-    let coredns = control_plane.tenant(|tenant| &tenant.coredns);
-    let kube_proxy = control_plane.tenant(|tenant| &tenant.kube_proxy);
+fn judge_addons(control_plane: &ControlPlaneFacts) -> Finding {
+    let objects = changes(control_plane, Part::Addon, "");
+    let coredns = control_plane.inside(|inside| &inside.coredns);
+    let kube_proxy = control_plane.inside(|inside| &inside.kube_proxy);
     let pods = coredns.and_then(|coredns| kube_proxy.map(|kube_proxy| (coredns, kube_proxy)));
     Finding::of(&pods, |(coredns, kube_proxy)| {
-        let Some(record) = control_plane.record() else { return Finding::unknown("the record is missing") };
-        let nodes = control_plane.tenant(|tenant| &tenant.nodes).map_or(0, Vec::len);
+        let Some(record) = control_plane.record() else { return Finding::unknown("none is known without a record") };
+        let nodes = control_plane.inside(|inside| &inside.nodes).map_or(0, Vec::len);
         let states = addon_states(&record.spec, coredns, kube_proxy);
-        let pods = check_addon_states(&states, nodes, control_plane);
-        // Report missing and drifted objects when the pods show no problem.
-        if pods.state == super::check_graph::HealthCheckState::Ok
-            && objects.state != super::check_graph::HealthCheckState::Ok
-        {
+        let pods = addons(&states, nodes, control_plane);
+        // What is missing, and what others changed, is told where the pods tell nothing.
+        if pods.state == super::check_graph::LinkState::Ok && objects.state != super::check_graph::LinkState::Ok {
             objects
         } else {
             pods
@@ -204,39 +193,39 @@ fn check_addons(control_plane: &ControlPlaneFacts) -> Finding {
     })
 }
 
-fn check_addon_states(states: &[AddonState], nodes: usize, control_plane: &ControlPlaneFacts) -> Finding {
+fn addons(states: &[AddonState], nodes: usize, control_plane: &ControlPlaneFacts) -> Finding {
     if states.is_empty() {
-        return Finding::ok("kamaji manages none");
+        return Finding::ok("none is kamaji's");
     }
-    let describe = |state: &AddonState| match state.ready {
+    let told = |state: &AddonState| match state.ready {
         Some((ready, wanted)) => format!("{} {ready} of {wanted} ready", state.name),
         None => format!("{} is missing", state.name),
     };
-    let all = states.iter().map(describe).collect::<Vec<_>>().join(", ");
+    let all = states.iter().map(told).collect::<Vec<_>>().join(", ");
     if states.iter().any(|state| state.ready.is_none()) {
-        return Finding::failed(all).remedy(control_plane.recreate.clone());
+        return Finding::broken(all).remedy(control_plane.recreate.clone());
     }
-    // Without a worker CoreDNS cannot run; that is expected.
+    // Without a worker CoreDNS cannot run, and that is nobody's fault.
     if nodes == 0 || states.iter().all(AddonState::is_ready) {
         return Finding::ok(all);
     }
-    Finding::failed(all).remedy(control_plane.kamaji("exec", "-- kubectl get pods -n kube-system -o wide"))
+    Finding::broken(all).remedy(control_plane.kamaji("exec", "-- kubectl get pods -n kube-system -o wide"))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::check_graph::HealthCheckState;
+    use super::super::check_graph::LinkState;
     use super::super::tests::{facts, now};
     use super::*;
 
     fn with_changes(changes: Vec<Change>) -> ControlPlaneFacts {
-        ControlPlaneFacts { tenant_changes: Ok(changes), ..facts() }
+        ControlPlaneFacts { changes_inside: Ok(changes), ..facts() }
     }
 
     #[test]
-    fn each_tenant_object_is_covered_by_one_check() {
+    fn each_object_inside_belongs_to_its_link() {
         for (what, wanted) in [
             ("in the cluster: ConfigMap kube-public/cluster-info", Part::Join),
             ("in the cluster: ClusterRoleBinding kubeadm:kubelet-bootstrap", Part::Join),
@@ -249,24 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn missing_tenant_objects_fail_and_drift_is_a_warning_unless_workers_use_the_object() {
+    fn what_is_missing_inside_breaks_and_what_differs_is_a_warning_unless_workers_believe_it() {
         let of = |what: &str, action, part| {
-            let finding = check_changes(&with_changes(vec![Change::of(what, action, "")]), part, "well");
+            let finding = changes(&with_changes(vec![Change::of(what, action, "")]), part, "well");
             (finding.state, finding.remedies)
         };
         let again = || vec!["recreate".to_owned()];
         let kubeadm = "in the cluster: ConfigMap kube-system/kubeadm-config";
-        assert_eq!(of(kubeadm, Action::Create, Part::Join), (HealthCheckState::Failed, again()));
-        assert_eq!(of(kubeadm, Action::Update, Part::Join), (HealthCheckState::Warning, again()));
-        assert_eq!(of(kubeadm, Action::Update, Part::Kubernetes).0, HealthCheckState::Ok);
+        assert_eq!(of(kubeadm, Action::Create, Part::Join), (LinkState::Broken, again()));
+        assert_eq!(of(kubeadm, Action::Update, Part::Join), (LinkState::Warning, again()));
+        assert_eq!(of(kubeadm, Action::Update, Part::Kubernetes).0, LinkState::Ok);
         let info = "in the cluster: ConfigMap kube-public/cluster-info";
-        assert_eq!(of(info, Action::Update, Part::Join), (HealthCheckState::Failed, again()));
+        assert_eq!(of(info, Action::Update, Part::Join), (LinkState::Broken, again()));
         let slice = "in the cluster: EndpointSlice default/kubernetes";
-        assert_eq!(of(slice, Action::Update, Part::Kubernetes), (HealthCheckState::Failed, again()));
+        assert_eq!(of(slice, Action::Update, Part::Kubernetes), (LinkState::Broken, again()));
     }
 
     #[test]
-    fn tokens_must_be_valid_and_sign_cluster_info() {
+    fn tokens_must_live_and_be_signed_with() {
         let token = |id: &str, end: Option<&str>| TokenFacts {
             id: id.into(),
             expires: end.map(|end| end.parse().unwrap()),
@@ -277,21 +266,21 @@ mod tests {
         let control_plane = facts();
         let of = |all: &[TokenFacts], keys: &[&str], nodes| {
             let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-            check_token_list(all, Some(&keys), nodes, now(), "join", &control_plane)
+            tokens(all, Some(&keys), nodes, now(), "join", &control_plane)
         };
         let alive = token("abcdef", None);
-        assert_eq!(of(std::slice::from_ref(&alive), &["jws-kubeconfig-abcdef"], 0).state, HealthCheckState::Ok);
+        assert_eq!(of(std::slice::from_ref(&alive), &["jws-kubeconfig-abcdef"], 0).state, LinkState::Ok);
         let unsigned = of(&[alive], &["kubeconfig"], 0);
-        assert!(unsigned.state == HealthCheckState::Failed && unsigned.remedies[0].contains("kube-controller-manager"));
+        assert!(unsigned.state == LinkState::Broken && unsigned.remedies[0].contains("kube-controller-manager"));
         let ended = of(&[token("abcdef", Some("2027-06-01T11:00:00Z"))], &[], 3);
-        assert_eq!((ended.state, ended.remedies), (HealthCheckState::Warning, vec!["join".to_owned()]));
-        assert_eq!(of(&[], &[], 3).state, HealthCheckState::Ok);
+        assert_eq!((ended.state, ended.remedies), (LinkState::Warning, vec!["join".to_owned()]));
+        assert_eq!(of(&[], &[], 3).state, LinkState::Ok);
         let none = of(&[], &[], 0);
-        assert_eq!((none.state, none.remedies), (HealthCheckState::Warning, vec!["join".to_owned()]));
+        assert_eq!((none.state, none.remedies), (LinkState::Warning, vec!["join".to_owned()]));
     }
 
     #[test]
-    fn a_webhook_without_a_ready_backend_fails() {
+    fn a_webhook_without_a_server_blocks() {
         let control_plane = facts();
         let configuration = json!({"metadata": {"name": "policy"}, "webhooks": [{
             "name": "check.example.com", "failurePolicy": "Fail",
@@ -301,27 +290,26 @@ mod tests {
             json!({"metadata": {"namespace": "policy", "labels": {"kubernetes.io/service-name": "webhook"}},
                 "endpoints": [{"conditions": {"ready": ready}}]})
         };
-        let of = |slices: Option<&[Value]>| {
-            check_webhook_backends(std::slice::from_ref(&configuration), slices, &control_plane)
-        };
-        assert_eq!(of(Some(&[slice(true)])).state, HealthCheckState::Ok);
-        assert_eq!(of(None).state, HealthCheckState::Unknown);
+        let of =
+            |slices: Option<&[Value]>| judge_webhooks(std::slice::from_ref(&configuration), slices, &control_plane);
+        assert_eq!(of(Some(&[slice(true)])).state, LinkState::Ok);
+        assert_eq!(of(None).state, LinkState::Unknown);
         for slices in [&[][..], &[slice(false)][..]] {
             let finding = of(Some(slices));
-            assert_eq!(finding.state, HealthCheckState::Failed);
+            assert_eq!(finding.state, LinkState::Broken);
             assert!(finding.details[0].contains("check.example.com of policy"), "{finding:?}");
             assert_eq!(finding.remedies[0], "kamaji exec prod -n team-a -- kubectl get pods -n policy");
         }
-        assert_eq!(check_webhook_backends(&[], Some(&[]), &control_plane).state, HealthCheckState::Ok);
+        assert_eq!(judge_webhooks(&[], Some(&[]), &control_plane).state, LinkState::Ok);
     }
 
     #[test]
-    fn addons_without_a_worker_are_not_a_failure() {
+    fn addons_that_have_nowhere_to_run_are_no_disease() {
         let control_plane = facts();
         let state = |ready| vec![AddonState { name: "coredns", ready }];
-        assert_eq!(check_addon_states(&state(Some((0, 2))), 0, &control_plane).state, HealthCheckState::Ok);
-        assert_eq!(check_addon_states(&state(Some((0, 2))), 1, &control_plane).state, HealthCheckState::Failed);
-        assert_eq!(check_addon_states(&state(Some((2, 2))), 1, &control_plane).state, HealthCheckState::Ok);
-        assert_eq!(check_addon_states(&state(None), 0, &control_plane).remedies, ["recreate"]);
+        assert_eq!(addons(&state(Some((0, 2))), 0, &control_plane).state, LinkState::Ok);
+        assert_eq!(addons(&state(Some((0, 2))), 1, &control_plane).state, LinkState::Broken);
+        assert_eq!(addons(&state(Some((2, 2))), 1, &control_plane).state, LinkState::Ok);
+        assert_eq!(addons(&state(None), 0, &control_plane).remedies, ["recreate"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Facts of a healthy control plane for the tests of this module, and tests of complete diagnoses.
+//! A control plane that is well, for the tests of this folder: each breaks what it is about. And whole walks.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ pub(super) fn spec() -> ControlPlaneSpec {
     ControlPlaneSpec { namespace, replicas: 1, ..crate::tenant::fixture::spec("v1.37.2") }
 }
 
-/// A CA; each number yields a different one.
+/// An authority; another number is another one.
 pub(super) fn authority(number: u32) -> KeyAndCertificate {
     issue_ca(&format!("authority {number}"), &CertificatePolicy::default(), now()).unwrap()
 }
 
-/// Facts without a problem; the live objects are left out.
+/// Facts in which nothing is wrong, as far as they go: the objects are left out.
 pub(super) fn facts() -> ControlPlaneFacts {
     let mut record = Record::new(ControlPlaneId::parse(&"a1".repeat(16)).unwrap(), spec(), now());
     record.step = LifecyclePhase::Ready;
@@ -34,7 +34,7 @@ pub(super) fn facts() -> ControlPlaneFacts {
         endpoint: Endpoint::parse("192.0.2.10", 6443).unwrap(),
         advertise: vec!["192.0.2.10".parse().unwrap()],
         secure_port: 6443,
-        extra_ips: vec!["10.0.0.20".parse().unwrap()],
+        also: vec!["10.0.0.20".parse().unwrap()],
     });
     ControlPlaneFacts {
         name: record.spec.name.clone(),
@@ -44,15 +44,15 @@ pub(super) fn facts() -> ControlPlaneFacts {
         lock: Ok(None),
         live: Ok(Live::default()),
         changes: Ok(Vec::new()),
-        tenant_changes: Ok(Vec::new()),
-        datastore: Err(Unavailable::Forbidden("not collected".into())),
-        tenancy: Err(Unavailable::Forbidden("not collected".into())),
+        changes_inside: Ok(Vec::new()),
+        datastore: Err(Unavailable::NotAllowed("not asked".into())),
+        tenancy: Err(Unavailable::NotAllowed("not asked".into())),
         pods: Ok(Vec::new()),
         events: Ok(Vec::new()),
         endpoint: Ok(EndpointFacts { resolved: Ok(Vec::new()), tcp: Ok(()), tls: Ok(()) }),
         reached: Ok(true),
         admin: Ok(()),
-        tenant: Err(Unavailable::Skipped("not collected".into())),
+        inside: Err(Unavailable::NoWay("not asked".into())),
         now: now(),
     }
 }
@@ -61,7 +61,7 @@ fn management() -> ManagementFacts {
     ManagementFacts {
         kubeconfig: Ok("the management cluster".into()),
         verified: true,
-        api_server: Ok(ApiServerProbe { version: "v1.37.2".into(), took: Duration::from_millis(3), ahead: Some(0) }),
+        greeting: Ok(ApiServerProbe { version: "v1.37.2".into(), took: Duration::from_millis(3), ahead: Some(0) }),
         rights: Ok(Vec::new()),
         storage_classes: Ok(Vec::new()),
         namespace_name: Namespace::parse("team-a").unwrap(),
@@ -71,27 +71,27 @@ fn management() -> ManagementFacts {
 }
 
 #[test]
-fn an_unreachable_management_cluster_is_the_root_cause_of_all_later_failures() {
+fn a_management_cluster_that_cannot_be_reached_is_the_one_thing_told() {
     let gone = || Unavailable::Failed("cannot be reached".into(), vec!["try again".into()]);
-    let skipped = || Unavailable::Skipped("the management cluster does not answer".into());
+    let no_way = || Unavailable::NoWay("the management cluster does not answer".into());
     let facts = ManagementFacts {
-        api_server: Err(gone()),
-        rights: Err(skipped()),
-        storage_classes: Err(skipped()),
-        namespace: Err(skipped()),
-        quotas: Err(skipped()),
+        greeting: Err(gone()),
+        rights: Err(no_way()),
+        storage_classes: Err(no_way()),
+        namespace: Err(no_way()),
+        quotas: Err(no_way()),
         ..management()
     };
     let diagnosis = diagnose_control_plane(&facts, None);
-    assert_eq!(diagnosis.root_cause, Some(HealthCheckName::ManagementApi));
-    assert_eq!(diagnosis.first_failed().unwrap().remedies, ["try again"]);
-    for check in diagnosis.checks.iter().filter(|check| check.name > HealthCheckName::ManagementApi) {
-        assert_eq!(check.caused_by, Some(HealthCheckName::ManagementApi), "{check:?}");
+    assert_eq!(diagnosis.broken, Some(LinkName::ManagementApi));
+    assert_eq!(diagnosis.first().unwrap().remedies, ["try again"]);
+    for link in diagnosis.links.iter().filter(|link| link.name > LinkName::ManagementApi) {
+        assert_eq!(link.follows_from, Some(LinkName::ManagementApi), "{link:?}");
     }
 }
 
 #[test]
-fn an_unreachable_datastore_is_the_root_cause_of_crashing_pods() {
+fn a_datastore_that_is_away_is_named_before_the_pods_that_crash_for_it() {
     let mut control_plane = facts();
     control_plane.datastore =
         Err(Unavailable::Failed("timed out waiting for datastore `away` to answer".into(), Vec::new()));
@@ -101,18 +101,18 @@ fn an_unreachable_datastore_is_the_root_cause_of_crashing_pods() {
             "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}})]);
     control_plane.reached = Err(Unavailable::Failed("no answer".into(), Vec::new()));
     let diagnosis = diagnose_control_plane(&management(), Some(&control_plane));
-    assert_eq!(diagnosis.root_cause, Some(HealthCheckName::Datastore));
-    let pods = diagnosis.checks.iter().find(|check| check.name == HealthCheckName::Pods).unwrap();
-    // The Deployment is missing from these facts too; the datastore is still the root cause.
-    assert_eq!(pods.caused_by, Some(HealthCheckName::Datastore));
-    let tenant = diagnosis.checks.iter().find(|check| check.name == HealthCheckName::Nodes).unwrap();
-    assert_eq!((tenant.state, tenant.caused_by), (HealthCheckState::Unknown, Some(HealthCheckName::Datastore)));
+    assert_eq!(diagnosis.broken, Some(LinkName::Datastore));
+    let pods = diagnosis.links.iter().find(|link| link.name == LinkName::Pods).unwrap();
+    // The Deployment is not there either in these facts; the datastore comes first all the same.
+    assert_eq!(pods.follows_from, Some(LinkName::Datastore));
+    let inside = diagnosis.links.iter().find(|link| link.name == LinkName::Nodes).unwrap();
+    assert_eq!((inside.state, inside.follows_from), (LinkState::Unknown, Some(LinkName::Datastore)));
 }
 
 #[test]
-fn every_check_is_reported_once_and_in_order() {
+fn every_link_is_told_once_and_in_order() {
     let diagnosis = diagnose_control_plane(&management(), Some(&facts()));
-    let names: Vec<HealthCheckName> = diagnosis.checks.iter().map(|check| check.name).collect();
+    let names: Vec<LinkName> = diagnosis.links.iter().map(|link| link.name).collect();
     let mut sorted = names.clone();
     sorted.sort();
     sorted.dedup();
@@ -121,7 +121,7 @@ fn every_check_is_reported_once_and_in_order() {
 }
 
 #[test]
-fn a_password_in_a_server_message_is_redacted() {
+fn a_secret_in_what_others_said_is_not_told() {
     let mut control_plane = facts();
     control_plane.reached = Err(Unavailable::Failed("dial postgres://kine:hunter2@db".into(), Vec::new()));
     let diagnosis = diagnose_control_plane(&management(), Some(&control_plane));

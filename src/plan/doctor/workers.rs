@@ -1,31 +1,32 @@
-//! Checks the workers: readiness, version skew, clocks, and exhausted node limits as far as events show them.
+//! Workers: Ready, of a version that goes with the API server's, with a clock that goes; and limits of nodes, as far as
+//! events tell of them.
 
 use serde_json::Value;
 
-use super::check_graph::{Fact, Finding, HealthCheckName};
-use super::facts::{ControlPlaneFacts, TenantClusterFacts};
+use super::check_graph::{Fact, Finding, LinkName};
+use super::facts::{ControlPlaneFacts, Inside};
 use crate::plan::lifecycle::pod_status::{list, text};
 use crate::plan::workers::node_status::NodeState;
 
-/// A node whose lease lies further in the future than this has a clock that runs ahead.
+/// A lease that is from the future by more than this has a clock behind it that is ahead.
 const AHEAD_SECONDS: i64 = 5;
-/// Kubelets renew their lease every ten seconds; a Ready node whose lease is older than this has a clock that lags.
+/// Kubelets renew every ten seconds; one that is Ready and seems to be this late has a clock that is behind.
 const BEHIND_SECONDS: i64 = 60;
-/// The number of entries to list.
-const MAX_LISTED: usize = 10;
+/// How many of many are told.
+const TOLD: usize = 10;
 
-pub(super) fn check_workers(control_plane: &ControlPlaneFacts) -> Vec<(HealthCheckName, Finding)> {
+pub(super) fn judge(control_plane: &ControlPlaneFacts) -> Vec<(LinkName, Finding)> {
     let Some(record) = control_plane.record() else { return Vec::new() };
-    let nodes = control_plane.tenant(|tenant| &tenant.nodes);
-    let states: Fact<Vec<(NodeState, Vec<String>)>> = nodes
+    let seen = control_plane.inside(|inside| &inside.nodes);
+    let states: Fact<Vec<(NodeState, Vec<String>)>> = seen
         .map(|nodes| nodes.iter().map(|node| (NodeState::of(node, record.spec.version), pressures(node))).collect());
     vec![
-        (HealthCheckName::Nodes, Finding::of(&states, |states| check_nodes(states, control_plane))),
+        (LinkName::Nodes, Finding::of(&states, |states| nodes(states, control_plane))),
         (
-            HealthCheckName::VersionSkew,
-            Finding::of(&states, |states| check_skew(states, &record.spec.version.to_string(), control_plane)),
+            LinkName::VersionSkew,
+            Finding::of(&states, |states| skew(states, &record.spec.version.to_string(), control_plane)),
         ),
-        (HealthCheckName::NodeClocks, check_clocks(control_plane, &states)),
+        (LinkName::NodeClocks, clocks(control_plane, &states)),
     ]
 }
 
@@ -36,23 +37,23 @@ fn pressures(node: &Value) -> Vec<String> {
         .collect()
 }
 
-fn check_nodes(states: &[(NodeState, Vec<String>)], control_plane: &ControlPlaneFacts) -> Finding {
+fn nodes(states: &[(NodeState, Vec<String>)], control_plane: &ControlPlaneFacts) -> Finding {
     if states.is_empty() {
         return Finding::ok(format!("no workers yet: {}", control_plane.kamaji("join", "")));
     }
-    let not_ready: Vec<&NodeState> = states.iter().map(|(node, _)| node).filter(|node| !node.ready).collect();
-    let count = format!("{} of {} Ready", states.len() - not_ready.len(), states.len());
-    if let Some(first) = not_ready.first() {
+    let sick: Vec<&NodeState> = states.iter().map(|(node, _)| node).filter(|node| !node.ready).collect();
+    let count = format!("{} of {} Ready", states.len() - sick.len(), states.len());
+    if let Some(first) = sick.first() {
         let why = |node: &&NodeState| {
-            format!("{}: {}", node.name, node.why_not_ready.as_deref().unwrap_or("its kubelet reports no reason"))
+            format!("{}: {}", node.name, node.why_not_ready.as_deref().unwrap_or("its kubelet does not say why"))
         };
         let silent =
             |node: &&&NodeState| node.why_not_ready.as_deref().is_none_or(|why| why.contains("stopped posting"));
-        let network = not_ready.iter().any(|node| node.why_not_ready.as_deref().is_some_and(|why| why.contains("cni")));
-        let finding = Finding::failed(count).details(not_ready.iter().map(why).take(MAX_LISTED));
-        let names: Vec<&str> = not_ready.iter().filter(silent).map(|node| node.name.as_str()).collect();
+        let network = sick.iter().any(|node| node.why_not_ready.as_deref().is_some_and(|why| why.contains("cni")));
+        let finding = Finding::broken(count).details(sick.iter().map(why).take(TOLD));
+        let names: Vec<&str> = sick.iter().filter(silent).map(|node| node.name.as_str()).collect();
         if network {
-            return finding.remedy("install a pod network (CNI plugin), as in any kubeadm cluster");
+            return finding.remedy("install a pod network, as in any kubeadm cluster");
         }
         if names.is_empty() {
             let describe = format!("-- kubectl describe node {}", first.name);
@@ -63,10 +64,7 @@ fn check_nodes(states: &[(NodeState, Vec<String>)], control_plane: &ControlPlane
                 "on {}: sudo systemctl restart kubelet; sudo journalctl -u kubelet -n 50",
                 names.join(", ")
             ))
-            .remedy(format!(
-                "if the machine no longer exists: {}",
-                control_plane.kamaji("node remove", first.name.as_str())
-            ));
+            .remedy(format!("if it is gone for good: {}", control_plane.kamaji("node remove", first.name.as_str())));
     }
     let pressed: Vec<String> = states
         .iter()
@@ -75,47 +73,45 @@ fn check_nodes(states: &[(NodeState, Vec<String>)], control_plane: &ControlPlane
     if pressed.is_empty() { Finding::ok(count) } else { Finding::warning(count).details(pressed) }
 }
 
-fn check_skew(states: &[(NodeState, Vec<String>)], version: &str, control_plane: &ControlPlaneFacts) -> Finding {
+fn skew(states: &[(NodeState, Vec<String>)], version: &str, control_plane: &ControlPlaneFacts) -> Finding {
     let wrong: Vec<String> = states
         .iter()
         .filter(|(node, _)| !node.skew.is_allowed())
         .map(|(node, _)| format!("{}: kubelet {} ({})", node.name, node.kubelet, node.skew))
         .collect();
     if wrong.is_empty() {
-        return Finding::ok(format!("every kubelet version is supported with {version}"));
+        return Finding::ok(format!("every kubelet goes with {version}"));
     }
-    Finding::warning(format!("{} kubelets outside the version skew of {version}", wrong.len())).details(wrong).remedy(
-        format!(
-            "upgrade these kubelets, or see which upgrades the control plane allows: {}",
-            control_plane.kamaji("upgrade plan", "")
-        ),
-    )
+    Finding::warning(format!("{} kubelets that do not go with {version}", wrong.len())).details(wrong).remedy(format!(
+        "upgrade these kubelets; or see how the control plane goes up: {}",
+        control_plane.kamaji("upgrade plan", "")
+    ))
 }
 
-fn check_clocks(control_plane: &ControlPlaneFacts, states: &Fact<Vec<(NodeState, Vec<String>)>>) -> Finding {
-    let leases = control_plane.tenant(|tenant| &tenant.leases);
-    let api_server = control_plane.tenant(|tenant| &tenant.api_server);
+fn clocks(control_plane: &ControlPlaneFacts, states: &Fact<Vec<(NodeState, Vec<String>)>>) -> Finding {
+    let leases = control_plane.inside(|inside| &inside.leases);
+    let greeting = control_plane.inside(|inside| &inside.greeting);
     Finding::of(&leases, |leases| {
-        let ahead = api_server.as_ref().ok().and_then(|api_server| api_server.ahead);
+        let ahead = greeting.as_ref().ok().and_then(|greeting| greeting.ahead);
         let (Some(ahead), Ok(states)) = (ahead, states) else {
-            return Finding::unknown("the API server reported no time");
+            return Finding::unknown("the server's time is not known");
         };
         let ready: Vec<&str> =
             states.iter().filter(|(node, _)| node.ready).map(|(node, _)| node.name.as_str()).collect();
         let server_now = control_plane.now.as_second() - ahead;
-        check_lease_times(leases, &ready, server_now)
+        judge_clocks(leases, &ready, server_now)
     })
 }
 
-/// Checks Ready nodes only: other nodes do not renew their lease, whatever their clock says.
-fn check_lease_times(leases: &[Value], ready: &[&str], server_now: i64) -> Finding {
-    let mut checked = 0;
+/// Only of nodes that are Ready: the others do not renew, whatever their clock says.
+fn judge_clocks(leases: &[Value], ready: &[&str], server_now: i64) -> Finding {
+    let mut seen = 0;
     let mut wrong = Vec::new();
     for lease in leases {
         let name = text(lease, "/metadata/name");
         let renewed: Option<jiff::Timestamp> = text(lease, "/spec/renewTime").parse().ok();
         let Some(renewed) = renewed.filter(|_| ready.contains(&name)) else { continue };
-        checked += 1;
+        seen += 1;
         let off = renewed.as_second() - server_now;
         if off > AHEAD_SECONDS {
             wrong.push(format!("{name}: at least {off} s ahead"));
@@ -124,33 +120,33 @@ fn check_lease_times(leases: &[Value], ready: &[&str], server_now: i64) -> Findi
         }
     }
     if wrong.is_empty() {
-        return Finding::ok(format!("{checked} in step with the API server, judging by their leases"));
+        return Finding::ok(format!("{seen} go with the server's, as far as their leases tell"));
     }
-    Finding::warning(format!("{} of {checked} out of step with the API server", wrong.len()))
+    Finding::warning(format!("{} of {seen} do not go with the server's", wrong.len()))
         .details(wrong)
         .remedy("on these machines: timedatectl set-ntp true")
 }
 
-/// Messages that show exhausted files or inotify watches. The limits themselves can only be read on the nodes.
+/// What is said where files or inotify watches ran out. The limits themselves are known on the nodes only.
 const EXHAUSTED: [&str; 4] = ["too many open files", "inotify", "file descriptors", "no space left on device"];
 
-pub(super) fn check_limits(events: &Fact<Vec<Value>>, tenant: Option<&Fact<TenantClusterFacts>>) -> Finding {
-    let tenant_events = tenant.and_then(|tenant| tenant.as_ref().ok()).and_then(|tenant| tenant.events.as_ref().ok());
+pub(super) fn limits(events: &Fact<Vec<Value>>, inside: Option<&Fact<Inside>>) -> Finding {
+    let there = inside.and_then(|inside| inside.as_ref().ok()).and_then(|inside| inside.events.as_ref().ok());
     Finding::of(events, |events| {
-        let messages = exhausted(events, "")
-            .chain(tenant_events.into_iter().flat_map(|events| exhausted(events, "in the cluster: ")));
-        let messages: Vec<String> = messages.take(MAX_LISTED).collect();
-        check_exhausted(messages)
+        let said =
+            exhausted(events, "").chain(there.into_iter().flat_map(|events| exhausted(events, "in the cluster: ")));
+        let said: Vec<String> = said.take(TOLD).collect();
+        judge_limits(said)
     })
 }
 
-fn check_exhausted(messages: Vec<String>) -> Finding {
-    if messages.is_empty() {
+fn judge_limits(said: Vec<String>) -> Finding {
+    if said.is_empty() {
         return Finding::ok(
-            "no event reports exhausted files or inotify watches; the limits can only be read on the nodes",
+            "no event tells of files or inotify watches that ran out; the limits are known on nodes only",
         );
     }
-    Finding::warning("a node ran out of open files, inotify watches or disk space").details(messages).remedy(
+    Finding::warning("a node ran out of files, watches or space").details(said).remedy(
         "on that node: sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=8192 \
          fs.file-max=2097152; df -h",
     )
@@ -171,7 +167,7 @@ fn exhausted<'a>(events: &'a [Value], place: &'static str) -> impl Iterator<Item
 mod tests {
     use serde_json::json;
 
-    use super::super::check_graph::HealthCheckState;
+    use super::super::check_graph::LinkState;
     use super::super::tests::facts;
     use super::*;
     use crate::model::KubeVersion;
@@ -183,58 +179,49 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_is_not_ready_comes_with_reason_and_remedy() {
+    fn a_worker_that_is_not_ready_says_why_and_what_to_do() {
         let control_plane = facts();
         let well = || node("w-1", "True", "", "v1.37.2");
-        assert_eq!(check_nodes(&[well()], &control_plane).state, HealthCheckState::Ok);
-        assert_eq!(check_nodes(&[], &control_plane).state, HealthCheckState::Ok);
-        let silent = check_nodes(
-            &[well(), node("w-2", "Unknown", "Kubelet stopped posting node status.", "v1.37.2")],
-            &control_plane,
-        );
-        assert_eq!((silent.state, silent.text.as_str()), (HealthCheckState::Failed, "1 of 2 Ready"));
+        assert_eq!(nodes(&[well()], &control_plane).state, LinkState::Ok);
+        assert_eq!(nodes(&[], &control_plane).state, LinkState::Ok);
+        let silent =
+            nodes(&[well(), node("w-2", "Unknown", "Kubelet stopped posting node status.", "v1.37.2")], &control_plane);
+        assert_eq!((silent.state, silent.text.as_str()), (LinkState::Broken, "1 of 2 Ready"));
         assert!(silent.remedies[0].starts_with("on w-2: sudo systemctl restart kubelet"), "{silent:?}");
-        assert_eq!(silent.remedies[1], "if the machine no longer exists: kamaji node remove prod -n team-a w-2");
-        let network = check_nodes(&[node("w-2", "False", "cni plugin not initialized", "v1.37.2")], &control_plane);
+        assert_eq!(silent.remedies[1], "if it is gone for good: kamaji node remove prod -n team-a w-2");
+        let network = nodes(&[node("w-2", "False", "cni plugin not initialized", "v1.37.2")], &control_plane);
         assert!(network.remedies[0].contains("pod network"), "{network:?}");
-        let other = check_nodes(&[node("w-2", "False", "PLEG is not healthy", "v1.37.2")], &control_plane);
+        let other = nodes(&[node("w-2", "False", "PLEG is not healthy", "v1.37.2")], &control_plane);
         assert_eq!(other.remedies, ["kamaji exec prod -n team-a -- kubectl describe node w-2"]);
     }
 
     #[test]
-    fn kubelets_outside_the_version_skew_are_a_warning() {
+    fn kubelets_that_do_not_go_with_the_api_server_are_told() {
         let control_plane = facts();
-        assert_eq!(
-            check_skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &control_plane).state,
-            HealthCheckState::Ok
-        );
+        assert_eq!(skew(&[node("w", "True", "", "v1.34.1")], "v1.37.2", &control_plane).state, LinkState::Ok);
         for kubelet in ["v1.33.1", "v1.38.0"] {
-            let finding = check_skew(&[node("w", "True", "", kubelet)], "v1.37.2", &control_plane);
-            assert_eq!((finding.state, finding.details.len()), (HealthCheckState::Warning, 1));
+            let finding = skew(&[node("w", "True", "", kubelet)], "v1.37.2", &control_plane);
+            assert_eq!((finding.state, finding.details.len()), (LinkState::Warning, 1));
         }
     }
 
     #[test]
-    fn lease_times_reveal_clocks_that_are_off() {
+    fn leases_tell_which_clock_does_not_go() {
         let lease = |name: &str, at: &str| json!({"metadata": {"name": name}, "spec": {"renewTime": at}});
         let now = "2027-06-01T12:00:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
-        let of = |at: &str, ready: &[&str]| check_lease_times(&[lease("w", at)], ready, now).state;
-        assert_eq!(of("2027-06-01T11:59:55.123456Z", &["w"]), HealthCheckState::Ok);
-        assert_eq!(of("2027-06-01T12:00:30.000000Z", &["w"]), HealthCheckState::Warning);
-        assert_eq!(of("2027-06-01T11:58:00.000000Z", &["w"]), HealthCheckState::Warning);
-        assert_eq!(
-            of("2027-06-01T11:00:00.000000Z", &[]),
-            HealthCheckState::Ok,
-            "a node that is not Ready does not renew"
-        );
+        let of = |at: &str, ready: &[&str]| judge_clocks(&[lease("w", at)], ready, now).state;
+        assert_eq!(of("2027-06-01T11:59:55.123456Z", &["w"]), LinkState::Ok);
+        assert_eq!(of("2027-06-01T12:00:30.000000Z", &["w"]), LinkState::Warning);
+        assert_eq!(of("2027-06-01T11:58:00.000000Z", &["w"]), LinkState::Warning);
+        assert_eq!(of("2027-06-01T11:00:00.000000Z", &[]), LinkState::Ok, "it is not Ready, so it does not renew");
     }
 
     #[test]
-    fn exhausted_node_limits_are_found_in_events() {
+    fn what_ran_out_on_a_node_is_found_in_events() {
         let event = |message: &str| json!({"message": message, "involvedObject": {"kind": "Pod", "name": "p"}});
-        let of = |message: &str| check_limits(&Ok(vec![event(message)]), None).state;
-        assert_eq!(of("failed to create watcher: too many open files"), HealthCheckState::Warning);
-        assert_eq!(of("Error: inotify_add_watch failed"), HealthCheckState::Warning);
-        assert_eq!(of("Started container"), HealthCheckState::Ok);
+        let of = |message: &str| limits(&Ok(vec![event(message)]), None).state;
+        assert_eq!(of("failed to create watcher: too many open files"), LinkState::Warning);
+        assert_eq!(of("Error: inotify_add_watch failed"), LinkState::Warning);
+        assert_eq!(of("Started container"), LinkState::Ok);
     }
 }

@@ -1,27 +1,27 @@
-//! The status of the addons, read from the tenant cluster.
+//! How the addons of a control plane are, read from its own cluster.
 
 use serde_json::Value;
 
 use crate::model::ControlPlaneSpec;
 
-/// An addon that the spec enables.
+/// One addon that the wish has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddonState {
     /// Its name.
     pub name: &'static str,
-    /// The ready and the desired number of its pods; `None` if it does not exist.
+    /// How many of its pods are ready, and how many there should be; `None` when it is not there at all.
     pub ready: Option<(u64, u64)>,
 }
 
 impl AddonState {
-    /// Whether it exists and all its pods are ready.
+    /// Whether it is there, and all of it ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.is_some_and(|(ready, wanted)| ready >= wanted)
     }
 }
 
-/// The addons of the spec, with their status from the `CoreDNS` Deployment and the kube-proxy `DaemonSet`.
+/// The addons of a wish, as the lists of `CoreDNS`' Deployment and kube-proxy's `DaemonSet` tell.
 #[must_use]
 pub fn addon_states(spec: &ControlPlaneSpec, coredns: &[Value], kube_proxy: &[Value]) -> Vec<AddonState> {
     let number = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);

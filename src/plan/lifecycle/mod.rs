@@ -1,4 +1,4 @@
-//! The desired objects of a control plane, and the status of its pods and addons.
+//! The objects of a control plane, and the status of its pods and addons.
 
 pub mod addon_status;
 pub mod current_replica_set;

@@ -1,10 +1,10 @@
-//! Explains why pods are not ready, from their status and events.
+//! Why pods are not ready, read from what Kubernetes says about them.
 
 use serde_json::Value;
 
-/// One line for each cause, the most specific first. `pods` and `events` are as the API server returned them.
+/// One line per reason, the most telling first. `pods` and `events` as the API server returned them.
 #[must_use]
-pub fn pod_failure_causes(pods: &[Value], events: &[Value]) -> Vec<String> {
+pub fn causes_of_pods(pods: &[Value], events: &[Value]) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
     for pod in pods {
         let name = text(pod, "/metadata/name");
@@ -16,8 +16,8 @@ pub fn pod_failure_causes(pods: &[Value], events: &[Value]) -> Vec<String> {
                 causes.push(format!("pod {name} is not scheduled: {}", text(condition, "/message")));
             }
         }
-        let not_started = list(pod, "/status/containerStatuses").next().is_none();
-        if not_started || causes.is_empty() {
+        let unbegun = list(pod, "/status/containerStatuses").next().is_none();
+        if unbegun || causes.is_empty() {
             causes.extend(warnings(events, "Pod", name).map(|message| format!("pod {name}: {message}")));
         }
     }
@@ -28,7 +28,7 @@ pub fn pod_failure_causes(pods: &[Value], events: &[Value]) -> Vec<String> {
     causes
 }
 
-/// The latest warning events of an object, such as quota or admission errors.
+/// The latest warnings about what makes pods: quota, admission.
 pub(crate) fn warnings<'a>(
     events: &'a [Value],
     kind: &'a str,
@@ -66,11 +66,11 @@ fn container_causes(pod: &Value) -> Vec<(String, String)> {
             "" => {
                 let reason = text(status, "/state/terminated/reason");
                 if !reason.is_empty() {
-                    let message = text(status, "/state/terminated/message");
-                    causes.push((name, format!("terminated ({reason}, exit code {}){}", number(exit), tail(message))));
+                    let said = text(status, "/state/terminated/message");
+                    causes.push((name, format!("ended ({reason}, exit code {}){}", number(exit), tail(said))));
                 } else if status.pointer("/ready") == Some(&Value::Bool(false)) && restarts(status) > 0 {
                     let (count, exit) = (restarts(status), number(exit));
-                    causes.push((name, format!("restarted (exit code {exit}, {count} restarts){}", tail(last))));
+                    causes.push((name, format!("runs again (exit code {exit}, {count} restarts){}", tail(last))));
                 } else if status.pointer("/ready") == Some(&Value::Bool(false)) {
                     let started = status.pointer("/started") == Some(&Value::Bool(true));
                     causes.push((name, if started { "started, not ready yet" } else { "starting" }.to_owned()));
@@ -80,17 +80,17 @@ fn container_causes(pod: &Value) -> Vec<(String, String)> {
             "CrashLoopBackOff" => {
                 causes.push((
                     name,
-                    format!("crashing (exit code {}, {} restarts){}", number(exit), restarts(status), tail(last)),
+                    format!("crashes (exit code {}, {} restarts){}", number(exit), restarts(status), tail(last)),
                 ));
             }
             "ErrImagePull" | "ImagePullBackOff" if message.contains("authorization") => {
-                let remedy = "the registry requires authentication: --image-pull-secret SECRET";
+                let remedy = "its registry wants a password: name a Secret that has it with --image-pull-secret";
                 causes.push((name, format!("{waiting}: {message} ({remedy})")));
             }
             other => causes.push((name, format!("{other}: {message}"))),
         }
     }
-    // Failures come before containers that are still starting.
+    // What is broken comes before what is merely young.
     causes.sort_by_key(|(_, cause)| matches!(cause.as_str(), "starting" | "being created" | "started, not ready yet"));
     causes
 }
@@ -103,18 +103,18 @@ fn number(value: Option<&Value>) -> String {
     value.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
-/// The last lines of a container's log, from the termination message. Repeated lines are shown once, and of a long line
-/// both ends, because Go programs log the reason at the end.
+/// The last lines of a container's log, as Kubernetes keeps them in the termination message. What is said twice is told
+/// once, and of a long line both ends: Go's logs have the reason at the end.
 fn tail(log: &str) -> String {
     const SHOWN: usize = 3;
     let mut lines: Vec<String> = Vec::new();
     for line in log.lines().rev().map(|line| both_ends(line.trim())).filter(|line| !line.is_empty()) {
-        if lines.len() < SHOWN && !lines.iter().any(|shown| without_numbers(shown) == without_numbers(&line)) {
+        if lines.len() < SHOWN && !lines.iter().any(|said| without_numbers(said) == without_numbers(&line)) {
             lines.push(line);
         }
     }
     lines.reverse();
-    if lines.is_empty() { String::new() } else { format!("; last log lines:\n    {}", lines.join("\n    ")) }
+    if lines.is_empty() { String::new() } else { format!("; its last log lines:\n    {}", lines.join("\n    ")) }
 }
 
 fn both_ends(line: &str) -> String {
@@ -129,12 +129,12 @@ fn both_ends(line: &str) -> String {
     format!("{head} [...] {tail}")
 }
 
-/// Lines that differ only in numbers, such as ports or times, count as the same.
+/// Lines of two connections or two moments differ in numbers only.
 fn without_numbers(line: &str) -> String {
     line.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-/// The state of a pod in a list, such as `Running 3/3` or `CrashLoopBackOff 2/3`, and whether it is ready.
+/// A word for a pod in a list: `Running 3/3`, `CrashLoopBackOff 2/3`.
 #[must_use]
 pub fn pod_summary(pod: &Value) -> (String, bool) {
     let statuses: Vec<&Value> = list(pod, "/status/containerStatuses").collect();
@@ -167,19 +167,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crashing_container_is_reported_with_its_last_log_lines() {
+    fn a_crashing_container_is_told_with_its_last_log_lines() {
         let pod = json!({"metadata": {"name": "p"}, "status": {"containerStatuses": [
             {"name": "kube-scheduler", "ready": false, "started": false, "state": {"running": {}}},
             {"name": "kube-apiserver", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
              "lastState": {"terminated": {"exitCode": 1, "message": "a\nError: unknown flag: --bogus\n"}}},
         ]}});
-        let causes = pod_failure_causes(&[pod], &[]);
-        assert!(causes[0].contains("kube-apiserver: crashing (exit code 1, 2 restarts)"), "{causes:?}");
+        let causes = causes_of_pods(&[pod], &[]);
+        assert!(causes[0].contains("kube-apiserver: crashes (exit code 1, 2 restarts)"), "{causes:?}");
         assert!(causes[0].contains("unknown flag: --bogus"));
     }
 
     #[test]
-    fn the_reason_at_the_end_of_a_long_log_line_is_shown_once() {
+    fn of_a_long_log_line_the_reason_at_its_end_is_told_once() {
         let line =
             |n: u32| format!("W{n} [Channel #{n}] failed {} desc = dial tcp: connection refused", "x".repeat(600));
         let text = tail(&format!("{}\n{}\n", line(1), line(2)));
@@ -188,23 +188,23 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_that_requires_authentication_is_reported_with_the_flag_to_set() {
+    fn a_registry_that_wants_a_password_is_told_with_the_flag_that_gives_it() {
         let pod = |message: &str| {
             json!({"metadata": {"name": "p"}, "status": {"containerStatuses": [{"name": "kube-apiserver", "ready": false,
                 "state": {"waiting": {"reason": "ImagePullBackOff", "message": message}}}]}})
         };
-        let refused = pod_failure_causes(&[pod("authorization failed: no basic auth credentials")], &[]);
+        let refused = causes_of_pods(&[pod("authorization failed: no basic auth credentials")], &[]);
         assert!(refused[0].contains("no basic auth") && refused[0].contains("--image-pull-secret"), "{refused:?}");
-        let missing = pod_failure_causes(&[pod("not found")], &[]);
+        let missing = causes_of_pods(&[pod("not found")], &[]);
         assert_eq!(missing, ["pod p, container kube-apiserver: ImagePullBackOff: not found"]);
     }
 
     #[test]
-    fn an_unscheduled_pod_is_reported_with_the_reason() {
+    fn an_unscheduled_pod_says_why() {
         let pod = json!({"metadata": {"name": "p"}, "status": {"conditions": [
             {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}});
         assert_eq!(
-            pod_failure_causes(&[pod], &[]),
+            causes_of_pods(&[pod], &[]),
             ["pod p is not scheduled: 0/1 nodes are available: 1 Insufficient cpu."]
         );
     }

@@ -1,5 +1,5 @@
-//! Detects pod and service ranges that contain the address of the cluster's own API server, which pods could then not
-//! reach.
+//! Ranges of the new cluster that hold the address of its own API server: its pods would look for that address among
+//! themselves. Told before anything is written. Cause and remedy.
 
 use std::net::IpAddr;
 
@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::model::{ControlPlaneSpec, Exposure};
 use crate::plan::access::cluster_facts::ClusterFacts;
 
-/// An address of the API server inside a pod or service range. Returns the cause and a hint.
+/// An address of the API server inside a range of pods or services.
 #[must_use]
-pub fn api_server_in_cluster_ranges(
+pub fn hidden_by_its_own_ranges(
     spec: &ControlPlaneSpec,
     exposure: Exposure,
     cluster: &ClusterFacts,
@@ -33,10 +33,10 @@ pub fn api_server_in_cluster_ranges(
     })?;
     Some((
         format!(
-            "the address of the API server, {ip}, is inside networking.{field} {range}: pods of this cluster could not \
+            "the API server would be at {ip}, which is inside networking.{field} {range}: pods of this cluster could not \
              reach it"
         ),
-        "use a range that does not contain this address, or another address: --endpoint ADDRESS".to_owned(),
+        "write a range that does not hold this address, or give another address: --endpoint ADDRESS".to_owned(),
     ))
 }
 

@@ -1,7 +1,7 @@
-//! Detects which network plugin enforces `NetworkPolicies`, from the API groups and `DaemonSets` that plugins install.
-//! Kubernetes itself stores policies but does not tell whether anything enforces them.
+//! What enforces `NetworkPolicies` in a cluster, as far as it can be known: Kubernetes keeps them and has nothing that
+//! tells. What a network plugin leaves in the cluster does, mostly.
 
-/// The API groups that plugins install.
+/// API groups that a plugin brings.
 const GROUPS: &[(&str, &str)] = &[
     ("crd.projectcalico.org", "Calico"),
     ("projectcalico.org", "Calico"),
@@ -12,7 +12,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("networking.k8s.aws", "the Amazon VPC CNI"),
 ];
 
-/// The `DaemonSets` in `kube-system` of plugins without an API group.
+/// `DaemonSets` in `kube-system` of those that bring no API group.
 pub const DAEMON_SETS: &[(&str, &str)] = &[
     ("kube-router", "kube-router"),
     ("kube-network-policies", "kube-network-policies"),
@@ -20,7 +20,7 @@ pub const DAEMON_SETS: &[(&str, &str)] = &[
     ("azure-npm", "Azure NPM"),
 ];
 
-/// The plugin that enforces policies, from the served API groups and the existing `DaemonSets` of [`DAEMON_SETS`].
+/// What enforces policies, by the API groups that are served and the names of those of [`DAEMON_SETS`] that are there.
 #[must_use]
 pub fn enforcer(groups: &[String], daemon_sets: &[&str]) -> Option<&'static str> {
     let by_group = GROUPS.iter().find(|(group, _)| groups.iter().any(|served| served == group));
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plugin_is_detected_by_its_api_group_or_its_daemon_set() {
+    fn a_plugin_is_known_by_its_api_or_its_daemon_set() {
         let groups = |name: &str| ["apps".to_owned(), name.to_owned()];
         assert_eq!(enforcer(&groups("cilium.io"), &[]), Some("Cilium"));
         assert_eq!(enforcer(&groups("crd.projectcalico.org"), &["kube-router"]), Some("Calico"));

@@ -1,7 +1,7 @@
-//! Collects the addresses of the management cluster's own network, which pods of control planes must not reach.
+//! What is known of the management cluster's own network: the addresses that the pods of control planes must not reach.
 //!
-//! No single source exists in every cluster, so all of them are read. Sources that cannot be read and ranges that no
-//! source contains are reported.
+//! A cluster tells it in several places, of which none is in every cluster: so all of them are read, and what may not be
+//! read, or is told nowhere, is named.
 
 use std::net::IpAddr;
 
@@ -14,109 +14,110 @@ use crate::yaml::Document;
 /// The management cluster's network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ManagementNetwork {
-    /// The addresses of API servers, nodes, pods and Services.
-    pub cidrs: Vec<IpNet>,
-    /// What kamaji has no permission to read, such as `the addresses of the nodes`.
-    pub unreadable: Vec<String>,
-    /// What no source contains.
-    pub undetected: Vec<String>,
+    /// Its addresses: of API servers, nodes, pods and Services.
+    pub closed: Vec<IpNet>,
+    /// What may not be read, for people: `the addresses of its nodes`.
+    pub unread: Vec<String>,
+    /// What it tells nowhere, for people.
+    pub untold: Vec<String>,
 }
 
-/// The objects of one source; `Err` if reading them is forbidden. If the API does not exist, the source is empty.
+/// Objects of one place, or that they may not be read. An API that a cluster does not have is a place without objects.
 pub type NetworkSource = Result<Vec<Value>, ()>;
 
-/// All sources.
+/// Everything that was looked at.
 #[derive(Debug, Clone)]
 pub struct NetworkSources {
-    /// The `EndpointSlice` `default/kubernetes`: the addresses of the API servers.
+    /// The `EndpointSlice` `default/kubernetes`: where its API servers are.
     pub api_servers: NetworkSource,
     /// The Service `default/kubernetes`.
     pub api_service: NetworkSource,
-    /// The nodes: their addresses and pod ranges.
+    /// The nodes: their addresses, and the ranges their pods have.
     pub nodes: NetworkSource,
-    /// The `ServiceCIDR` objects, available since Kubernetes 1.33.
+    /// The ranges of Services, which Kubernetes has as objects since 1.33.
     pub service_cidrs: NetworkSource,
-    /// The `kubeadm-config` of the management cluster.
+    /// kubeadm's own configuration of that cluster.
     pub kubeadm_config: NetworkSource,
-    /// The IP pools of Calico.
+    /// Where Calico takes addresses of pods from.
     pub ip_pools: NetworkSource,
 }
 
 impl ManagementNetwork {
-    /// Combines all sources.
+    /// Puts together what the places tell.
     #[must_use]
     pub fn of(sources: &NetworkSources) -> Self {
         let mut this = Self::default();
-        let mut api = this.collect("the addresses of the API servers", &sources.api_servers, slice_addresses);
-        let service = this.collect("the address of the Service `kubernetes`", &sources.api_service, service_addresses);
-        let nodes = this.collect("the addresses of the nodes", &sources.nodes, node_addresses);
-        let mut pods = this.collect("the pod ranges (nodes)", &sources.nodes, node_ranges);
-        pods.extend(this.collect("the pod ranges (Calico)", &sources.ip_pools, pool_ranges));
-        let mut services = this.collect("the Service ranges", &sources.service_cidrs, service_ranges);
-        let named = this.collect("the ranges in kubeadm-config", &sources.kubeadm_config, |body| vec![body.clone()]);
+        let mut api = this.tell("the addresses of its API servers", &sources.api_servers, slice_addresses);
+        let service = this.tell("the address of its Service `kubernetes`", &sources.api_service, service_addresses);
+        let nodes = this.tell("the addresses of its nodes", &sources.nodes, node_addresses);
+        let mut pods = this.tell("the ranges of its pods (nodes)", &sources.nodes, node_ranges);
+        pods.extend(this.tell("the ranges of its pods (Calico)", &sources.ip_pools, pool_ranges));
+        let mut services = this.tell("the ranges of its Services", &sources.service_cidrs, service_ranges);
+        let named =
+            this.tell("the ranges in kubeadm's configuration", &sources.kubeadm_config, |body| vec![body.clone()]);
         for config in &named {
             match endpoint(config) {
                 Some(Host::Ip(ip)) => api.push(ip),
-                Some(Host::Name(name)) => this.undetected.push(format!("the addresses of the endpoint {name}")),
+                Some(Host::Name(name)) => this.untold.push(format!("the addresses of its endpoint {name}")),
                 None => {}
             }
             pods.extend(kubeadm_ranges(config, "podSubnet"));
             services.extend(kubeadm_ranges(config, "serviceSubnet"));
         }
-        for (what, found) in [
-            ("the addresses of the API servers", !api.is_empty()),
-            ("the pod ranges", !pods.is_empty()),
-            ("the Service ranges", !services.is_empty()),
+        for (what, told) in [
+            ("the addresses of its API servers", !api.is_empty()),
+            ("the ranges of its pods", !pods.is_empty()),
+            ("the ranges of its Services", !services.is_empty()),
         ] {
-            if !found && !this.unreadable.iter().any(|unread| unread.starts_with(what)) {
-                this.undetected.push(what.to_owned());
+            if !told && !this.unread.iter().any(|unread| unread.starts_with(what)) {
+                this.untold.push(what.to_owned());
             }
         }
         let single = [api, service, nodes].into_iter().flatten().map(IpNet::from);
         let all: Vec<IpNet> = single.chain(pods).chain(services).filter(|range| range.prefix_len() > 0).collect();
-        this.cidrs = IpNet::aggregate(&all);
+        this.closed = IpNet::aggregate(&all);
         this
     }
 
-    fn collect<T>(&mut self, what: &str, source: &NetworkSource, read: impl Fn(&Value) -> Vec<T>) -> Vec<T> {
-        let Ok(objects) = source else {
-            self.unreadable.push(what.to_owned());
+    fn tell<T>(&mut self, what: &str, place: &NetworkSource, read: impl Fn(&Value) -> Vec<T>) -> Vec<T> {
+        let Ok(objects) = place else {
+            self.unread.push(what.to_owned());
             return Vec::new();
         };
         objects.iter().flat_map(read).collect()
     }
 
-    /// The ranges that pods of a control plane must not reach. If a source cannot be read, the ranges of the existing
-    /// policy are kept, so that a user with fewer permissions does not open anything.
+    /// What the pods of a control plane must not reach. What may not be read now, but was when the policy was written, is
+    /// kept: whoever has fewer rights opens nothing.
     #[must_use]
     pub fn denied_cidrs(&self, spec: &ControlPlaneSpec, policy: Option<&Value>) -> Vec<IpNet> {
-        let mut denied = metadata_ranges();
-        denied.extend(&self.cidrs);
-        denied.extend(&spec.isolation.denied);
-        if !self.unreadable.is_empty()
+        let mut closed = metadata_ranges();
+        closed.extend(&self.closed);
+        closed.extend(&spec.isolation.closed);
+        if !self.unread.is_empty()
             && let Some(policy) = policy
         {
-            denied.extend(cidrs_in_policy(policy));
+            closed.extend(cidrs_in_policy(policy));
         }
-        IpNet::aggregate(&denied)
+        IpNet::aggregate(&closed)
     }
 
-    /// Whether the spec requires policies that are complete, and permissions are missing.
+    /// Whether the wish cannot be carried out for want of rights.
     #[must_use]
-    pub fn lacks_permissions_for(&self, spec: &ControlPlaneSpec) -> bool {
-        spec.isolation.policies == Policies::On && !self.unreadable.is_empty()
+    pub fn falls_short_of(&self, spec: &ControlPlaneSpec) -> bool {
+        spec.isolation.policies == Policies::On && !self.unread.is_empty()
     }
 
-    /// What the policy does not deny because it is unknown, with the reason.
+    /// What is left open for not being known, for people; empty when all is known.
     #[must_use]
     pub fn uncovered_sources(&self) -> Vec<String> {
-        let unread = self.unreadable.iter().map(|what| format!("{what} cannot be read: permission denied"));
-        let undetected = self.undetected.iter().map(|what| format!("{what} are unknown; list them with --deny-egress"));
-        unread.chain(undetected).collect()
+        let unread = self.unread.iter().map(|what| format!("{what} may not be read"));
+        let untold = self.untold.iter().map(|what| format!("{what} are told nowhere; --deny-egress names them"));
+        unread.chain(untold).collect()
     }
 }
 
-/// The ranges that a live policy excludes.
+/// The ranges that a policy which lives leaves out.
 #[must_use]
 pub fn cidrs_in_policy(policy: &Value) -> Vec<IpNet> {
     let rules = policy.pointer("/spec/egress").and_then(Value::as_array).into_iter().flatten();
@@ -154,20 +155,20 @@ fn pool_ranges(pool: &Value) -> Vec<IpNet> {
     ranges(pool["spec"]["cidr"].as_str().into_iter())
 }
 
-/// The `ClusterConfiguration` in `kubeadm-config`.
+/// The `ClusterConfiguration` that kubeadm keeps in the cluster it made.
 fn kubeadm_configuration(config: &Value) -> Option<Document> {
     let text = config.pointer("/data/ClusterConfiguration")?.as_str()?;
     crate::yaml::read_documents("kubeadm-config", text).ok()?.into_iter().next()
 }
 
-/// The endpoint of the management cluster, which may be a load balancer in front of its API servers.
+/// What clients of the management cluster connect to, which may be a balancer before its API servers.
 fn endpoint(config: &Value) -> Option<Host> {
     let document = kubeadm_configuration(config)?;
     let text = document.root.get("controlPlaneEndpoint")?.value.text()?;
     Some(Endpoint::parse(text, 6443).ok()?.host)
 }
 
-/// The ranges of one key of the `ClusterConfiguration`.
+/// A range of the `ClusterConfiguration` that kubeadm keeps in the cluster it made.
 fn kubeadm_ranges(config: &Value, key: &str) -> Vec<IpNet> {
     let document = kubeadm_configuration(config);
     let networking = document.as_ref().and_then(|document| document.root.get("networking"));
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn all_sources_are_combined() {
+    fn what_all_places_tell_is_put_together() {
         let known = ManagementNetwork::of(&sources());
         let expected = [
             "10.89.0.2/31",
@@ -224,12 +225,12 @@ mod tests {
             "fd31::/112",
             "fd90::/48",
         ];
-        assert_eq!(shown(&known.cidrs), expected);
+        assert_eq!(shown(&known.closed), expected);
         assert_eq!(known.uncovered_sources(), Vec::<String>::new());
     }
 
     #[test]
-    fn unreadable_and_missing_sources_are_reported() {
+    fn what_may_not_be_read_or_is_told_nowhere_is_named() {
         let none = Ok(Vec::new());
         let bare = NetworkSources {
             service_cidrs: none.clone(),
@@ -239,14 +240,14 @@ mod tests {
             ..sources()
         };
         let known = ManagementNetwork::of(&bare);
-        assert_eq!(known.unreadable, ["the addresses of the nodes", "the pod ranges (nodes)"]);
-        assert_eq!(known.undetected, ["the Service ranges"]);
-        let readable = ManagementNetwork::of(&NetworkSources { nodes: none, ..bare });
-        assert_eq!(readable.undetected, ["the pod ranges", "the Service ranges"]);
+        assert_eq!(known.unread, ["the addresses of its nodes", "the ranges of its pods (nodes)"]);
+        assert_eq!(known.untold, ["the ranges of its Services"]);
+        let told = ManagementNetwork::of(&NetworkSources { nodes: none, ..bare });
+        assert_eq!(told.untold, ["the ranges of its pods", "the ranges of its Services"]);
     }
 
     #[test]
-    fn the_load_balancer_of_the_api_servers_is_denied_or_reported() {
+    fn a_balancer_before_the_api_servers_is_closed_or_named() {
         let config = |endpoint: &str| NetworkSources {
             kubeadm_config: Ok(vec![
                 json!({"data": {"ClusterConfiguration": format!("controlPlaneEndpoint: {endpoint}\n")}}),
@@ -254,23 +255,22 @@ mod tests {
             ..sources()
         };
         let known = ManagementNetwork::of(&config("198.51.100.7:6443"));
-        assert!(shown(&known.cidrs).contains(&"198.51.100.7/32".to_owned()));
+        assert!(shown(&known.closed).contains(&"198.51.100.7/32".to_owned()));
         let named = ManagementNetwork::of(&config("api.example.com"));
-        assert_eq!(named.undetected, ["the addresses of the endpoint api.example.com"]);
+        assert_eq!(named.untold, ["the addresses of its endpoint api.example.com"]);
     }
 
     #[test]
-    fn malformed_objects_are_ignored() {
-        let malformed =
-            || Ok(vec![json!(null), json!({"spec": 1, "data": {"ClusterConfiguration": "a: [b"}}), json!([])]);
+    fn odd_objects_tell_nothing() {
+        let odd = || Ok(vec![json!(null), json!({"spec": 1, "data": {"ClusterConfiguration": "a: [b"}}), json!([])]);
         let known = ManagementNetwork::of(&NetworkSources {
-            api_servers: malformed(),
-            api_service: malformed(),
-            nodes: malformed(),
+            api_servers: odd(),
+            api_service: odd(),
+            nodes: odd(),
             service_cidrs: Ok(vec![json!({"spec": {"cidrs": ["0.0.0.0/0", "x", 5]}})]),
-            kubeadm_config: malformed(),
-            ip_pools: malformed(),
+            kubeadm_config: odd(),
+            ip_pools: odd(),
         });
-        assert_eq!(known.cidrs, Vec::<IpNet>::new());
+        assert_eq!(known.closed, Vec::<IpNet>::new());
     }
 }

@@ -1,4 +1,4 @@
-//! The network of the management cluster: IP families, overlapping ranges, and what network policies deny.
+//! The management cluster's network: IP families, overlapping ranges, and what a network policy denies.
 
 pub mod cidr_overlap;
 pub mod cni;

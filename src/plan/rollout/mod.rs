@@ -1,4 +1,4 @@
-//! Changes of version and settings: the diff of two specs, version skew rules and preflight checks.
+//! Changes of version and settings: what differs, which version steps are supported, and preflight checks.
 
 pub mod preflight;
 pub mod settings_diff;

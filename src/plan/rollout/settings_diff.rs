@@ -1,18 +1,18 @@
-//! Diffs two specs, with field names as in the kubeadm file, for plans and the history.
+//! What of a wish differs from another one, in the user's words: for the plan, and for the history.
 
 use serde_json::{Map, Value, json};
 
 use crate::model::{Component, ControlPlaneSpec};
 use crate::plan::apply::field_change::FieldChange;
-use crate::plan::apply::value_diff::{diff_values, keyed};
+use crate::plan::apply::value_diff::{keyed, walk};
 
-/// The settings that differ, without the version. Values of environment variables are hidden.
+/// The settings that differ, but for the version. Values of environment variables are not shown.
 #[must_use]
-pub fn diff_settings(before: &ControlPlaneSpec, after: &ControlPlaneSpec) -> Vec<FieldChange> {
+pub fn changes_of_settings(before: &ControlPlaneSpec, after: &ControlPlaneSpec) -> Vec<FieldChange> {
     let mut changes = Vec::new();
-    diff_values(&mut Vec::new(), &settings(before), &settings(after), &mut |path, from, to| {
+    walk(&mut Vec::new(), &settings(before), &settings(after), &mut |path, from, to| {
         let mut change = FieldChange::of(path, from, to);
-        // An index into a list means little to the user.
+        // A place in a list says little.
         let named: Vec<&str> = path.iter().map(String::as_str).filter(|step| step.parse::<usize>().is_err()).collect();
         change.field = named.join(".");
         if path.iter().any(|step| step == "extraEnvs") {
@@ -25,10 +25,10 @@ pub fn diff_settings(before: &ControlPlaneSpec, after: &ControlPlaneSpec) -> Vec
     changes
 }
 
-/// Each change on one line.
+/// The changes in a few words each.
 #[must_use]
-pub fn descriptions(changes: &[FieldChange]) -> Vec<String> {
-    changes.iter().map(FieldChange::description).collect()
+pub fn words_of(changes: &[FieldChange]) -> Vec<String> {
+    changes.iter().map(FieldChange::words).collect()
 }
 
 fn settings(spec: &ControlPlaneSpec) -> Value {
@@ -89,32 +89,32 @@ mod tests {
         config::load(&Source { name: "a", text }, settings).unwrap().spec
     }
 
-    fn diff(before: &ControlPlaneSpec, change: impl Fn(&mut ControlPlaneSpec)) -> Vec<String> {
+    fn words(before: &ControlPlaneSpec, change: impl Fn(&mut ControlPlaneSpec)) -> Vec<String> {
         let mut after = before.clone();
         change(&mut after);
-        descriptions(&diff_settings(before, &after))
+        words_of(&changes_of_settings(before, &after))
     }
 
     #[test]
-    fn changes_use_the_field_names_of_the_kubeadm_file() {
+    fn a_change_is_told_in_the_words_of_the_kubeadm_file() {
         let before = spec();
         let san = San::parse("api.example.com").unwrap();
-        assert_eq!(diff(&before, |spec| spec.cert_sans.push(san.clone())), ["certSANs: + api.example.com"]);
-        assert_eq!(diff(&before, |spec| spec.addons.kube_proxy = false), ["kube-proxy.addon: on -> off"]);
-        assert_eq!(diff(&before, |spec| spec.replicas = 2), ["replicas: 1 -> 2"]);
+        assert_eq!(words(&before, |spec| spec.cert_sans.push(san.clone())), ["certSANs: + api.example.com"]);
+        assert_eq!(words(&before, |spec| spec.addons.kube_proxy = false), ["kube-proxy.addon: on -> off"]);
+        assert_eq!(words(&before, |spec| spec.replicas = 2), ["replicas: 1 -> 2"]);
         let mut args = before.clone();
         args.api_server.extra_args.push(Arg::new("v", "2"));
-        let changed = diff(&args, |spec| spec.api_server.extra_args[0].value = "4".into());
+        let changed = words(&args, |spec| spec.api_server.extra_args[0].value = "4".into());
         assert_eq!(changed, ["apiServer.extraArgs.v: 2 -> 4"]);
-        assert_eq!(diff(&before, |_| {}), Vec::<String>::new());
+        assert_eq!(words(&before, |_| {}), Vec::<String>::new());
     }
 
     #[test]
-    fn values_of_environment_variables_are_hidden_but_their_change_is_reported() {
+    fn values_of_variables_are_hidden_and_their_change_is_told() {
         let env = |value: &str| EnvVar { name: "PASSWORD".into(), value: value.into() };
         let mut before = spec();
         before.scheduler.extra_envs.push(env("old-secret"));
-        let changes = diff(&before, |spec| spec.scheduler.extra_envs = vec![env("new-secret")]);
-        assert_eq!(changes, ["scheduler.extraEnvs.PASSWORD: (hidden) -> (hidden)"]);
+        let told = words(&before, |spec| spec.scheduler.extra_envs = vec![env("new-secret")]);
+        assert_eq!(told, ["scheduler.extraEnvs.PASSWORD: (hidden) -> (hidden)"]);
     }
 }

@@ -1,12 +1,12 @@
-//! Checks whether a control plane may be upgraded from one version to another.
+//! Which version a control plane may go to from the one it has.
 //!
 //! The rules are kubeadm's (`cmd/kubeadm/app/phases/upgrade/policy.go`) and the version skew policy
-//! (<https://kubernetes.io/releases/version-skew-policy/>): one minor up at a time, any patch, no minor down.
+//! (<https://kubernetes.io/releases/version-skew-policy/>): one minor up at a time, patches freely, no minor down.
 
 use crate::error::{Advice, Kind};
 use crate::model::{ControlPlaneSpec, KubeVersion, NamespacedName, RELEASES, release_of};
 
-/// The kind of a version change.
+/// What a change of version is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionStep {
     /// To the next minor.
@@ -14,59 +14,59 @@ pub enum VersionStep {
     /// To a later patch of the same minor.
     Patch,
     /// To an earlier patch of the same minor.
-    PatchDowngrade,
+    PatchBack,
 }
 
-/// Why a control plane cannot be upgraded to a version.
+/// Why a version cannot be gone to.
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
-    /// The version is not a supported release.
-    #[error("control plane `{control_plane}` cannot be upgraded to {to}")]
+    /// It is not in the table of releases, or not a version.
+    #[error("control plane `{control_plane}` cannot go to {to}")]
     Unknown {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The requested version.
+        /// The version asked for.
         to: String,
-        /// The reason.
+        /// Why.
         #[source]
         source: crate::model::Error,
     },
     /// More than one minor up.
     #[error(
-        "control plane `{control_plane}` cannot be upgraded from {from} to {to}: kube-apiserver can only be upgraded \
-         one minor version at a time"
+        "control plane `{control_plane}` cannot go from {from} to {to}: kube-apiserver moves one minor version at a time, \
+         because only neighbours understand each other's stored objects"
     )]
     SkipsMinors {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The current version.
+        /// The version it has.
         from: KubeVersion,
-        /// The requested version.
+        /// The version asked for.
         to: KubeVersion,
-        /// The version to upgrade to first.
+        /// The version to go to first.
         first: KubeVersion,
     },
-    /// A minor downgrade.
+    /// A minor down.
     #[error(
-        "control plane `{control_plane}` cannot be downgraded from {from} to {to}: an older minor version may not be \
-         able to read the stored objects"
+        "control plane `{control_plane}` cannot go back from {from} to {to}: an older minor cannot read everything that a newer \
+         one has written"
     )]
-    MinorDowngrade {
+    MinorBack {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The current version.
+        /// The version it has.
         from: KubeVersion,
-        /// The requested version.
+        /// The version asked for.
         to: KubeVersion,
     },
-    /// A patch downgrade without `--allow-patch-downgrade`.
-    #[error("{to} is older than {from}, the current version of control plane `{control_plane}`")]
-    PatchDowngradeNotAllowed {
+    /// An earlier patch, and nobody said that this is meant.
+    #[error("{to} is older than {from}, which control plane `{control_plane}` has")]
+    PatchBackUnasked {
         /// The control plane.
         control_plane: NamespacedName,
-        /// The current version.
+        /// The version it has.
         from: KubeVersion,
-        /// The requested version.
+        /// The version asked for.
         to: KubeVersion,
     },
 }
@@ -79,32 +79,28 @@ impl Advice for VersionError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Unknown { control_plane, .. } => {
-                vec![format!("list the available versions: kamaji upgrade plan {}", control_plane.argument())]
+                vec![format!("see where it can go: kamaji upgrade plan {}", control_plane.argument())]
             }
             Self::SkipsMinors { control_plane, first, .. } => {
                 vec![format!(
-                    "upgrade to v{} first: kamaji upgrade {} --to {first}",
+                    "go to v{} first: kamaji upgrade {} --to {first}",
                     first.minor_text(),
                     control_plane.argument()
                 )]
             }
-            Self::MinorDowngrade { control_plane, .. } => {
+            Self::MinorBack { control_plane, .. } => {
                 vec![format!(
-                    "restore a snapshot from before the upgrade: kamaji restore {} --from FILE",
+                    "put a snapshot from before the upgrade back: kamaji restore {} --from FILE",
                     control_plane.argument()
                 )]
             }
-            Self::PatchDowngradeNotAllowed { .. } => vec!["to downgrade anyway: --allow-patch-downgrade".into()],
+            Self::PatchBackUnasked { .. } => vec!["if that is meant, add --allow-patch-downgrade".into()],
         }
     }
 }
 
-/// Checks a version change; `None` if the control plane already has the version.
-pub fn check_version_step(
-    spec: &ControlPlaneSpec,
-    to: KubeVersion,
-    allow_patch_downgrade: bool,
-) -> Result<Option<VersionStep>, VersionError> {
+/// Judges the step of a control plane to another version; `None` is: it has that version already.
+pub fn judge(spec: &ControlPlaneSpec, to: KubeVersion, patch_back: bool) -> Result<Option<VersionStep>, VersionError> {
     let (from, control_plane) = (spec.version, || spec.namespaced_name());
     if to == from {
         return Ok(None);
@@ -119,7 +115,7 @@ pub fn check_version_step(
         return Err(VersionError::SkipsMinors { control_plane: control_plane(), from, to, first });
     }
     if to.minor < from.minor {
-        return Err(VersionError::MinorDowngrade { control_plane: control_plane(), from, to });
+        return Err(VersionError::MinorBack { control_plane: control_plane(), from, to });
     }
     if to.minor > from.minor {
         return Ok(Some(VersionStep::Minor));
@@ -127,20 +123,20 @@ pub fn check_version_step(
     if to.patch > from.patch {
         return Ok(Some(VersionStep::Patch));
     }
-    if allow_patch_downgrade {
-        Ok(Some(VersionStep::PatchDowngrade))
+    if patch_back {
+        Ok(Some(VersionStep::PatchBack))
     } else {
-        Err(VersionError::PatchDowngradeNotAllowed { control_plane: control_plane(), from, to })
+        Err(VersionError::PatchBackUnasked { control_plane: control_plane(), from, to })
     }
 }
 
-/// The newest known patch of a minor.
+/// The newest patch of a minor that this program knows of.
 fn newest_of(minor: u64) -> Option<KubeVersion> {
     let release = RELEASES.iter().find(|release| release.minor == minor)?;
     Some(KubeVersion { major: 1, minor, patch: release.newest_patch })
 }
 
-/// The available upgrades: the newest known patch of the current and of the next minor, if newer than `from`.
+/// Where a control plane can go: the newest known patch of its minor, and of the next; without those it is past.
 #[must_use]
 pub fn targets(from: KubeVersion) -> Vec<KubeVersion> {
     [from.minor, from.minor + 1].into_iter().filter_map(newest_of).filter(|to| *to > from).collect()
@@ -152,7 +148,7 @@ mod tests {
 
     fn step(from: &str, to: &str, back: bool) -> Result<Option<VersionStep>, String> {
         let version = |text: &str| KubeVersion::parse(text).unwrap();
-        check_version_step(&crate::tenant::fixture::spec(from), version(to), back)
+        judge(&crate::tenant::fixture::spec(from), version(to), back)
             .map_err(|error| format!("{error} | {}", error.hints().join(" ")))
     }
 
@@ -164,40 +160,40 @@ mod tests {
         assert_eq!(step("v1.36.3", "v1.36.3", false), Ok(None));
     }
 
-    /// Every kind of wrong version, with the error and the hint.
+    /// Every kind of wrong version, as typed, with the answer and what is to be done.
     #[test]
-    fn every_wrong_version_gets_a_clear_error_and_a_hint() {
+    fn each_wrong_version_has_a_clear_answer_and_a_remedy() {
         let table = [
-            // (current version, requested version, fragments of the message)
-            ("v1.35.4", "v1.37.2", &["one minor version at a time", "upgrade to v1.36 first", "--to v1.36.3"][..]),
+            // (has, asked for, words of the answer)
+            ("v1.35.4", "v1.37.2", &["one minor version at a time", "go to v1.36 first", "--to v1.36.3"][..]),
             ("v1.30.14", "v1.37.2", &["one minor version at a time", "--to v1.31.14"]),
-            ("v1.37.2", "v1.36.3", &["cannot be downgraded", "kamaji restore prod -n tenants --from FILE"]),
-            ("v1.37.2", "v1.30.0", &["cannot be downgraded"]),
+            ("v1.37.2", "v1.36.3", &["cannot go back", "kamaji restore prod -n tenants --from FILE"]),
+            ("v1.37.2", "v1.30.0", &["cannot go back"]),
             ("v1.37.2", "v1.37.1", &["v1.37.1 is older than v1.37.2", "--allow-patch-downgrade"]),
-            ("v1.37.2", "99.0.0", &["cannot be upgraded to v99.0.0", "upgrade plan prod -n tenants"]),
-            ("v1.37.2", "v2.37.2", &["cannot be upgraded to v2.37.2", "upgrade plan prod -n tenants"]),
-            ("v1.37.2", "v1.38.0", &["cannot be upgraded to v1.38.0", "upgrade plan prod -n tenants"]),
-            ("v1.30.14", "v1.29.0", &["cannot be upgraded to v1.29.0", "upgrade plan prod -n tenants"]),
+            ("v1.37.2", "99.0.0", &["cannot go to v99.0.0", "upgrade plan prod -n tenants"]),
+            ("v1.37.2", "v2.37.2", &["cannot go to v2.37.2", "upgrade plan prod -n tenants"]),
+            ("v1.37.2", "v1.38.0", &["cannot go to v1.38.0", "upgrade plan prod -n tenants"]),
+            ("v1.30.14", "v1.29.0", &["cannot go to v1.29.0", "upgrade plan prod -n tenants"]),
             ("v1.36.3", "v1.37", &["`v1.37` is not valid", "write it as v1.37.2"]),
-            ("v1.36.3", "1.37.2+k3s1", &["without a suffix"]),
-            ("v1.36.3", "v1.37.2-rc.0", &["without a suffix"]),
+            ("v1.36.3", "1.37.2+k3s1", &["without suffix"]),
+            ("v1.36.3", "v1.37.2-rc.0", &["without suffix"]),
             ("v1.36.3", "latest", &["exact version", "channel"]),
             ("v1.36.3", "stable-1.37", &["exact version"]),
             ("v1.36.3", "", &["exact version"]),
             ("v1.36.3", "1.37.2.1", &["write it as v1.37.2"]),
             ("v1.36.3", " v1.37.2", &["exact version"]),
         ];
-        for (from, to, fragments) in table {
-            let message = match KubeVersion::parse(to) {
+        for (from, to, words) in table {
+            let answer = match KubeVersion::parse(to) {
                 Err(error) => error.to_string(),
                 Ok(version) => step(from, &version.to_string(), false).unwrap_err(),
             };
-            for fragment in fragments {
-                assert!(message.contains(fragment), "{from} -> {to:?}: `{fragment}` is not in: {message}");
+            for word in words {
+                assert!(answer.contains(word), "{from} -> {to:?}: `{word}` is not in: {answer}");
             }
         }
-        // The cause lists the supported versions.
-        let unknown = check_version_step(&crate::tenant::fixture::spec("v1.37.2"), v("99.0.0"), true).unwrap_err();
+        // What is said beside the version's own error is what it is caused by.
+        let unknown = judge(&crate::tenant::fixture::spec("v1.37.2"), v("99.0.0"), true).unwrap_err();
         let cause = std::error::Error::source(&unknown).unwrap().to_string();
         assert!(cause.contains("v1.30 to v1.37"), "{cause}");
     }
@@ -207,27 +203,31 @@ mod tests {
     }
 
     #[test]
-    fn the_v_in_a_version_is_optional() {
-        assert_eq!(check_version_step(&crate::tenant::fixture::spec("v1.37.2"), v("1.37.2"), false).unwrap(), None);
+    fn with_or_without_v_it_is_the_same_version() {
+        assert_eq!(judge(&crate::tenant::fixture::spec("v1.37.2"), v("1.37.2"), false).unwrap(), None);
         assert_eq!(step("v1.36.3", "1.37.2", false), Ok(Some(VersionStep::Minor)));
-        assert_eq!(step("v1.37.2", "v1.37.99", false), Ok(Some(VersionStep::Patch)), "patches newer than this program");
+        assert_eq!(
+            step("v1.37.2", "v1.37.99", false),
+            Ok(Some(VersionStep::Patch)),
+            "patches that came after this program"
+        );
     }
 
     #[test]
-    fn the_error_for_skipped_minors_names_the_version_to_upgrade_to_first() {
+    fn a_skipped_minor_names_the_one_to_go_to_first() {
         let refused = step("v1.35.1", "v1.37.2", false).unwrap_err();
         assert!(refused.contains("one minor version at a time") && refused.contains("--to v1.36.3"), "{refused}");
     }
 
     #[test]
-    fn minor_downgrades_are_refused_and_patch_downgrades_need_a_flag() {
-        assert!(step("v1.37.2", "v1.36.3", true).unwrap_err().contains("cannot be downgraded"));
+    fn going_back_is_refused_for_minors_and_needs_a_flag_for_patches() {
+        assert!(step("v1.37.2", "v1.36.3", true).unwrap_err().contains("cannot go back"));
         assert!(step("v1.37.2", "v1.37.1", false).unwrap_err().contains("--allow-patch-downgrade"));
-        assert_eq!(step("v1.37.2", "v1.37.1", true), Ok(Some(VersionStep::PatchDowngrade)));
+        assert_eq!(step("v1.37.2", "v1.37.1", true), Ok(Some(VersionStep::PatchBack)));
     }
 
     #[test]
-    fn an_unknown_minor_is_refused() {
+    fn a_minor_that_is_not_in_the_table_is_refused() {
         assert!(step("v1.37.2", "v1.38.0", false).unwrap_err().contains("v1.38.0"));
     }
 

@@ -1,56 +1,56 @@
-//! Errors that make a snapshot file unusable.
+//! Why a file is no snapshot that can be used.
 
 use crate::error::{Advice, Kind};
 
-/// Why a snapshot is unusable.
+/// What is wrong with a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// Not a snapshot file.
-    #[error("not a snapshot of a control plane")]
-    NotASnapshot,
-    /// The layout is newer than this kamaji supports.
-    #[error("written by a newer kamaji (layout {layout})")]
+    /// Something else.
+    #[error("it is no snapshot of a control plane")]
+    NotOne,
+    /// Of a layout that is not known yet.
+    #[error("it was written by a newer kamaji (layout {layout})")]
     Newer {
         /// Its layout.
         layout: u64,
     },
-    /// The file is incomplete.
-    #[error("truncated after {keys} of {of} keys")]
+    /// Not all of it is there.
+    #[error("it ends after {keys} of {of} keys")]
     Truncated {
-        /// The number of keys read.
+        /// How many keys were read.
         keys: u64,
-        /// The number of keys in the header.
+        /// How many it should have.
         of: u64,
     },
-    /// The checksum does not match.
-    #[error("checksum mismatch: SHA-256 is {is}, the last line says {expected}")]
+    /// It is not what was written.
+    #[error("its content is not what was written: SHA-256 {is}, and the last line says {said}")]
     Checksum {
-        /// The checksum of the content.
+        /// Of what is there.
         is: String,
-        /// The checksum in the last line.
-        expected: String,
+        /// Of what was written.
+        said: String,
     },
-    /// A line is invalid.
+    /// A line is not what it should be.
     #[error("line {line}: {why}")]
     Damaged {
-        /// The line number.
+        /// Which line.
         line: u64,
-        /// The reason.
+        /// What is wrong.
         why: String,
     },
     /// The file cannot be read.
-    #[error("cannot be read: {0}")]
+    #[error("it cannot be read: {0}")]
     Unreadable(String),
-    /// The snapshot belongs to another control plane.
-    #[error("it belongs to another control plane: the {what} of `{control_plane}` is {is}, the snapshot's is {has}")]
+    /// It is of another control plane.
+    #[error("it is not of control plane `{control_plane}`: the {what} of that is {is}, the snapshot's is {has}")]
     OtherControlPlane {
         /// The control plane.
         control_plane: String,
-        /// The field that differs.
+        /// What differs.
         what: &'static str,
-        /// The control plane's value.
+        /// As the control plane has it.
         is: String,
-        /// The snapshot's value.
+        /// As the snapshot has it.
         has: String,
     },
 }
@@ -58,7 +58,7 @@ pub enum SnapshotError {
 impl Advice for SnapshotError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotASnapshot
+            Self::NotOne
             | Self::Newer { .. }
             | Self::Truncated { .. }
             | Self::Checksum { .. }
@@ -70,15 +70,15 @@ impl Advice for SnapshotError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NotASnapshot => "pass a file written by `kamaji snapshot`",
-            Self::Newer { .. } => "upgrade kamaji to the version that wrote it, or newer",
+            Self::NotOne => "name a file that `kamaji snapshot` wrote",
+            Self::Newer { .. } => "use that kamaji or a newer one",
             Self::Truncated { .. } | Self::Checksum { .. } | Self::Damaged { .. } => {
-                "use another copy of the file; nothing was restored from this one"
+                "take another copy of the file; nothing of this one was used"
             }
-            Self::Unreadable(_) => "check the file and its disk",
+            Self::Unreadable(_) => "check the file and the disk that it is on",
             Self::OtherControlPlane { .. } => {
-                "restore it into the control plane it was taken from: its Secrets are encrypted with that control \
-                 plane's key"
+                "data can only be put back into the control plane that it is of: its Secrets are encrypted with that \
+                 one's key"
             }
         };
         vec![hint.to_owned()]

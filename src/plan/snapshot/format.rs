@@ -1,8 +1,8 @@
-//! Defines the snapshot file: a control plane's data as JSON lines, readable with common tools.
+//! The snapshot of a control plane's data as a file: what is in it, and that what is read is what was written.
 //!
-//! The first line is a header, then one line per key as in `etcdctl get -w json`, then a line with the number of keys
-//! and a checksum. docs/reference/snapshot-format.md documents the format for users. Pure: the caller reads and writes
-//! the lines.
+//! Lines of JSON, so that others read it with what they have: one that says what it is, one for each key as
+//! `etcdctl get -w json` shows it, one that ends it with their number and a checksum. docs/reference/snapshot-format.md
+//! tells it to users. Pure: where the lines come from and go to is up to the caller.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use super::error::SnapshotError;
 use crate::model::{ControlPlaneId, KubeVersion, Namespace};
 use crate::plan::state::record::Record;
 
-/// The layout this kamaji writes. Files with a higher number are rejected.
+/// The layout that this program writes. A file with a higher number is refused.
 pub(super) const LAYOUT: u32 = 1;
-/// The `kind` in the header.
+/// What the first line says that it is.
 pub(super) const KIND: &str = "ControlPlaneSnapshot";
 
-/// The first line: which control plane's data it is, and when it was taken.
+/// The first line: whose data it is, and of when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotHeader {
@@ -28,9 +28,9 @@ pub struct SnapshotHeader {
     pub control_plane: String,
     /// Its namespace in the management cluster.
     pub namespace: Namespace,
-    /// The control plane's id; data can only be restored into a control plane with the same id.
+    /// Its identity; the data can only be put back where it is the same.
     pub id: ControlPlaneId,
-    /// The SHA-256 of its CA's public key, as in the record.
+    /// The SHA-256 of the public key of its authority, as the record has it.
     pub ca: Option<String>,
     /// The newest version that wrote the data.
     pub version: KubeVersion,
@@ -38,11 +38,11 @@ pub struct SnapshotHeader {
     pub driver: String,
     /// The version of the datastore.
     pub driver_version: String,
-    /// The datastore revision of the data.
+    /// The datastore's revision that this is.
     pub revision: i64,
-    /// The prefix of every key.
+    /// What every key begins with.
     pub prefix: String,
-    /// The number of keys that follow.
+    /// How many keys follow.
     pub keys: u64,
     /// When it was taken.
     pub taken: Timestamp,
@@ -51,10 +51,10 @@ pub struct SnapshotHeader {
 }
 
 impl SnapshotHeader {
-    /// The header for a control plane's data; `at` is etcd's revision and the number of keys.
+    /// What is said of a control plane's data at a revision of an etcd.
     #[must_use]
     pub fn of(record: &Record, driver_version: String, prefix: String, at: (i64, u64), now: Timestamp) -> Self {
-        // During an upgrade both versions may have written data.
+        // Both versions may have written while one goes over to the other.
         let newest = record.upgrade.as_ref().map_or(record.spec.version, |way| way.from.max(way.to));
         Self {
             kind: KIND.to_owned(),
@@ -74,7 +74,7 @@ impl SnapshotHeader {
         }
     }
 
-    /// Rejects data of another control plane: it is encrypted with other keys or signed by another CA.
+    /// Refuses data that is not of this control plane: encrypted with other keys, signed by another authority.
     pub fn require_of(&self, record: &Record) -> Result<(), SnapshotError> {
         let other = |what: &'static str, is: String, has: String| SnapshotError::OtherControlPlane {
             control_plane: record.spec.name.to_string(),
@@ -89,39 +89,39 @@ impl SnapshotHeader {
         let had = |ca: &String| record.former_cas.contains(ca);
         if self.ca != record.ca && !self.ca.as_ref().is_some_and(had) {
             let text = |ca: &Option<String>| ca.clone().unwrap_or_else(|| "none".to_owned());
-            return Err(other("CA", text(&record.ca), text(&self.ca)));
+            return Err(other("certificate authority", text(&record.ca), text(&self.ca)));
         }
         Ok(())
     }
 }
 
-/// One key. Field names are those of `etcdctl get -w json`.
+/// One key. The names of the fields are those of `etcdctl get -w json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotEntry {
-    /// The key, including the prefix.
+    /// The key, with the prefix.
     pub key: Vec<u8>,
     /// The value.
     pub value: Vec<u8>,
-    /// The revision that created the key.
+    /// The revision at which the key was made.
     pub create_revision: i64,
-    /// The revision of the last write.
+    /// The revision at which it was written last.
     pub mod_revision: i64,
-    /// The number of writes since creation.
+    /// How often it was written since it was made.
     pub version: i64,
-    /// The lease it was attached to, if any.
+    /// The lease that it ended with, if any.
     pub lease: Option<Lease>,
 }
 
-/// A lease at the time of the snapshot.
+/// A lease, as it was when the snapshot was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    /// The lease's id; keys with the same lease expire together.
+    /// Which one; keys with the same one end together.
     pub id: i64,
-    /// The remaining time to live in seconds.
+    /// How many seconds it had left.
     pub seconds: u64,
 }
 
-/// An entry as JSON.
+/// An entry as a line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Line {
@@ -140,7 +140,7 @@ pub(super) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotEnd {
-    /// The number of keys.
+    /// How many keys there were.
     pub keys: u64,
     /// The SHA-256 of all bytes before this line, in hex.
     pub sha256: String,

@@ -1,4 +1,4 @@
-//! Reads a snapshot entry by entry and verifies its checksum at the end.
+//! Reading a snapshot: entry by entry, and at the end whether all of it is there as it was written.
 
 use std::io::{BufRead, Read as _};
 
@@ -11,10 +11,10 @@ use sha2::{Digest as _, Sha256};
 use super::error::SnapshotError;
 use super::format::{KIND, LAYOUT, Lease, Line, SnapshotEnd, SnapshotEntry, SnapshotHeader, hex};
 
-/// The maximum length of a line. etcd accepts values of up to 1.5 MiB; base64 makes them a third longer.
-const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
+/// More than any line has: etcd takes values of 1.5 MiB, and base64 makes them a third longer.
+const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// Reads a snapshot. Do not trust its entries before [`Self::next_entry`] has returned `None`.
+/// Reads a snapshot. What it gave is trusted only after [`Self::next_entry`] gave `None`.
 pub struct SnapshotReader<R> {
     lines: Lines<R>,
     header: SnapshotHeader,
@@ -25,13 +25,13 @@ pub struct SnapshotReader<R> {
 }
 
 impl<R: BufRead> SnapshotReader<R> {
-    /// Reads the header and checks that this kamaji supports the layout.
+    /// Reads the first line, which says whether this program understands the rest.
     pub fn open(input: R) -> Result<Self, SnapshotError> {
         let mut lines = Lines { input, number: 0 };
-        let first = lines.next()?.filter(|line| line.ends_with(b"\n")).ok_or(SnapshotError::NotASnapshot)?;
-        let value: Value = serde_json::from_slice(&first).map_err(|_| SnapshotError::NotASnapshot)?;
+        let first = lines.next()?.filter(|line| line.ends_with(b"\n")).ok_or(SnapshotError::NotOne)?;
+        let value: Value = serde_json::from_slice(&first).map_err(|_| SnapshotError::NotOne)?;
         if value["kind"] != KIND {
-            return Err(SnapshotError::NotASnapshot);
+            return Err(SnapshotError::NotOne);
         }
         let layout = value["layout"].as_u64().unwrap_or(0);
         if layout > u64::from(LAYOUT) {
@@ -42,17 +42,17 @@ impl<R: BufRead> SnapshotReader<R> {
         Ok(Self { lines, header, end: None, hash, keys: 0, last: Vec::new() })
     }
 
-    /// The header.
+    /// The first line.
     pub const fn header(&self) -> &SnapshotHeader {
         &self.header
     }
 
-    /// The last line, once it has been read.
+    /// The last line, once it was reached.
     pub const fn end(&self) -> Option<&SnapshotEnd> {
         self.end.as_ref()
     }
 
-    /// The next key; `None` at the end of a complete file.
+    /// The next key; `None` at the end of a file that is whole.
     pub fn next_entry(&mut self) -> Result<Option<SnapshotEntry>, SnapshotError> {
         if self.end.is_some() {
             return Ok(None);
@@ -86,7 +86,7 @@ impl<R: BufRead> SnapshotReader<R> {
         Ok(Some(entry))
     }
 
-    /// Reads to the end and verifies that the file is complete and unchanged.
+    /// Reads to the end: everything is there as it was written.
     pub fn verify(mut self) -> Result<(SnapshotHeader, SnapshotEnd), SnapshotError> {
         while self.next_entry()?.is_some() {}
         let truncated = self.truncated();
@@ -97,7 +97,7 @@ impl<R: BufRead> SnapshotReader<R> {
         let end: SnapshotEnd = self.lines.parse(line)?;
         let hash = hex(&std::mem::take(&mut self.hash).finalize());
         if end.sha256 != hash {
-            return Err(SnapshotError::Checksum { is: hash, expected: end.sha256 });
+            return Err(SnapshotError::Checksum { is: hash, said: end.sha256 });
         }
         if end.keys != self.keys || self.header.keys != self.keys {
             return Err(self.truncated());
@@ -105,7 +105,7 @@ impl<R: BufRead> SnapshotReader<R> {
         self.end = Some(end);
         match self.lines.next()? {
             None => Ok(()),
-            Some(_) => Err(self.lines.damaged("unexpected content after the last line")),
+            Some(_) => Err(self.lines.damaged("there is something after the last line")),
         }
     }
 
@@ -114,18 +114,18 @@ impl<R: BufRead> SnapshotReader<R> {
     }
 }
 
-/// The numbered lines of a file.
+/// The lines of a file, counted.
 struct Lines<R> {
     input: R,
     number: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The next line including its line break, if it has one; `None` at the end of the file.
+    /// The next line with its end, if it has one; `None` when there is none.
     fn next(&mut self) -> Result<Option<Vec<u8>>, SnapshotError> {
         self.number += 1;
         let mut line = Vec::new();
-        let read = self.input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
+        let read = self.input.by_ref().take(LONGEST).read_until(b'\n', &mut line);
         match read {
             Ok(0) => Ok(None),
             Ok(_) => Ok(Some(line)),
@@ -137,7 +137,7 @@ impl<R: BufRead> Lines<R> {
         serde_json::from_slice(line).map_err(|error| self.damaged(&error.to_string()))
     }
 
-    /// An error without any content of the file, which is confidential.
+    /// The cause, without the words of the file: they are confidential.
     fn damaged(&self, why: &str) -> SnapshotError {
         let why = why.split(['`', '"']).next().unwrap_or_default().trim_end().to_owned();
         SnapshotError::Damaged { line: self.number, why }

@@ -1,4 +1,4 @@
-//! Tests that the reader accepts what the writer wrote, and nothing else.
+//! What was written is read back, and nothing else is.
 
 use std::io::Cursor;
 
@@ -54,7 +54,7 @@ fn verified(bytes: &[u8]) -> Result<(SnapshotHeader, SnapshotEnd), SnapshotError
 }
 
 #[test]
-fn a_written_snapshot_is_read_back() {
+fn what_was_written_is_read_back() {
     let bytes = written(&header(3), &entries());
     let mut reader = SnapshotReader::open(Cursor::new(&bytes)).unwrap();
     assert_eq!(reader.header(), &header(3));
@@ -68,7 +68,7 @@ fn a_written_snapshot_is_read_back() {
 }
 
 #[test]
-fn every_truncation_and_every_changed_byte_is_detected() {
+fn every_cut_and_every_changed_byte_is_noticed() {
     let few = [entry("a", b"one", None), entry("b", b"two", Some(Lease { id: 5, seconds: 1 }))];
     let bytes = written(&header(2), &few);
     for length in 0..bytes.len() {
@@ -84,7 +84,7 @@ fn every_truncation_and_every_changed_byte_is_detected() {
 }
 
 #[test]
-fn foreign_keys_unordered_keys_and_a_wrong_count_are_rejected() {
+fn keys_of_others_keys_out_of_order_and_a_wrong_number_are_refused() {
     let mut foreign = entry("a", b"", None);
     foreign.key = b"/ffffffffffffffffffffffffffffffff/a".to_vec();
     assert!(verified(&written(&header(1), &[foreign])).unwrap_err().to_string().contains("prefix"));
@@ -97,16 +97,16 @@ fn foreign_keys_unordered_keys_and_a_wrong_count_are_rejected() {
 }
 
 #[test]
-fn other_files_and_newer_layouts_are_rejected_with_different_errors() {
+fn other_files_and_newer_layouts_are_told_apart() {
     for other in [&b""[..], b"\n", b"{}\n", b"apiVersion: v1\n", b"\x1f\x8b\x08", b"{\"kind\":\"Secret\"}\n"] {
-        assert_eq!(verified(other), Err(SnapshotError::NotASnapshot), "{other:?}");
+        assert_eq!(verified(other), Err(SnapshotError::NotOne), "{other:?}");
     }
     let newer = SnapshotHeader { layout: LAYOUT + 1, ..header(0) };
     assert_eq!(verified(&written(&newer, &[])), Err(SnapshotError::Newer { layout: 2 }));
 }
 
 #[test]
-fn errors_do_not_contain_file_content() {
+fn an_error_does_not_repeat_what_is_in_the_file() {
     let text = String::from_utf8(written(&header(1), &[entry("a", b"one", None)])).unwrap();
     let broken = text.replace("\"value\":", "\"my-secret\":");
     let error = verified(broken.as_bytes()).unwrap_err();
@@ -114,7 +114,7 @@ fn errors_do_not_contain_file_content() {
 }
 
 #[test]
-fn the_file_format_matches_its_documentation() {
+fn a_file_of_lines_is_what_its_page_says() {
     let lines = String::from_utf8(written(&header(1), &[entry("a", b"one", None)])).unwrap();
     let expected = concat!(
         r#"{"kind":"ControlPlaneSnapshot","layout":1,"controlPlane":"prod","namespace":"team-a","id":"0123456789abcdef0123456789abcdef","#,

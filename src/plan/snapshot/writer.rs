@@ -1,4 +1,4 @@
-//! Formats the lines of a snapshot and computes its checksum.
+//! Writing a snapshot: the lines, one after the other.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -7,14 +7,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::format::{Line, SnapshotEnd, SnapshotEntry, SnapshotHeader, hex};
 
-/// Formats the lines of a snapshot. The caller must write each one unchanged.
+/// Gives the lines of a snapshot; every one of them must be written as it is.
 pub struct SnapshotWriter {
     hash: Sha256,
     keys: u64,
 }
 
 impl SnapshotWriter {
-    /// Returns the writer and the header line.
+    /// The writer, and the first line.
     #[must_use]
     pub fn begin(header: &SnapshotHeader) -> (Self, Vec<u8>) {
         let mut writer = Self { hash: Sha256::new(), keys: 0 };
@@ -22,7 +22,7 @@ impl SnapshotWriter {
         (writer, line)
     }
 
-    /// The line of one key. Keys must be in ascending order.
+    /// The line of one key; keys come in their order.
     pub fn entry(&mut self, entry: &SnapshotEntry) -> Vec<u8> {
         self.keys += 1;
         self.line(&Line {

@@ -1,91 +1,86 @@
-//! Operations and pauses that block changes to a control plane, with commands to resolve them. Used by every command
-//! that changes a control plane, and by doctor.
+//! Why a control plane is not to be changed now, with the way out: said by every verb that would change it, and by doctor.
 
 use super::interrupted::{finish_restore, finish_upgrade, rollback_command};
 use super::record::Record;
 use crate::model::{format_holder, format_time};
 use crate::plan::certificates::rotation_phases::RotationPhase;
 
-/// Something that blocks changes.
+/// What is under way, or was left undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
-    /// What blocks changes, as an error message.
-    pub summary: String,
-    /// Hints with commands.
+    /// The fact.
+    pub what: String,
+    /// What to do, as commands.
     pub remedies: Vec<String>,
 }
 
-/// Whether changes are paused.
+/// Whether somebody paused it.
 #[must_use]
 pub fn paused(record: &Record) -> Option<Blocker> {
     let pause = record.paused.as_ref()?;
     let control_plane = record.spec.namespaced_name();
     let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
     Some(Blocker {
-        summary: format!(
-            "control plane `{control_plane}` has been paused since {} by {}{reason}",
+        what: format!(
+            "control plane `{control_plane}` is paused since {} by {}{reason}",
             format_time(pause.since),
             format_holder(&pause.by)
         ),
-        remedies: vec![format!("resume changes: kamaji resume {}", control_plane.argument())],
+        remedies: vec![format!("let it be changed again: kamaji resume {}", control_plane.argument())],
     })
 }
 
-/// Whether an upgrade or a restore is in progress or was interrupted.
+/// Whether it is on its way to another version, or back to a snapshot.
 #[must_use]
 pub fn upgrading(record: &Record) -> Option<Blocker> {
     let name = &record.spec.name;
     if let Some(restore) = &record.restore {
         return Some(Blocker {
-            summary: format!("control plane `{name}` is being restored ({restore})"),
-            remedies: vec![format!("complete it: {}", finish_restore(record))],
+            what: format!("control plane `{name}` is being restored ({restore})"),
+            remedies: vec![format!("finish it: {}", finish_restore(record))],
         });
     }
     let upgrade = record.upgrade.as_ref()?;
-    let mut remedies = vec![format!("complete it: {}", finish_upgrade(record, upgrade))];
+    let mut remedies = vec![format!("finish it: {}", finish_upgrade(record, upgrade))];
     if !upgrade.is_rollback {
-        remedies.push(format!("or roll back to {}: {}", upgrade.from, rollback_command(record)));
+        remedies.push(format!("or go back to {}: {}", upgrade.from, rollback_command(record)));
     }
-    Some(Blocker { summary: format!("an upgrade of control plane `{name}` is incomplete ({upgrade})"), remedies })
+    Some(Blocker { what: format!("an upgrade of control plane `{name}` is not finished ({upgrade})"), remedies })
 }
 
-/// Whether a change of settings is in progress or was interrupted.
+/// Whether its settings are being changed.
 #[must_use]
 pub fn updating(record: &Record) -> Option<Blocker> {
     let update = record.update.as_ref()?;
     let control_plane = record.spec.namespaced_name();
-    let mut remedies = vec![format!("complete it: kamaji update {}", control_plane.argument())];
+    let mut remedies = vec![format!("finish it: kamaji update {}", control_plane.argument())];
     if !update.is_rollback {
-        remedies.push(format!("or roll back: {}", rollback_command(record)));
+        remedies.push(format!("or go back: {}", rollback_command(record)));
     }
     Some(Blocker {
-        summary: format!("an update of control plane `{control_plane}` is incomplete ({update})"),
+        what: format!("a change of settings of control plane `{control_plane}` is not finished ({update})"),
         remedies,
     })
 }
 
-/// Whether a phase of a key rotation is incomplete. A complete phase blocks nothing.
+/// Whether its keys are between two phases. One that has reached a phase is whole.
 #[must_use]
 pub fn rotating(record: &Record) -> Option<Blocker> {
     let rotation = record.rotation.as_ref().filter(|rotation| !rotation.done)?;
     let control_plane = record.spec.namespaced_name();
-    let flag = match rotation.phase {
-        RotationPhase::Rollback => "--back".to_owned(),
-        phase @ (RotationPhase::TrustBoth | RotationPhase::SignWithNew | RotationPhase::RemoveOld) => {
-            format!("--phase {}", phase.as_str())
+    let way = match rotation.phase {
+        RotationPhase::Back => "--back".to_owned(),
+        phase @ (RotationPhase::Trust | RotationPhase::Use | RotationPhase::Drop) => {
+            format!("--phase {}", phase.word())
         }
     };
     Some(Blocker {
-        summary: format!("a key rotation of control plane `{control_plane}` is incomplete ({rotation})"),
-        remedies: vec![format!(
-            "complete it: kamaji certs {} {} {flag}",
-            rotation.target.command(),
-            control_plane.argument()
-        )],
+        what: format!("keys of control plane `{control_plane}` are being changed ({rotation})"),
+        remedies: vec![format!("finish it: kamaji certs {} {} {way}", rotation.of.verb(), control_plane.argument())],
     })
 }
 
-/// The incomplete operation, if there is one.
+/// What is half done.
 #[must_use]
 pub fn operation_in_progress(record: &Record) -> Option<Blocker> {
     upgrading(record).or_else(|| updating(record)).or_else(|| rotating(record))

@@ -1,4 +1,4 @@
-//! The stored state of a control plane: the record, operations in progress, and what blocks a change.
+//! What kamaji stores about a control plane: the record, operations in progress, and what blocks a change.
 
 pub mod blockers;
 pub mod interrupted;

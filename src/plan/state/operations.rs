@@ -1,4 +1,4 @@
-//! Operations in progress and completed revisions, as the record stores them.
+//! Operations in progress as the record stores them, and the revisions that completed ones leave.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,178 +6,177 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ControlPlaneSpec, Exposure, KubeVersion, format_time};
 use crate::render::Address;
 
-/// An upgrade in progress.
+/// A change of version on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upgrade {
-    /// The version before.
+    /// The version that served before.
     pub from: KubeVersion,
-    /// The target version.
+    /// The version asked for.
     pub to: KubeVersion,
-    /// The current phase.
+    /// How far it has come.
     pub phase: Phase,
     /// When it began.
     pub began: Timestamp,
-    /// Whether `kamaji rollback` started it, to revert a completed change. Then `rollback` also completes it.
+    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_rollback: bool,
 }
 
 impl std::fmt::Display for Upgrade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} -> {}: {}", self.from, self.to, self.phase.description())
+        write!(f, "{} -> {}: {}", self.from, self.to, self.phase.words())
     }
 }
 
-/// The phase of an upgrade or update.
+/// How far a change has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// New pods are created; the old ones serve requests until the new ones are ready.
+    /// New pods are made beside the old ones, which serve until the new ones are ready.
     Pods,
-    /// The new pods serve requests; the objects inside the tenant cluster are written, as kubeadm of the new version
-    /// does.
+    /// The new version serves; what kubeadm of its minor would leave in the cluster is written.
     Objects,
-    /// The new pods did not become ready; the old state is restored.
-    RollingBack,
+    /// The new version did not become ready; the old one is put back.
+    Back,
 }
 
 impl Phase {
-    /// What happens in the phase.
+    /// What happens in it.
     #[must_use]
-    pub const fn description(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Pods => "replacing pods",
-            Self::Objects => "writing the objects inside the cluster",
-            Self::RollingBack => "rolling back",
+            Self::Objects => "writing the cluster's own objects",
+            Self::Back => "going back",
         }
     }
 }
 
-/// A change that was completed or rolled back.
+/// One change that was finished, or taken back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Revision {
-    /// When it was completed.
+    /// When it was finished.
     pub at: Timestamp,
     /// The version before.
     pub from: KubeVersion,
-    /// The version after; the same if only settings changed.
+    /// The version after; the same where settings changed.
     pub to: KubeVersion,
-    /// The process that made the change, as named in the lock.
+    /// Who changed it, as locks name it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
-    /// The changed settings, one line each.
+    /// Which settings changed, in a few words each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<String>,
-    /// The spec before the change; kept only for the last change of settings.
+    pub what: Vec<String>,
+    /// What was asked for before; kept of the last change of settings only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<DesiredSpec>>,
-    /// The kind of change.
+    /// What kind of change it was.
     #[serde(default)]
     pub kind: RevisionKind,
 }
 
 impl Revision {
-    /// A revision for a change of version.
+    /// A change of version.
     #[must_use]
     pub const fn of_version(at: Timestamp, [from, to]: [KubeVersion; 2], by: String, kind: RevisionKind) -> Self {
-        Self { at, from, to, by, changes: Vec::new(), before: None, kind }
+        Self { at, from, to, by, what: Vec::new(), before: None, kind }
     }
 }
 
-/// The kind of a revision. A change that was rolled back is never rolled back again: repeating a completed `rollback`,
-/// or rolling back a change that was rolled back automatically, is a no-op.
+/// What kind of change was made. What came after one that was taken back is never taken back with it: who runs a finished
+/// `rollback` again, or rolls back what went back by itself, has what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RevisionKind {
-    /// A change of version or settings.
+    /// Another version, or other settings.
     #[default]
     Change,
-    /// `kamaji rollback` reverted a completed change.
+    /// `rollback` took a finished change back.
     Rollback,
-    /// A change that failed or was interrupted was rolled back.
+    /// A change that did not become ready, or was interrupted, was taken back: all is as it was before it.
     RolledBack,
 }
 
 impl RevisionKind {
-    /// The kind of a completed change.
+    /// The kind of a change that was finished, by whether `rollback` began it.
     #[must_use]
     pub const fn of(is_rollback: bool) -> Self {
         if is_rollback { Self::Rollback } else { Self::Change }
     }
 }
 
-/// The number of revisions that the record keeps.
-pub(crate) const MAX_REVISIONS: usize = 10;
+/// How many changes that were made are kept.
+pub(crate) const REVISIONS: usize = 10;
 
-/// The spec with the kubeadm documents of the user.
+/// What was asked for, with the user's kubeadm documents.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DesiredSpec {
-    /// The spec.
+    /// The settings.
     pub spec: ControlPlaneSpec,
-    /// The kubeadm documents, without secrets.
+    /// The documents, without secrets.
     pub documents: String,
 }
 
 impl DesiredSpec {
-    /// Whether both specs and documents are equal.
+    /// Whether two wishes ask for the same.
     #[must_use]
-    pub fn is_same_as(&self, other: &Self) -> bool {
-        let value = |desired: &Self| serde_json::to_value(desired).expect("a spec serializes to JSON");
+    pub fn is_like(&self, other: &Self) -> bool {
+        let value = |desired: &Self| serde_json::to_value(desired).expect("a wish serializes to JSON");
         value(self) == value(other)
     }
 }
 
-/// An update of settings in progress.
+/// A change of settings on its way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Update {
-    /// The new spec.
+    /// What was asked for.
     pub to: DesiredSpec,
-    /// The changed settings, one line each.
-    pub changes: Vec<String>,
-    /// The exposure before.
+    /// What changes, in a few words each.
+    pub what: Vec<String>,
+    /// How it was exposed before.
     pub exposure: Option<Exposure>,
-    /// The address before.
+    /// Where it was reached before.
     pub address: Option<Address>,
-    /// The current phase.
+    /// How far it has come.
     pub phase: Phase,
     /// When it began.
     pub began: Timestamp,
-    /// The process that started it, as named in the lock.
+    /// Who began it, as locks name it.
     pub by: String,
-    /// Whether `kamaji rollback` started it, to revert a completed change. Then `rollback` also completes it.
+    /// Whether `rollback` began it, to take a finished change back: then `rollback` finishes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_rollback: bool,
 }
 
 impl std::fmt::Display for Update {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.changes.join("; "), self.phase.description())
+        write!(f, "{}: {}", self.what.join("; "), self.phase.words())
     }
 }
 
-/// The phase of a restore.
+/// How far a snapshot has been put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestorePhase {
-    /// The pods are stopped, so that nothing writes.
+    /// Pods end, so that nobody writes.
     Stopping,
-    /// The data is being replaced and is inconsistent.
+    /// The data becomes the snapshot's; it is neither the one nor the other.
     Data,
-    /// The data is restored; the pods start with the version of the snapshot.
+    /// The data is the snapshot's; the version that wrote it starts.
     Starting,
 }
 
 impl RestorePhase {
-    /// What happens in the phase.
+    /// What happens in it.
     #[must_use]
-    pub const fn description(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Stopping => "stopping pods",
-            Self::Data => "restoring the data",
+            Self::Data => "putting the data back",
             Self::Starting => "starting pods",
         }
     }
 }
 
-/// A restore in progress.
+/// A snapshot being put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {
     /// The version before.
@@ -186,9 +185,9 @@ pub struct Restore {
     pub to: KubeVersion,
     /// When the snapshot was taken.
     pub taken: Timestamp,
-    /// The etcd revision of the snapshot.
+    /// The revision that it is of.
     pub revision: i64,
-    /// The current phase.
+    /// How far it has come.
     pub phase: RestorePhase,
     /// When it began.
     pub began: Timestamp,
@@ -196,6 +195,6 @@ pub struct Restore {
 
 impl std::fmt::Display for Restore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "snapshot of {}, {}: {}", format_time(self.taken), self.to, self.phase.description())
+        write!(f, "snapshot of {}, {}: {}", format_time(self.taken), self.to, self.phase.words())
     }
 }

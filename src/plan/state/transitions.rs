@@ -1,26 +1,26 @@
-//! Transitions of the record when a change progresses, completes or is rolled back. From an interrupted change in the
-//! record, the next run knows where to resume.
+//! Changes on their way, as the record keeps them: begun, gone on with, ended or taken back. A run that was killed leaves
+//! one behind, and the next run knows from it what to do.
 
 use jiff::Timestamp;
 
 use super::operations::{Phase, Revision, RevisionKind, Upgrade};
 use super::record::Record;
-use crate::plan::state::operations::{DesiredSpec, MAX_REVISIONS, Update};
+use crate::plan::state::operations::{DesiredSpec, REVISIONS, Update};
 
 impl Record {
-    /// Whether an upgrade or update is incomplete.
+    /// Whether a change has begun and is not finished.
     #[must_use]
     pub const fn is_changing(&self) -> bool {
         self.upgrade.is_some() || self.update.is_some()
     }
 
-    /// Whether the last change was rolled back or was itself a rollback, so that there is nothing to roll back.
+    /// Whether the last change was taken back, or was itself a rollback: then there is nothing more to take back.
     #[must_use]
     pub fn is_rolled_back(&self) -> bool {
         !self.is_changing() && self.history.first().is_some_and(|last| last.kind != RevisionKind::Change)
     }
 
-    /// Sets the phase of the change in progress.
+    /// Says how far the change on its way has come.
     pub fn set_phase(&mut self, phase: Phase) {
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.phase = phase;
@@ -30,68 +30,60 @@ impl Record {
         }
     }
 
-    /// Starts to roll back the change in progress: restores the previous exposure and address.
+    /// Turns the change on its way back: the control plane is to be reached as it was before.
     pub fn begin_rollback(&mut self) {
-        self.set_phase(Phase::RollingBack);
+        self.set_phase(Phase::Back);
         if let Some(update) = &self.update {
             self.exposure = update.exposure;
             self.address.clone_from(&update.address);
         }
     }
 
-    /// Completes the change in progress. `documents` are those before the change.
+    /// Ends the change on its way: the control plane has the new version or settings now. `documents` are those before.
     pub fn finish(&mut self, now: Timestamp, by: String, documents: String) {
         if let Some(upgrade) = self.upgrade.take() {
             let Upgrade { from, to, is_rollback, .. } = upgrade;
             self.spec.version = to;
-            self.add_revision(Revision::of_version(now, [from, to], by.clone(), RevisionKind::of(is_rollback)));
+            self.remember(Revision::of_version(now, [from, to], by.clone(), RevisionKind::of(is_rollback)));
         }
         if let Some(update) = self.update.take() {
             let before = DesiredSpec { spec: self.spec.clone(), documents };
             self.spec = update.to.spec;
             let version = self.spec.version;
             let (before, kind) = (Some(Box::new(before)), RevisionKind::of(update.is_rollback));
-            self.add_revision(Revision {
-                at: now,
-                from: version,
-                to: version,
-                by,
-                changes: update.changes,
-                before,
-                kind,
-            });
+            self.remember(Revision { at: now, from: version, to: version, by, what: update.what, before, kind });
         }
     }
 
-    /// Completes the rollback of the change in progress. A failed `kamaji rollback` adds no revision: the change that
-    /// it should have reverted is still the last one.
+    /// Ends the change on its way: the control plane is again as it was before. A rollback that did not work is not
+    /// remembered: the change that it was to take back is still the last one.
     pub fn finish_rollback(&mut self, now: Timestamp, by: String) {
         let (version, kind) = (self.spec.version, RevisionKind::RolledBack);
         if let Some(Upgrade { from, to, is_rollback: false, .. }) = self.upgrade.take() {
-            self.add_revision(Revision::of_version(now, [from, to], by.clone(), kind));
+            self.remember(Revision::of_version(now, [from, to], by.clone(), kind));
         }
-        if let Some(Update { changes, is_rollback: false, .. }) = self.update.take().map(|update| *update) {
-            self.add_revision(Revision { at: now, from: version, to: version, by, changes, before: None, kind });
+        if let Some(Update { what, is_rollback: false, .. }) = self.update.take().map(|update| *update) {
+            self.remember(Revision { at: now, from: version, to: version, by, what, before: None, kind });
         }
     }
 
-    /// Adds a revision. The specs of earlier revisions are dropped, because only the last change can be rolled back.
-    pub fn add_revision(&mut self, revision: Revision) {
+    /// Keeps a change that was finished or taken back; what an earlier one had before is of no use any more.
+    pub fn remember(&mut self, revision: Revision) {
         for earlier in &mut self.history {
             earlier.before = None;
         }
         self.history.insert(0, revision);
-        self.history.truncate(MAX_REVISIONS);
+        self.history.truncate(REVISIONS);
     }
 
-    /// Completes the restore in progress.
+    /// Ends the restore on its way: the control plane has the version and the data of the snapshot now.
     pub fn finish_restore(&mut self, now: Timestamp, by: String) {
         if let Some(restore) = self.restore.take()
             && restore.from != restore.to
         {
             let revision = Revision::of_version(now, [restore.from, restore.to], by, RevisionKind::Change);
             self.history.insert(0, revision);
-            self.history.truncate(MAX_REVISIONS);
+            self.history.truncate(REVISIONS);
         }
     }
 }
@@ -116,20 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_change_that_was_not_rolled_back_can_be_rolled_back() {
+    fn only_a_change_that_stayed_can_be_taken_back() {
         let mut record = record();
-        assert!(!record.is_rolled_back(), "there was no change");
+        assert!(!record.is_rolled_back(), "it was never changed");
         record.upgrade = Some(upgrade(false));
         record.finish(at(), "anna".into(), String::new());
         assert!(!record.is_rolled_back());
         record.upgrade = Some(upgrade(true));
-        assert!(!record.is_rolled_back(), "the rollback is incomplete");
+        assert!(!record.is_rolled_back(), "it is on its way");
         record.finish(at(), "anna".into(), String::new());
         assert!(record.is_rolled_back());
     }
 
     #[test]
-    fn a_rolled_back_change_is_in_the_history_and_hides_the_change_before_it() {
+    fn what_was_taken_back_is_told_and_hides_the_change_before_it() {
         let mut record = record();
         record.upgrade = Some(upgrade(false));
         record.finish(at(), "anna".into(), String::new());
@@ -142,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_rollback_can_be_retried() {
+    fn a_rollback_that_did_not_work_can_be_tried_again() {
         let mut record = record();
         record.upgrade = Some(upgrade(false));
         record.finish(at(), "anna".into(), String::new());

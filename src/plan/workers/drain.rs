@@ -1,4 +1,4 @@
-//! Decides which pods a drain evicts, keeps or refuses, by the rules of kubectl drain.
+//! Which pods leave a worker, which stay, and which would be lost for good. As kubectl drain decides it.
 
 use std::collections::BTreeSet;
 
@@ -6,59 +6,59 @@ use serde_json::Value;
 
 use crate::render::ObjectRef;
 
-/// What the user agreed to lose.
+/// What may be lost.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Consent {
-    /// Pods without a controller.
+    /// Pods that nobody makes again.
     pub bare_pods: bool,
-    /// Data in `emptyDir` volumes.
+    /// What is in an `emptyDir`.
     pub local_data: bool,
 }
 
-/// A reference to a pod.
+/// A pod on a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodRef {
-    /// The pod.
+pub struct PodOn {
+    /// Which one.
     pub object: ObjectRef,
-    /// Its UID, because a new pod can have the same name.
+    /// Which one exactly: a pod of the same name elsewhere is another one.
     pub uid: String,
 }
 
-/// The effect of a drain on the pods of a worker.
+/// What draining a worker means for its pods.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DrainPlan {
-    /// Pods to evict and wait for.
-    pub evict: Vec<PodRef>,
-    /// Pods that stay, with the reason.
-    pub keep: Vec<(PodRef, &'static str)>,
-    /// Pods that would be lost, and the flag that allows it.
+    /// They are evicted, and waited for.
+    pub leave: Vec<PodOn>,
+    /// They stay, and why.
+    pub stay: Vec<(PodOn, &'static str)>,
+    /// They would be lost without the consent that the flag gives.
     pub refused: Vec<Refused>,
 }
 
-/// A pod that is not evicted without consent.
+/// A pod that is not moved without consent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The pod.
-    pub pod: PodRef,
+    pub pod: PodOn,
     /// What would be lost.
     pub why: &'static str,
-    /// The flag that allows it.
+    /// The flag that agrees to it.
     pub flag: &'static str,
 }
 
-/// Decides for the pods of one worker. `daemon_sets` are namespace and name of the existing `DaemonSets`.
+/// Decides for the pods of one worker. `daemon_sets` are `(namespace, name)` of those that exist.
 #[must_use]
 pub fn decide_drain(pods: &[Value], daemon_sets: &BTreeSet<(String, String)>, consent: Consent) -> DrainPlan {
     let mut plan = DrainPlan::default();
     for pod in pods {
-        let reference = pod_ref(pod);
+        let on = pod_on(pod);
         let phase = text(pod, "/status/phase");
         if pod.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some() {
-            plan.keep.push((reference, "static pod"));
+            plan.stay.push((on, "a static pod: its kubelet runs it from a file"));
             continue;
         }
         if matches!(phase, "Succeeded" | "Failed") || pod.pointer("/metadata/deletionTimestamp").is_some() {
-            plan.evict.push(reference);
+            plan.leave.push(on);
             continue;
         }
         let controller = list(pod, "/metadata/ownerReferences").find(|owner| owner["controller"] == true);
@@ -67,7 +67,7 @@ pub fn decide_drain(pods: &[Value], daemon_sets: &BTreeSet<(String, String)>, co
             Some(owner) if owner["kind"] == "DaemonSet" => {
                 let key = (text(pod, "/metadata/namespace").to_owned(), text(owner, "/name").to_owned());
                 if daemon_sets.contains(&key) {
-                    plan.keep.push((reference, "managed by a DaemonSet"));
+                    plan.stay.push((on, "of a DaemonSet, which would make it again at once"));
                     continue;
                 }
                 true
@@ -76,24 +76,23 @@ pub fn decide_drain(pods: &[Value], daemon_sets: &BTreeSet<(String, String)>, co
         };
         let local = list(pod, "/spec/volumes").any(|volume| volume.get("emptyDir").is_some());
         let losses = [
-            (is_lost && !consent.bare_pods, "has no controller that would recreate it", "--force"),
-            (local && !consent.local_data, "has data in an emptyDir, which would be lost", "--delete-emptydir-data"),
+            (is_lost && !consent.bare_pods, "has no controller that would make it again", "--force"),
+            (local && !consent.local_data, "keeps data in an emptyDir, which would be lost", "--delete-emptydir-data"),
         ];
         let refused = losses.into_iter().filter(|(applies, ..)| *applies);
-        let refused: Vec<Refused> =
-            refused.map(|(_, why, flag)| Refused { pod: reference.clone(), why, flag }).collect();
+        let refused: Vec<Refused> = refused.map(|(_, why, flag)| Refused { pod: on.clone(), why, flag }).collect();
         if refused.is_empty() {
-            plan.evict.push(reference);
+            plan.leave.push(on);
         }
         plan.refused.extend(refused);
     }
     plan
 }
 
-/// The reference of a pod.
+/// The pod as one to be moved.
 #[must_use]
-pub fn pod_ref(pod: &Value) -> PodRef {
-    PodRef {
+pub fn pod_on(pod: &Value) -> PodOn {
+    PodOn {
         object: ObjectRef {
             api_version: "v1".into(),
             kind: "Pod".into(),
@@ -104,29 +103,29 @@ pub fn pod_ref(pod: &Value) -> PodRef {
     }
 }
 
-/// The budgets that block the eviction of a pod. `budgets` are all budgets of its namespace.
+/// Why budgets forbid the eviction of a pod, as far as they tell; `budgets` are all of its namespace.
 #[must_use]
-pub fn blocking_budgets(pod: &Value, budgets: &[Value]) -> Vec<String> {
+pub fn budgets_in_the_way(pod: &Value, budgets: &[Value]) -> Vec<String> {
     let number = |budget: &Value, key: &str| {
         budget.pointer(&format!("/status/{key}")).and_then(Value::as_i64).unwrap_or_default()
     };
-    let blocking = budgets.iter().filter(|budget| {
+    let in_the_way = budgets.iter().filter(|budget| {
         budget.pointer("/metadata/namespace") == pod.pointer("/metadata/namespace")
             && selects(&budget["spec"]["selector"], &pod["metadata"]["labels"])
             && number(budget, "disruptionsAllowed") == 0
     });
-    blocking
+    in_the_way
         .map(|budget| {
             let (healthy, needed) = (number(budget, "currentHealthy"), number(budget, "desiredHealthy"));
             format!(
-                "PodDisruptionBudget {} allows no disruption ({healthy} of {needed} required pods are healthy)",
+                "PodDisruptionBudget {} allows no disruption, {healthy}/{needed} needed pods are healthy",
                 text(budget, "/metadata/name")
             )
         })
         .collect()
 }
 
-/// Whether a label selector of policy/v1 matches. An empty selector matches everything, a missing one nothing.
+/// Whether a label selector of policy/v1 selects; an empty one selects everything, a missing one nothing.
 fn selects(selector: &Value, labels: &Value) -> bool {
     if selector.is_null() {
         return false;
@@ -177,10 +176,10 @@ mod tests {
     fn decided(pods: &[Value], consent: Consent) -> (Vec<String>, Vec<String>, Vec<String>) {
         let sets = BTreeSet::from([("default".to_owned(), "proxy".to_owned())]);
         let plan = decide_drain(pods, &sets, consent);
-        let name = |pod: &PodRef| pod.object.name.clone();
+        let name = |pod: &PodOn| pod.object.name.clone();
         (
-            plan.evict.iter().map(name).collect(),
-            plan.keep.iter().map(|(pod, _)| name(pod)).collect(),
+            plan.leave.iter().map(name).collect(),
+            plan.stay.iter().map(|(pod, _)| name(pod)).collect(),
             plan.refused.iter().map(|refused| format!("{} {}", refused.pod.object.name, refused.flag)).collect(),
         )
     }
@@ -203,10 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_would_be_lost_are_refused_and_pods_of_daemon_sets_stay() {
-        let (evict, keep, refused) = decided(&all(), Consent::default());
-        assert_eq!(evict, ["web", "done", "going"]);
-        assert_eq!(keep, ["proxy", "static"]);
+    fn what_would_be_lost_is_refused_and_what_comes_again_stays() {
+        let (leave, stay, refused) = decided(&all(), Consent::default());
+        assert_eq!(leave, ["web", "done", "going"]);
+        assert_eq!(stay, ["proxy", "static"]);
         assert_eq!(
             refused,
             ["left --force", "bare --force", "bare --delete-emptydir-data", "cache --delete-emptydir-data"]
@@ -214,15 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn with_consent_all_pods_but_those_of_daemon_sets_and_static_pods_are_evicted() {
-        let (evict, keep, refused) = decided(&all(), Consent { bare_pods: true, local_data: true });
-        assert_eq!(evict, ["web", "left", "bare", "cache", "done", "going"]);
-        assert_eq!(keep, ["proxy", "static"]);
+    fn with_consent_everything_leaves_but_what_comes_again() {
+        let (leave, stay, refused) = decided(&all(), Consent { bare_pods: true, local_data: true });
+        assert_eq!(leave, ["web", "left", "bare", "cache", "done", "going"]);
+        assert_eq!(stay, ["proxy", "static"]);
         assert!(refused.is_empty());
     }
 
     #[test]
-    fn a_budget_blocks_the_pods_that_it_selects() {
+    fn a_budget_is_in_the_way_of_the_pods_that_it_selects() {
         let budget = |selector: Value, allowed: u64| {
             json!({"metadata": {"namespace": "default", "name": "b"}, "spec": {"selector": selector},
                 "status": {"disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1}})
@@ -239,12 +238,12 @@ mod tests {
             (expression("Exists", Value::Null), true),
             (expression("DoesNotExist", Value::Null), false),
         ] {
-            assert_eq!(blocking_budgets(&web, &[budget(selector.clone(), 0)]).len(), usize::from(hits), "{selector}");
-            assert!(blocking_budgets(&web, &[budget(selector, 1)]).is_empty());
+            assert_eq!(budgets_in_the_way(&web, &[budget(selector.clone(), 0)]).len(), usize::from(hits), "{selector}");
+            assert!(budgets_in_the_way(&web, &[budget(selector, 1)]).is_empty());
         }
         assert_eq!(
-            blocking_budgets(&web, &[budget(json!({}), 0)]),
-            ["PodDisruptionBudget b allows no disruption (1 of 1 required pods are healthy)"]
+            budgets_in_the_way(&web, &[budget(json!({}), 0)]),
+            ["PodDisruptionBudget b allows no disruption, 1/1 needed pods are healthy"]
         );
     }
 }

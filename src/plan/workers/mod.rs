@@ -1,4 +1,4 @@
-//! Worker nodes: host probes over SSH, node status and drain.
+//! Worker nodes: probing hosts over ssh, node status, and draining.
 
 pub mod drain;
 pub mod host_probe;

@@ -1,43 +1,43 @@
-//! The status of a worker, from its Node object.
+//! What a Node says about a worker: whether it is ready, and why not.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{KubeVersion, Skew};
 
-/// A worker, read from its Node.
+/// One worker, read from its Node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeState {
     /// The Node's name.
     pub name: String,
-    /// Whether the Node is Ready.
+    /// Whether pods run there.
     pub ready: bool,
-    /// Why it is not ready, from the Ready condition.
+    /// Why it is not ready, in the words of its kubelet; or that nothing is heard of it.
     pub why_not_ready: Option<String>,
-    /// Whether new pods can be scheduled.
+    /// Whether new pods may come.
     pub schedulable: bool,
-    /// The kubelet version as reported.
+    /// The kubelet's version as it says it.
     pub kubelet: String,
-    /// The version skew to the control plane.
+    /// How that stands to the control plane.
     pub skew: Skew,
-    /// The container runtime, for example `containerd://2.4.2`.
+    /// For example `containerd://2.4.2`.
     pub runtime: String,
-    /// The OS image, for example `Debian GNU/Linux 12 (bookworm)`.
+    /// For example `Debian GNU/Linux 12 (bookworm)`.
     pub system: String,
-    /// The kernel version.
+    /// The kernel.
     pub kernel: String,
-    /// The architecture, for example `amd64`.
+    /// For example `amd64`.
     pub architecture: String,
-    /// The internal IP, otherwise the first address.
+    /// Its address inside its network.
     pub address: Option<String>,
-    /// The maximum number of pods.
+    /// How many pods it takes.
     pub capacity: Option<u64>,
-    /// When the Node was created.
+    /// When it joined.
     pub created: Option<Timestamp>,
 }
 
 impl NodeState {
-    /// Reads a Node. `control_plane` is the version of its control plane.
+    /// Reads a Node of a control plane of this version.
     #[must_use]
     pub fn of(node: &Value, control_plane: KubeVersion) -> Self {
         let info = |key: &str| text(node, &format!("/status/nodeInfo/{key}")).to_owned();
@@ -62,7 +62,7 @@ impl NodeState {
         }
     }
 
-    /// The status as kubectl prints it.
+    /// As kubectl writes it.
     #[must_use]
     pub fn status(&self) -> String {
         let ready = if self.ready { "Ready" } else { "NotReady" };
@@ -71,7 +71,7 @@ impl NodeState {
 }
 
 fn why_not_ready(condition: Option<&Value>) -> String {
-    let Some(condition) = condition else { return "the kubelet has not reported a status yet".to_owned() };
+    let Some(condition) = condition else { return "its kubelet has not reported yet".to_owned() };
     let (reason, message) = (text(condition, "/reason"), text(condition, "/message"));
     let since = text(condition, "/lastTransitionTime");
     format!("{reason}: {message} (since {since})")
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_whose_kubelet_stopped_reporting_is_not_ready_since_a_time() {
+    fn a_worker_that_is_not_heard_of_is_not_ready_and_says_since_when() {
         let node = json!({
             "metadata": {"name": "w"}, "spec": {"unschedulable": true},
             "status": {
@@ -113,9 +113,9 @@ mod tests {
     }
 
     #[test]
-    fn a_node_without_a_ready_condition_is_not_ready() {
+    fn a_node_without_a_report_is_not_ready() {
         let worker = NodeState::of(&json!({"metadata": {"name": "w"}}), KubeVersion::parse("v1.37.2").unwrap());
         assert!(!worker.ready && worker.schedulable);
-        assert_eq!(worker.why_not_ready.unwrap(), "the kubelet has not reported a status yet");
+        assert_eq!(worker.why_not_ready.unwrap(), "its kubelet has not reported yet");
     }
 }

@@ -1,4 +1,5 @@
-//! Renders the container of an etcd member: flags, probes and resources. `stateful_set` renders the pod and volumes.
+//! One member of an etcd datastore: the container, its flags, probes and resources. Pod and volumes are
+//! `stateful_set`.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::names::{initial_cluster, member_url};
 use super::{CLIENT_PORT, EtcdNames, EtcdPlan, METRICS_PORT, PEER_PORT};
 
 const CERTIFICATES: &str = "/etc/etcd/pki";
-/// The volume's mount path. etcd's data directory is a subdirectory, because the volume's root is group-owned.
+/// The volume; etcd's own directory is below it, because the volume's root belongs to the group.
 const VOLUME: &str = "/var/lib/etcd";
 const POD: &str = "$(POD_NAME)";
 
@@ -49,7 +50,7 @@ pub(super) fn container(plan: &EtcdPlan) -> Container {
         ports: Some(vec![port("client", CLIENT_PORT), port("peer", PEER_PORT), port("metrics", METRICS_PORT)]),
         startup_probe: Some(probe("/readyz", 1, 300)),
         readiness_probe: Some(probe("/readyz", 5, 3)),
-        // A member without quorum is alive: restarting it would not help.
+        // A member without a majority is alive: restarting it would not help.
         liveness_probe: Some(probe("/health?exclude=NOSPACE&serializable=true", 10, 8)),
         resources: Some(resources()),
         security_context: Some(SecurityContext {
@@ -87,14 +88,14 @@ fn command(plan: &EtcdPlan) -> Vec<String> {
         ("peer-key-file", format!("{CERTIFICATES}/tls.key")),
         ("peer-trusted-ca-file", format!("{CERTIFICATES}/ca.crt")),
         ("peer-client-cert-auth", "true".to_owned()),
-        // Control planes have certificates from the same CA but must not join as members. As the common name is
-        // checked, DNS lookups of peers, which fail while pods start, are not needed.
+        // Control planes have certificates of the same authority; none of them may join as a member. With the name
+        // checked there is no need to look a peer's address up in DNS, which fails while pods come up.
         ("peer-cert-allowed-cn", names.member_common_name()),
         ("peer-skip-client-san-verification", "true".to_owned()),
         ("tls-min-version", "TLS1.2".to_owned()),
-        // The JSON gateway does not support client certificates, and nothing uses it.
+        // The JSON gateway knows no client certificates; nobody here speaks it.
         ("enable-grpc-gateway", "false".to_owned()),
-        // Compaction is disabled in the API servers: each would compact the data of all others.
+        // API servers are told not to compact: one would do it for all others.
         ("auto-compaction-mode", "periodic".to_owned()),
         ("auto-compaction-retention", "5m".to_owned()),
         ("quota-backend-bytes", (8_u64 << 30).to_string()),

@@ -1,8 +1,7 @@
-//! Renders the default datastore: an etcd cluster with one or three members and TLS, in the management cluster.
+//! The default datastore: an etcd with TLS, of one member or three, in the management cluster.
 //!
-//! `names` defines object names and certificate names, `stateful_set` and `member` render the pods, and `secrets`
-//! renders key material and the datastore's Secret. `pki` issues the certificates; `datastore` manages etcd users and
-//! roles.
+//! `names` says what everything is called, `stateful_set` and `member` are the pods, `secrets` is their key material and the
+//! description of the datastore. Issuing certificates is `pki`; users and roles inside etcd are `datastore`.
 
 mod member;
 mod names;
@@ -25,53 +24,53 @@ pub use secrets::{
 use super::{Manifest, Write};
 use crate::model::{DatastoreName, Error, Namespace};
 
-/// The port for clients: API servers and kamaji.
+/// The port of clients: API servers and kamaji.
 pub const CLIENT_PORT: i32 = 2379;
-/// The port for peers.
+/// The port between members.
 pub const PEER_PORT: i32 = 2380;
-/// The port for probes and metrics. Plain HTTP; exposes no keys or values.
+/// The port of probes and metrics: plain HTTP, no keys or values.
 pub const METRICS_PORT: i32 = 2381;
 
-/// The parameters of an etcd datastore.
+/// What is to be decided about a datastore before its objects are made.
 #[derive(Debug, Clone, Copy)]
 pub struct EtcdPlan<'a> {
     /// The name of the datastore.
     pub name: &'a DatastoreName,
-    /// The namespace.
+    /// Where it lives.
     pub namespace: &'a Namespace,
-    /// The number of members: one or three.
+    /// One, or three.
     pub members: u32,
-    /// The image, for example `registry.k8s.io/etcd:3.7.3-0`; 3.6 or later.
+    /// For example `registry.k8s.io/etcd:3.7.3-0`; 3.6 or later.
     pub image: &'a str,
-    /// Image pull secrets in the namespace.
+    /// Secrets of the namespace with which the image is pulled.
     pub image_pull_secrets: &'a [String],
-    /// The storage class; defaults to the cluster's.
+    /// Without it, the cluster's default.
     pub storage_class: Option<&'a str>,
     /// The size of each member's volume, for example `8Gi`.
     pub volume_size: &'a str,
 }
 
 impl EtcdPlan<'_> {
-    /// Refuses an unsupported number of members, and a name too long for pod labels.
+    /// Refuses what no cluster could run: other numbers of members, a name too long for the labels of its pods.
     pub fn check(&self) -> Result<(), Error> {
         if !matches!(self.members, 1 | 3) {
-            let members = self.members.to_string();
-            return Err(Error::invalid("number of etcd members", &members, "use 1 or 3"));
+            let given = self.members.to_string();
+            return Err(Error::invalid("number of etcd members", &given, "an etcd has one member or three"));
         }
-        if self.name.as_str().len() > names::MAX_NAME_LENGTH {
-            let rule = format!("use at most {} characters", names::MAX_NAME_LENGTH);
+        if self.name.as_str().len() > names::LONGEST_NAME {
+            let rule = format!("the name of an etcd has at most {} characters", names::LONGEST_NAME);
             return Err(Error::invalid("datastore name", self.name.as_str(), rule));
         }
         Ok(())
     }
 }
 
-/// Selects the pods of a datastore.
+/// The pods of a datastore.
 pub(super) fn pods(name: &DatastoreName) -> LabelSelector {
     LabelSelector { match_labels: Some(names::pod_labels(name)), ..Default::default() }
 }
 
-/// All objects except the Secrets, in the order to apply them. Apply the Secrets first.
+/// All objects but the Secrets, in the order in which they are written. The Secrets come before them.
 #[must_use]
 pub fn objects(plan: &EtcdPlan) -> Vec<Manifest> {
     vec![
@@ -100,7 +99,7 @@ fn service_account(plan: &EtcdPlan) -> ServiceAccount {
     }
 }
 
-/// A headless Service that gives each member a DNS name. Members must resolve each other before they are ready.
+/// Headless: every member has a name of its own. Members must find each other before they are ready.
 fn service(plan: &EtcdPlan) -> Service {
     let port = |name: &str, port: i32| ServicePort {
         name: Some(name.to_owned()),
@@ -122,7 +121,7 @@ fn service(plan: &EtcdPlan) -> Service {
     }
 }
 
-/// Allows disrupting one member at a time. An unhealthy member does not block a drain.
+/// One member at a time may be away. A member that is not healthy anyway does not block a drain.
 fn disruption_budget(plan: &EtcdPlan) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: metadata(plan, EtcdNames(plan.name).disruption_budget()),

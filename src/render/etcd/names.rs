@@ -1,4 +1,4 @@
-//! Names, labels, addresses and SANs of an etcd datastore.
+//! What the objects, members and certificates of an etcd datastore are called. Nothing here makes an object.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,13 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{CLIENT_PORT, EtcdPlan, PEER_PORT};
 use crate::model::{DatastoreName, LABEL_MANAGED_BY, LABEL_PROJECT, MANAGER, San};
 
-/// The label with the datastore that an object belongs to.
+/// Names the datastore an object belongs to.
 pub const LABEL_DATASTORE: &str = "kamaji.clastix.io/datastore";
 const LABEL_APP: &str = "app.kubernetes.io/name";
 
-/// The pod label `controller-revision-hash` is the `StatefulSet`'s name, a dash and up to 10 characters, at most 63 in
-/// total.
-pub(super) const MAX_NAME_LENGTH: usize = 63 - "-0123456789".len() - "etcd-".len();
+/// A pod's label `controller-revision-hash` is the `StatefulSet`'s name, a dash and up to 10 characters, 63 in all.
+pub(super) const LONGEST_NAME: usize = 63 - "-0123456789".len() - "etcd-".len();
 
 /// The names of the objects of an etcd datastore.
 #[derive(Debug, Clone, Copy)]
@@ -39,14 +38,14 @@ derived! {
     disruption_budget => "etcd-", "";
     /// The `NetworkPolicy` of the members.
     network_policy => "etcd-", "";
-    /// The pods' `ServiceAccount`; it has no permissions and its token is not mounted.
+    /// The `ServiceAccount` of the pods; it has no rights and its token is not mounted.
     service_account => "etcd-", "";
-    /// The common name of the members' certificate. Members accept only peers with this name, because the same CA also
-    /// signs the certificates of control planes.
+    /// The common name of the members' certificate. Only it is let in between members: the certificate of a control
+    /// plane comes from the same authority and must not pass for a member.
     member_common_name => "etcd-", "";
-    /// The Secret with the CA and its key.
+    /// The Secret with the certificate authority and its key.
     ca => "etcd-", "-ca";
-    /// The Secret with the members' certificate, for clients and peers.
+    /// The Secret with the certificate of the members, for clients and among each other.
     member_certificate => "etcd-", "-member-certificate";
     /// The Secret with the client certificate of `root`.
     root_certificate => "etcd-", "-root-client-certificate";
@@ -55,7 +54,7 @@ derived! {
 }
 
 impl EtcdNames<'_> {
-    /// The pod of a member, counted from 0.
+    /// The pod of a member, from 0.
     #[must_use]
     pub fn pod(&self, member: u32) -> String {
         format!("{}-{member}", self.stateful_set())
@@ -67,14 +66,14 @@ fn member_host(plan: &EtcdPlan, pod: &str) -> String {
     format!("{pod}.{}.{}.svc", EtcdNames(plan.name).service(), plan.namespace)
 }
 
-/// The client addresses of the members, for example `etcd-default-0.etcd-default.kamaji-system.svc:2379`.
+/// Where clients reach the members, for example `etcd-default-0.etcd-default.kamaji-system.svc:2379`.
 #[must_use]
 pub fn member_addresses(plan: &EtcdPlan) -> Vec<String> {
     let names = EtcdNames(plan.name);
     (0..plan.members).map(|n| format!("{}:{CLIENT_PORT}", member_host(plan, &names.pod(n)))).collect()
 }
 
-/// The client or peer URL of a member; `pod` may be a `$(VARIABLE)`.
+/// The URL under which a member is known to clients or members; `pod` may be a `$(VARIABLE)`.
 pub(super) fn member_url(plan: &EtcdPlan, pod: &str, port: i32) -> String {
     format!("https://{}:{port}", member_host(plan, pod))
 }
@@ -86,7 +85,7 @@ pub(super) fn initial_cluster(plan: &EtcdPlan) -> String {
     (0..plan.members).map(member).collect::<Vec<_>>().join(",")
 }
 
-/// The SANs of the members' certificate: each member, the Service, and localhost for port-forwarding.
+/// The names in the members' certificate: of each member, of the Service, and of the near end of a tunnel.
 #[must_use]
 pub fn server_sans(plan: &EtcdPlan) -> Vec<San> {
     let names = EtcdNames(plan.name);
@@ -108,7 +107,7 @@ pub fn server_sans(plan: &EtcdPlan) -> Vec<San> {
     sans
 }
 
-/// The labels that select the pods. They must never change, because selectors are immutable.
+/// The labels that pods are selected by. They never change: a selector is immutable.
 pub(super) fn selector(plan: &EtcdPlan) -> BTreeMap<String, String> {
     pod_labels(plan.name)
 }
@@ -117,7 +116,7 @@ pub(super) fn pod_labels(name: &DatastoreName) -> BTreeMap<String, String> {
     BTreeMap::from([(LABEL_APP.to_owned(), "etcd".to_owned()), (LABEL_DATASTORE.to_owned(), name.to_string())])
 }
 
-/// The labels of all objects.
+/// The labels of every object.
 pub(super) fn labels(plan: &EtcdPlan) -> BTreeMap<String, String> {
     let mut labels = selector(plan);
     labels.insert(LABEL_PROJECT.to_owned(), "kamaji".to_owned());

@@ -1,6 +1,5 @@
-//! Renders the `NetworkPolicy` of an etcd datastore: allows control planes of all namespaces, and peers. Needs no rule
-//! for kamaji's port-forwarding, which ends inside the pod, or for probes, because traffic from the node is always
-//! allowed.
+//! Who reaches the members of an etcd datastore: control planes of any namespace, and the members each other. kamaji does
+//! so through a port-forward, which ends inside the pod; probes come from the node, which is always let in.
 
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -28,7 +27,7 @@ pub(super) fn network_policy(plan: &EtcdPlan) -> NetworkPolicy {
                 from(control_planes, tcp(IntOrString::Int(CLIENT_PORT))),
                 from(members(), peers.clone()),
             ]),
-            // Members resolve each other by DNS.
+            // Members know each other by names.
             egress: Some(vec![dns(), rule(vec![members()], vec![peers])]),
         }),
     }

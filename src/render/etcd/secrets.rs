@@ -1,4 +1,4 @@
-//! Renders the Secrets of an etcd datastore from PEM text. `pki` issues the certificates.
+//! The Secrets of an etcd datastore, from PEM texts. Issuing the certificates is `pki`.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +13,25 @@ use crate::model::LABEL_COMPONENT;
 pub const DATASTORE_DRIVER: &str = "driver";
 /// Key of the datastore's Secret: `host:port`, separated by commas.
 pub const DATASTORE_ENDPOINTS: &str = "endpoints";
-/// Key of the datastore's Secret: the CA of servers and clients, PEM.
+/// Key of the datastore's Secret: the authority of servers and clients, PEM.
 pub const DATASTORE_CA: &str = "tlsConfig.certificateAuthority.certificate";
-/// Key of the datastore's Secret: the CA's key, PEM. It signs the client certificates of control planes.
+/// Key of the datastore's Secret: the authority's key, PEM; the client certificates of control planes are signed by it.
 pub const DATASTORE_CA_KEY: &str = "tlsConfig.certificateAuthority.privateKey";
 /// Key of the datastore's Secret: the administrator's client certificate, PEM.
 pub const DATASTORE_CERTIFICATE: &str = "tlsConfig.clientCertificate.certificate";
 /// Key of the datastore's Secret: the key of the administrator's client certificate, PEM.
 pub const DATASTORE_KEY: &str = "tlsConfig.clientCertificate.privateKey";
 
-/// The purpose of a certificate.
+/// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsUse {
-    /// Members: common name [`EtcdNames::member_common_name`], SANs [`super::server_sans`], for servers and clients.
+    /// The members: common name [`EtcdNames::member_common_name`], names [`super::server_sans`], for servers and clients.
     Member,
-    /// The administrator: common name `root`, no SANs, for clients.
+    /// The administrator: common name `root`, for clients, without any subject alternative name.
     Root,
 }
 
-/// The CA with its key (`tls.crt`, `tls.key`). Created once and immutable.
+/// The certificate authority with its key (`tls.crt`, `tls.key`): made once, never changed.
 #[must_use]
 pub fn ca_secret(plan: &EtcdPlan, certificate: &str, key: &SecretString) -> Manifest {
     let values = BTreeMap::from([("tls.crt", certificate.to_owned()), ("tls.key", exposed(key))]);
@@ -41,7 +41,7 @@ pub fn ca_secret(plan: &EtcdPlan, certificate: &str, key: &SecretString) -> Mani
     Manifest::of(&secret, Write::CreateOnly)
 }
 
-/// A certificate with its key and CA (`tls.crt`, `tls.key`, `ca.crt`).
+/// A certificate with its key and its authority (`tls.crt`, `tls.key`, `ca.crt`).
 #[must_use]
 pub fn tls_secret(plan: &EtcdPlan, usage: TlsUse, ca: &str, certificate: &str, key: &SecretString) -> Manifest {
     let names = EtcdNames(plan.name);
@@ -56,8 +56,8 @@ pub fn tls_secret(plan: &EtcdPlan, usage: TlsUse, ca: &str, certificate: &str, k
     Manifest::of(&secret, Write::Apply)
 }
 
-/// The datastore's Secret. Its keys are the paths of the operator's `DataStore` fields (`DATASTORE_…`); kamaji finds it
-/// by the label `kamaji.clastix.io/component: datastore`.
+/// The description of the datastore. The keys are the paths of the operator's `DataStore` fields
+/// (`DATASTORE_…`); the label `kamaji.clastix.io/component: datastore` is what it is found by.
 #[must_use]
 pub fn datastore_secret(
     plan: &EtcdPlan,

@@ -1,4 +1,4 @@
-//! Renders the `StatefulSet` of an etcd datastore. Its pods comply with Pod Security `restricted`.
+//! The members of an etcd datastore: one `StatefulSet` whose pods are admitted under Pod Security `restricted`.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(super) fn stateful_set(plan: &EtcdPlan) -> StatefulSet {
             replicas: Some(i32::try_from(plan.members).unwrap_or(1)),
             service_name: Some(names.service()),
             selector: members(plan),
-            // Members become ready only with quorum, so they must start in parallel.
+            // A member is ready only with a majority: they must start together.
             pod_management_policy: Some("Parallel".to_owned()),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta { labels: Some(labels(plan)), ..Default::default() }),
@@ -51,7 +51,7 @@ fn pod(plan: &EtcdPlan) -> PodSpec {
             run_as_user: Some(USER),
             run_as_group: Some(USER),
             fs_group: Some(USER),
-            // `Always` would make etcd's directory group-accessible at every start.
+            // With `Always` the kubelet would open etcd's directory to the group at every start.
             fs_group_change_policy: Some("OnRootMismatch".to_owned()),
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..Default::default() }),
             ..Default::default()

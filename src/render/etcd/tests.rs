@@ -1,4 +1,4 @@
-//! Tests of the objects of etcd datastores.
+//! What must hold for the objects of every etcd datastore.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn names_of(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn members_have_dns_names_and_matching_sans() {
+fn members_are_found_by_their_own_names() {
     with_plan(3, |plan| {
         assert_eq!(member_addresses(plan)[0], "etcd-default-0.etcd-default.kamaji-system.svc:2379");
         let sans = server_sans(plan);
@@ -50,7 +50,7 @@ fn members_have_dns_names_and_matching_sans() {
 }
 
 #[test]
-fn pods_comply_with_pod_security_restricted() {
+fn pods_meet_pod_security_restricted() {
     with_plan(3, |plan| {
         let pod = stateful_set(plan)["spec"]["template"]["spec"].clone();
         let context = &pod["securityContext"];
@@ -71,7 +71,7 @@ fn pods_comply_with_pod_security_restricted() {
 }
 
 #[test]
-fn every_mount_has_a_volume_and_every_selector_matches_the_pods() {
+fn every_mount_has_a_volume_and_every_selector_finds_the_pods() {
     with_plan(1, |plan| {
         let set = stateful_set(plan);
         let template = &set["spec"]["template"];
@@ -95,7 +95,7 @@ fn every_mount_has_a_volume_and_every_selector_matches_the_pods() {
 }
 
 #[test]
-fn a_control_planes_certificate_is_not_accepted_from_peers() {
+fn a_control_planes_certificate_cannot_pass_for_a_member() {
     with_plan(1, |plan| {
         let set = stateful_set(plan);
         let command = &set["spec"]["template"]["spec"]["containers"][0]["command"];
@@ -106,7 +106,7 @@ fn a_control_planes_certificate_is_not_accepted_from_peers() {
 }
 
 #[test]
-fn keys_are_only_in_secrets() {
+fn the_keys_are_only_in_the_secrets() {
     with_plan(1, |plan| {
         let key = SecretString::from("the key");
         let ca = ca_secret(plan, "the ca", &key);
@@ -114,8 +114,8 @@ fn keys_are_only_in_secrets() {
         let member = tls_secret(plan, TlsUse::Member, "the ca", "the certificate", &key);
         let volumes = stateful_set(plan)["spec"]["template"]["spec"]["volumes"].clone();
         assert_eq!(volumes[0]["secret"]["secretName"], member.object.name.as_str());
-        let secret = datastore_secret(plan, ("the ca", &key), ("the certificate", &key));
-        let keys: Vec<&String> = secret.body["data"].as_object().unwrap().keys().collect();
+        let described = datastore_secret(plan, ("the ca", &key), ("the certificate", &key));
+        let keys: Vec<&String> = described.body["data"].as_object().unwrap().keys().collect();
         assert_eq!(
             keys,
             [
@@ -131,7 +131,7 @@ fn keys_are_only_in_secrets() {
 }
 
 #[test]
-fn a_name_too_long_for_pod_labels_is_refused() {
+fn a_name_that_does_not_fit_the_labels_of_pods_is_refused() {
     with_plan(1, |plan| {
         assert!(plan.check().is_ok());
         assert!(EtcdPlan { members: 2, ..*plan }.check().is_err());

@@ -1,5 +1,5 @@
-//! Applies kubeadm's patches. A component's patch is applied to a pod like kubeadm's static pod, with the component's
-//! container only, and the result is merged into the Deployment.
+//! kubeadm's patches on the objects that are made. A static pod's patch is applied to a pod that looks like kubeadm's: one
+//! container, of the component; what becomes of it goes back into the Deployment.
 
 mod restricted;
 mod strategic;
@@ -14,13 +14,13 @@ use crate::model::{
     ControlPlaneId, ControlPlaneSpec, Endpoint, Host, ObjectNames, Patch, PatchTarget, PatchType, is_owned_argument,
 };
 
-/// A patch that cannot be applied, or whose result is not allowed.
+/// A patch that cannot be applied, or that would make what must not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("patch {file} {why}")]
+#[error("the patch {file} {why}")]
 pub struct PatchError {
-    /// The patch file.
+    /// The file.
     pub file: String,
-    /// The reason.
+    /// Why.
     pub why: String,
 }
 
@@ -29,7 +29,7 @@ fn apply(patch: &Patch, mut value: Value) -> Result<Value, String> {
     match patch.kind {
         PatchType::Json => {
             let operations: json_patch::Patch =
-                serde_json::from_value(patch.body.clone()).map_err(|error| format!("is not a JSON patch: {error}"))?;
+                serde_json::from_value(patch.body.clone()).map_err(|error| format!("is no JSON patch: {error}"))?;
             json_patch::patch(&mut value, &operations).map_err(|error| format!("cannot be applied: {error}"))?;
             Ok(value)
         }
@@ -44,7 +44,7 @@ fn apply(patch: &Patch, mut value: Value) -> Result<Value, String> {
     }
 }
 
-/// Applies the patches of a target to an object. Patches must not change its API version, kind, name and namespace.
+/// Applies the patches of a target to an object that stays what it is: name, namespace and kind.
 pub fn patch_object(spec: &ControlPlaneSpec, target: PatchTarget, object: Value) -> Result<Value, PatchError> {
     spec.extras.patches_of(target).try_fold(object, |before, patch| {
         let failed = |why: String| PatchError { file: patch.file.clone(), why };
@@ -58,7 +58,7 @@ pub fn patch_object(spec: &ControlPlaneSpec, target: PatchTarget, object: Value)
     })
 }
 
-/// Applies the patches of all components to the Deployment.
+/// Applies the patches of the three components to the Deployment.
 pub fn patch_pods(spec: &ControlPlaneSpec, mut deployment: Manifest) -> Result<Manifest, PatchError> {
     let components = [PatchTarget::KubeApiserver, PatchTarget::KubeControllerManager, PatchTarget::KubeScheduler];
     for target in components {
@@ -72,17 +72,17 @@ pub fn patch_pods(spec: &ControlPlaneSpec, mut deployment: Manifest) -> Result<M
     Ok(deployment)
 }
 
-/// Checks that the patches of all components can be applied, before the address and the datastore are known.
+/// Whether the patches of the components can be applied, told before an address and a datastore are known.
 pub fn check_pod_patches(spec: &ControlPlaneSpec) -> Result<(), PatchError> {
     if spec.extras.patches.is_none() {
         return Ok(());
     }
     let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     let endpoint = Endpoint { host: Host::Ip(ip), port: spec.bind_port };
-    let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, extra_ips: Vec::new() };
+    let address = Address { endpoint, advertise: vec![ip], secure_port: spec.bind_port, also: Vec::new() };
     let datastore = DatastoreAccess { endpoints: vec!["etcd:2379".into()] };
-    let id = ControlPlaneId::parse(&"0".repeat(32)).expect("32 hex digits are an id");
-    let keys = KeySecrets::without_rotation(ObjectNames(&spec.name));
+    let id = ControlPlaneId::parse(&"0".repeat(32)).expect("it is an id");
+    let keys = KeySecrets::settled(ObjectNames(&spec.name));
     patch_pods(spec, deployment(spec, &id, &address, &datastore, &keys, "")).map(|_| ())
 }
 
@@ -101,15 +101,14 @@ fn patch_template(patch: &Patch, template: &Value) -> Result<Value, String> {
     pod["metadata"]["namespace"] = json!("kube-system");
     pod["spec"]["containers"] = Value::Array(own);
     let mut after = without_nulls(apply(patch, pod.clone())?);
-    check_owned_fields(&pod, &after, name)?;
+    refuse_loss(&pod, &after, name)?;
     restricted::refuse_pod(&after["spec"]).map_err(|why| format!("is refused: {why}"))?;
-    serde_json::from_value::<PodSpec>(after["spec"].clone())
-        .map_err(|error| format!("does not produce a valid pod: {error}"))?;
+    serde_json::from_value::<PodSpec>(after["spec"].clone()).map_err(|error| format!("makes no pod: {error}"))?;
     let patched = after["spec"]["containers"].as_array().cloned().unwrap_or_default();
     if let Some(twice) = patched.iter().find(|one| others.iter().any(|other| other["name"] == one["name"])) {
-        return Err(format!("adds a container `{}`, which already exists", twice["name"].as_str().unwrap_or_default()));
+        return Err(format!("adds a container `{}`, which there is", twice["name"].as_str().unwrap_or_default()));
     }
-    // The components keep their order; added containers come last.
+    // The components keep their order; what the patch adds is behind.
     let (own, added): (Vec<Value>, Vec<Value>) = patched.into_iter().partition(is_own);
     let in_place = containers.iter().flat_map(|one| if is_own(one) { own.clone() } else { vec![one.clone()] });
     after["spec"]["containers"] = in_place.chain(added).collect();
@@ -121,23 +120,23 @@ fn patch_template(patch: &Patch, template: &Value) -> Result<Value, String> {
     Ok(json!({ "metadata": metadata, "spec": after["spec"] }))
 }
 
-/// Refuses changes to fields that kamaji owns.
-fn check_owned_fields(before: &Value, after: &Value, name: &str) -> Result<(), String> {
+/// What kamaji gives a pod has to stay.
+fn refuse_loss(before: &Value, after: &Value, name: &str) -> Result<(), String> {
     for (what, fields) in [("label", "/metadata/labels"), ("annotation", "/metadata/annotations")] {
         let after = after.pointer(fields);
         let kept = |(key, value): &(&String, &Value)| after.and_then(|all| all.get(key.as_str())) == Some(*value);
         if let Some((key, _)) =
             before.pointer(fields).and_then(Value::as_object).into_iter().flatten().find(|one| !kept(one))
         {
-            return Err(format!("would change the {what} `{key}`, which kamaji owns"));
+            return Err(format!("would change the {what} `{key}`, which is kamaji's"));
         }
     }
     for field in ["serviceAccountName", "automountServiceAccountToken"] {
         if before["spec"][field] != after["spec"][field] {
-            return Err(format!("would change `{field}`, which kamaji owns"));
+            return Err(format!("would change `{field}`, which is kamaji's"));
         }
     }
-    check_kept(&before["spec"]["volumes"], &after["spec"]["volumes"], "volume")?;
+    keeps(&before["spec"]["volumes"], &after["spec"]["volumes"], "volume")?;
     let container = |pod: &Value| {
         let mut all = pod["spec"]["containers"].as_array().into_iter().flatten();
         all.find(|container| container["name"] == name).cloned()
@@ -145,28 +144,28 @@ fn check_owned_fields(before: &Value, after: &Value, name: &str) -> Result<(), S
     let Some((before, after)) = container(before).zip(container(after)) else {
         return Err(format!("would remove or rename the container `{name}`"));
     };
-    check_kept(&before["volumeMounts"], &after["volumeMounts"], "mount of volume")?;
-    check_kept(&before["ports"], &after["ports"], "port")?;
+    keeps(&before["volumeMounts"], &after["volumeMounts"], "mount of")?;
+    keeps(&before["ports"], &after["ports"], "port")?;
     let (owned, now) = (owned_arguments(&before), owned_arguments(&after));
     let differs =
         owned.iter().find(|line| !now.contains(line)).or_else(|| now.iter().find(|line| !owned.contains(line)));
     if let Some(line) = differs {
         let argument = line.trim_start_matches('-').split('=').next().unwrap_or_default();
-        return Err(format!("would change the argument `{argument}`, which kamaji owns"));
+        return Err(format!("would change the argument `{argument}`, which is kamaji's"));
     }
     if arguments(&after).any(|line| line.starts_with("--authorization-mode=") && line.contains("AlwaysAllow")) {
-        return Err("would allow all requests: `--authorization-mode=AlwaysAllow`".into());
+        return Err("would let everybody do everything: `AlwaysAllow`".into());
     }
     Ok(())
 }
 
-fn check_kept(before: &Value, after: &Value, what: &str) -> Result<(), String> {
+fn keeps(before: &Value, after: &Value, what: &str) -> Result<(), String> {
     let after: Vec<&Value> = after.as_array().into_iter().flatten().collect();
     match before.as_array().into_iter().flatten().find(|item| !after.contains(item)) {
         None => Ok(()),
         Some(lost) => {
             let name = lost["name"].as_str().unwrap_or_default();
-            Err(format!("would change the {what} `{name}`, which kamaji owns"))
+            Err(format!("would change the {what} `{name}`, which is kamaji's"))
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Checks that a pod complies with Pod Security `restricted`
-//! (<https://kubernetes.io/docs/concepts/security/pod-security-standards/>). Reports violations before anything is
-//! written, and also in namespaces where the API server does not enforce the standard.
+//! Whether a pod is one that Pod Security `restricted` admits, field by field of
+//! <https://kubernetes.io/docs/concepts/security/pod-security-standards/>. The API server judges in the end; here it is
+//! told before anything is written, and in namespaces that do not enforce it.
 
 use serde_json::Value;
 
-/// The allowed volume types; none exposes the node.
+/// Kinds of volumes that are not of the node.
 const VOLUMES: [&str; 8] =
     ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
 const SELINUX_TYPES: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
@@ -21,23 +21,23 @@ const SYSCTLS: [&str; 10] = [
     "net.ipv4.tcp_syncookies",
 ];
 
-/// Refuses a volume with a type that is not allowed.
+/// Why a volume is not allowed: the first field of it that is none of the kinds.
 fn refuse_volume(volume: &Value) -> Result<(), String> {
     let kind = volume.as_object().into_iter().flatten().find(|(key, value)| *key != "name" && !value.is_null());
     match kind {
         Some((kind, _)) if !VOLUMES.contains(&kind.as_str()) => {
             let name = volume["name"].as_str().unwrap_or_default();
-            Err(format!("volume `{name}` has type `{kind}`, which Pod Security `restricted` does not allow"))
+            Err(format!("volume `{name}` is of the kind `{kind}`, which Pod Security `restricted` does not allow"))
         }
         Some(_) | None => Ok(()),
     }
 }
 
-/// Refuses a pod that does not comply; the error is the violation.
+/// Why a pod is not allowed.
 pub(super) fn refuse_pod(spec: &Value) -> Result<(), String> {
     for field in ["hostNetwork", "hostPID", "hostIPC"] {
         if spec[field] == true {
-            return Err(format!("`{field}` is not allowed"));
+            return Err(format!("`{field}` gives the pod a part of the node"));
         }
     }
     items(&spec["volumes"]).try_for_each(refuse_volume)?;
@@ -48,7 +48,7 @@ pub(super) fn refuse_pod(spec: &Value) -> Result<(), String> {
         return Err(format!("the sysctl `{name}` is not allowed"));
     }
     if !spec["ephemeralContainers"].is_null() {
-        return Err("`ephemeralContainers` are not allowed in a Deployment".into());
+        return Err("`ephemeralContainers` are not part of a Deployment".into());
     }
     let containers = items(&spec["containers"]).chain(items(&spec["initContainers"]));
     containers.into_iter().try_for_each(|container| refuse_container(container, pod))
@@ -75,43 +75,43 @@ fn refuse_container(container: &Value, pod: &Value) -> Result<(), String> {
         return Err(format!("{name} must drop all capabilities"));
     }
     if items(&own["capabilities"]["add"]).any(|capability| capability != "NET_BIND_SERVICE") {
-        return Err(format!("{name} may only add the capability NET_BIND_SERVICE"));
+        return Err(format!("{name} may add no capability but NET_BIND_SERVICE"));
     }
     if !matches!(own["procMount"].as_str(), None | Some("Default")) {
-        return Err(format!("{name} must not set `procMount`"));
+        return Err(format!("{name} must leave `procMount` as it is"));
     }
     if items(&container["ports"]).any(|port| port["hostPort"].as_u64().unwrap_or(0) != 0) {
-        return Err(format!("{name} must not use a `hostPort`"));
+        return Err(format!("{name} would take a port of the node"));
     }
     let probes = ["livenessProbe", "readinessProbe", "startupProbe"].map(|probe| &container[probe]);
     let hooks = ["postStart", "preStop"].map(|hook| &container["lifecycle"][hook]);
     for action in probes.into_iter().chain(hooks) {
         let hosts = ["httpGet", "tcpSocket"].map(|how| action[how]["host"].as_str().unwrap_or_default());
         if hosts.iter().any(|host| !host.is_empty()) {
-            return Err(format!("{name} must not set `host` in probes or lifecycle hooks"));
+            return Err(format!("{name} would have another host probed"));
         }
     }
     Ok(())
 }
 
-/// Checks the security context fields that pods and containers have in common.
+/// What pods and containers have alike.
 fn refuse_context(context: &Value, of: &str) -> Result<(), String> {
     if context["runAsNonRoot"] == false || context["runAsUser"] == 0 {
         return Err(format!("{of} would run as root"));
     }
     if !matches!(context["seccompProfile"]["type"].as_str(), None | Some("RuntimeDefault" | "Localhost")) {
-        return Err(format!("{of} must not disable the seccomp profile"));
+        return Err(format!("{of} would be without a seccomp profile"));
     }
     if context["appArmorProfile"]["type"] == "Unconfined" {
-        return Err(format!("{of} must not disable the AppArmor profile"));
+        return Err(format!("{of} would be without an AppArmor profile"));
     }
     let selinux = &context["seLinuxOptions"];
     let text = |field: &str| selinux[field].as_str().unwrap_or_default().to_owned();
     if !SELINUX_TYPES.contains(&text("type").as_str()) || !text("user").is_empty() || !text("role").is_empty() {
-        return Err(format!("{of} must not set this SELinux type, user or role"));
+        return Err(format!("{of} would have another SELinux type, user or role"));
     }
     if context["windowsOptions"]["hostProcess"] == true {
-        return Err(format!("{of} must not be a Windows host process"));
+        return Err(format!("{of} would be a process of the node"));
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn every_violation_is_refused() {
+    fn what_restricted_forbids_is_refused() {
         assert_eq!(refuse_pod(&pod()), Ok(()));
         let cases = [
             ("/hostNetwork", json!(true)),

@@ -1,9 +1,9 @@
-//! Strategic merge patch for pods, Deployments and `DaemonSets`: merges maps, removes null fields, and merges lists by
-//! key. Supports the directives `$patch`, `$retainKeys` and `$deleteFromPrimitiveList`; `$setElementOrder`, which
-//! kubectl generates, is refused.
+//! Kubernetes' strategic merge patch, as far as pods, Deployments and `DaemonSets` need it: maps are merged, null
+//! removes, and lists of named things are merged by their key. Its directives `$patch`, `$retainKeys` and
+//! `$deleteFromPrimitiveList` are followed; `$setElementOrder`, which kubectl writes for itself, is not read.
 //!
-//! Order and corner cases match those of `k8s.io/apimachinery/pkg/util/strategicpatch` of 1.37;
-//! `tests/offline/patches.rs` compares the results with kubeadm's.
+//! Order and corner cases are those of `k8s.io/apimachinery/pkg/util/strategicpatch` of 1.37; `tests/offline/patches.rs`
+//! compares with kubeadm.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 const ORDER: &str = "$setElementOrder/";
 
-/// Lists that are merged, and their merge keys (`patchMergeKey` in `k8s.io/api`). All others are replaced.
+/// Lists that are merged, and the key of their items (`patchMergeKey` of `k8s.io/api`). All others are replaced.
 const MERGED_BY: [(&str, &str); 12] = [
     ("containers", "name"),
     ("env", "name"),
@@ -27,13 +27,13 @@ const MERGED_BY: [(&str, &str); 12] = [
     ("volumeDevices", "devicePath"),
     ("volumes", "name"),
 ];
-/// The merge key of a container's mounts.
+/// One more: the list of a container, which has no other fields of that name around it.
 const MOUNTS: (&str, &str) = ("volumeMounts", "mountPath");
 
-/// Merges `patch` into `original`. `keyed` is false for types whose lists are never merged.
+/// Merges `patch` into `original`. `keyed` is false for what has no lists that are merged.
 pub(super) fn merge(original: Value, patch: &Value, keyed: bool) -> Result<Value, String> {
     let (Value::Object(original), Value::Object(patch)) = (original, patch) else {
-        return Err("a strategic merge patch must be a map".into());
+        return Err("a strategic patch is a map".into());
     };
     merge_maps(original, patch, keyed).map(Value::Object)
 }
@@ -51,10 +51,10 @@ fn merge_maps(
             return Ok(whole);
         }
         Some("delete") => return Ok(Map::new()),
-        Some(other) => return Err(format!("`{PATCH}: {other}` is not supported")),
+        Some(other) => return Err(format!("`{PATCH}: {other}` is not known here")),
     }
     if let Some(retained) = patch.get(RETAIN_KEYS) {
-        let keys = retained.as_array().ok_or_else(|| format!("`{RETAIN_KEYS}` must be a list"))?;
+        let keys = retained.as_array().ok_or_else(|| format!("`{RETAIN_KEYS}` is a list"))?;
         let is_kept = |key: &str| keys.iter().any(|kept| kept == key);
         if let Some(key) = patch.iter().find(|(key, value)| !key.starts_with('$') && !value.is_null() && !is_kept(key))
         {
@@ -64,10 +64,10 @@ fn merge_maps(
     }
     for (key, value) in patch.iter().filter(|(key, _)| *key != RETAIN_KEYS) {
         if key.starts_with(ORDER) {
-            return Err(format!("`{key}` is not supported"));
+            return Err(format!("`{key}` is not read here"));
         }
         if let Some(list) = key.strip_prefix(DELETE_FROM) {
-            let gone = value.as_array().ok_or_else(|| format!("`{key}` must be a list"))?;
+            let gone = value.as_array().ok_or_else(|| format!("`{key}` is a list"))?;
             if let Some(Value::Array(items)) = original.get_mut(list) {
                 items.retain(|item| !gone.contains(item));
             }
@@ -103,15 +103,15 @@ fn merge_lists(mut items: Vec<Value>, patch: &[Value], by: &str, list: &str) -> 
     let mut named = Vec::new();
     let mut replace = false;
     for item in patch {
-        let fields = item.as_object().ok_or_else(|| format!("`{list}` must be a list of maps"))?;
+        let fields = item.as_object().ok_or_else(|| format!("`{list}` is a list of maps"))?;
         match fields.get(PATCH).map(|directive| directive.as_str().unwrap_or_default()) {
             None => named.push(fields),
             Some("replace") => replace = true,
             Some("delete") => {
-                let key = fields.get(by).ok_or_else(|| format!("an item to delete from `{list}` needs its `{by}`"))?;
+                let key = fields.get(by).ok_or_else(|| format!("an item of `{list}` is removed by its `{by}`"))?;
                 items.retain(|item| item.get(by) != Some(key));
             }
-            Some(other) => return Err(format!("`{PATCH}: {other}` is not supported in a list")),
+            Some(other) => return Err(format!("`{PATCH}: {other}` is not known in a list")),
         }
     }
     if replace {
@@ -136,8 +136,8 @@ fn merge_lists(mut items: Vec<Value>, patch: &[Value], by: &str, list: &str) -> 
     Ok(interleave(items, patched, &places, by))
 }
 
-/// Interleaves patched and other items. Each group keeps its order; between them the original order decides, and new
-/// items come first.
+/// What the patch names keeps the order of the patch, the rest its own; between the two, the order in which they were
+/// decides, and what is new comes first.
 fn interleave(rest: Vec<Value>, patched: Vec<Value>, places: &[Value], by: &str) -> Vec<Value> {
     let place = |item: &Value| places.iter().position(|key| item.get(by) == Some(key));
     let (mut rest, mut patched) = (rest.into_iter().peekable(), patched.into_iter().peekable());
@@ -153,7 +153,7 @@ fn interleave(rest: Vec<Value>, patched: Vec<Value>, places: &[Value], by: &str)
     }
 }
 
-/// The patch's value without nulls and directives, if there is no value to merge it with.
+/// The patch's value where there is nothing to merge it with: without nulls and directives.
 fn plain(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_remove_items_and_replace_lists() {
+    fn items_are_removed_and_lists_replaced_when_the_patch_says_so() {
         let original = || json!({"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "secret": {"x": 1}}]});
         let removed = merged(original(), &json!({"volumes": [{"name": "a", "$patch": "delete"}]}));
         assert_eq!(removed, json!({"volumes": [{"name": "b", "secret": {"x": 1}}]}));
@@ -218,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_directives_are_refused() {
+    fn what_cannot_be_followed_is_refused() {
         let original = || json!({"containers": [{"name": "a"}]});
         for patch in [
             json!({"containers": [{"image": "x"}]}),
             json!({"containers": [{"$patch": "delete"}]}),
             json!({"containers": ["a"]}),
-            json!({"$patch": "unknown"}),
+            json!({"$patch": "burn"}),
             json!({"$setElementOrder/containers": []}),
             json!({"$retainKeys": ["a"], "b": 1}),
         ] {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn unkeyed_lists_are_replaced() {
+    fn without_keys_every_list_is_replaced() {
         let merged = merge(json!({"env": [{"name": "a"}]}), &json!({"env": [{"name": "b"}]}), false).unwrap();
         assert_eq!(merged, json!({"env": [{"name": "b"}]}));
     }

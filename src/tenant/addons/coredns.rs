@@ -1,6 +1,6 @@
-//! Renders `CoreDNS` as kubeadm of the tenant's minor installs it. Source: `phases/addons/dns`.
+//! `CoreDNS` as kubeadm of the tenant's minor installs it. Source: `phases/addons/dns`.
 //!
-//! Tenants may edit the Corefile and edit and scale the Deployment; kamaji does not overwrite such changes.
+//! The Corefile and the Deployment are the tenant's to edit and to scale: what was changed there is left alone.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const NAME: &str = "coredns";
 const ROLE: &str = "system:coredns";
 const METRICS_PORT: i32 = 9153;
 
-/// All objects of `CoreDNS`.
+/// All objects of the addon.
 pub(in crate::tenant) fn coredns(spec: &ControlPlaneSpec, dns: &CoreDns, release: &Release) -> Vec<Manifest> {
     let account = ServiceAccount { metadata: named(KUBE_SYSTEM, NAME), ..Default::default() };
     let role = ClusterRole {
@@ -36,23 +36,23 @@ pub(in crate::tenant) fn coredns(spec: &ControlPlaneSpec, dns: &CoreDns, release
     };
     let corefile = corefile(&spec.networking.dns_domain, release);
     let config = config_map(named(KUBE_SYSTEM, NAME), [("Corefile", corefile)]);
-    let deployment = Manifest::of(&workload(spec, dns, release), Write::ApplyUnlessEdited);
+    let deployment = Manifest::of(&workload(spec, dns, release), Write::ApplyUnlessTaken);
     vec![
         Manifest::of(&account, Write::Apply),
         Manifest::of(&role, Write::Apply),
         cluster_role_binding(ROLE, ROLE, vec![service_account(NAME)]),
-        Manifest::of(&config, Write::ApplyUnlessEdited),
+        Manifest::of(&config, Write::ApplyUnlessTaken),
         Manifest::of(&service(spec), Write::Apply),
         patched(spec, PatchTarget::CorednsDeployment, deployment),
     ]
 }
 
-/// The unpatched Deployment.
+/// The Deployment before any patch.
 pub(super) fn workload(spec: &ControlPlaneSpec, dns: &CoreDns, release: &Release) -> Deployment {
     deployment::deployment(&image(spec, dns, release), release)
 }
 
-/// The image, by kubeadm's rule (`images.GetDNSImage`): in the default registry its path has an additional `/coredns`.
+/// kubeadm's rule (`images.GetDNSImage`): the official registry has the image one folder deeper than any other.
 fn image(spec: &ControlPlaneSpec, dns: &CoreDns, release: &Release) -> String {
     let repository = dns.image_repository.as_deref().unwrap_or(&spec.image_repository);
     let tag = dns.image_tag.as_deref().unwrap_or(release.coredns_tag);
@@ -60,7 +60,7 @@ fn image(spec: &ControlPlaneSpec, dns: &CoreDns, release: &Release) -> String {
     format!("{repository}{folder}/coredns:{tag}")
 }
 
-/// The Corefile. Up to 1.31 it also caches the cluster's zone; later ones disable that.
+/// Up to 1.31 the answers of the cluster's own zone are cached too; later Corefiles keep it out of the cache.
 fn corefile(domain: &str, release: &Release) -> String {
     let cache = if release.corefile_skips_own_zone {
         format!("cache 30 {{\n       disable success {domain}\n       disable denial {domain}\n    }}")
@@ -85,7 +85,7 @@ fn corefile(domain: &str, release: &Release) -> String {
     format!(".:53 {{\n    {}\n}}\n", plugins.join("\n    "))
 }
 
-/// The Service. It has one address, of the primary family, even in dual-stack clusters (`constants.GetDNSIP`).
+/// The Service has one address, of the primary family, also in a dual-stack cluster (`constants.GetDNSIP`).
 fn service(spec: &ControlPlaneSpec) -> Service {
     let port = |name: &str, number: i32, protocol: &str| ServicePort {
         name: Some(name.to_owned()),

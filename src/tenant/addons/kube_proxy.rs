@@ -1,4 +1,4 @@
-//! Renders kube-proxy as kubeadm of the tenant's minor installs it.
+//! kube-proxy as kubeadm of the tenant's minor installs it.
 //!
 //! Sources: `phases/addons/proxy`, `componentconfigs/kubeproxy.go`.
 
@@ -27,7 +27,7 @@ const NAME: &str = "kube-proxy";
 const CONFIG_KEY: &str = "config.conf";
 const FOLDER: &str = "/var/lib/kube-proxy";
 
-/// All objects of kube-proxy.
+/// All objects of the addon.
 pub(in crate::tenant) fn kube_proxy(
     spec: &ControlPlaneSpec,
     facts: &TenantFacts<'_>,
@@ -43,18 +43,18 @@ pub(in crate::tenant) fn kube_proxy(
         cluster_role_binding("kubeadm:node-proxier", "system:node-proxier", vec![service_account(NAME)]),
         role,
         role_binding,
-        // Changes by others are kept, as with `kubeadm upgrade apply`, which reads the configuration from there.
-        Manifest::of(&config, Write::ApplyUnlessEdited),
+        // What people changed in it stays, as with `kubeadm upgrade apply`, which reads it from there.
+        Manifest::of(&config, Write::ApplyUnlessTaken),
         super::patched(spec, PatchTarget::KubeProxyDaemonset, Manifest::of(&daemon_set(spec), Write::Apply)),
     ]
 }
 
-/// The user's `KubeProxyConfiguration`, with kubeadm's defaults added.
+/// The user's `KubeProxyConfiguration`, completed with what kubeadm sets.
 fn configuration(spec: &ControlPlaneSpec, release: &Release) -> Map<String, Value> {
     let mut config = spec.kube_proxy.clone();
     config.insert("apiVersion".to_owned(), json!("kubeproxy.config.k8s.io/v1alpha1"));
     config.insert("kind".to_owned(), json!("KubeProxyConfiguration"));
-    // kubeadm uses the family of the advertised address, which is the primary one.
+    // kubeadm looks at the advertised address, which is of this family.
     let any = match spec.networking.primary_family() {
         Family::V4 => "0.0.0.0",
         Family::V6 => "::",
@@ -70,7 +70,7 @@ fn configuration(spec: &ControlPlaneSpec, release: &Release) -> Map<String, Valu
     config
 }
 
-/// The kubeconfig. Uses the real endpoint, because `default/kubernetes` is reachable only once kube-proxy runs.
+/// The real endpoint, not `default/kubernetes`: that address works only once kube-proxy runs.
 fn kubeconfig(facts: &TenantFacts<'_>) -> String {
     const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
     yaml(&json!({
@@ -92,7 +92,6 @@ fn kubeconfig(facts: &TenantFacts<'_>) -> String {
     }))
 }
 
-/// The unpatched `DaemonSet`.
 pub(super) fn daemon_set(spec: &ControlPlaneSpec) -> DaemonSet {
     let labels = || Some(BTreeMap::from([("k8s-app".to_owned(), NAME.to_owned())]));
     DaemonSet {

@@ -63,8 +63,10 @@ fn a_user_gets_a_certificate_that_is_stored_nowhere(sandbox: &TestNamespace, eas
     let file = path.display().to_string();
     let words =
         ["kubeconfig", "east", "--user", "jane@example.com", "--group", "viewers", "--group", "ops", "--ttl", "1h"];
-    let told =
-        sandbox.run(&[&words[..], &["--file", &file, "-o", "json"]].concat()).says(&["cannot be revoked"]).json();
+    let told = sandbox
+        .run(&[&words[..], &["--file", &file, "-o", "json"]].concat())
+        .says(&["cannot be revoked before"])
+        .json();
     let jane = Kube::with(&path);
     let whoami: Value = jane.run(&["auth", "whoami", "-o", "json"]).json();
     assert_eq!(whoami["status"]["userInfo"]["username"], "jane@example.com");
@@ -98,7 +100,7 @@ fn a_user_gets_a_certificate_that_is_stored_nowhere(sandbox: &TestNamespace, eas
         (&["--user", "jane", "--group", "system:masters"][..], "--allow-system"),
         (&["--user", "system:admin"], "--allow-system"),
         (&["--user", "jane", "--ttl", "1m"], "10 minutes"),
-        (&["--user", "jane", "--ttl", "87800h"], "the CA expires on"),
+        (&["--user", "jane", "--ttl", "87800h"], "the authority itself ends on"),
         (&["--user", "admin", "--group", "ops"], "--user jane"),
     ] {
         let refused = sandbox.run(&[&["kubeconfig", "east"], words].concat()).exits(2).says(&[said]);
@@ -203,7 +205,7 @@ fn those_that_are_not_ready_are_told(sandbox: &TestNamespace) {
     });
     let begun = Instant::now();
     let printed = sandbox.run_as_administrator(&["kubeconfig", "-A", "-l", LABEL]).exits(7);
-    let printed = printed.says(&["e2e-access/west: no pod is ready", "1 of 2"]);
+    let printed = printed.says(&["e2e-access/west: none of its pods is ready", "1 of 2"]);
     println!("two kubeconfigs in {:.1} s", begun.elapsed().as_secs_f32());
     let fleet = Kube::with(&sandbox.file("fleet.conf", &printed.stdout));
     fleet.run(&["--context", "kamaji-e2e-access-east", "get", "namespaces"]).ok();

@@ -22,7 +22,7 @@ fn kamaji_works_where_only_the_management_api_is_reachable() {
     };
     let created = kamaji(&["create", "remote", "--kubeadm-config", &file, "--expose", "node-port"], false).ok();
     assert!(created.stdout.starts_with("remote is ready"), "{created}");
-    let created = created.says(&["is not reachable from here"]);
+    let created = created.says(&["does not answer from here"]);
     println!("created through the management API in {:.1} s", created.took.as_secs_f32());
     let endpoint =
         sandbox.run(&["list", "-o", "json"]).json()["items"][0]["endpoint"].as_str().unwrap_or_default().to_owned();
@@ -52,7 +52,7 @@ fn an_endpoint_lost_during_a_request_is_bypassed() {
     let sandbox = TestNamespace::new("e2e-gone");
     let free = TcpListener::bind((machine(), 0)).and_then(|listener| listener.local_addr());
     let endpoint = free.expect("a port is free").to_string();
-    sandbox.create("gone", &["--endpoint", &endpoint]).ok().says(&["is not reachable from here"]);
+    sandbox.create("gone", &["--endpoint", &endpoint]).ok().says(&["does not answer from here"]);
     let service = &sandbox.objects("services")[0];
     let server = format!("{}:{}", management_addresses()[0], service["spec"]["ports"][0]["nodePort"]);
     let gate = ClosingProxy::open(&endpoint, &server);

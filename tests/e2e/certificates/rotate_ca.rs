@@ -37,7 +37,7 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     scene.everything_works("before", &[&first]);
     let (old_ca, old_admin) = (scene.ca(CA), scene.admin_conf());
 
-    scene.go(&["--phase", "use", "--yes"]).exits(4).says(&["before phase trust is complete"]);
+    scene.go(&["--phase", "use", "--yes"]).exits(4).says(&["comes after phase trust"]);
     let dry = scene.go(&["--phase", "trust", "--dry-run"]).ok();
     assert!(dry.stdout.contains("authority-rotation-key") && scene.left().is_empty(), "{dry}");
     scene.go(&["--phase", "trust"]).exits(8).says(&["--yes"]);
@@ -59,25 +59,25 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     }
     let status = scene.sandbox.run(&["status", NAME, "-o", "json"]).json();
     assert_eq!(
-        (&status["rotation"]["target"], &status["rotation"]["phase"]),
+        (&status["rotation"]["of"], &status["rotation"]["phase"]),
         (&"certificate-authority".into(), &"trust".into())
     );
     scene.everything_works("trust", &[&first]);
     scene.the_old_files_ask_for_nothing();
     let again = scene.go(&["--phase", "trust", "--yes"]).ok();
-    assert!(again.stdout.contains("phase trust complete") && again.stdout.contains("--worker-script | ssh"), "{again}");
+    assert!(again.stdout.contains("phase trust reached") && again.stdout.contains("--worker-script | ssh"), "{again}");
     assert_eq!(scene.ca("authority-rotation-key"), new_ca, "there is no third one");
 
     // The worker does not know the new one yet.
-    scene.refuses(&["--phase", "use", "--yes"], &[&format!("the kubelet of {FIRST} was started at"), "--force"]);
+    scene.refuses(&["--phase", "use", "--yes"], &[&format!("the kubelet of {FIRST} runs since"), "--force"]);
     let dry = scene.follow(&["--dry-run"]).ok();
-    assert!(dry.stdout.contains("would be updated"), "{dry}");
+    assert!(dry.stdout.contains("would follow"), "{dry}");
     let followed = scene.follow(&[]).ok();
-    assert!(followed.stdout.contains("updated") && followed.stdout.contains(FIRST), "{followed}");
+    assert!(followed.stdout.contains("follows now") && followed.stdout.contains(FIRST), "{followed}");
     println!("a worker trusts both after {:.1} s", followed.took.as_secs_f32());
     let both = first.run(&["cat", "/etc/kubernetes/pki/ca.crt"]).text();
     assert!(both.contains(old_ca.trim()) && both.contains(new_ca.trim()), "{both}");
-    assert!(scene.follow(&[]).ok().stdout.contains("up to date"));
+    assert!(scene.follow(&[]).ok().stdout.contains("follows already"));
     scene.joins(&second);
     scene.everything_works("trust, with workers that follow", &[&first, &second]);
 
@@ -87,10 +87,10 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     scene.everything_works("use", &[&first, &second]);
     scene.old_admin(&old_admin, &both).run(&["get", "nodes"]).ok();
     scene.the_old_files_ask_for_nothing();
-    scene.refuses(&["--phase", "drop", "--yes"], &[&format!("the certificate of the kubelet of {FIRST} was issued")]);
+    scene.refuses(&["--phase", "drop", "--yes"], &[&format!("the kubelet of {FIRST} has a certificate")]);
 
     // Back, and forth again with the same new one.
-    assert!(scene.follow(&[]).ok().stdout.contains("updated"));
+    assert!(scene.follow(&[]).ok().stdout.contains("follows now"));
     scene.signed_by(&new_ca, &certificate_of(&first), FIRST);
     scene.reach(&["--back"]);
     scene.serves_with(&old_ca);
@@ -100,7 +100,7 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     scene.serves_with(&new_ca);
 
     // The second worker by the script, as somebody without ssh from here does it.
-    scene.refuses(&["--phase", "drop", "--yes"], &[&format!("the certificate of the kubelet of {SECOND} was issued")]);
+    scene.refuses(&["--phase", "drop", "--yes"], &[&format!("the kubelet of {SECOND} has a certificate")]);
     scene.follows_by_script(&second);
     scene.signed_by(&new_ca, &certificate_of(&second), SECOND);
     scene.follow(&[]).ok();
@@ -116,7 +116,7 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     let refused = scene.old_admin(&old_admin, &new_ca).run(&["get", "nodes"]).exits(1);
     assert!(refused.stderr.contains("Unauthorized") || refused.stderr.contains("must be logged in"), "{refused}");
     scene.everything_works("drop", &[&first, &second]);
-    assert!(scene.follow(&[]).ok().stdout.contains("up to date"), "it trusts one only");
+    assert!(scene.follow(&[]).ok().stdout.contains("follows already"), "it trusts one only");
     assert_eq!(first.run(&["cat", "/etc/kubernetes/pki/ca.crt"]).text().trim(), new_ca.trim());
     scene.follows_by_script(&second);
     scene.joins(&third);
@@ -124,7 +124,7 @@ fn the_ca_is_rotated_with_its_workers_and_rolled_back_without_a_failed_request()
     scene.the_old_files_ask_for_nothing();
     scene.sandbox.run(&["certs", "check", NAME]).ok();
     let nothing = scene.go(&["--phase", "drop", "--yes"]).ok();
-    assert!(nothing.stdout.contains("no rotation of the"), "{nothing}");
+    assert!(nothing.stdout.contains("there is one certificate authority"), "{nothing}");
 }
 
 #[test]
@@ -279,7 +279,7 @@ impl Scene {
             self.sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["are being changed", "--phase drop"]);
             self.go(&["--back", "--yes"]).exits(4).says(&["--phase drop"]);
             let run = self.follow(&["--phase", "drop", "--yes"]).ok();
-            assert!(run.stdout.contains("updated"), "{run}");
+            assert!(run.stdout.contains("follows now"), "{run}");
         });
     }
 

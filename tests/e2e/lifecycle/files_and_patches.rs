@@ -199,7 +199,7 @@ fn a_second_run_needs_no_file_again(sandbox: &TestNamespace, file: &str) {
     let before = sandbox.everything();
     let again = sandbox.run(&create(file)).ok();
     assert_eq!(again.stdout.lines().next().map(|line| line.starts_with("files: unchanged")), Some(true), "{again}");
-    again.says(&["/etc/kubernetes/audit.yaml: using the file supplied earlier"]);
+    again.says(&["/etc/kubernetes/audit.yaml: the file given earlier is kept"]);
     assert_eq!(sandbox.everything(), before);
 }
 

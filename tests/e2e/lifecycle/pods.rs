@@ -57,7 +57,7 @@ fn what_is_missing_is_told_before_anything_is_written(sandbox: &TestNamespace) {
         (
             &["--limits", "kube-apiserver=memory=1Gi", "--requests", "kube-apiserver=memory=2Gi"],
             2,
-            "it exceeds the limit of kube-apiserver",
+            "never more than the limit",
         ),
     ];
     for (flags, code, words) in cases {

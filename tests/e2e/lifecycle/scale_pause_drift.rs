@@ -15,7 +15,7 @@ fn a_control_plane_scales_to_zero_and_back_is_paused_and_reports_drift() {
     sandbox.run(&["scale", NAME, "--replicas", "0"]).exits(8).says(&["--yes"]);
     sandbox.run(&["scale", NAME, "--replicas", "0", "--yes"]).ok();
     assert!(sandbox.objects("pods").is_empty(), "nothing runs");
-    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["status"], "ScaledToZero");
+    assert_eq!(sandbox.run(&["list", "-o", "json"]).json()["items"][0]["status"], "Asleep");
     let asleep = sandbox.run(&create).ok();
     assert!(asleep.stdout.contains("unchanged"), "a file that says nothing of pods does not wake it: {asleep}");
     sandbox.run(&["scale", NAME, "--replicas", "1"]).ok();

@@ -84,7 +84,7 @@ fn an_ipv6_only_cluster_serves_workers_without_ipv4() {
     let file = file(&sandbox, "fd00:10:96::/112", "fd00:10:244::/56");
     let create = ["create", "six", "--kubeadm-config", &file, "--expose", "node-port"];
     let refused = sandbox.run(&[&create[..], &["--endpoint", "192.0.2.1:443"]].concat()).exits(2);
-    refused.says(&["the endpoint `192.0.2.1` has no IPv6 address", "hint: use an endpoint with an IPv6"]);
+    refused.says(&["nothing at the endpoint `192.0.2.1` has an IPv6 address", "hint: give an endpoint with an IPv6"]);
     assert!(sandbox.everything().is_empty(), "it was refused before anything was written");
 
     let created = sandbox.run(&create).ok();

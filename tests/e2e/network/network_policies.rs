@@ -99,7 +99,7 @@ fn a_policy_follows_the_management_cluster_and_the_permissions_of_the_user() {
     let patch = ["patch", "networkpolicy", "-n", &sandbox.namespace, "facts-network-policy", "--type=json", "-p"];
     kube.run(&[&patch[..], &[&spec.to_string()]].concat()).ok();
     let status = sandbox.run(&["status", "facts"]).ok();
-    assert!(status.stdout.contains("not denied yet: kamaji update facts -n e2e-policy-facts"), "{status}");
+    assert!(status.stdout.contains("is not closed yet: kamaji update facts -n e2e-policy-facts"), "{status}");
     sandbox.run(&["diff", "facts"]).exits(10);
     let repaired = sandbox.run(&["update", "facts", "--yes"]).ok();
     assert!(repaired.stderr.contains("NetworkPolicy e2e-policy-facts/facts-network-policy changed"), "{repaired}");
@@ -117,8 +117,8 @@ fn a_policy_follows_the_management_cluster_and_the_permissions_of_the_user() {
     assert!(again.stdout.contains("unchanged"), "{again}");
     assert_eq!(kube.json(&policy)["spec"], before["spec"], "whoever may read less opens nothing");
     sandbox.create("strict", &["--network-policy", "on"]).exits(1).says(&[
-        "the addresses of the nodes",
-        "the addresses of the API servers",
+        "the addresses of its nodes",
+        "the addresses of its API servers",
         "kamaji rbac -n e2e-policy-facts",
     ]);
     assert!(
@@ -499,6 +499,6 @@ fn status_tells_of_it(sandbox: &TestNamespace) {
     let policy = sections.iter().find(|section| section["name"] == "network policy").expect("status tells of it");
     assert_eq!(policy["ok"], true, "{policy:#}");
     // Here it runs beside the kubelets, where nobody sees it.
-    assert_eq!(policy["summary"], "applied; it is unknown whether this cluster enforces it");
+    assert_eq!(policy["summary"], "written; whether anything here enforces it is not known");
     assert!(policy.get("items").is_none(), "everything about this cluster is known: {policy:#}");
 }

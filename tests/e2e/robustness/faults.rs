@@ -3,7 +3,7 @@
 //! one ends, with the same keys and the same data.
 //!
 //! Here a sample is tried for two minutes, another one every day; `tests/faults/sweep` tries all. To repeat what failed:
-//! `KAMAJI_TEST_FAULT=VERB/SCENARIO/REQUEST`.
+//! `KAMAJI_TEST_FAULT=VERB/TROUBLE/REQUEST`.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -164,7 +164,7 @@ fn stage(sandbox: &TestNamespace, verbs: &[&Verb]) -> [(Plane, &'static str); 2]
 fn after_a_fault_at_any_request_the_same_command_converges() {
     let sandbox = TestNamespace::new("e2e-faults");
     if let Some(point) = variable("KAMAJI_TEST_FAULT") {
-        let [name, kind, at] = point.split('/').collect::<Vec<_>>()[..] else { panic!("VERB/SCENARIO/REQUEST") };
+        let [name, kind, at] = point.split('/').collect::<Vec<_>>()[..] else { panic!("VERB/TROUBLE/REQUEST") };
         let mut sweep = Sweep::new(&sandbox, &VERBS, &stage(&sandbox, &[verb(name)]));
         let outcome = sweep.point(verb(name), scenario(kind), at.parse().expect("REQUEST is a number"));
         println!("{point}: {outcome:?}");

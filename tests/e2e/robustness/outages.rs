@@ -34,11 +34,11 @@ fn nothing_is_made_by_a_wrong_clock(sandbox: &TestNamespace, proxy: &Proxy, crea
         proxy.harm_often(usize::MAX, |_| true, Injection::Fault(Fault::Ahead(ahead)));
         sandbox.run_through(proxy, create).exits(1).says(&["the clock of this machine", words, "hint: set the clock"]);
         sandbox.nothing_is_left();
-        sandbox.run_through(proxy, &["list"]).ok().says(&["warning:", "differ by"]);
+        sandbox.run_through(proxy, &["list"]).ok().says(&["warning:", "s apart"]);
     }
     proxy.reset();
     proxy.harm_often(usize::MAX, |_| true, Injection::Fault(Fault::Ahead(-120)));
-    sandbox.run_through(proxy, create).ok().says(&["warning:", "differ by"]);
+    sandbox.run_through(proxy, create).ok().says(&["warning:", "s apart"]);
     proxy.reset();
     sandbox.run(&["delete", NAME, "--yes"]).ok();
 }

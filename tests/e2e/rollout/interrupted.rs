@@ -46,7 +46,7 @@ fn a_killed_upgrade_reports_its_state_and_converges_to_one_version() {
     sandbox.run(&["rollback", NAME, "--yes"]).ok();
     it_has_alone(&sandbox, &tenant, OLD);
     // Who does not know that it was finished runs it again.
-    let again = sandbox.run(&["rollback", NAME, "--yes"]).ok().says(&["has already been rolled back"]);
+    let again = sandbox.run(&["rollback", NAME, "--yes"]).ok().says(&["taken back already"]);
     assert!(again.stdout.contains("unchanged"), "{again}");
 
     println!("killed at {}", kill(&sandbox, &proxy, &upgrade, Timing::After, deployment).1);
@@ -58,11 +58,11 @@ fn a_killed_upgrade_reports_its_state_and_converges_to_one_version() {
     println!("killed at {}", kill(&sandbox, &proxy, &upgrade, Timing::After, deployment).1);
     // The record says `replacing pods` already, so that the next time it is written is when the new pods serve.
     println!("killed at {}", kill(&sandbox, &proxy, &upgrade, Timing::After, record).1);
-    it_stands_at(&sandbox, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the objects inside the cluster");
+    it_stands_at(&sandbox, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the cluster's own objects");
     println!("killed at {}", kill(&sandbox, &proxy, &upgrade, Timing::Before, record).1);
-    it_stands_at(&sandbox, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the objects inside the cluster");
+    it_stands_at(&sandbox, "upgrade v1.36.3 -> v1.37.2 interrupted: writing the cluster's own objects");
     // Of the whole step, not of what is left of it.
-    sandbox.run(&upgrade).ok().says(&["the only way back is a snapshot"]);
+    sandbox.run(&upgrade).ok().says(&["no way back but a snapshot"]);
     it_has_alone(&sandbox, &tenant, NEW);
     let history = sandbox.run(&["history", NAME, "-o", "json"]).json();
     let kinds = history["items"].as_array().expect("items").iter().map(|item| item["kind"].as_str());
@@ -131,7 +131,7 @@ fn it_stands_at(sandbox: &TestNamespace, state: &str) {
 }
 
 fn nothing_else_may_change_it(sandbox: &TestNamespace) {
-    let finish = ["is incomplete", "kamaji upgrade halfway", "kamaji rollback halfway"];
+    let finish = ["is not finished", "kamaji upgrade halfway", "kamaji rollback halfway"];
     sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&finish);
     sandbox.run(&["upgrade", NAME, "--to", "v1.36.99", "--yes"]).exits(4).says(&finish);
     let file = sandbox.files.path().join("old.yaml").display().to_string();
@@ -192,18 +192,18 @@ fn workers_and_their_pods_survive_an_upgrade_and_its_rollback() {
     people_change_what_kubeadm_would_keep(&tenant);
 
     let plan = sandbox.run(&["upgrade", "plan", NAME, "-o", "json"]).json();
-    let manual_steps = &plan["items"][0]["manualSteps"][0];
-    assert_eq!((&manual_steps["node"], &manual_steps["kubelet"]), (&json!(worker.name()), &json!(OLD)), "{plan:#}");
-    assert!(plan["items"][0]["rollback"].as_str().is_some_and(|text| text.contains("the only way back is a snapshot")));
+    let by_hand = &plan["items"][0]["byHand"][0];
+    assert_eq!((&by_hand["node"], &by_hand["kubelet"]), (&json!(worker.name()), &json!(OLD)), "{plan:#}");
+    assert!(plan["items"][0]["wayBack"].as_str().is_some_and(|text| text.contains("no way back but a snapshot")));
     let before = pods(&tenant);
     let node = node(&tenant, worker.name());
     let file = sandbox.files.path().join("before.snapshot").display().to_string();
     let upgrade = ["upgrade", NAME, "--to", NEW, "--snapshot", &file];
     let dry = sandbox.run(&[&upgrade[..], &["--dry-run"]].concat()).ok();
-    assert!(dry.stderr.contains("snapshot is saved to") && !std::path::Path::new(&file).exists(), "{dry}");
+    assert!(dry.stderr.contains("data is saved in") && !std::path::Path::new(&file).exists(), "{dry}");
     let run = sandbox.run(&[&upgrade[..], &["--yes", "--timeout", "5m"]].concat()).ok().says(&[
-        "snapshot saved to",
-        "Kubelets are not upgraded",
+        "the data is saved in",
+        "Kubelets stay as they are. 1 of another version",
         "upgrade plan halfway",
     ]);
     println!("snapshot and upgrade in {:.1} s", run.took.as_secs_f32());
@@ -237,7 +237,7 @@ fn workers_and_their_pods_survive_an_upgrade_and_its_rollback() {
     assert_eq!(pods(&tenant), before, "the same pods, not restarted");
     what_people_changed_is_there(&tenant, OLD);
     let again = sandbox.run(&["upgrade", NAME, "--to", NEW, "--snapshot", &file, "--yes"]).ok();
-    assert!(again.stdout.contains("now runs v1.37.2"), "it can be upgraded once more: {again}");
+    assert!(again.stdout.contains("has v1.37.2"), "it can be upgraded once more: {again}");
 }
 
 /// Name, identity and restarts of each pod of the workload.

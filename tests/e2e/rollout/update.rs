@@ -202,7 +202,7 @@ fn a_bad_argument_is_taken_back_with_its_cause(sandbox: &TestNamespace, tenant: 
     let missing = ["update", NAME, "--image-repository", "registry.example.invalid", "--timeout", "20s", "--yes"];
     sandbox.run(&missing).exits(1).says(&["mage", "served all the time"]);
     // A pipeline that rolls back what failed does not take back the change before it.
-    let back = sandbox.run(&["rollback", NAME, "--yes"]).ok().says(&["has already been rolled back"]);
+    let back = sandbox.run(&["rollback", NAME, "--yes"]).ok().says(&["taken back already"]);
     assert!(back.stdout.contains("unchanged"), "{back}");
     sandbox.run(&["diff", NAME]).ok();
     assert_eq!(sandbox.run(&["status", NAME, "-o", "json"]).json()["update"], Value::Null);
@@ -212,7 +212,7 @@ fn the_history_tells_and_the_last_change_is_taken_back(sandbox: &TestNamespace) 
     let history = sandbox.run(&["history", NAME, "-o", "json"]).json();
     let items = history["items"].as_array().expect("a list");
     let of_kind = |kind: &str| -> Vec<&Value> { items.iter().filter(|item| item["kind"] == kind).collect() };
-    let what: Vec<String> = of_kind("change").iter().map(|item| item["changes"].to_string()).collect();
+    let what: Vec<String> = of_kind("change").iter().map(|item| item["what"].to_string()).collect();
     assert_eq!(what.len(), 5, "what was taken back is no change: {history:#}");
     assert_eq!(of_kind("rolledBack").len(), 3, "{history:#}");
     assert!(what[4].contains("certSANs: + api.example.com") && what[4].contains("audit-log-maxage: + 60"), "{what:?}");
@@ -253,7 +253,7 @@ fn nobody_loses_workers(sandbox: &TestNamespace, tenant: &Kube) {
     tenant.create("{apiVersion: v1, kind: Node, metadata: {name: joined}}");
     let before = sandbox.everything_settled();
     let refused = sandbox.run(&["update", NAME, "--expose", "cluster-ip", "--yes"]).exits(4);
-    refused.says(&["its worker would be lost", "node port would be removed"]);
+    refused.says(&["its worker would be lost", "node port would go"]);
     assert_eq!(sandbox.everything(), before);
     tenant.run(&["delete", "node", "joined"]).ok();
     sandbox.run(&["update", NAME, "--expose", "cluster-ip", "--dry-run"]).ok();
@@ -290,7 +290,7 @@ fn a_killed_update_is_reported_and_completed_or_rolled_back() {
         let back = index % 2 == 1 && status["update"] != Value::Null;
         if status["update"] != Value::Null {
             let shown = sandbox.run(&["status", NAME]).ok().stdout;
-            assert!(shown.contains("incomplete change of settings"), "{shown}");
+            assert!(shown.contains("a change of settings is not finished"), "{shown}");
             sandbox.run(&["scale", NAME, "--replicas", "2"]).exits(4).says(&["kamaji rollback"]);
         }
         let finished = if back { sandbox.run(&["rollback", NAME, "--yes"]).ok() } else { sandbox.run(&words).ok() };

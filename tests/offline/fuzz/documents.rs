@@ -1,8 +1,9 @@
-//! Fuzzes the parsers of kubeadm files, `TenantControlPlane`s, YAML and patches.
+//! Damaged kubeadm files, `TenantControlPlane`s and patches.
 
 use std::path::Path;
 
-use kamaji::config::operator::tenant_control_plane::{self, Overrides};
+use kamaji::config::operator::tenant_control_plane;
+use kamaji::config::operator::tenant_control_plane::Overrides;
 use kamaji::config::{self, KubeadmApi, Problem, Settings, Source};
 use kamaji::error::Advice as _;
 use kamaji::model::{ControlPlaneSpec, KeyAlgorithm, PatchTarget, SuppliedFiles};
@@ -41,26 +42,26 @@ fn settings() -> Settings {
     Settings { allow_experimental: true, ..new }
 }
 
-/// Asserts that problems are printable, have a remedy and are not too long.
-fn assert_printable(problems: &[Problem]) {
+/// What is told can be shown, has a remedy, and is not endless.
+fn can_be_told(problems: &[Problem]) {
     for problem in problems {
-        let message = problem.to_string();
-        assert!(message.len() < 2000, "{} bytes", message.len());
-        assert!(message.chars().all(|c| c == '\n' || !c.is_control()), "{message:?}");
-        assert!(!problem.remedy.is_empty() || problem.text.contains("more problems"), "no remedy: {message}");
+        let said = problem.to_string();
+        assert!(said.len() < 2000, "{} bytes", said.len());
+        assert!(said.chars().all(|c| c == '\n' || !c.is_control()), "{said:?}");
+        assert!(!problem.remedy.is_empty() || problem.text.contains("more problems"), "no remedy: {said}");
     }
 }
 
-/// Builds the desired objects, which must not panic.
-fn build_desired(spec: &ControlPlaneSpec) {
+/// A wish leads to objects, or to an error; twice to the same.
+fn decided(spec: &ControlPlaneSpec) {
     let slow = [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096];
     if !slow.contains(&spec.certificates.algorithm) {
-        drop(Plane::new(spec.clone()).build_desired());
+        drop(Plane::new(spec.clone()).desire());
     }
 }
 
 #[test]
-fn reading_a_damaged_kubeadm_file_does_not_panic() {
+fn no_damage_to_a_kubeadm_file_makes_reading_it_fail() {
     let corpus = corpus();
     let read = std::cell::Cell::new(0);
     for_a_while(
@@ -68,12 +69,12 @@ fn reading_a_damaged_kubeadm_file_does_not_panic() {
         |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let source = Source { name: "a.yaml", text: &text };
-            assert_printable(&config::validate(&source, true, &SuppliedFiles::default()).problems);
+            can_be_told(&config::validate(&source, true, &SuppliedFiles::default()).problems);
             let Ok(loaded) = config::load(&source, settings()) else { return };
             read.set(read.get() + 1);
-            // The recorded documents are equivalent to the file.
-            let recorded = Source { name: "recorded", text: &loaded.documents };
-            let mut again = config::load(&recorded, settings()).unwrap();
+            // What the record keeps means the same as the file.
+            let kept = Source { name: "kept", text: &loaded.documents };
+            let mut again = config::load(&kept, settings()).unwrap();
             again.spec.bootstrap_tokens.clone_from(&loaded.spec.bootstrap_tokens);
             assert_eq!(json(&again.spec), json(&loaded.spec), "{}", loaded.documents);
             assert_eq!(again.documents, loaded.documents);
@@ -81,21 +82,21 @@ fn reading_a_damaged_kubeadm_file_does_not_panic() {
                 let again = config::load(&Source { name: "converted", text: &converted }, settings()).unwrap();
                 assert_eq!(json(&again.spec), json(&loaded.spec), "{converted}");
             }
-            build_desired(&loaded.spec);
+            decided(&loaded.spec);
         },
     );
-    assert!(read.get() > 0, "no damaged file was valid");
+    assert!(read.get() > 0, "no damaged file is a file");
 }
 
 fn json(spec: &ControlPlaneSpec) -> serde_json::Value {
     let value = serde_json::to_value(spec).unwrap();
     let again: ControlPlaneSpec = serde_json::from_value(value.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&again).unwrap(), value, "a spec does not survive a round trip");
+    assert_eq!(serde_json::to_value(&again).unwrap(), value, "a record is read as it was written");
     value
 }
 
 #[test]
-fn reading_a_damaged_tenant_control_plane_does_not_panic() {
+fn no_damage_to_a_tenant_control_plane_makes_reading_it_fail() {
     let corpus = corpus();
     for_a_while(
         |random| damaged(TENANT.as_bytes(), random.one_of::<Vec<u8>>(&corpus), random),
@@ -105,11 +106,11 @@ fn reading_a_damaged_tenant_control_plane_does_not_panic() {
             match tenant_control_plane::load(&source, Overrides::default()) {
                 Ok(loaded) => {
                     json(&loaded.spec);
-                    build_desired(&loaded.spec);
+                    decided(&loaded.spec);
                 }
                 Err(error) => {
                     assert!(!error.hints().is_empty(), "no remedy: {error}");
-                    assert_printable(error.problems());
+                    can_be_told(error.problems());
                 }
             }
         },
@@ -117,7 +118,7 @@ fn reading_a_damaged_tenant_control_plane_does_not_panic() {
 }
 
 #[test]
-fn damaged_yaml_that_is_valid_survives_a_round_trip() {
+fn no_damage_to_yaml_makes_reading_or_writing_it_fail() {
     let corpus = corpus();
     for_a_while(
         |random| damaged_one(&corpus, random),
@@ -134,7 +135,7 @@ fn damaged_yaml_that_is_valid_survives_a_round_trip() {
 }
 
 #[test]
-fn applying_a_damaged_patch_does_not_panic() {
+fn no_damage_to_a_patch_makes_applying_it_fail() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kubeadm-patches");
     let read = |path: &Path| std::fs::read(path).unwrap();
     let mut paths: Vec<_> =
@@ -151,7 +152,7 @@ fn applying_a_damaged_patch_does_not_panic() {
                     continue;
                 };
                 if render::check_pod_patches(&spec).and_then(|()| tenant::check_patches(&spec)).is_ok() {
-                    build_desired(&spec);
+                    decided(&spec);
                 }
                 let pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "kube-apiserver"}]}});
                 drop(render::patch_object(&spec, PatchTarget::KubeApiserver, pod));

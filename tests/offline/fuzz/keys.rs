@@ -1,4 +1,4 @@
-//! Fuzzes the parsers of keys, certificates and kubeconfigs.
+//! Damaged keys, certificates and kubeconfigs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::mutate::{damaged, damaged_one};
 use crate::control_plane::{fixture, now};
 
 #[test]
-fn reading_damaged_keys_and_certificates_does_not_panic() {
+fn no_damage_to_a_key_or_a_certificate_makes_reading_it_fail() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pki");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -31,9 +31,9 @@ fn reading_damaged_keys_and_certificates_does_not_panic() {
             ] {
                 match pki::read_user_pki(&files, now()) {
                     Ok(given) => {
-                        // Accepted keys and certificates are clean PEM that is accepted again.
+                        // What is taken is clean PEM that is taken again.
                         for one in given.ca.iter().chain(&given.front_proxy_ca) {
-                            pki::check_ca("`ca.crt`", one, now()).unwrap();
+                            pki::check_authority("`ca.crt`", one, now()).unwrap();
                         }
                     }
                     Err(error) => assert!(!error.to_string().contains("PRIVATE KEY-----"), "{error}"),
@@ -46,7 +46,7 @@ fn reading_damaged_keys_and_certificates_does_not_panic() {
 }
 
 #[test]
-fn reading_a_damaged_kubeconfig_does_not_panic() {
+fn no_damage_to_a_kubeconfig_makes_reading_it_fail() {
     let client = fixture("ec-sec1");
     let good = pki::kubeconfig_yaml("prod", "admin", "https://192.0.2.1:6443", &client.certificate, &client);
     let text = secrecy::ExposeSecret::expose_secret(&good).to_owned();

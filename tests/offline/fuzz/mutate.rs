@@ -1,6 +1,6 @@
-//! Damages inputs: removes, duplicates or flips bytes, and inserts byte sequences that often break parsers.
+//! Damage: bytes cut, doubled, swapped, flipped, or replaced by what has hurt readers before.
 
-/// A deterministic random number generator (xorshift64*).
+/// A source of numbers that gives the same for the same seed (xorshift64*).
 pub(super) struct Random(u64);
 
 impl Random {
@@ -15,7 +15,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number below `end`; 0 if `end` is 0.
+    /// A number below `end`; 0 if there is none.
     pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() >> 33).unwrap() % end.max(1)
     }
@@ -72,13 +72,13 @@ const NASTY: [&[u8]; 44] = [
     b"::/0",
 ];
 
-/// One of the files, damaged with fragments of another.
+/// One of the files, damaged with pieces of another.
 pub(super) fn damaged_one(files: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     let (one, other) = (random.one_of(files), random.one_of(files));
     damaged(one, other, random)
 }
 
-/// Damages the bytes at one to six positions; some fragments come from `other`.
+/// The bytes, damaged at one to six places; `other` is where pieces are taken from.
 pub(super) fn damaged(bytes: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=random.below(6) {

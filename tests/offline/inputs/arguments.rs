@@ -1,16 +1,16 @@
-//! Runs the binary with hostile arguments: names with special meanings, and terminal control sequences.
+//! Arguments made to hurt: names that mean something else, and text that steers terminals.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::{assert_refused, limited};
+use super::{limited, refused};
 use crate::control_plane::MINIMAL;
-use crate::program::{RunResult, Sandbox};
+use crate::program::{Place, Ran};
 
 #[test]
-fn invalid_control_plane_names_are_refused_with_the_rule() {
-    let sandbox = Sandbox::new();
-    sandbox.file("prod.yaml", MINIMAL);
+fn a_name_that_no_control_plane_can_have_is_refused_with_the_rule() {
+    let place = Place::new();
+    place.file("prod.yaml", MINIMAL);
     let long = "a".repeat(64);
     for name in [
         "1abc",
@@ -27,22 +27,18 @@ fn invalid_control_plane_names_are_refused_with_the_rule() {
         "\u{1b}[31mred",
         &long,
     ] {
-        let ran = limited(&sandbox, &["create", "--kubeadm-config", "prod.yaml", "--", name]);
-        assert_refused(&ran, name, "use at most 63 lower-case letters, digits and `-`, starting with a letter");
+        let ran = limited(&place, &["create", "--kubeadm-config", "prod.yaml", "--", name]);
+        refused(&ran, name, "use at most 63 lower-case letters, digits and `-`, starting with a letter");
         assert!(!ran.stderr.contains('\u{202e}'), "{}", ran.stderr);
     }
     for name in ["kube-system", "kubernetes", "kamaji"] {
-        assert_refused(
-            &limited(&sandbox, &["create", name, "--kubeadm-config", "prod.yaml"]),
-            name,
-            "is reserved for Kubernetes or kamaji",
-        );
+        refused(&limited(&place, &["create", name, "--kubeadm-config", "prod.yaml"]), name, "would be mistaken for it");
     }
 }
 
 #[test]
-fn invalid_flag_values_are_refused_before_files_are_read() {
-    let sandbox = Sandbox::new();
+fn values_out_of_range_are_refused_before_anything_is_read() {
+    let place = Place::new();
     for (flag, values) in [
         (
             "--endpoint",
@@ -67,29 +63,29 @@ fn invalid_flag_values_are_refused_before_files_are_read() {
         ("--output", &["xml"]),
     ] {
         for value in values {
-            let argument = format!("{flag}={value}");
-            assert_refused(
-                &limited(&sandbox, &["create", "prod", "--kubeadm-config", "gone.yaml", &argument]),
-                &argument,
+            let given = format!("{flag}={value}");
+            refused(
+                &limited(&place, &["create", "prod", "--kubeadm-config", "gone.yaml", &given]),
+                &given,
                 "error: invalid value",
             );
         }
     }
 }
 
-/// Runs the binary in a terminal.
-fn on_a_terminal(sandbox: &Sandbox, arguments: &str) -> RunResult {
+/// What the program writes to a terminal.
+fn on_a_terminal(place: &Place, arguments: &str) -> Ran {
     let mut command = Command::new("script");
     let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_kamaji"));
-    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(sandbox.path());
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(place.path());
     command.env("KUBECONFIG", "nowhere").env("SHELL", "/bin/bash").env("TERM", "xterm").stdin(Stdio::null());
-    let start = Instant::now();
-    RunResult::of(command.output().unwrap(), start)
+    let begun = Instant::now();
+    Ran::of(command.output().unwrap(), begun)
 }
 
 #[test]
-fn arguments_cannot_control_the_terminal() {
-    let sandbox = Sandbox::new();
+fn what_was_typed_cannot_steer_the_terminal() {
+    let place = Place::new();
     for arguments in [
         "list -n $'\\e]0;title\\a'",
         "create $'\\e[2J' --kubeadm-config x",
@@ -99,12 +95,16 @@ fn arguments_cannot_control_the_terminal() {
         "config validate $'\\e]0;title\\a'",
         "status $'a\\u202eb'",
     ] {
-        let ran = on_a_terminal(&sandbox, arguments);
+        let ran = on_a_terminal(&place, arguments);
         assert_eq!(ran.code, 2, "{arguments}: {}", ran.stdout);
         for bad in ["\u{1b}]0;", "\u{1b}[2J", "\u{202e}", "\u{7}"] {
             assert!(!ran.stdout.contains(bad), "{arguments}: {:?}", ran.stdout);
         }
     }
-    let help = on_a_terminal(&sandbox, "--help");
-    assert!(help.code == 0 && help.stdout.contains("\u{1b}["), "help is colored in a terminal: {}", help.stdout);
+    let help = on_a_terminal(&place, "--help");
+    assert!(
+        help.code == 0 && help.stdout.contains("\u{1b}["),
+        "colours are left where nothing steers: {}",
+        help.stdout
+    );
 }

@@ -1,14 +1,13 @@
-//! Runs the binary with hostile configuration files, and hostile files that these name.
+//! Configurations and files that it names, made to hurt.
 
 use std::fs::File;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{assert_refused, limited};
+use super::{limited, refused};
 use crate::control_plane::MINIMAL;
-use crate::program::{RunResult, Sandbox};
+use crate::program::{Place, Ran};
 
-/// A "billion laughs" of nested aliases.
 fn laughs() -> String {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
@@ -19,8 +18,8 @@ fn laughs() -> String {
 }
 
 #[test]
-fn hostile_texts_are_refused_at_once() {
-    let sandbox = Sandbox::new();
+fn texts_made_to_hurt_are_refused_at_once() {
+    let place = Place::new();
     let utf16: Vec<u8> = MINIMAL.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("billion laughs", laughs().into(), "laughs"),
@@ -38,119 +37,119 @@ fn hostile_texts_are_refused_at_once() {
         ("nothing", Vec::new(), "a.yaml"),
         ("comments", b"# x\n...\n".to_vec(), "a.yaml"),
     ];
-    for (what, bytes, message) in cases {
-        let message = if message == "laughs" { "a.yaml:" } else { message };
-        std::fs::write(sandbox.path().join("a.yaml"), bytes).unwrap();
-        assert_refused(&limited(&sandbox, &["config", "validate", "a.yaml"]), what, message);
+    for (what, bytes, said) in cases {
+        let said = if said == "laughs" { "a.yaml:" } else { said };
+        std::fs::write(place.path().join("a.yaml"), bytes).unwrap();
+        refused(&limited(&place, &["config", "validate", "a.yaml"]), what, said);
     }
     for (what, text) in
         [("lines of Windows", MINIMAL.replace('\n', "\r\n")), ("a byte order mark", format!("\u{feff}{MINIMAL}"))]
     {
-        sandbox.file("a.yaml", &text);
-        let ran = limited(&sandbox, &["config", "validate", "a.yaml"]);
+        place.file("a.yaml", &text);
+        let ran = limited(&place, &["config", "validate", "a.yaml"]);
         assert_eq!(ran.code, 0, "{what}: {}", ran.stderr);
     }
 }
 
-/// A sparse file, an endless device, a pipe without a writer, a directory, and a missing file.
+/// A sparse file, a device that never ends, a pipe without a writer, a folder, nothing at all.
 #[test]
-fn paths_that_are_not_text_files_are_refused_at_once() {
-    let sandbox = Sandbox::new();
-    File::create(sandbox.path().join("huge")).unwrap().set_len(1 << 30).unwrap();
-    assert!(Command::new("mkfifo").arg(sandbox.path().join("pipe")).status().unwrap().success());
-    std::fs::create_dir(sandbox.path().join("folder")).unwrap();
+fn what_is_no_file_of_text_is_refused_at_once() {
+    let place = Place::new();
+    File::create(place.path().join("huge")).unwrap().set_len(1 << 30).unwrap();
+    assert!(Command::new("mkfifo").arg(place.path().join("pipe")).status().unwrap().success());
+    std::fs::create_dir(place.path().join("folder")).unwrap();
     let cases = [
         ("huge", "larger than 1 MiB"),
         ("/dev/zero", "larger than 1 MiB"),
-        ("pipe", "is a pipe without a writer"),
-        ("folder", "is a directory"),
+        ("pipe", "is a pipe that nobody writes to"),
+        ("folder", "is a folder"),
         ("gone", "No such file"),
         ("-", "stdin"),
     ];
-    for (path, message) in cases {
-        let ran = limited(&sandbox, &["config", "validate", path]);
-        assert_refused(&ran, path, message);
+    for (path, said) in cases {
+        let ran = limited(&place, &["config", "validate", path]);
+        refused(&ran, path, said);
         assert!(ran.took < Duration::from_secs(20), "{path} took {:?}", ran.took);
-        assert_refused(&limited(&sandbox, &["create", "prod", "--kubeadm-config", path]), path, message);
+        refused(&limited(&place, &["create", "prod", "--kubeadm-config", path]), path, said);
     }
-    let closed = sandbox.command(&["config", "validate", "-"]);
+    let closed = place.command(&["config", "validate", "-"]);
     let mut shell = Command::new("bash");
     shell.args(["-c", "exec \"$0\" \"$@\" <&-"]).arg(closed.get_program()).args(closed.get_args());
-    assert_refused(&RunResult::of(shell.env_clear().output().unwrap(), Instant::now()), "a closed stdin", "stdin");
+    refused(&Ran::of(shell.env_clear().output().unwrap(), Instant::now()), "a closed stdin", "stdin");
     let mut shell = Command::new("bash");
-    sandbox.file("good.yaml", MINIMAL);
+    place.file("good.yaml", MINIMAL);
     shell.args(["-c", "exec \"$0\" config validate <(sleep 0.2; cat good.yaml)"]).arg(env!("CARGO_BIN_EXE_kamaji"));
-    let written = RunResult::of(shell.current_dir(sandbox.path()).output().unwrap(), Instant::now());
-    assert_eq!(written.code, 0, "a pipe with a writer: {}", written.stderr);
+    let written = Ran::of(shell.current_dir(place.path()).output().unwrap(), Instant::now());
+    assert_eq!(written.code, 0, "a pipe that somebody writes to: {}", written.stderr);
 }
 
-fn write_config_with_audit_file(sandbox: &Sandbox) {
+fn with_audit(place: &Place) {
     let named = "apiServer:\n  extraArgs:\n  - name: audit-webhook-config-file\n    value: /etc/x\n";
-    sandbox.file("prod.yaml", &format!("{MINIMAL}{named}"));
+    place.file("prod.yaml", &format!("{MINIMAL}{named}"));
 }
 
-fn render(sandbox: &Sandbox, file: &str) -> RunResult {
+fn render(place: &Place, file: &str) -> Ran {
     let arguments =
         ["render", "prod", "--kubeadm-config", "prod.yaml", "--endpoint", "192.0.2.10:6443", "--show-secrets"];
-    limited(sandbox, &[&arguments[..], &["--file", file]].concat())
+    limited(place, &[&arguments[..], &["--file", file]].concat())
 }
 
 #[test]
-fn invalid_supplied_files_are_refused_at_once() {
-    let sandbox = Sandbox::new();
-    write_config_with_audit_file(&sandbox);
-    std::fs::write(sandbox.path().join("large"), vec![0; 1024 * 1024 + 1]).unwrap();
-    sandbox.file("small", "x");
-    assert!(Command::new("mkfifo").arg(sandbox.path().join("pipe")).status().unwrap().success());
+fn files_that_cannot_be_given_are_refused_at_once() {
+    let place = Place::new();
+    with_audit(&place);
+    std::fs::write(place.path().join("large"), vec![0; 1024 * 1024 + 1]).unwrap();
+    place.file("small", "x");
+    assert!(Command::new("mkfifo").arg(place.path().join("pipe")).status().unwrap().success());
     for folder in ["empty", "out", "pipes", "many", "dots"] {
-        std::fs::create_dir(sandbox.path().join(folder)).unwrap();
+        std::fs::create_dir(place.path().join(folder)).unwrap();
     }
-    std::os::unix::fs::symlink("/etc/passwd", sandbox.path().join("out/passwd")).unwrap();
-    std::fs::hard_link(sandbox.path().join("pipe"), sandbox.path().join("pipes/pipe")).unwrap();
-    sandbox.file("dots/..data", "x");
+    std::os::unix::fs::symlink("/etc/passwd", place.path().join("out/passwd")).unwrap();
+    std::fs::hard_link(place.path().join("pipe"), place.path().join("pipes/pipe")).unwrap();
+    place.file("dots/..data", "x");
     for number in 0..300 {
-        sandbox.file(&format!("many/{number}"), "x");
+        place.file(&format!("many/{number}"), "x");
     }
-    for (file, message) in [
+    for (file, said) in [
         ("/etc/x=gone", "No such file"),
         ("/etc/x=large", "larger than 1 MiB"),
         ("/etc/x=/dev/zero", "larger than 1 MiB"),
-        ("/etc/x=pipe", "is a pipe without a writer"),
-        ("/etc/x=empty", "contains no files"),
-        ("/etc/x=out", "points outside of the directory"),
-        ("/etc/x=pipes", "is neither a file nor a directory"),
-        ("/etc/x=dots", "a name that is not allowed in a volume"),
+        ("/etc/x=pipe", "nobody writes to"),
+        ("/etc/x=empty", "has no files"),
+        ("/etc/x=out", "leads out of the folder"),
+        ("/etc/x=pipes", "is neither a file nor a folder"),
+        ("/etc/x=dots", "a name that no pod takes"),
         ("/etc/x=many", "more than 1 MiB or 256 files"),
         ("/etc/x=/", ""),
-        ("/etc/x", "expected PATH=LOCAL"),
-        ("=small", "expected PATH=LOCAL"),
-        ("/etc/x=", "expected PATH=LOCAL"),
+        ("/etc/x", "write it as PATH=LOCAL"),
+        ("=small", "write it as PATH=LOCAL"),
+        ("/etc/x=", "write it as PATH=LOCAL"),
         ("/etc/../x=small", "without `..`"),
         ("/etc/y=small", "/etc/x"),
     ] {
-        assert_refused(&render(&sandbox, file), file, message);
+        refused(&render(&place, file), file, said);
     }
 }
 
 #[test]
-fn supplied_files_of_any_content_are_stored_in_a_secret_and_mounted() {
-    let sandbox = Sandbox::new();
-    write_config_with_audit_file(&sandbox);
-    std::fs::write(sandbox.path().join("binary"), [0, 159, 146, 150]).unwrap();
-    let ran = render(&sandbox, "/etc/x=binary");
+fn a_given_file_is_in_a_secret_and_mounted_whatever_is_in_it() {
+    let place = Place::new();
+    with_audit(&place);
+    std::fs::write(place.path().join("binary"), [0, 159, 146, 150]).unwrap();
+    let ran = render(&place, "/etc/x=binary");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("AJ+Slg=="), "the content is not in the output: {}", ran.stdout);
+    assert!(ran.stdout.contains("AJ+Slg=="), "the content in base64");
     assert!(ran.stdout.contains("mountPath: /etc/x\n"), "{}", ran.stdout);
 
-    std::fs::create_dir_all(sandbox.path().join("folder/sub")).unwrap();
-    sandbox.file("folder/🦀 crab.pem", "one");
-    sandbox.file("folder/sub/b", "two");
-    std::os::unix::fs::symlink("sub/b", sandbox.path().join("folder/link")).unwrap();
-    sandbox.file(
+    std::fs::create_dir_all(place.path().join("folder/sub")).unwrap();
+    place.file("folder/🦀 crab.pem", "one");
+    place.file("folder/sub/b", "two");
+    std::os::unix::fs::symlink("sub/b", place.path().join("folder/link")).unwrap();
+    place.file(
         "prod.yaml",
         &format!("{MINIMAL}apiServer:\n  extraVolumes:\n  - {{name: v, hostPath: /h, mountPath: /m}}\n"),
     );
-    let ran = render(&sandbox, "/h=folder");
+    let ran = render(&place, "/h=folder");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     for path in ["path: 🦀 crab.pem", "path: sub/b", "path: link"] {
         assert!(ran.stdout.contains(path), "{path} is not in {}", ran.stdout);

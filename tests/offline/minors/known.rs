@@ -1,6 +1,6 @@
-//! Tests that rendered flags and fields exist in every minor. `tests/minors/facts` generates the lists in
-//! `src/model/spec/flags` and `tests/fixtures/minors`: flags from the help of the real binaries, or from their sources
-//! if they were not built, and fields from the sources.
+//! No minor is given a flag or a field that it does not know. `src/model/spec/flags` and `tests/fixtures/minors` have what each
+//! knows: flags as the real programs print them (or their sources name them, where a program was not built), fields out of
+//! the sources (`tests/minors/facts` writes them).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::{minors, render};
 
-/// A list of flags or fields with the minors that have them.
+/// One of the lists.
 struct Known {
-    checked: BTreeSet<u64>,
+    looked_at: BTreeSet<u64>,
     minors: BTreeMap<String, BTreeSet<u64>>,
 }
 
@@ -26,11 +26,11 @@ impl Known {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(name);
         let text = fs::read_to_string(file).unwrap();
         let heads = text.lines().filter_map(|line| line.strip_prefix("# from ")?.split_once(": "));
-        let checked = heads.flat_map(|(_, minors)| numbers(minors)).collect();
+        let looked_at = heads.flat_map(|(_, minors)| numbers(minors)).collect();
         let names = text.lines().filter(|line| !line.starts_with('#'));
         let minors = names.map(|line| line.split_once(' ').unwrap());
         let minors = minors.map(|(minors, name)| (name.to_owned(), numbers(minors))).collect();
-        Self { checked, minors }
+        Self { looked_at, minors }
     }
 
     fn knows(&self, minor: u64, name: &str) -> bool {
@@ -42,7 +42,7 @@ impl Known {
     }
 }
 
-/// Parses `30-32,35` as 30, 31, 32 and 35.
+/// `30-32,35` is 30, 31, 32 and 35.
 fn numbers(text: &str) -> BTreeSet<u64> {
     let number = |text: &str| text.parse::<u64>().unwrap();
     let range = |part: &str| {
@@ -52,27 +52,27 @@ fn numbers(text: &str) -> BTreeSet<u64> {
     text.split(',').flat_map(range).collect()
 }
 
-/// The flag names of a command line.
+/// The names of a command line's flags.
 fn flags(command: &Value) -> impl Iterator<Item = &str> {
     let words = command.as_array().into_iter().flatten().filter_map(Value::as_str);
     words.filter_map(|word| word.strip_prefix("--")).map(|flag| flag.split('=').next().unwrap())
 }
 
-/// The name and command line of each container of an object.
+/// Program and command line of each container of an object.
 fn commands(body: &Value) -> Vec<(String, Value)> {
     let containers = body.pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let command = |container: &Value| (container["name"].as_str().unwrap().to_owned(), container["command"].clone());
     containers.into_iter().flatten().map(command).collect()
 }
 
-/// The Kubernetes configuration files in an object.
+/// The files in an object that are configuration of Kubernetes' own kinds.
 fn documents(body: &Value) -> Vec<Value> {
     let files = if body["kind"] == "ConfigMap" { body["data"].as_object() } else { None };
     let files = files.into_iter().flatten().filter_map(|(_, text)| serde_saphyr::from_str(text.as_str()?).ok());
     files.filter(|file: &Value| file["kind"].is_string() && file["kind"] != "Config").collect()
 }
 
-/// The fields of a document in the list's notation: `[]` for list items, `{}` for map values.
+/// The fields of a document in the notation of the list: `[]` for the items of lists, `{}` for the values of maps.
 fn fields(value: &Value, path: &str, known: &[&str], found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields_) => {
@@ -89,14 +89,14 @@ fn fields(value: &Value, path: &str, known: &[&str], found: &mut BTreeSet<String
                 fields(item, &format!("{path}[]"), known, found);
             }
         }
-        // The item type of an empty list is unknown.
+        // An empty list or object says nothing of what is in it.
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             found.insert(path.to_owned());
         }
     }
 }
 
-/// The fields of a document that do not exist in the minor.
+/// What a document has and the minor does not know.
 fn unknown_fields(known: &Known, minor: u64, document: &Value) -> Vec<String> {
     let kind = format!("{} {}", document["apiVersion"].as_str().unwrap(), document["kind"].as_str().unwrap());
     let all: Vec<&str> = known.fields_of(&kind).collect();
@@ -114,17 +114,17 @@ fn unknown_fields(known: &Known, minor: u64, document: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_lists_cover_every_minor() {
+fn every_minor_was_looked_at() {
     let all: BTreeSet<u64> = minors().into_iter().collect();
     for file in
         ["fields", "kube-apiserver.flags", "kube-controller-manager.flags", "kube-scheduler.flags", "kube-proxy.flags"]
     {
-        assert_eq!(Known::read(file).checked, all, "{file}: run tests/minors/facts");
+        assert_eq!(Known::read(file).looked_at, all, "{file}: run tests/minors/facts");
     }
 }
 
 #[test]
-fn every_rendered_flag_exists_in_the_minor() {
+fn no_minor_is_given_a_flag_that_it_does_not_know() {
     let mut known = BTreeMap::new();
     let mut unknown = Vec::new();
     for minor in minors() {
@@ -144,7 +144,7 @@ fn every_rendered_flag_exists_in_the_minor() {
 }
 
 #[test]
-fn every_rendered_field_exists_in_the_minor() {
+fn no_minor_is_given_a_field_that_it_does_not_know() {
     let known = Known::read("fields");
     let mut unknown = Vec::new();
     let mut kinds = BTreeSet::new();
@@ -173,11 +173,11 @@ fn every_rendered_field_exists_in_the_minor() {
 }
 
 #[test]
-fn an_unknown_field_is_detected() {
+fn an_unknown_field_is_found() {
     let known = Known::read("fields");
     let anonymous = policy::authentication(KubeVersion { major: 1, minor: 34, patch: 0 }).unwrap();
     assert_eq!(unknown_fields(&known, 34, &anonymous), Vec::<String>::new());
-    assert!(!unknown_fields(&known, 33, &anonymous).is_empty(), "v1 of this API was added in 1.34");
+    assert!(!unknown_fields(&known, 33, &anonymous).is_empty(), "v1 of this API came with 1.34");
     let failing = serde_json::json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -188,12 +188,12 @@ fn an_unknown_field_is_detected() {
         unknown_fields(&known, 30, &failing),
         ["v1.30: kubelet.config.k8s.io/v1beta1 KubeletConfiguration failCgroupV1"]
     );
-    assert!(unknown_fields(&known, 31, &failing).is_empty(), "failCgroupV1 was added in 1.31");
+    assert!(unknown_fields(&known, 31, &failing).is_empty(), "failCgroupV1 came with 1.31");
 }
 
-/// 1.31 has the field, but behind a feature gate that is disabled by default.
+/// The field is there in 1.31, but behind a feature gate that is off.
 #[test]
-fn anonymous_conditions_are_used_since_1_32() {
+fn conditions_on_anonymous_requests_come_with_1_32() {
     let has = |minor| policy::authentication(KubeVersion { major: 1, minor, patch: 0 }).is_some();
     assert_eq!([30, 31, 32, 37].map(has), [false, false, true, true]);
     for rendered in render(31) {

@@ -1,4 +1,4 @@
-//! Renders the examples for every supported Kubernetes minor.
+//! The examples at every Kubernetes minor in the table: what each minor gets, and that it knows all of it.
 
 mod known;
 mod shown;
@@ -10,12 +10,12 @@ use kamaji::tenant::{self, TenantFacts};
 use crate::control_plane::Plane;
 use crate::examples;
 
-/// An example rendered for one minor.
+/// An example as one minor gets it.
 struct Rendered {
     example: String,
-    /// Objects in the management cluster except Secrets; empty for `rsa-certificates`, whose keys are slow to generate.
+    /// In the management cluster, without Secrets; nothing for `rsa-certificates`, whose keys take their time.
     management: Vec<Manifest>,
-    /// Objects in the tenant.
+    /// Inside the control plane's own cluster.
     tenant: Vec<Manifest>,
 }
 
@@ -25,12 +25,12 @@ impl Rendered {
     }
 }
 
-/// All supported minors, oldest first.
+/// All minors, oldest first.
 fn minors() -> Vec<u64> {
     RELEASES.iter().map(|release| release.minor).collect()
 }
 
-/// All examples, rendered for a minor.
+/// All examples, as that minor gets them.
 fn render(minor: u64) -> Vec<Rendered> {
     let endpoint = Endpoint::parse("192.0.2.10:6443", 6443).unwrap();
     let advertise = ["192.0.2.10".parse().unwrap()];
@@ -42,7 +42,7 @@ fn render(minor: u64) -> Vec<Rendered> {
         let management = if example.name == "rsa-certificates" {
             Vec::new()
         } else {
-            let mut write = Plane::new(spec).build_desired().unwrap().write;
+            let mut write = Plane::new(spec).desire().unwrap().write;
             write.retain(|manifest| !manifest.is_secret());
             write
         };

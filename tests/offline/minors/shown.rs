@@ -1,5 +1,5 @@
-//! Compares each minor's objects with the next newer minor's in readable snapshots. `snapshots/examples` and
-//! `src/tenant/snapshots` contain the objects of the newest minor.
+//! How each minor's objects differ from the next newer one's, for people to read. The newest minor is shown whole in
+//! `snapshots/examples` and beside `src/tenant`.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use similar::{ChangeTag, TextDiff};
 use super::{Rendered, minors, render};
 use crate::goldens::readable;
 
-/// The examples by object and differing lines.
+/// Which lines of an object differ, and in which examples.
 type Differences = BTreeMap<(String, String), Vec<String>>;
 
 fn texts(rendered: &Rendered) -> BTreeMap<String, String> {
     let texts = rendered.objects().map(|manifest| (manifest.object.to_string(), readable(&manifest.body)));
-    // Contains the same text as `kube-system/kubeadm-config`, on one line.
+    // The same text as in `kube-system/kubeadm-config`, on one line.
     texts.filter(|(object, _)| !object.ends_with("-kubeadmconfig")).collect()
 }
 
@@ -31,7 +31,7 @@ fn differences(newer: &[Rendered], older: &[Rendered]) -> Differences {
     let mut found = Differences::new();
     for (newer, older) in newer.iter().zip(older) {
         let (newer_texts, older_texts) = (texts(newer), texts(older));
-        assert!(newer_texts.keys().eq(older_texts.keys()), "{}: the objects differ", newer.example);
+        assert!(newer_texts.keys().eq(older_texts.keys()), "{}: other objects", newer.example);
         for (object, text) in &newer_texts {
             let lines = difference(text, &older_texts[object]);
             if !lines.is_empty() {
@@ -42,14 +42,14 @@ fn differences(newer: &[Rendered], older: &[Rendered]) -> Differences {
     found
 }
 
-/// The examples that contain the object.
+/// Which examples have the object.
 fn owners(rendered: &[Rendered], object: &str) -> Vec<String> {
     let has = |rendered: &&Rendered| rendered.objects().any(|manifest| manifest.object.to_string() == object);
     rendered.iter().filter(has).map(|rendered| rendered.example.clone()).collect()
 }
 
-/// Describes `examples` relative to all `owners` of an object.
-fn describe(examples: &[String], owners: &[String]) -> String {
+/// `examples` of all `owners`, in few words.
+fn whose(examples: &[String], owners: &[String]) -> String {
     let others: Vec<&str> = owners.iter().filter(|owner| !examples.contains(owner)).map(String::as_str).collect();
     match others.len() {
         0 => "every example".to_owned(),
@@ -60,13 +60,13 @@ fn describe(examples: &[String], owners: &[String]) -> String {
 
 fn report(differences: Differences, rendered: &[Rendered]) -> String {
     let shown = |((object, lines), examples): ((String, String), Vec<String>)| {
-        format!("{object} ({})\n{lines}", describe(&examples, &owners(rendered, &object)))
+        format!("{object} ({})\n{lines}", whose(&examples, &owners(rendered, &object)))
     };
     differences.into_iter().map(shown).collect()
 }
 
 #[test]
-fn differences_between_minors_match_the_snapshots() {
+fn each_minor_differs_from_the_next_newer_one_as_agreed() {
     let minors = minors();
     let mut newer = render(*minors.last().unwrap());
     for pair in minors.windows(2).rev() {
@@ -76,7 +76,7 @@ fn differences_between_minors_match_the_snapshots() {
             snapshot_path => "../snapshots/minors",
             prepend_module_to_snapshot => false,
             omit_expression => true,
-            description => format!("v1.{}: differences from v1.{}", pair[0], pair[1]),
+            description => format!("v1.{}: what is other than in v1.{}", pair[0], pair[1]),
         }, { insta::assert_snapshot!(format!("v1.{}", pair[0]), text); });
         newer = older;
     }

@@ -1,133 +1,141 @@
-//! Errors of building the desired objects, with hints.
+//! Why nothing can be decided, and what to do then.
 
 use crate::error::{Advice, Kind};
 use crate::model::NamespacedName;
 use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase};
 use crate::{pki, render};
 
-/// Why the desired objects cannot be built.
+/// Why nothing can be decided.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The Secret of the CA was deleted.
-    #[error("the CA of control plane `{control_plane}` is lost: Secret {secret} does not exist")]
-    CaLost {
+    /// The CA's Secret vanished although there was one.
+    #[error(
+        "the certificate authority of control plane `{control_plane}` is gone: Secret {secret} does not exist any more"
+    )]
+    AuthorityLost {
         /// The control plane.
         control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
-    /// The Secret of the service account key was deleted.
-    #[error("the service account key of control plane `{control_plane}` is lost: Secret {secret} does not exist")]
+    /// The Secret of the key that signs tokens vanished although there was one.
+    #[error(
+        "the service account key of control plane `{control_plane}` is gone: Secret {secret} does not exist any more"
+    )]
     ServiceAccountKeyLost {
         /// The control plane.
         control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
-    /// The Secret of the encryption key was deleted.
-    #[error("the encryption key of control plane `{control_plane}` is lost: Secret {secret} does not exist")]
+    /// The encryption key's Secret vanished although there was one.
+    #[error(
+        "the key that encrypts Secrets of control plane `{control_plane}` is gone: Secret {secret} does not exist any more"
+    )]
     EncryptionLost {
         /// The control plane.
         control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
-    /// During a rotation, the Secret with the new key was deleted or contains another key.
-    #[error("Secret {secret} does not contain the new key of control plane `{control_plane}` ({rotation})")]
+    /// The Secret with the new key vanished, or holds another one, while keys are changed.
+    #[error("Secret {secret} does not hold the new key of control plane `{control_plane}` ({rotation})")]
     RotationKeyLost {
         /// The control plane.
         control_plane: NamespacedName,
         /// Namespace and name of the Secret.
         secret: String,
-        /// The rotation in progress.
+        /// The change on its way.
         rotation: Box<Rotation>,
     },
-    /// The Secret of the CA contains another CA than the recorded one.
-    #[error("Secret {secret} does not contain the CA that control plane `{control_plane}` was created with")]
-    CaChanged {
+    /// The CA's Secret holds another CA than the one recorded.
+    #[error(
+        "Secret {secret} does not hold the certificate authority that control plane `{control_plane}` was made with"
+    )]
+    AuthorityChanged {
         /// The control plane.
         control_plane: String,
         /// Namespace and name of the Secret.
         secret: String,
     },
-    /// The user supplied keys for a control plane that has others.
-    #[error("control plane `{control_plane}` already has a {what}, and --pki supplies a different one")]
-    SuppliedKeyConflict {
+    /// The user gave keys for a control plane that has others.
+    #[error("control plane `{control_plane}` has a {what} already, and --pki gives another one")]
+    OtherKeysGiven {
         /// The control plane.
         control_plane: String,
-        /// The key or CA.
+        /// Which.
         what: &'static str,
     },
-    /// A file that was supplied to an earlier run was deleted.
-    #[error("the file supplied for {path} is lost: {object} does not exist")]
+    /// A file that an earlier run was given vanished.
+    #[error("the file that was given for {path} is gone: {object} does not exist any more")]
     FileLost {
         /// The control plane.
         control_plane: NamespacedName,
         /// The path in the configuration.
         path: String,
-        /// The object that contained it.
+        /// The object that held it.
         object: String,
     },
-    /// A patch of the user is not allowed.
+    /// A patch of the user leads to what must not be.
     #[error(transparent)]
     Patch(#[from] render::PatchError),
-    /// A key or certificate could not be created or read.
+    /// A key could not be made or read.
     #[error("{what} of control plane `{control_plane}` cannot be used")]
     Pki {
         /// The control plane.
         control_plane: String,
-        /// The key or certificate.
+        /// Which.
         what: String,
-        /// The reason.
+        /// Why.
         #[source]
         source: pki::Error,
     },
 }
 
-/// The hint for a refused patch.
-const PATCH_REMEDY: &str = "change the patch; use `extraArgs` for arguments, and `extraVolumes` with --file for files";
+/// What to do about a patch that is refused.
+const PATCH_REMEDY: &str = "change the patch; arguments go to `extraArgs`, and files to `extraVolumes` with --file";
 
 impl Advice for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::CaLost { .. }
-            | Self::CaChanged { .. }
+            Self::AuthorityLost { .. }
+            | Self::AuthorityChanged { .. }
             | Self::ServiceAccountKeyLost { .. }
             | Self::EncryptionLost { .. }
             | Self::RotationKeyLost { .. }
             | Self::FileLost { .. }
             | Self::Pki { .. } => Kind::Failed,
-            Self::SuppliedKeyConflict { .. } => Kind::Conflict,
+            Self::OtherKeysGiven { .. } => Kind::Conflict,
             Self::Patch(_) => Kind::Usage,
         }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::CaLost { secret, .. } | Self::CaChanged { secret, .. } => {
-                vec![format!("restore Secret {secret} from a backup: a new CA would lock out every worker and user")]
-            }
+            Self::AuthorityLost { secret, .. } | Self::AuthorityChanged { secret, .. } => vec![format!(
+                "restore Secret {secret} from a backup: a new authority would lock out every worker and user"
+            )],
             Self::ServiceAccountKeyLost { secret, .. } => vec![format!(
-                "restore Secret {secret} from a backup: a new key would invalidate the token of every pod"
+                "restore Secret {secret} from a backup: with a new key, the token of every pod would be refused"
             )],
             Self::EncryptionLost { secret, .. } => vec![format!(
-                "restore Secret {secret} from a backup: with a new key, existing Secrets could not be decrypted"
+                "restore Secret {secret} from a backup: with a new key, no Secret that was written before could be read"
             )],
             Self::RotationKeyLost { control_plane, secret, rotation } => {
                 let mut hints = vec![format!("restore Secret {secret} from a backup")];
-                if rotation.phase == RotationPhase::TrustBoth {
+                if rotation.phase == RotationPhase::Trust {
                     hints.push(format!(
-                        "or return to the previous phase: kamaji certs {} {} --back",
-                        rotation.target.command(),
+                        "or go back: kamaji certs {} {} --back",
+                        rotation.of.verb(),
                         control_plane.argument()
                     ));
                 }
                 hints
             }
             Self::FileLost { control_plane, path, .. } => {
-                vec![format!("supply it again: kamaji create {} … --file {path}=LOCAL", control_plane.argument())]
+                vec![format!("give it again: kamaji create {} … --file {path}=LOCAL", control_plane.argument())]
             }
-            Self::SuppliedKeyConflict { .. } => vec!["omit --pki to keep the existing keys".into()],
+            Self::OtherKeysGiven { .. } => vec!["leave --pki out: the keys that exist are kept".into()],
             Self::Patch(_) => vec![PATCH_REMEDY.to_owned()],
             Self::Pki { source, .. } => source.hints(),
         }

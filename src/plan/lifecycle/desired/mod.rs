@@ -1,4 +1,4 @@
-//! Builds the desired objects from the spec and the live objects. Existing keys are kept; missing ones are generated.
+//! From the wish and what lives to the objects that should be. Keys that exist are kept; what is missing is made here.
 
 pub mod error;
 pub mod secrets;
@@ -14,7 +14,7 @@ use crate::model::{ControlPlaneId, ControlPlaneSpec, Exposure, LABEL_COMPONENT, 
 use crate::pki::{self, KeyAndCertificate, PartialUserPki};
 use crate::plan::apply::live_objects::Live;
 use crate::plan::certificates::renewal::{RenewalRequest, RenewedCertificate};
-use crate::plan::certificates::rotation_keys::{RotationCas, RotationKeys, ca_data, keys_of_phase};
+use crate::plan::certificates::rotation_keys::{Authorities, RotationKeys, authority_data, rotating};
 use crate::plan::certificates::rotation_phases::{Rotation, RotationPhase, RotationTarget};
 use crate::plan::datastore::authority::DatastoreAuthority;
 use crate::render::policy::{self, EncryptionKey};
@@ -23,60 +23,60 @@ use crate::tenant;
 
 pub use error::Error;
 
-/// The input of [`build_desired`].
+/// Everything a decision is made from.
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    /// The spec.
+    /// The wish.
     pub spec: &'a ControlPlaneSpec,
-    /// The ID of the control plane.
+    /// The identity.
     pub id: &'a ControlPlaneId,
-    /// The live objects.
+    /// What exists.
     pub live: &'a Live,
-    /// Keys supplied by the user.
-    pub supplied: &'a PartialUserPki,
-    /// The fingerprint of the CA in the record, if there is one.
+    /// Keys the user gave.
+    pub given: &'a PartialUserPki,
+    /// The fingerprint of the CA that was made once, if one was.
     pub recorded_ca: Option<&'a str>,
-    /// The exposure, the port of the Service, and its node port if kamaji chooses it.
+    /// How it is exposed, the Service's port, and its node port if we choose it.
     pub exposure: (Exposure, u16, Option<u16>),
-    /// The address, if it is known yet.
+    /// Where it is reached, if that is known yet.
     pub address: Option<&'a Address>,
-    /// The datastore, if it exists yet.
+    /// The datastore, if it is there yet.
     pub datastore: Option<&'a DatastoreAuthority>,
-    /// Certificates to reissue although they are still usable.
+    /// Certificates to be made anew although they could be kept.
     pub reissue: &'a RenewalRequest,
-    /// The rotation in progress.
+    /// A change of keys on its way.
     pub rotation: Option<&'a Rotation>,
 }
 
-/// Which objects could be built.
+/// How far a decision could go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApplyStep {
-    /// CAs, keys and Service, which do not need an address.
+    /// Authorities, keys, Service: what needs no address.
     Identity,
-    /// All objects.
+    /// Everything.
     Complete,
 }
 
-/// The desired state.
+/// What should be.
 #[derive(Debug)]
 pub struct Desired {
-    /// Which objects it contains.
+    /// How far this goes.
     pub step: ApplyStep,
-    /// The objects in the order to write them: the Deployment comes after what it mounts.
+    /// The objects in the order they are to be written; the Deployment is after what it mounts.
     pub write: Vec<Manifest>,
-    /// The objects to delete.
+    /// Objects that should not be.
     pub delete: Vec<ObjectRef>,
-    /// The certificates that are reissued.
+    /// The certificates that are made anew.
     pub reissued: Vec<RenewedCertificate>,
     /// The SHA-256 of the CA's public key.
     pub ca: String,
-    /// The certificates of the trusted CAs, in PEM: one, or two during a CA rotation.
+    /// The certificates of the authorities that are trusted, PEM: one, or two while it is changed.
     pub ca_certificate: String,
-    /// When the first certificate expires; `None` if there is none.
+    /// When the first certificate ends; `None` while there is none.
     pub certificates_end: Option<Timestamp>,
 }
 
-/// References to the objects of a control plane.
+/// The objects a control plane consists of, known before anything exists.
 #[must_use]
 pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     let names = ObjectNames(&spec.name);
@@ -114,7 +114,7 @@ pub fn object_refs(spec: &ControlPlaneSpec) -> Vec<ObjectRef> {
     refs
 }
 
-/// Whether the spec wants an object of [`object_refs`]. Unwanted objects are deleted.
+/// Whether an object of [`object_refs`] is to be there; those that are not are removed.
 #[must_use]
 pub fn is_wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
     match object.kind.as_str() {
@@ -124,8 +124,8 @@ pub fn is_wanted(spec: &ControlPlaneSpec, object: &ObjectRef) -> bool {
     }
 }
 
-/// Builds the desired objects.
-pub fn build_desired(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
+/// Decides what should be.
+pub fn desire(inputs: &Inputs<'_>, ambient: &mut Ambient) -> Result<Desired, Error> {
     Decision {
         inputs,
         names: ObjectNames(&inputs.spec.name),
@@ -147,18 +147,17 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn run(mut self, ambient: &mut Ambient) -> Result<Desired, Error> {
         let spec = self.inputs.spec;
-        let main = self.ca("CA", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
-        let fingerprint = pki::inspect(&main.certificate).map_err(|e| self.pki("the CA", e))?.public_key_sha256;
-        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint)
-            && !self.replaces_recorded_ca(&fingerprint)
-        {
-            return Err(Error::CaChanged {
+        let main = self.authority("certificate authority", &self.names.ca(), ["ca.crt", "ca.key"], "kubernetes")?;
+        let fingerprint =
+            pki::inspect(&main.certificate).map_err(|e| self.pki("the certificate authority", e))?.public_key_sha256;
+        if self.inputs.recorded_ca.is_some_and(|recorded| recorded != fingerprint) && !self.takes_over(&fingerprint) {
+            return Err(Error::AuthorityChanged {
                 control_plane: spec.name.to_string(),
-                secret: self.full_name(&self.names.ca()),
+                secret: self.place(&self.names.ca()),
             });
         }
-        let front_proxy_ca = self.ca(
-            "front proxy CA",
+        let front_proxy_ca = self.authority(
+            "front proxy's certificate authority",
             &self.names.front_proxy_ca(),
             ["front-proxy-ca.crt", "front-proxy-ca.key"],
             "front-proxy-ca",
@@ -174,7 +173,7 @@ impl Decision<'_> {
         let mut write = vec![
             render::service_account(spec),
             render::service(spec, self.inputs.exposure, live_service),
-            self.secret(self.names.ca(), "certificate-authority", Write::CreateOnly, &ca_data(&main)),
+            self.secret(self.names.ca(), "certificate-authority", Write::CreateOnly, &authority_data(&main)),
             self.secret(
                 self.names.front_proxy_ca(),
                 "certificate-authority",
@@ -194,10 +193,10 @@ impl Decision<'_> {
             self.policies(),
         ];
         let mut step = ApplyStep::Identity;
-        let RotationKeys { bundle, keys, cas } =
-            keys_of_phase(self.inputs.spec, self.inputs.live, self.inputs.rotation)?;
-        let RotationCas { signer: ca, trusted } =
-            cas.unwrap_or_else(|| RotationCas { trusted: main.certificate.clone(), signer: main });
+        let RotationKeys { bundle, keys, authorities } =
+            rotating(self.inputs.spec, self.inputs.live, self.inputs.rotation)?;
+        let Authorities { signer: ca, trusted } =
+            authorities.unwrap_or_else(|| Authorities { trusted: main.certificate.clone(), signer: main });
         if let (Some(address), Some(datastore)) = (self.inputs.address, self.inputs.datastore) {
             step = ApplyStep::Complete;
             write.push(self.kubeadm_config(address));
@@ -224,8 +223,8 @@ impl Decision<'_> {
             let component = body.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_COMPONENT));
             component.is_some_and(|component| component == render::FILE_COMPONENT)
         };
-        let obsolete_files = self.inputs.live.iter().filter(|(object, body)| is_file(body) && !wanted.contains(object));
-        delete.extend(obsolete_files.map(|(object, _)| object.clone()));
+        let unnamed = self.inputs.live.iter().filter(|(object, body)| is_file(body) && !wanted.contains(object));
+        delete.extend(unnamed.map(|(object, _)| object.clone()));
         self.ends.sort_unstable();
         Ok(Desired {
             step,
@@ -238,10 +237,10 @@ impl Decision<'_> {
         })
     }
 
-    /// Whether this CA replaces the recorded one at the end of a rotation.
-    fn replaces_recorded_ca(&self, fingerprint: &str) -> bool {
+    /// Whether an authority is the one that takes the place of the recorded one.
+    fn takes_over(&self, fingerprint: &str) -> bool {
         self.inputs.rotation.is_some_and(|rotation| {
-            (rotation.target, rotation.phase) == (RotationTarget::CertificateAuthority, RotationPhase::RemoveOld)
+            (rotation.of, rotation.phase) == (RotationTarget::CertificateAuthority, RotationPhase::Drop)
                 && rotation.key.as_deref() == Some(fingerprint)
         })
     }
@@ -270,7 +269,7 @@ impl Decision<'_> {
         render::config_map(&spec.namespace, &spec.name, self.names.kubeadm_config(), "kubeadm-config", data)
     }
 
-    /// The objects of the user's files. Files supplied to an earlier run must still exist.
+    /// The objects of the user's files. One that an earlier run was given must still be there.
     fn files(&self) -> Result<Vec<Manifest>, Error> {
         let spec = self.inputs.spec;
         let lost = |file: &&SuppliedFile| {
@@ -283,7 +282,7 @@ impl Decision<'_> {
         Ok(spec.extras.files.iter().filter_map(|file| render::file(spec, file)).collect())
     }
 
-    /// The checksum of everything the pods mount. A changed file replaces the pods.
+    /// Over everything the pods mount, so that a changed file replaces them.
     fn checksum(&self, write: &[Manifest]) -> String {
         let unmounted = [
             self.names.admin_kubeconfig(),
@@ -295,7 +294,7 @@ impl Decision<'_> {
         let mut hash = Sha256::new();
         for manifest in write.iter().filter(|manifest| !unmounted.contains(&manifest.object.name)) {
             hash.update(manifest.object.name.as_bytes());
-            // An existing key is not overwritten, so the pods see the live one.
+            // A key that exists is not made anew: the live one is what the pods see.
             let live = self.inputs.live.get(&manifest.object).filter(|_| manifest.write == Write::CreateOnly);
             let body = live.unwrap_or(&manifest.body);
             hash.update(body.get("data").map(ToString::to_string).unwrap_or_default().as_bytes());
@@ -325,11 +324,11 @@ impl Decision<'_> {
     fn encryption_lost(&self) -> Error {
         Error::EncryptionLost {
             control_plane: self.inputs.spec.name.to_string(),
-            secret: self.full_name(&self.names.encryption()),
+            secret: self.place(&self.names.encryption()),
         }
     }
 
-    fn full_name(&self, secret: &str) -> String {
+    fn place(&self, secret: &str) -> String {
         format!("{}/{secret}", self.inputs.spec.namespace)
     }
 

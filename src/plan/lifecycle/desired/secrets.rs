@@ -1,30 +1,30 @@
-//! Builds CAs, keys, certificates and kubeconfigs. Usable ones are kept, the others are issued.
+//! Authorities, keys, certificates and kubeconfigs: what exists and still serves is kept, the rest is made here.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Decision;
 use super::error::Error;
-use crate::model::CertificateName;
+use crate::model::LeafName;
 use crate::pki::{self, Certificate, KeyAndCertificate, KeyPair, Kubeconfig};
 use crate::plan::certificates::renewal::RenewedCertificate;
 use crate::plan::datastore::authority::DatastoreAuthority;
 use crate::render::{Address, Manifest, Write};
 
-/// The user, file and server of a kubeconfig.
+/// Who, in which file, connecting where.
 type KubeconfigFile<'a> = (Kubeconfig, &'a str, &'a str);
 
-const fn name_of(kubeconfig: Kubeconfig) -> CertificateName {
+const fn name_of(kubeconfig: Kubeconfig) -> LeafName {
     match kubeconfig {
-        Kubeconfig::Admin => CertificateName::Admin,
-        Kubeconfig::SuperAdmin => CertificateName::SuperAdmin,
-        Kubeconfig::ControllerManager => CertificateName::ControllerManager,
-        Kubeconfig::Scheduler => CertificateName::Scheduler,
+        Kubeconfig::Admin => LeafName::Admin,
+        Kubeconfig::SuperAdmin => LeafName::SuperAdmin,
+        Kubeconfig::ControllerManager => LeafName::ControllerManager,
+        Kubeconfig::Scheduler => LeafName::Scheduler,
     }
 }
 
 impl Decision<'_> {
-    /// The existing CA, otherwise the supplied one, otherwise a new one.
-    pub(crate) fn ca(
+    /// The existing authority, else the given one, else a new one.
+    pub(crate) fn authority(
         &mut self,
         what: &'static str,
         secret: &str,
@@ -32,23 +32,23 @@ impl Decision<'_> {
         common_name: &str,
     ) -> Result<KeyAndCertificate, Error> {
         let control_plane = || self.inputs.spec.name.to_string();
-        let supplied = match common_name {
-            "kubernetes" => self.inputs.supplied.ca.as_ref(),
-            _ => self.inputs.supplied.front_proxy_ca.as_ref(),
+        let given = match common_name {
+            "kubernetes" => self.inputs.given.ca.as_ref(),
+            _ => self.inputs.given.front_proxy_ca.as_ref(),
         };
         let pair = match (self.value(secret, certificate), self.value(secret, key)) {
             (Some(certificate), Some(key)) => {
                 let existing = KeyAndCertificate { certificate: certificate.expose_secret().to_owned(), key };
-                if supplied.is_some_and(|supplied| supplied.certificate.trim() != existing.certificate.trim()) {
-                    return Err(Error::SuppliedKeyConflict { control_plane: control_plane(), what });
+                if given.is_some_and(|given| given.certificate.trim() != existing.certificate.trim()) {
+                    return Err(Error::OtherKeysGiven { control_plane: control_plane(), what });
                 }
                 existing
             }
             _ if self.inputs.recorded_ca.is_some() => {
-                return Err(Error::CaLost { control_plane: control_plane(), secret: self.full_name(secret) });
+                return Err(Error::AuthorityLost { control_plane: control_plane(), secret: self.place(secret) });
             }
-            _ => match supplied {
-                Some(supplied) => supplied.clone(),
+            _ => match given {
+                Some(given) => given.clone(),
                 None => pki::issue_ca(common_name, &self.inputs.spec.certificates, self.now)
                     .map_err(|source| self.pki(what, source))?,
             },
@@ -63,61 +63,55 @@ impl Decision<'_> {
         let secret = self.names.service_account_key();
         if let (Some(public), Some(private)) = (self.value(&secret, "sa.pub"), self.value(&secret, "sa.key")) {
             let existing = KeyPair { public: public.expose_secret().to_owned(), private };
-            let supplied = self.inputs.supplied.service_account.as_ref();
-            if supplied.is_some_and(|supplied| supplied.public.trim() != existing.public.trim()) {
-                return Err(Error::SuppliedKeyConflict { control_plane: self.inputs.spec.name.to_string(), what });
+            let given = self.inputs.given.service_account.as_ref();
+            if given.is_some_and(|given| given.public.trim() != existing.public.trim()) {
+                return Err(Error::OtherKeysGiven { control_plane: self.inputs.spec.name.to_string(), what });
             }
             return Ok(existing);
         }
         if self.inputs.recorded_ca.is_some() {
             let control_plane = self.inputs.spec.name.to_string();
-            return Err(Error::ServiceAccountKeyLost { control_plane, secret: self.full_name(&secret) });
+            return Err(Error::ServiceAccountKeyLost { control_plane, secret: self.place(&secret) });
         }
-        match &self.inputs.supplied.service_account {
-            Some(supplied) => Ok(supplied.clone()),
+        match &self.inputs.given.service_account {
+            Some(given) => Ok(given.clone()),
             None => pki::generate_key_pair(self.inputs.spec.certificates.algorithm).map_err(|e| self.pki(what, e)),
         }
     }
 
-    /// The existing leaf certificate if it is usable and no renewal is requested, otherwise a new one.
+    /// The existing leaf certificate if it still serves and no new one is asked for, else a new one.
     fn leaf(
         &mut self,
-        name: CertificateName,
+        name: LeafName,
         what: &str,
         leaf: &pki::Leaf,
         existing: Option<KeyAndCertificate>,
         ca: &KeyAndCertificate,
     ) -> Result<KeyAndCertificate, Error> {
         let facts = existing.as_ref().and_then(|pair| pki::inspect(&pair.certificate).ok());
-        let old_expiry = facts.as_ref().map(|facts| facts.not_after);
-        let reason = match &existing {
+        let ended = facts.as_ref().map(|facts| facts.not_after);
+        let why = match &existing {
             None => None,
-            Some(pair) => pki::renewal_reason(leaf, pair, &ca.certificate, self.now).or_else(|| {
+            Some(pair) => pki::why_not_usable(leaf, pair, &ca.certificate, self.now).or_else(|| {
                 let has = facts.map(|facts| facts.sans).unwrap_or_default();
-                if let Some(san) = self.inputs.reissue.removed_san(name, &has, &leaf.sans) {
-                    return Some(format!("SAN {san} was removed"));
+                if let Some(san) = self.inputs.reissue.unwanted(name, &has, &leaf.sans) {
+                    return Some(format!("without the name {san}"));
                 }
-                let requested = old_expiry.is_some_and(|end| self.inputs.reissue.includes(name, end, self.now));
-                requested.then(|| "renewal requested".to_owned())
+                let asked = ended.is_some_and(|end| self.inputs.reissue.asks_for(name, end, self.now));
+                asked.then(|| "asked for".to_owned())
             }),
         };
-        let pair = match (existing, &reason) {
+        let pair = match (existing, &why) {
             (Some(pair), None) => pair,
             (None, _) | (_, Some(_)) => {
                 pki::issue_leaf(leaf, ca, &self.inputs.spec.certificates, self.now).map_err(|e| self.pki(what, e))?
             }
         };
-        let new_expiry = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?.not_after;
-        if let Some(reason) = reason {
-            self.reissued.push(RenewedCertificate {
-                leaf: name,
-                name: what.to_owned(),
-                reason,
-                old_expiry,
-                new_expiry,
-            });
+        let ends = pki::inspect(&pair.certificate).map_err(|e| self.pki(what, e))?.not_after;
+        if let Some(why) = why {
+            self.reissued.push(RenewedCertificate { leaf: name, what: what.to_owned(), why, ended, ends });
         }
-        self.ends.push(new_expiry);
+        self.ends.push(ends);
         Ok(pair)
     }
 
@@ -129,17 +123,12 @@ impl Decision<'_> {
     ) -> Result<Vec<Manifest>, Error> {
         let sans = address.sans();
         let table = [
-            (Certificate::ApiServer, self.names.api_server(), CertificateName::ApiServer, ca),
-            (
-                Certificate::ApiServerKubeletClient,
-                self.names.kubelet_client(),
-                CertificateName::ApiServerKubeletClient,
-                ca,
-            ),
+            (Certificate::ApiServer, self.names.api_server(), LeafName::ApiServer, ca),
+            (Certificate::ApiServerKubeletClient, self.names.kubelet_client(), LeafName::ApiServerKubeletClient, ca),
             (
                 Certificate::FrontProxyClient,
                 self.names.front_proxy_client(),
-                CertificateName::FrontProxyClient,
+                LeafName::FrontProxyClient,
                 front_proxy_ca,
             ),
         ];
@@ -202,8 +191,7 @@ impl Decision<'_> {
         let secret = self.names.datastore_certificate();
         let leaf = pki::leaf_of(Certificate::DatastoreClient, self.inputs.spec, self.inputs.id, &[]);
         let existing = self.pair(&secret, "server.crt", "server.key");
-        let pair =
-            self.leaf(CertificateName::DatastoreClient, "datastore certificate", &leaf, existing, &datastore.ca)?;
+        let pair = self.leaf(LeafName::DatastoreClient, "datastore certificate", &leaf, existing, &datastore.ca)?;
         let certificate = self.secret(
             secret,
             "datastore",

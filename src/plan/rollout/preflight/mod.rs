@@ -1,6 +1,9 @@
-//! Preflight checks of an upgrade, on facts that the engine collects. Each check can be skipped by name.
-//! `tenant`: the tenant cluster. `flags_and_images`: flags, feature gates and images of the target version. `quota`:
-//! quotas and limit ranges of the namespace.
+//! What stands in the way of a change of version: named checks over facts that the engine gathered, each of which can
+//! be waived by its name. Pure.
+//!
+//! `tenant`: what the control plane's users and workers have. `flags_and_images`: what the target's
+//! programs know, and their images.
+//! `quota`: whether the namespace takes the new pods.
 
 pub mod flags_and_images;
 pub mod quota;
@@ -15,42 +18,42 @@ use serde_json::Value;
 use crate::model::{CheckName, ControlPlaneSpec, KubeVersion};
 use crate::plan::certificates::inventory::SOON_DAYS;
 
-/// The result of a check.
+/// What a check found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckVerdict {
-    /// The check passed.
+    /// Nothing is in the way.
     Ok,
-    /// The check found a possible problem, or could not be done.
+    /// It could not be looked at, or is worth a look.
     Warning,
-    /// The upgrade is refused unless the check is skipped.
+    /// The change of version is refused unless the check is waived.
     Blocked,
 }
 
-/// A completed check.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// The name of the check, for `--skip-check`.
+    /// Its name, for `--skip-check`.
     pub name: CheckName,
-    /// The result.
+    /// What it found.
     pub verdict: CheckVerdict,
-    /// The finding, as text.
+    /// The finding, for people.
     pub finding: String,
-    /// A hint for the user; may be empty.
+    /// What to do about it; empty when there is nothing to do.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub remedy: String,
 }
 
-/// A worker of the control plane.
+/// A worker as the checks see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
     /// The node's name.
     pub name: String,
-    /// The kubelet version, such as `v1.36.3`, possibly with a suffix.
+    /// Its kubelet's version, `v1.36.3` or with a suffix.
     pub kubelet: String,
 }
 
-/// A deprecated API that clients have used since the API server started.
+/// An API that somebody used since the API server started, and that a later minor does not serve any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeprecatedUse {
     /// For example `flowcontrol.apiserver.k8s.io/v1beta3 flowschemas`.
@@ -59,38 +62,38 @@ pub struct DeprecatedUse {
     pub removed_in: u64,
 }
 
-/// The input of the checks. `Err` contains the reason why something could not be read.
+/// Everything the checks are made from. `Err` holds why something could not be looked at.
 #[derive(Debug)]
 pub struct PreflightFacts<'a> {
-    /// The current spec.
+    /// What it is now.
     pub spec: &'a ControlPlaneSpec,
-    /// The target version.
+    /// Where it is to go.
     pub to: KubeVersion,
-    /// The workers.
+    /// Its workers.
     pub workers: Result<Vec<Worker>, String>,
-    /// Deprecated APIs in use.
+    /// APIs in use that go away.
     pub deprecated: Result<Vec<DeprecatedUse>, String>,
-    /// The webhook configurations of the tenant cluster.
+    /// The webhook configurations of the tenant.
     pub webhooks: Result<Vec<Value>, String>,
-    /// The disruption budgets of the tenant cluster.
+    /// The disruption budgets of the tenant.
     pub budgets: Result<Vec<Value>, String>,
-    /// The quotas of the namespace.
+    /// The quotas of its namespace.
     pub quotas: Result<Vec<Value>, String>,
-    /// The limit ranges of the namespace.
+    /// The limit ranges of its namespace.
     pub limit_ranges: Result<Vec<Value>, String>,
     /// The nodes of the management cluster.
     pub nodes: Result<Vec<Value>, String>,
     /// The live Deployment.
     pub deployment: Option<&'a Value>,
-    /// The state of the datastore, or why it is unavailable.
+    /// Whether the datastore answers, or why it does not.
     pub datastore: Result<String, String>,
-    /// When the first certificate expires.
+    /// When the first certificate ends.
     pub certificates_end: Option<Timestamp>,
-    /// The current time.
+    /// The clock.
     pub now: Timestamp,
 }
 
-/// Runs all checks.
+/// Makes all checks.
 #[must_use]
 pub fn checks(facts: &PreflightFacts<'_>) -> Vec<Check> {
     vec![
@@ -113,8 +116,8 @@ fn check(name: CheckName, verdict: CheckVerdict, finding: impl Into<String>, rem
     Check { name, verdict, finding: finding.into(), remedy: remedy.into() }
 }
 
-fn not_checked(name: CheckName, why: &str) -> Check {
-    check(name, CheckVerdict::Warning, format!("could not be checked: {why}"), "")
+fn unseen(name: CheckName, why: &str) -> Check {
+    check(name, CheckVerdict::Warning, format!("could not be looked at: {why}"), "")
 }
 
 fn health(facts: &PreflightFacts<'_>) -> Check {
@@ -132,7 +135,7 @@ fn health(facts: &PreflightFacts<'_>) -> Check {
         name,
         CheckVerdict::Blocked,
         format!("{ready} of {wanted} pods ready"),
-        format!("fix this first: kamaji status {}", facts.spec.namespaced_name().argument()),
+        format!("mend it first: kamaji status {}", facts.spec.namespaced_name().argument()),
     )
 }
 
@@ -144,26 +147,21 @@ fn datastore(facts: &PreflightFacts<'_>) -> Check {
             name,
             CheckVerdict::Blocked,
             format!("datastore {}: {why}", facts.spec.datastore),
-            "fix the datastore first",
+            "mend the datastore first",
         ),
     }
 }
 
 fn certificates(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Certificates;
-    let Some(end) = facts.certificates_end else {
-        return not_checked(name, "the record does not contain their expiry");
-    };
+    let Some(end) = facts.certificates_end else { return unseen(name, "the record does not tell when they end") };
     let days = (end.as_second() - facts.now.as_second()).div_euclid(24 * 3600);
     if days >= SOON_DAYS {
-        return check(name, CheckVerdict::Ok, format!("the first expires in {days} days"), "");
+        return check(name, CheckVerdict::Ok, format!("the first ends in {days} days"), "");
     }
-    let finding = if days < 0 {
-        format!("the first expired {} days ago", -days)
-    } else {
-        format!("the first expires in {days} days")
-    };
-    check(name, CheckVerdict::Warning, finding, "list them with kamaji certs check, renew them with kamaji certs renew")
+    let finding =
+        if days < 0 { format!("the first ended {} days ago", -days) } else { format!("the first ends in {days} days") };
+    check(name, CheckVerdict::Warning, finding, "kamaji certs check tells which, kamaji certs renew makes them anew")
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {

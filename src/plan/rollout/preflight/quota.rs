@@ -1,50 +1,50 @@
-//! Preflight checks of the namespace: whether its quotas and limit ranges allow the new pods next to the old ones.
+//! Checks of the namespace: whether its quotas and limit ranges take the new pods beside the old ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Check, CheckVerdict, PreflightFacts, check, list, not_checked};
+use super::{Check, CheckVerdict, PreflightFacts, check, list, unseen};
 use crate::model::CheckName;
 
 /// Amounts by resource, in base units (cores, bytes).
 type Amounts = BTreeMap<String, f64>;
 
-/// During a rollout, old and new pods run at the same time.
+/// While old and new pods run side by side the namespace holds more of them.
 pub(crate) fn quota(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Quota;
     let quotas = match &facts.quotas {
         Ok(quotas) => quotas,
-        Err(why) => return not_checked(name, why),
+        Err(why) => return unseen(name, why),
     };
     let ranges = facts.limit_ranges.as_deref().unwrap_or_default();
     let new = NewPods { deployment: facts.deployment, number: surge(facts), limit_ranges: Some(ranges) };
     let short = shortages(quotas, &new);
     if short.is_empty() {
-        return check(name, CheckVerdict::Ok, "the quotas allow the new pods next to the old ones", "");
+        return check(name, CheckVerdict::Ok, "the namespace has room for the new pods beside the old ones", "");
     }
     check(
         name,
         CheckVerdict::Blocked,
-        format!("the new pods would exceed the quota: {}", short.join("; ")),
-        "raise the ResourceQuota for the duration of the upgrade",
+        format!("no room for the new pods beside the old ones: {}", short.join("; ")),
+        "raise the ResourceQuota for the time of the upgrade",
     )
 }
 
-/// New pods of a Deployment.
+/// Pods of a Deployment that are to come.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) struct NewPods<'a> {
-    /// The Deployment.
+    /// What they are made from.
     pub(in crate::plan) deployment: Option<&'a Value>,
-    /// How many run in addition to the existing ones.
+    /// How many at once.
     pub(in crate::plan) number: u32,
-    /// The limit ranges of the namespace; `None` if they were not read.
+    /// The defaults of their namespace; `None` where they were not asked for.
     pub(in crate::plan) limit_ranges: Option<&'a [Value]>,
 }
 
-/// The quotas that the new pods would exceed, one line each.
+/// Which quotas leave no room for them, one line each.
 pub(in crate::plan) fn shortages(quotas: &[Value], new: &NewPods<'_>) -> Vec<String> {
-    let (need, unset) = (needs(new), unset_resources(new));
+    let (need, unset) = (needs(new), unset(new));
     let mut short = Vec::new();
     for quota in quotas.iter().filter(|quota| counts_our_pods(quota, new.deployment)) {
         let object = quota.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -54,25 +54,25 @@ pub(in crate::plan) fn shortages(quotas: &[Value], new: &NewPods<'_>) -> Vec<Str
         for (resource, needed) in &need {
             let (Some(hard), Some(used)) = (amount("hard", resource), amount("used", resource)) else { continue };
             let (Some(hard_amount), Some(used_amount)) = (quantity(hard), quantity(used)) else { continue };
-            // A tolerance of one millionth for rounding errors.
+            // A millionth for what adding fractions loses.
             if used_amount + needed > hard_amount * (1.0 + 1e-6) {
                 let needed = show(resource, *needed);
                 short.push(format!("{object}: {resource} {used} of {hard} used, {needed} more needed"));
             }
         }
-        // Such a quota refuses every pod that does not set the resource.
-        let required = unset.iter().filter(|resource| new.number > 0 && amount("hard", resource).is_some());
-        short.extend(required.map(|resource| format!("{object}: every pod must set {resource}, and these do not")));
+        // Such a quota refuses every pod that does not say what it needs.
+        let demanded = unset.iter().filter(|resource| new.number > 0 && amount("hard", resource).is_some());
+        short.extend(demanded.map(|resource| format!("{object}: every pod must say its {resource}, and these do not")));
     }
     short
 }
 
-/// Limit ranges that were created after the old pods can refuse the new ones.
+/// Limits of single pods and containers that the namespace got since the old pods were made.
 pub(crate) fn limit_ranges(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::LimitRanges;
     let ranges = match &facts.limit_ranges {
         Ok(ranges) => ranges,
-        Err(why) => return not_checked(name, why),
+        Err(why) => return unseen(name, why),
     };
     let containers: Vec<&Value> = containers(facts.deployment).collect();
     let mut wrong = Vec::new();
@@ -82,10 +82,9 @@ pub(crate) fn limit_ranges(facts: &PreflightFacts<'_>) -> Check {
             match limit["type"].as_str() {
                 Some("Container") => {
                     for container in &containers {
-                        let container_name = container["name"].as_str().unwrap_or_default();
-                        let found = violations(limit, &amounts(container, "requests"), &amounts(container, "limits"));
-                        let prefix = format!("{object}: container {container_name}");
-                        wrong.extend(found.into_iter().map(|violation| format!("{prefix}: {violation}")));
+                        let who = container["name"].as_str().unwrap_or_default();
+                        let found = beyond(limit, &amounts(container, "requests"), &amounts(container, "limits"));
+                        wrong.extend(found.into_iter().map(|what| format!("{object}: container {who}: {what}")));
                     }
                 }
                 Some("Pod") => {
@@ -96,7 +95,7 @@ pub(crate) fn limit_ranges(facts: &PreflightFacts<'_>) -> Check {
                         }
                         all
                     };
-                    let found = violations(limit, &sum("requests"), &sum("limits"));
+                    let found = beyond(limit, &sum("requests"), &sum("limits"));
                     wrong.extend(found.into_iter().map(|what| format!("{object}: {what}")));
                 }
                 Some(_) | None => {}
@@ -109,13 +108,13 @@ pub(crate) fn limit_ranges(facts: &PreflightFacts<'_>) -> Check {
     check(
         name,
         CheckVerdict::Blocked,
-        format!("the new pods would violate a LimitRange: {}", wrong.join("; ")),
-        "change the LimitRange, or set --requests and --limits with kamaji create",
+        format!("the new pods would be refused: {}", wrong.join("; ")),
+        "change the LimitRange, or the pods' --requests and --limits with create",
     )
 }
 
-/// How the pods violate a limit. Unset values get the defaults of the limit range, which are within the limit.
-fn violations(limit: &Value, requests: &Amounts, limits: &Amounts) -> Vec<String> {
+/// What of a limit is broken. Where something is not said, the limit's own defaults hold, and those fit.
+fn beyond(limit: &Value, requests: &Amounts, limits: &Amounts) -> Vec<String> {
     let bound = |part: &str| -> Vec<(String, f64)> {
         let bounds = limit.get(part).and_then(Value::as_object).into_iter().flatten();
         bounds.filter_map(|(resource, amount)| Some((resource.clone(), quantity(amount.as_str()?)?))).collect()
@@ -128,9 +127,9 @@ fn violations(limit: &Value, requests: &Amounts, limits: &Amounts) -> Vec<String
         }
     }
     for (resource, min) in bound("min") {
-        let requested = requests.get(&resource).or_else(|| limits.get(&resource));
-        if let Some(requested) = requested.filter(|requested| **requested < min) {
-            wrong.push(format!("{resource} {} is below {}", show(&resource, *requested), show(&resource, min)));
+        let asked = requests.get(&resource).or_else(|| limits.get(&resource));
+        if let Some(asked) = asked.filter(|asked| **asked < min) {
+            wrong.push(format!("{resource} {} is below {}", show(&resource, *asked), show(&resource, min)));
         }
     }
     for (resource, ratio) in bound("maxLimitRequestRatio") {
@@ -143,7 +142,7 @@ fn violations(limit: &Value, requests: &Amounts, limits: &Amounts) -> Vec<String
     wrong
 }
 
-/// The maximum number of additional pods during a rollout.
+/// How many pods there are more than before, at most, while the Deployment rolls.
 fn surge(facts: &PreflightFacts<'_>) -> u32 {
     let replicas = facts.spec.replicas;
     let Some(strategy) = facts.deployment.and_then(|found| found.pointer("/spec/strategy")) else { return replicas };
@@ -161,13 +160,13 @@ fn surge(facts: &PreflightFacts<'_>) -> u32 {
     surge.min(replicas)
 }
 
-/// The resources that the new pods need, as a `ResourceQuota` names them.
+/// What new pods need in the terms of a `ResourceQuota`.
 fn needs(new: &NewPods<'_>) -> Amounts {
     let pods = f64::from(new.number);
     let mut need = Amounts::from([
         ("pods".to_owned(), pods),
         ("count/pods".to_owned(), pods),
-        // One for the new revision, regardless of its replicas.
+        // Of the new version, however many pods it has.
         ("count/replicasets.apps".to_owned(), 1.0),
     ]);
     for container in containers(new.deployment) {
@@ -183,15 +182,15 @@ fn needs(new: &NewPods<'_>) -> Amounts {
     need
 }
 
-/// Resources that a quota can require and that neither a container nor a `LimitRange` sets.
-fn unset_resources(new: &NewPods<'_>) -> BTreeSet<String> {
+/// What a quota can demand that some container does not say, and no `LimitRange` says for it.
+fn unset(new: &NewPods<'_>) -> BTreeSet<String> {
     let mut unset = BTreeSet::new();
     let Some(ranges) = new.limit_ranges else { return unset };
     for container in containers(new.deployment) {
         for (part, default) in [("requests", "defaultRequest"), ("limits", "default")] {
-            let set = amounts(container, part);
+            let said = amounts(container, part);
             for resource in ["cpu", "memory"] {
-                if set.contains_key(resource) || has_default(ranges, resource, default) {
+                if said.contains_key(resource) || has_default(ranges, resource, default) {
                     continue;
                 }
                 unset.insert(format!("{part}.{resource}"));
@@ -205,15 +204,15 @@ fn unset_resources(new: &NewPods<'_>) -> BTreeSet<String> {
 }
 
 fn has_default(ranges: &[Value], resource: &str, part: &str) -> bool {
-    // The default limit is also the default request, and the maximum is the default limit.
+    // A default limit is the default request too, and a maximum is the default limit.
     let parts: &[&str] =
         if part == "default" { &["default", "max"] } else { &["defaultRequest", "default", "min", "max"] };
     let mut limits = ranges.iter().flat_map(|range| list(range, "/spec/limits"));
     limits.any(|limit| limit["type"] == "Container" && parts.iter().any(|part| !limit[*part][resource].is_null()))
 }
 
-/// Whether the scopes of a quota match these pods, which have requests, no deadline, and the priority class of the
-/// Deployment. Unknown scopes are assumed to match.
+/// Whether a quota is about pods like these: they have requests, run without an end, and have the priority that was asked
+/// for. A scope that is not known is taken as if it were about them.
 fn counts_our_pods(quota: &Value, deployment: Option<&Value>) -> bool {
     let names = list(quota, "/spec/scopes").filter_map(Value::as_str).map(|scope| (scope, "Exists", Vec::new()));
     let selected = list(quota, "/spec/scopeSelector/matchExpressions").map(|expression| {
@@ -240,7 +239,7 @@ fn containers(deployment: Option<&Value>) -> impl Iterator<Item = &Value> {
     deployment.into_iter().flat_map(|found| list(found, "/spec/template/spec/containers"))
 }
 
-/// The requests or limits of a container. A limit is also the default request.
+/// What a container asks for, or may have; what it asks for is its limit where it does not say.
 fn amounts(container: &Value, part: &str) -> Amounts {
     let read = |part: &str| {
         let amounts = container.pointer(&format!("/resources/{part}")).and_then(Value::as_object);

@@ -1,22 +1,22 @@
-//! Preflight checks of the tenant cluster: kubelets, deprecated APIs, webhooks and disruption budgets.
+//! Checks of what is in the control plane's own cluster: kubelets, APIs in use, webhooks, disruption budgets.
 
 use serde_json::Value;
 
-use super::{Check, CheckVerdict, DeprecatedUse, PreflightFacts, check, list, not_checked};
+use super::{Check, CheckVerdict, DeprecatedUse, PreflightFacts, check, list, unseen};
 use crate::model::{CheckName, Skew};
 
 pub(crate) fn kubelet_skew(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::KubeletSkew;
     let workers = match &facts.workers {
         Ok(workers) => workers,
-        Err(why) => return not_checked(name, why),
+        Err(why) => return unseen(name, why),
     };
     let mut wrong = Vec::new();
     for worker in workers {
         let why = match Skew::of(&worker.kubelet, facts.to) {
             Skew::Unknown => ": not a version".to_owned(),
-            Skew::Newer(_) => " is newer than the target version".to_owned(),
-            skew if !skew.is_allowed() => format!(" is more than {} minor versions older", Skew::OLDEST),
+            Skew::Newer(_) => " is newer than the API server would be".to_owned(),
+            skew if !skew.is_allowed() => format!(" is more than {} minors older", Skew::OLDEST),
             Skew::Same | Skew::Older(_) => continue,
         };
         wrong.push(format!("{} ({}{why})", worker.name, worker.kubelet));
@@ -25,14 +25,14 @@ pub(crate) fn kubelet_skew(facts: &PreflightFacts<'_>) -> Check {
         return check(
             name,
             CheckVerdict::Ok,
-            format!("{0} of {0} workers are within {1} minor versions of {2}", workers.len(), Skew::OLDEST, facts.to),
+            format!("{0} of {0} workers within {1} minors of {2}", workers.len(), Skew::OLDEST, facts.to),
             "",
         );
     }
     check(
         name,
         CheckVerdict::Blocked,
-        format!("{} does not support these kubelets: {}", facts.to, wrong.join(", ")),
+        format!("kubelets that {} does not support: {}", facts.to, wrong.join(", ")),
         "upgrade the kubelets of these workers first, or remove the workers",
     )
 }
@@ -41,7 +41,7 @@ pub(crate) fn removed_apis(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::RemovedApis;
     let used = match &facts.deprecated {
         Ok(used) => used,
-        Err(why) => return not_checked(name, why),
+        Err(why) => return unseen(name, why),
     };
     let gone: Vec<String> = used
         .iter()
@@ -49,46 +49,46 @@ pub(crate) fn removed_apis(facts: &PreflightFacts<'_>) -> Check {
         .map(|used| format!("{} (removed in v1.{})", used.api, used.removed_in))
         .collect();
     if gone.is_empty() {
-        return check(name, CheckVerdict::Ok, format!("{} removes no API in use", facts.to), "");
+        return check(name, CheckVerdict::Ok, format!("no API in use is removed by {}", facts.to), "");
     }
     check(
         name,
         CheckVerdict::Blocked,
-        format!("used since the API server started, but removed in {}: {}", facts.to, gone.join(", ")),
-        "move their clients to a newer API version; find them in the audit log by the annotation k8s.io/deprecated",
+        format!("in use since the API server started, and removed by {}: {}", facts.to, gone.join(", ")),
+        "move their users to a newer API version; the audit log names them (annotation k8s.io/deprecated)",
     )
 }
 
-/// Webhooks with failurePolicy Fail on pods, Deployments and `ConfigMap`s in kube-system can block the upgrade of
-/// addons and the pods of workers.
+/// Webhooks that must answer before pods, Deployments and `ConfigMap`s in kube-system can be written: the addons' upgrade
+/// and the pods of the workers depend on them.
 pub(crate) fn webhooks(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Webhooks;
     let configurations = match &facts.webhooks {
         Ok(configurations) => configurations,
-        Err(why) => return not_checked(name, why),
+        Err(why) => return unseen(name, why),
     };
     let strict: Vec<String> = strict_webhooks(configurations).into_iter().map(|webhook| webhook.name).collect();
     if strict.is_empty() {
-        return check(name, CheckVerdict::Ok, "no webhook can block the upgrade of addons", "");
+        return check(name, CheckVerdict::Ok, "no webhook has to agree to the addons' upgrade", "");
     }
     check(
         name,
         CheckVerdict::Warning,
-        format!("can block the upgrade of addons (failurePolicy Fail): {}", strict.join(", ")),
-        "make sure they are available, or exclude the namespace kube-system",
+        format!("must answer while the addons are upgraded (failurePolicy Fail): {}", strict.join(", ")),
+        "see that their servers run, or let them leave out the namespace kube-system",
     )
 }
 
-/// A webhook that can block writes to kube-system.
+/// A webhook without which nothing that pods need can be written in kube-system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrictWebhook {
-    /// The names of the webhook and of its configuration.
+    /// Its name, and that of its configuration.
     pub name: String,
-    /// Namespace and name of its Service; `None` if it has a URL.
+    /// Namespace and name of the Service that answers; `None` for one at an address.
     pub service: Option<(String, String)>,
 }
 
-/// The webhooks with failurePolicy Fail that match pods, Deployments or `ConfigMap`s in kube-system.
+/// The webhooks with failurePolicy Fail that pods, Deployments or `ConfigMap`s in kube-system have to pass.
 #[must_use]
 pub fn strict_webhooks(configurations: &[Value]) -> Vec<StrictWebhook> {
     let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
@@ -120,7 +120,7 @@ fn touches_addons(rule: &Value) -> bool {
         && has("/apiGroups", &["*", "", "apps"])
 }
 
-/// Whether the namespace selector matches kube-system, judging by its well-known label.
+/// Whether the namespace selector lets kube-system through, as far as its well-known label tells.
 pub(crate) fn selects_kube_system(webhook: &Value) -> bool {
     let label = "kubernetes.io/metadata.name";
     let selector = webhook.pointer("/namespaceSelector");
@@ -130,8 +130,8 @@ pub(crate) fn selects_kube_system(webhook: &Value) -> bool {
     }
     selector.into_iter().flat_map(|selector| list(selector, "/matchExpressions")).all(|expression| {
         let values = || list(expression, "/values").filter_map(Value::as_str);
-        let is_name_label = expression.pointer("/key").and_then(Value::as_str) == Some(label);
-        match (expression.pointer("/operator").and_then(Value::as_str), is_name_label) {
+        let about_the_name = expression.pointer("/key").and_then(Value::as_str) == Some(label);
+        match (expression.pointer("/operator").and_then(Value::as_str), about_the_name) {
             (Some("In"), true) => values().any(|value| value == "kube-system"),
             (Some("NotIn"), true) => values().all(|value| value != "kube-system"),
             (Some("Exists" | "In"), false) | (Some("DoesNotExist"), true) => false,
@@ -140,12 +140,12 @@ pub(crate) fn selects_kube_system(webhook: &Value) -> bool {
     })
 }
 
-/// Budgets do not affect the control plane, but the drain of workers when their kubelets are upgraded afterwards.
+/// Budgets do not hinder new pods of the control plane, but the drain of workers whose kubelets are upgraded by hand then.
 pub(crate) fn budgets(facts: &PreflightFacts<'_>) -> Check {
     let name = CheckName::Budgets;
     let budgets = match &facts.budgets {
         Ok(budgets) => budgets,
-        Err(why) => return not_checked(name, why),
+        Err(why) => return unseen(name, why),
     };
     let number = |budget: &Value, pointer: &str| budget.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
     let text =
@@ -156,19 +156,19 @@ pub(crate) fn budgets(facts: &PreflightFacts<'_>) -> Check {
         .filter(|budget| number(budget, "/status/disruptionsAllowed") == 0)
         .map(|budget| format!("{}/{}", text(budget, "/metadata/namespace"), text(budget, "/metadata/name")))
         .collect();
-    // Only a minor upgrade requires new kubelets.
+    // Only another minor asks for other kubelets.
     if tight.is_empty() || facts.to.minor == facts.spec.version.minor {
-        return check(name, CheckVerdict::Ok, "no disruption budget blocks the drain of workers", "");
+        return check(name, CheckVerdict::Ok, "no disruption budget keeps pods on workers that are to be drained", "");
     }
     check(
         name,
         CheckVerdict::Warning,
-        format!("allow no disruption, which blocks the drain of workers: {}", tight.join(", ")),
-        "the control plane can be upgraded anyway; add a replica to these workloads before you drain workers",
+        format!("allow no disruption now, so that workers cannot be drained for their kubelets: {}", tight.join(", ")),
+        "the control plane is upgraded all the same; give these workloads one more pod before you drain workers",
     )
 }
 
-/// Reads `apiserver_requested_deprecated_apis` from the metrics of the API server (text format).
+/// Reads `apiserver_requested_deprecated_apis` out of the API server's metrics (text format).
 #[must_use]
 pub fn deprecated_uses(metrics: &str) -> Vec<DeprecatedUse> {
     const METRIC: &str = "apiserver_requested_deprecated_apis{";

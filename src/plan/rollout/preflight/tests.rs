@@ -1,4 +1,4 @@
-//! Tests each preflight check with facts that pass and facts that do not.
+//! Each check, with facts that are in the way and facts that are not.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ fn version(text: &str) -> KubeVersion {
     KubeVersion::parse(text).unwrap()
 }
 
-/// A Deployment of v1.36.3 with these resources for each container.
+/// Three containers with these resources, of v1.36.3.
 fn deployment(resources: &Value) -> Value {
     let container =
         |name: &str| json!({"name": name, "image": format!("registry.k8s.io/{name}:v1.36.3"), "resources": resources});
@@ -27,11 +27,11 @@ fn deployment(resources: &Value) -> Value {
     })
 }
 
-fn default_deployment() -> Value {
+fn usual() -> Value {
     deployment(&json!({"requests": {"cpu": "100m", "memory": "100Mi"}, "limits": {"memory": "200Mi"}}))
 }
 
-/// Facts that pass every check, for an upgrade from v1.36.3 to v1.37.2.
+/// Facts with nothing in the way; two replicas go from v1.36.3 to v1.37.2.
 fn facts<'a>(spec: &'a ControlPlaneSpec, deployment: &'a Value) -> PreflightFacts<'a> {
     PreflightFacts {
         spec,
@@ -52,13 +52,13 @@ fn facts<'a>(spec: &'a ControlPlaneSpec, deployment: &'a Value) -> PreflightFact
 
 fn verdict(facts: &PreflightFacts<'_>, name: CheckName) -> (CheckVerdict, String) {
     let check = checks(facts).into_iter().find(|check| check.name == name).unwrap();
-    assert!(check.verdict == CheckVerdict::Ok || !check.remedy.is_empty(), "{check:?} has a hint");
+    assert!(check.verdict == CheckVerdict::Ok || !check.remedy.is_empty(), "{check:?} says what to do");
     (check.verdict, check.finding)
 }
 
 #[test]
-fn every_check_runs_once_and_can_be_skipped_by_name() {
-    let (spec, deployment) = (spec("v1.36.3"), default_deployment());
+fn every_check_is_made_once_and_has_a_name_to_waive_it_by() {
+    let (spec, deployment) = (spec("v1.36.3"), usual());
     let names: Vec<CheckName> = checks(&facts(&spec, &deployment)).iter().map(|check| check.name).collect();
     assert_eq!(names, CheckName::ALL);
     for name in CheckName::ALL {
@@ -68,7 +68,7 @@ fn every_check_runs_once_and_can_be_skipped_by_name() {
 
 #[test]
 fn kubelets_must_be_at_most_three_minors_older_and_never_newer() {
-    let (spec, deployment) = (spec("v1.36.3"), default_deployment());
+    let (spec, deployment) = (spec("v1.36.3"), usual());
     for (kubelet, wanted) in [
         ("v1.37.2", CheckVerdict::Ok),
         ("v1.36.3", CheckVerdict::Ok),
@@ -87,8 +87,8 @@ fn kubelets_must_be_at_most_three_minors_older_and_never_newer() {
 }
 
 #[test]
-fn removed_and_locked_feature_gates_are_reported_with_their_component() {
-    let deployment = default_deployment();
+fn feature_gates_that_are_gone_or_locked_are_named_with_their_program() {
+    let deployment = usual();
     let with = |value: &str| {
         let mut spec = spec("v1.36.3");
         let arg = Arg { name: "feature-gates".into(), value: value.into(), merge: MergeMethod::default() };
@@ -97,13 +97,13 @@ fn removed_and_locked_feature_gates_are_reported_with_their_component() {
     };
     for (value, wanted, word) in [
         ("AllAlpha=true,WatchList=false", CheckVerdict::Ok, ""),
-        ("UnknownGate=true", CheckVerdict::Ok, ""),
-        ("GONE=true", CheckVerdict::Blocked, "GONE of kube-scheduler was removed"),
-        ("LOCKED=false", CheckVerdict::Blocked, "LOCKED of kube-scheduler is locked to true"),
+        ("NobodyKnowsIt=true", CheckVerdict::Ok, ""),
+        ("GONE=true", CheckVerdict::Blocked, "GONE of kube-scheduler is gone"),
+        ("LOCKED=false", CheckVerdict::Blocked, "LOCKED of kube-scheduler is always true"),
         ("LOCKED=true", CheckVerdict::Ok, ""),
         ("WatchList=true, LOCKED=False", CheckVerdict::Blocked, "LOCKED"),
     ] {
-        // Gates of 1.36 that 1.37 removed or locked.
+        // Of 1.36: 1.37 does not know the one, and does not let anybody change the other.
         let real = |text: &str| text.replace("GONE", "APIServerTracing").replace("LOCKED", "HPAConfigurableTolerance");
         let spec = with(&real(value));
         let (verdict, finding) = verdict(&facts(&spec, &deployment), CheckName::FeatureGates);
@@ -113,8 +113,8 @@ fn removed_and_locked_feature_gates_are_reported_with_their_component() {
 }
 
 #[test]
-fn images_are_checked_on_schedulable_nodes() {
-    let (spec, deployment) = (spec("v1.36.3"), default_deployment());
+fn images_are_looked_for_on_the_nodes_that_take_pods() {
+    let (spec, deployment) = (spec("v1.36.3"), usual());
     let node = |version: &str, unschedulable: bool| {
         let image = |name: &str| json!({"names": [format!("registry.k8s.io/{name}@sha256:00"), format!("registry.k8s.io/{name}:{version}")]});
         json!({
@@ -122,37 +122,35 @@ fn images_are_checked_on_schedulable_nodes() {
             "status": {"images": [image("kube-apiserver"), image("kube-controller-manager"), image("kube-scheduler")]},
         })
     };
-    let check = |nodes: Vec<Value>| {
+    let seen = |nodes: Vec<Value>| {
         verdict(&PreflightFacts { nodes: Ok(nodes), ..facts(&spec, &deployment) }, CheckName::Images)
     };
-    assert_eq!(check(vec![node("v1.37.2", false)]), (CheckVerdict::Ok, "present on all 1 nodes".into()));
-    let (some, finding) = check(vec![node("v1.37.2", false), node("v1.36.3", false)]);
+    assert_eq!(seen(vec![node("v1.37.2", false)]), (CheckVerdict::Ok, "on each of 1 nodes".into()));
+    let (some, finding) = seen(vec![node("v1.37.2", false), node("v1.36.3", false)]);
     assert_eq!(some, CheckVerdict::Ok);
     assert!(finding.contains("on 1 of 2 nodes") && finding.contains("from registry.k8s.io"), "{finding}");
-    let (cordoned, finding) = check(vec![node("v1.37.2", true), node("v1.36.3", false)]);
+    let (cordoned, finding) = seen(vec![node("v1.37.2", true), node("v1.36.3", false)]);
     assert_eq!(cordoned, CheckVerdict::Warning);
     assert!(finding.contains("registry.k8s.io/kube-apiserver:v1.37.2"), "{finding}");
-    assert_eq!(check(vec![]).0, CheckVerdict::Warning);
-    let not_checked = PreflightFacts { nodes: Err("forbidden".into()), ..facts(&spec, &deployment) };
-    assert!(
-        checks(&not_checked).iter().any(|check| check.name == CheckName::Images && check.finding.contains("forbidden"))
-    );
+    assert_eq!(seen(vec![]).0, CheckVerdict::Warning);
+    let unseen = PreflightFacts { nodes: Err("forbidden".into()), ..facts(&spec, &deployment) };
+    assert!(checks(&unseen).iter().any(|check| check.name == CheckName::Images && check.finding.contains("forbidden")));
 }
 
 #[test]
-fn budgets_matter_only_for_minor_upgrades() {
-    let (spec, deployment) = (spec("v1.36.3"), default_deployment());
+fn budgets_matter_when_kubelets_are_upgraded_afterwards() {
+    let (spec, deployment) = (spec("v1.36.3"), usual());
     let budget = |allowed: u64, pods: u64| json!({"metadata": {"namespace": "shop", "name": "db"}, "status": {"disruptionsAllowed": allowed, "expectedPods": pods}});
-    let check = |to: &str, budget: Value| {
+    let seen = |to: &str, budget: Value| {
         let facts = PreflightFacts { to: version(to), budgets: Ok(vec![budget]), ..facts(&spec, &deployment) };
         verdict(&facts, CheckName::Budgets)
     };
-    let (verdict, finding) = check("v1.37.2", budget(0, 1));
+    let (verdict, finding) = seen("v1.37.2", budget(0, 1));
     assert_eq!(verdict, CheckVerdict::Warning);
     assert!(finding.contains("shop/db"), "{finding}");
-    assert_eq!(check("v1.37.2", budget(1, 2)).0, CheckVerdict::Ok);
-    assert_eq!(check("v1.37.2", budget(0, 0)).0, CheckVerdict::Ok);
-    assert_eq!(check("v1.36.4", budget(0, 1)).0, CheckVerdict::Ok);
+    assert_eq!(seen("v1.37.2", budget(1, 2)).0, CheckVerdict::Ok);
+    assert_eq!(seen("v1.37.2", budget(0, 0)).0, CheckVerdict::Ok);
+    assert_eq!(seen("v1.36.4", budget(0, 1)).0, CheckVerdict::Ok);
 }
 
 fn quota(hard: &Value, used: &Value, spec: &Value) -> Value {
@@ -160,10 +158,10 @@ fn quota(hard: &Value, used: &Value, spec: &Value) -> Value {
 }
 
 #[test]
-fn quotas_must_allow_all_new_pods() {
-    // Two pods, each with requests of 300m and 300Mi and limits of 600Mi.
-    let check = |resource: &str, hard: &str, used: &str| {
-        let (spec, deployment) = (spec("v1.36.3"), default_deployment());
+fn quotas_must_take_as_many_new_pods_as_the_deployment_makes() {
+    // Two pods of 300m, 300Mi with limits of 600Mi.
+    let seen = |resource: &str, hard: &str, used: &str| {
+        let (spec, deployment) = (spec("v1.36.3"), usual());
         let quota = quota(&json!({resource: hard}), &json!({resource: used}), &json!({}));
         verdict(&PreflightFacts { quotas: Ok(vec![quota]), ..facts(&spec, &deployment) }, CheckName::Quota)
     };
@@ -178,8 +176,8 @@ fn quotas_must_allow_all_new_pods() {
         ("limits.memory", "2400Mi", "2Gi", "1200Mi"),
         ("secrets", "1", "0", "1"),
     ] {
-        assert_eq!(check(resource, just_enough, used).0, CheckVerdict::Ok, "{resource}");
-        let (verdict, finding) = check(resource, too_little, used);
+        assert_eq!(seen(resource, just_enough, used).0, CheckVerdict::Ok, "{resource}");
+        let (verdict, finding) = seen(resource, too_little, used);
         let wanted = if resource == "secrets" { CheckVerdict::Ok } else { CheckVerdict::Blocked };
         assert_eq!(verdict, wanted, "{resource}: {finding}");
         assert!(verdict == CheckVerdict::Ok || finding.contains(&format!("team: {resource}")), "{finding}");
@@ -187,55 +185,55 @@ fn quotas_must_allow_all_new_pods() {
 }
 
 #[test]
-fn the_number_of_new_pods_follows_the_rollout_strategy() {
+fn the_need_follows_the_deployments_own_strategy() {
     let spec = spec("v1.36.3");
-    let check = |strategy: Value, hard: &str| {
-        let mut deployment = default_deployment();
+    let seen = |strategy: Value, hard: &str| {
+        let mut deployment = usual();
         deployment["spec"]["strategy"] = strategy;
         let quota = quota(&json!({"pods": hard}), &json!({"pods": "2"}), &json!({}));
         verdict(&PreflightFacts { quotas: Ok(vec![quota]), ..facts(&spec, &deployment) }, CheckName::Quota).0
     };
     let rolling = |surge: Value| json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge}});
-    assert_eq!(check(rolling(json!(1)), "3"), CheckVerdict::Ok);
-    assert_eq!(check(rolling(json!(1)), "2"), CheckVerdict::Blocked);
-    assert_eq!(check(rolling(json!("50%")), "3"), CheckVerdict::Ok);
-    assert_eq!(check(rolling(json!("51%")), "3"), CheckVerdict::Blocked);
-    assert_eq!(check(rolling(Value::Null), "3"), CheckVerdict::Ok);
-    assert_eq!(check(json!({"type": "Recreate"}), "2"), CheckVerdict::Ok);
+    assert_eq!(seen(rolling(json!(1)), "3"), CheckVerdict::Ok);
+    assert_eq!(seen(rolling(json!(1)), "2"), CheckVerdict::Blocked);
+    assert_eq!(seen(rolling(json!("50%")), "3"), CheckVerdict::Ok);
+    assert_eq!(seen(rolling(json!("51%")), "3"), CheckVerdict::Blocked);
+    assert_eq!(seen(rolling(Value::Null), "3"), CheckVerdict::Ok);
+    assert_eq!(seen(json!({"type": "Recreate"}), "2"), CheckVerdict::Ok);
 }
 
 #[test]
-fn quotas_for_other_pods_are_ignored_and_required_but_unset_resources_block() {
-    let (spec, deployment) = (spec("v1.36.3"), default_deployment());
-    let check = |quota: Value, ranges: Vec<Value>| {
+fn a_quota_of_other_pods_is_in_nobodys_way_and_one_that_demands_what_is_not_said_is() {
+    let (spec, deployment) = (spec("v1.36.3"), usual());
+    let seen = |quota: Value, ranges: Vec<Value>| {
         let facts = PreflightFacts { quotas: Ok(vec![quota]), limit_ranges: Ok(ranges), ..facts(&spec, &deployment) };
         verdict(&facts, CheckName::Quota)
     };
     let full = |spec: Value| quota(&json!({"pods": "2"}), &json!({"pods": "2"}), &spec);
-    assert_eq!(check(full(json!({})), vec![]).0, CheckVerdict::Blocked);
-    assert_eq!(check(full(json!({"scopes": ["NotBestEffort"]})), vec![]).0, CheckVerdict::Blocked);
+    assert_eq!(seen(full(json!({})), vec![]).0, CheckVerdict::Blocked);
+    assert_eq!(seen(full(json!({"scopes": ["NotBestEffort"]})), vec![]).0, CheckVerdict::Blocked);
     for other in ["BestEffort", "Terminating"] {
-        assert_eq!(check(full(json!({"scopes": [other]})), vec![]).0, CheckVerdict::Ok, "{other}");
+        assert_eq!(seen(full(json!({"scopes": [other]})), vec![]).0, CheckVerdict::Ok, "{other}");
     }
     let class = |operator: &str| {
         full(json!({"scopeSelector": {"matchExpressions": [
             {"scopeName": "PriorityClass", "operator": operator, "values": ["high"]}]}}))
     };
-    assert_eq!(check(class("In"), vec![]).0, CheckVerdict::Ok);
-    assert_eq!(check(class("NotIn"), vec![]).0, CheckVerdict::Blocked);
+    assert_eq!(seen(class("In"), vec![]).0, CheckVerdict::Ok);
+    assert_eq!(seen(class("NotIn"), vec![]).0, CheckVerdict::Blocked);
 
-    let required = quota(&json!({"limits.cpu": "100"}), &json!({"limits.cpu": "0"}), &json!({}));
-    let (verdict, finding) = check(required.clone(), vec![]);
+    let demands = quota(&json!({"limits.cpu": "100"}), &json!({"limits.cpu": "0"}), &json!({}));
+    let (verdict, finding) = seen(demands.clone(), vec![]);
     assert_eq!(verdict, CheckVerdict::Blocked);
-    assert!(finding.contains("every pod must set limits.cpu"), "{finding}");
+    assert!(finding.contains("every pod must say its limits.cpu"), "{finding}");
     let default = json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}}]}});
-    assert_eq!(check(required, vec![default]).0, CheckVerdict::Ok);
+    assert_eq!(seen(demands, vec![default]).0, CheckVerdict::Ok);
 }
 
 #[test]
-fn new_limit_ranges_can_refuse_the_new_pods() {
-    let (spec, deployment) = (spec("v1.36.3"), default_deployment());
-    let check = |limit: Value| {
+fn limit_ranges_that_came_later_can_refuse_the_new_pods() {
+    let (spec, deployment) = (spec("v1.36.3"), usual());
+    let seen = |limit: Value| {
         let range = json!({"metadata": {"name": "small"}, "spec": {"limits": [limit]}});
         verdict(&PreflightFacts { limit_ranges: Ok(vec![range]), ..facts(&spec, &deployment) }, CheckName::LimitRanges)
     };
@@ -250,7 +248,7 @@ fn new_limit_ranges_can_refuse_the_new_pods() {
         (json!({"type": "Pod", "max": {"memory": "599Mi"}}), CheckVerdict::Blocked),
         (json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}), CheckVerdict::Ok),
     ] {
-        let (verdict, finding) = check(limit.clone());
+        let (verdict, finding) = seen(limit.clone());
         assert_eq!(verdict, wanted, "{limit}: {finding}");
         assert!(verdict == CheckVerdict::Ok || finding.contains("small: "), "{finding}");
     }
@@ -270,7 +268,7 @@ fn deprecated_apis_are_read_from_the_metrics() {
 }
 
 #[test]
-fn kubernetes_quantities_are_parsed() {
+fn quantities_are_kubernetes_own() {
     for (text, amount) in [("250m", 0.25), ("1", 1.0), ("64Mi", 67_108_864.0), ("1e3", 1000.0), ("2k", 2000.0)] {
         assert!((quota::quantity(text).unwrap() - amount).abs() < 1e-9, "{text}");
     }
@@ -278,7 +276,7 @@ fn kubernetes_quantities_are_parsed() {
 }
 
 #[test]
-fn webhooks_that_exclude_kube_system_are_ignored() {
+fn a_webhook_that_leaves_kube_system_out_is_in_nobodys_way() {
     let webhook = |selector: Value| json!({"namespaceSelector": selector});
     assert!(tenant::selects_kube_system(&webhook(json!({}))));
     assert!(!tenant::selects_kube_system(&webhook(json!({"matchLabels": {"kubernetes.io/metadata.name": "team-a"}}))));

@@ -1,4 +1,4 @@
-//! Renders the `CoreDNS` Deployment: two pods, preferably on different nodes.
+//! The Deployment of `CoreDNS`: two pods that prefer different nodes.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +21,12 @@ const CONFIG: &str = "config-volume";
 const LIVENESS: (&str, i32) = ("liveness-probe", 8080);
 const READINESS: (&str, i32) = ("readiness-probe", 8181);
 
-/// The labels by which the Service and the Deployment select pods.
+/// The labels that the Service and the Deployment select by.
 pub(super) fn pod_labels() -> BTreeMap<String, String> {
     BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())])
 }
 
-/// The Deployment.
+/// The Deployment with the given image.
 pub(super) fn deployment(image: &str, release: &Release) -> Deployment {
     Deployment {
         metadata: label(named(KUBE_SYSTEM, NAME), "k8s-app", "kube-dns"),
@@ -69,7 +69,7 @@ fn pod(image: &str, release: &Release) -> PodSpec {
         ]),
         node_selector: Some(BTreeMap::from([("kubernetes.io/os".to_owned(), "linux".to_owned())])),
         containers: vec![container(image, release)],
-        // Use the node's resolver: the cluster's is this pod.
+        // The node's resolver, not the cluster's: that one is this pod.
         dns_policy: Some("Default".to_owned()),
         volumes: Some(vec![Volume {
             name: CONFIG.to_owned(),
